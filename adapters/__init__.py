@@ -1,0 +1,1 @@
+"""The outsides of Hubherald: where facts come from and where Alerts go."""

@@ -1,0 +1,42 @@
+"""What can go wrong, as an operator meets it.
+
+    RouterError
+    ├── FilesError    configuration, users or rules are not fit to run (carries every Problem)
+    ├── LedgerError   the ledger is missing, locked, newer than the program or unreachable
+    ├── EngineError   durable_rules did not build, hangs or contradicts the second opinion
+    └── UsageError    the command cannot do what was asked (no such Alert, a taken port, ...)
+
+Each message says what, where and what to do; none carries a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from router.yamlfile import Problem
+
+
+class RouterError(Exception):
+    """The root: whatever Hubherald raises on purpose for an operator to read."""
+
+
+class FilesError(RouterError):
+    """Files that operators edit hold mistakes; `problems` has all of them, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problem.render() for problem in self.problems))
+
+
+class LedgerError(RouterError):
+    """The ledger cannot be used as it is; the message is one line."""
+
+
+class EngineError(RouterError):
+    """The rules engine cannot be trusted with these rules."""
+
+
+class UsageError(RouterError):
+    """What was asked for cannot be done; the message is one line."""

@@ -1,0 +1,389 @@
+"""The three facts that Hubherald takes in, and the reading of them from bytes.
+
+A fact is one CloudEvents 1.0 event in structured JSON. `parse` never raises for what a body
+holds: it gives a Fact, or a Defect that says why the body can't be used. Whatever text may
+reach an Alert passes an allow-list here, so nothing behind this door needs to distrust it.
+
+Sources: CloudEvents 1.0; Device ID and firmware version as in the DCC User Interface
+Specification (DUIS); MPAN and MPRN check digits as in the industry's numbering rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+MAX_BODY = 262_144
+"""The largest body in bytes that is read as a fact; real ones have about 500."""
+MAX_DEPTH = 32
+
+
+class Reason(StrEnum):
+    """Why a fact is in quarantine."""
+
+    MALFORMED = "malformed"
+    INVALID = "invalid"
+    UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_HUB = "unknown_hub"
+    CONFLICTING_ID = "conflicting_id"
+    TOO_LARGE = "too_large"
+    ENGINE = "engine"
+
+
+class FactType(StrEnum):
+    """The CloudEvents types that Hubherald knows."""
+
+    ACTIVATED = "hubherald.firmware.activated.v1"
+    HUB = "hubherald.hub.updated.v1"
+    REGISTRATION = "hubherald.registration.updated.v1"
+
+
+class HubStatus(StrEnum):
+    """The hub's own status in the Smart Metering Inventory."""
+
+    PENDING = "Pending"
+    INSTALLED = "InstalledNotCommissioned"
+    COMMISSIONED = "Commissioned"
+    DECOMMISSIONED = "Decommissioned"
+    SUSPENDED = "Suspended"
+
+
+class SmetsVersion(StrEnum):
+    """The generation of the metering system behind the hub."""
+
+    SMETS1 = "SMETS1"
+    SMETS2 = "SMETS2"
+
+
+class Point(StrEnum):
+    """What kind of meter point a registration is for."""
+
+    IMPORT_MPAN = "import_mpan"
+    EXPORT_MPAN = "export_mpan"
+    MPRN = "mprn"
+
+
+class ActivationOutcome(StrEnum):
+    """Whether the new firmware runs."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+# --- the allow-lists ------------------------------------------------------------------------
+
+_EUI64 = re.compile(r"[0-9A-F]{2}(-[0-9A-F]{2}){7}")
+_MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
+
+
+def eui64(text: str) -> str:
+    """A Device ID or User ID in upper case; ValueError when it is not an EUI-64."""
+    upper = text.upper()
+    if not _EUI64.fullmatch(upper):
+        raise ValueError(
+            "must be eight hyphenated hex octets, such as 90-B3-D5-1F-30-01-00-00"
+        )
+    return upper
+
+
+def check_mpan(text: str) -> str:
+    """An MPAN core of 13 digits with its check digit; ValueError when it is not one."""
+    if not re.fullmatch(r"[0-9]{13}", text):
+        raise ValueError("an MPAN has 13 digits")
+    total = sum(int(digit) * weight for digit, weight in zip(text, _MPAN_WEIGHTS, strict=False))
+    if total % 11 % 10 != int(text[12]):
+        raise ValueError("the MPAN's check digit (the last) does not fit; look for a typing error")
+    return text
+
+
+def check_mprn(text: str) -> str:
+    """An MPRN of 6 to 10 digits with its two check digits; ValueError when it is not one."""
+    if not re.fullmatch(r"[0-9]{6,10}", text):
+        raise ValueError("an MPRN has 6 to 10 digits")
+    body, check = text[:-2], text[-2:]
+    total = sum(int(digit) * (len(body) - place) for place, digit in enumerate(body))
+    if f"{total % 11:02d}" != check:
+        raise ValueError("the MPRN's check digits (the last two) do not fit; look for a typing error")
+    return text
+
+
+def _text_only(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be text in quotes")
+    return value
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds control or invisible characters")
+    return text
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _rfc3339(value: Any) -> Any:
+    # pydantic would take numbers as Unix times, and dates without a time
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value):
+        raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T23:59:00+00:00")
+    return value
+
+
+def _local_date(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("must be a date, such as 2026-01-31")
+    return value
+
+
+DeviceId = Annotated[str, BeforeValidator(_text_only), AfterValidator(eui64)]
+"""EUI-64, compared without case, kept in upper case."""
+UserId = DeviceId
+FirmwareVersion = Annotated[
+    str,
+    BeforeValidator(_text_only),
+    StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,8}$"),
+]
+"""1 to 8 of `0-9 A-Z a-z . _ -`; text, never a number."""
+ShortText = Annotated[
+    str,
+    BeforeValidator(_text_only),
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(_printable),
+]
+Word = Annotated[
+    str, BeforeValidator(_text_only), StringConstraints(pattern=r"^[0-9A-Za-z._:-]{1,40}$")
+]
+"""A free word such as `pilot`."""
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_utc)]
+"""RFC 3339 with offset, kept in UTC."""
+LocalDate = Annotated[date, BeforeValidator(_local_date)]
+"""A day in Europe/London."""
+
+
+# --- the facts ------------------------------------------------------------------------------
+
+
+class Activation(BaseModel):
+    """A Communications Hub has (or has not) activated new firmware."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    type: ClassVar[FactType] = FactType.ACTIVATED
+
+    device_id: DeviceId
+    firmware_version: FirmwareVersion
+    activated_at: Moment
+    outcome: ActivationOutcome
+    previous_firmware_version: FirmwareVersion | None = None
+    failure_reason: ShortText | None = None
+
+
+class Hub(BaseModel):
+    """What the Smart Metering Inventory knows about one Communications Hub."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    type: ClassVar[FactType] = FactType.HUB
+
+    device_id: DeviceId
+    status: HubStatus
+    smets_version: SmetsVersion
+    csp_region: ShortText | None = None
+    model: ShortText | None = None
+    hardware_version: ShortText | None = None
+    replaced_by: DeviceId | None = None
+    groups: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
+
+
+class Registration(BaseModel):
+    """Who is registered for one meter point of a hub, and from when to when.
+
+    The interval is half-open, [effective_from, effective_to), in days of Europe/London.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    type: ClassVar[FactType] = FactType.REGISTRATION
+
+    device_id: DeviceId
+    mpxn: Annotated[str, BeforeValidator(_text_only)]
+    point: Point
+    supplier_id: UserId | None = None
+    network_operator_id: UserId | None = None
+    effective_from: LocalDate
+    effective_to: LocalDate | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Registration:
+        if self.point is Point.MPRN:
+            check_mprn(self.mpxn)
+        else:
+            check_mpan(self.mpxn)
+        if self.effective_to is not None and self.effective_to < self.effective_from:
+            raise ValueError("effective_to lies before effective_from")
+        return self
+
+
+Data = Activation | Hub | Registration
+DATA: dict[str, type[Activation] | type[Hub] | type[Registration]] = {
+    model.type: model for model in (Activation, Hub, Registration)
+}
+
+
+class Envelope(BaseModel):
+    """The CloudEvents attributes that Hubherald reads; others are kept in the stored body."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"]
+    id: ShortText
+    source: Annotated[str, BeforeValidator(_text_only), StringConstraints(min_length=1, max_length=300), AfterValidator(_printable)]
+    type: ShortText
+    time: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One usable fact."""
+
+    source: str
+    """CloudEvents `source`; with `id` the idempotency key."""
+    id: str
+    time: datetime | None
+    """When the sender says it became true, UTC; always there on hub and registration facts."""
+    data: Data
+    body: bytes
+    """As received, byte for byte."""
+    content_digest: str
+    """SHA-256 over type and data, to tell a redelivery from a conflicting id."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two deliveries the same fact."""
+        return (self.source, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A body that can't be used, and why."""
+
+    reason: Reason
+    detail: str
+    body: bytes
+    source: str | None = None
+    id: str | None = None
+    type: str | None = None
+    content_digest: str = ""
+    """As in Fact where there is an id; else empty."""
+
+
+class _Malformed(ValueError):
+    pass
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Malformed(f"duplicate key {twice[:40]!r}")
+    return result
+
+
+def _no_constant(word: str) -> Any:
+    raise _Malformed(f"{word} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+
+
+def _decode(body: bytes) -> dict[str, Any]:
+    try:
+        text = body.decode("utf-8")
+        event = _DECODER.decode(text)
+        text.encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _Malformed(f"not UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise _Malformed("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise _Malformed(f"not JSON: {error.msg} at character {error.pos}") from None
+    except ValueError as error:
+        if isinstance(error, _Malformed):
+            raise
+        raise _Malformed(f"not JSON: {str(error)[:100]}") from None
+    if not isinstance(event, dict):
+        raise _Malformed("not a JSON object")
+    return event
+
+
+def _say(error: ValidationError) -> str:
+    """Each finding as `key: what is wrong`, without the value (it may be hostile)."""
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in item["loc"]) or "data"
+        message = item["msg"].removeprefix("Value error, ")
+        found.append(f"{where}: {'missing' if item['type'] == 'missing' else message}")
+    return "; ".join(found)[:500]
+
+
+def parse(body: bytes) -> Fact | Defect:
+    """Read one fact. Never raises for what `body` holds."""
+    if len(body) > MAX_BODY:
+        detail = f"more than {MAX_BODY:,} bytes"
+        return Defect(Reason.TOO_LARGE, detail, body[:MAX_BODY])
+    try:
+        event = _decode(body)
+    except _Malformed as error:
+        return Defect(Reason.MALFORMED, str(error), body)
+    return _read(event, body)
+
+
+def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:
+    def name(key: str, longest: int) -> str | None:
+        value = event.get(key)
+        usable = isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
+        return value if usable else None
+
+    source, event_id, kind = name("source", 300), name("id", 100), name("type", 100)
+    data = event.get("data")
+    try:
+        content = json.dumps([event.get("type"), data], sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        return Defect(Reason.MALFORMED, "nested too deeply", body, source, event_id, kind)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+
+    def defect(reason: Reason, detail: str) -> Defect:
+        return Defect(reason, detail, body, source, event_id, kind, digest)
+
+    try:
+        envelope = Envelope.model_validate(event)
+    except ValidationError as error:
+        return defect(Reason.INVALID, _say(error))
+    model = DATA.get(envelope.type)
+    if model is None:
+        return defect(Reason.UNKNOWN_TYPE, f"type {envelope.type!r} is not one of {', '.join(DATA)}")
+    try:
+        known = model.model_validate(data)
+    except ValidationError as error:
+        return defect(Reason.INVALID, _say(error))
+    if envelope.time is None and model is not Activation:
+        return defect(Reason.INVALID, "time: missing; hub and registration facts need it")
+    return Fact(envelope.source, envelope.id, envelope.time, known, body, digest)

@@ -1,0 +1,182 @@
+"""The contracts between the core and the outsides: where facts come from, where Alerts go.
+
+A source gives Messages and is told which of them are committed. A delivery adapter gets
+Deliveries and answers one Outcome for each; it never retries, logs deliveries or counts: the
+relay does, once, for all. Both are found by their entry point (`hubherald.sources`,
+`hubherald.adapters`), so that nothing is imported that no file names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from importlib.metadata import EntryPoint, entry_points
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from router.alerts import Alert
+
+SOURCES = "hubherald.sources"
+ADAPTERS = "hubherald.adapters"
+
+
+class Options(BaseModel):
+    """The root of what an adapter takes in YAML: unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- facts in -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a source that the ledger remembers has been read."""
+
+    key: str
+    """What was being read, such as a file's name."""
+    offset: int
+    """Where to read on, in the source's own unit (bytes for a file)."""
+    line: int = 0
+    """The same for people: how many lines have been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One body as it came in."""
+
+    body: bytes
+    origin: str
+    """Where it came from, for people: `facts.jsonl:12`, `hubherald.facts#4711`."""
+    cursor: Cursor | None = None
+    """Stored in the same transaction as the fact; None where the source remembers by itself."""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """What else is worth keeping: message id, headers."""
+
+
+class Source(Protocol):
+    """Where facts come from."""
+
+    Config: ClassVar[type[Options]]
+
+    def __init__(self, name: str, config: Options) -> None: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exc: object) -> None: ...
+
+    def messages(self, cursors: Mapping[str, Cursor]) -> AsyncIterator[Message]:
+        """Every Message from `cursors` (by key) on, for ever; the intake ends it by closing."""
+        ...
+
+    async def acknowledge(self, messages: Sequence[Message]) -> None:
+        """These, in the order they were given, are committed and may be forgotten."""
+        ...
+
+    def exhausted(self) -> bool:
+        """True when all that had arrived at the last look has been given out."""
+        ...
+
+
+# --- Alerts out -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One Alert on its way to one channel."""
+
+    alert: Alert
+    body: bytes
+    """What to send: stored before the first send, the same for every retry."""
+
+
+class Reason(StrEnum):
+    """Why a send did not end well: bounded, as it is a metric label."""
+
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    BUSY = "busy"  # 408, 425, 429
+    SERVER = "server"  # 5xx
+    REJECTED = "rejected"  # 400, 413, 415, 422, other 4xx
+    STORAGE = "storage"  # a folder or disk that does not take it
+    BUG = "bug"  # the adapter raised
+
+
+class ClosedReason(StrEnum):
+    """Why a lane is closed."""
+
+    SUSPENDED = "suspended"
+    USER_REMOVED = "user_removed"
+    CREDENTIALS = "credentials"
+    ENDPOINT = "endpoint"
+    OPERATOR = "operator"
+    ADAPTER_MISSING = "adapter_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The other side took it."""
+
+    receipt: str = ""
+    """What it said, for evidence: `204`, a file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now; the same may work later."""
+
+    reason: Reason
+    detail: str = ""
+    after: timedelta | None = None
+    """The other side asked to be left alone for this long (Retry-After)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The other side will not take this Alert, however it is asked."""
+
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nothing will get through this channel until somebody mends it; no Alert is to blame."""
+
+    reason: ClosedReason
+    """CREDENTIALS or ENDPOINT."""
+    detail: str = ""
+
+
+Outcome = Delivered | Retry | Refused | Closed
+
+
+class Adapter(Protocol):
+    """How Alerts reach one channel of one Service User."""
+
+    Config: ClassVar[type[Options]]
+    batch: int
+    """The most Alerts that `deliver` takes at once; 1 where the channel knows no batches."""
+
+    def __init__(self, config: Options) -> None: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exc: object) -> None: ...
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """One Outcome for each, in the same order. Cancelled at the channel's deadline."""
+        ...
+
+
+@runtime_checkable
+class Renders(Protocol):
+    """An adapter whose bytes are not the Alert's JSON, or can't be made twice (signatures)."""
+
+    def render(self, alert: Alert) -> bytes:
+        """Called once for each Alert; the result is stored before the first send."""
+        ...
+
+
+def installed(group: str) -> dict[str, EntryPoint]:
+    """The sources or adapters that are installed, by kind."""
+    return {point.name: point for point in entry_points(group=group)}
