@@ -1,0 +1,195 @@
+"""Hubs and registrations in the ledger: what is true now, from facts and from imports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select
+
+from router.facts import Hub, HubStatus, Point, Registration, SmetsVersion
+from router.inventory import Home
+from router.ledger.moments import moment, stamp
+from router.ledger.tables import firmware, hubs, registrations
+
+RegistrationKey = tuple[str, str, date]
+"""Hub, meter point, effective_from: what a registration is known by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The firmware that a hub runs: its newest successful activation."""
+
+    version: str
+    activated_at: datetime
+
+
+@dataclass(slots=True)
+class Inventory:
+    """What the ledger knows about the hubs of one batch; the batch changes it as facts apply."""
+
+    hubs: dict[str, Hub]
+    hub_times: dict[str, datetime]
+    """The `time` of the fact (or import) that each hub is known from."""
+    registrations: dict[RegistrationKey, Registration]
+    registration_times: dict[RegistrationKey, datetime]
+    running: dict[str, Running]
+
+    def home(self, device_id: str) -> Home | None:
+        """The hub with every registration of its meter points, on other hubs too."""
+        hub = self.hubs.get(device_id)
+        if hub is None:
+            return None
+        own = {key[1] for key in self.registrations if key[0] == device_id}
+        found = tuple(each for key, each in self.registrations.items() if key[1] in own)
+        return Home(hub, found)
+
+
+_HUBS = select(hubs, firmware.c.version, firmware.c.activated_at).select_from(
+    hubs.outerjoin(firmware, firmware.c.device_id == hubs.c.device_id)
+).where(hubs.c.device_id.in_(bindparam("devices", expanding=True)))
+_REGISTRATIONS = select(registrations).where(
+    registrations.c.mpxn.in_(
+        select(registrations.c.mpxn).where(
+            registrations.c.device_id.in_(bindparam("devices", expanding=True))
+        )
+    )
+)
+_BY_MPXN = select(registrations).where(
+    registrations.c.mpxn.in_(bindparam("points", expanding=True))
+)
+
+
+def read_inventory(
+    connection: Connection, devices: Iterable[str], points: Iterable[str] = ()
+) -> Inventory:
+    """What is known about hubs `devices`, and about meter points that a batch is going to name."""
+    wanted = sorted(devices)
+    found = Inventory({}, {}, {}, {}, {})
+    for row in connection.execute(_HUBS, {"devices": wanted}):
+        found.hubs[row.device_id] = _hub(row)
+        found.hub_times[row.device_id] = moment(row.updated_at)
+        if row.version is not None:
+            found.running[row.device_id] = Running(row.version, moment(row.activated_at))
+    rows = list(connection.execute(_REGISTRATIONS, {"devices": wanted}))
+    if named := sorted(points):
+        rows += connection.execute(_BY_MPXN, {"points": named})
+    for row in rows:
+        key = (row.device_id, row.mpxn, date.fromisoformat(row.effective_from))
+        found.registrations[key] = _registration(row)
+        found.registration_times[key] = moment(row.updated_at)
+    return found
+
+
+# The ledger holds only what passed validation, so reading builds the values without it.
+
+
+def _hub(row: Row[Any]) -> Hub:
+    return Hub.model_construct(
+        device_id=row.device_id,
+        status=HubStatus(row.status),
+        smets_version=SmetsVersion(row.smets_version),
+        csp_region=row.csp_region,
+        model=row.model,
+        hardware_version=row.hardware_version,
+        replaced_by=row.replaced_by,
+        groups=tuple(json.loads(row.groups)) if row.groups != "[]" else (),
+    )
+
+
+def _registration(row: Row[Any]) -> Registration:
+    return Registration.model_construct(
+        device_id=row.device_id,
+        mpxn=row.mpxn,
+        point=Point(row.point),
+        supplier_id=row.supplier_id,
+        network_operator_id=row.network_operator_id,
+        effective_from=date.fromisoformat(row.effective_from),
+        effective_to=date.fromisoformat(row.effective_to) if row.effective_to else None,
+    )
+
+
+# Raw SQL for the driver's own executemany: an import of 20 million homes goes through here.
+_UPSERT_HUB = """
+INSERT INTO hubs (device_id, status, smets_version, csp_region, model, hardware_version,
+                  replaced_by, "groups", updated_at) VALUES (?,?,?,?,?,?,?,?,?)
+ON CONFLICT (device_id) DO UPDATE SET
+    status = excluded.status, smets_version = excluded.smets_version,
+    csp_region = excluded.csp_region, model = excluded.model,
+    hardware_version = excluded.hardware_version, replaced_by = excluded.replaced_by,
+    "groups" = excluded."groups", updated_at = excluded.updated_at
+"""
+_UPSERT_REGISTRATION = """
+INSERT INTO registrations (device_id, mpxn, effective_from, point, supplier_id,
+                           network_operator_id, effective_to, updated_at) VALUES (?,?,?,?,?,?,?,?)
+ON CONFLICT (device_id, mpxn, effective_from) DO UPDATE SET
+    point = excluded.point, supplier_id = excluded.supplier_id,
+    network_operator_id = excluded.network_operator_id,
+    effective_to = excluded.effective_to, updated_at = excluded.updated_at
+"""
+_UPSERT_FIRMWARE = """
+INSERT INTO firmware (device_id, version, activated_at) VALUES (?,?,?)
+ON CONFLICT (device_id) DO UPDATE SET
+    version = excluded.version, activated_at = excluded.activated_at
+"""
+
+
+def write_hubs(connection: Connection, found: Iterable[tuple[Hub, datetime]]) -> None:
+    """Insert or replace hubs, each with the moment that it is known from."""
+    rows = [
+        (
+            hub.device_id,
+            hub.status.value,
+            hub.smets_version.value,
+            hub.csp_region,
+            hub.model,
+            hub.hardware_version,
+            hub.replaced_by,
+            json.dumps(hub.groups) if hub.groups else "[]",
+            stamp(at),
+        )
+        for hub, at in found
+    ]
+    if rows:
+        connection.exec_driver_sql(_UPSERT_HUB, rows)
+
+
+def write_registrations(
+    connection: Connection, found: Iterable[tuple[Registration, datetime]]
+) -> None:
+    """Insert or replace registrations, each with the moment that it is known from."""
+    rows = [
+        (
+            each.device_id,
+            each.mpxn,
+            each.effective_from.isoformat(),
+            each.point.value,
+            each.supplier_id,
+            each.network_operator_id,
+            each.effective_to.isoformat() if each.effective_to else None,
+            stamp(at),
+        )
+        for each, at in found
+    ]
+    if rows:
+        connection.exec_driver_sql(_UPSERT_REGISTRATION, rows)
+
+
+def write_running(connection: Connection, found: Mapping[str, Running]) -> None:
+    """Insert or replace what hubs run."""
+    rows = [(device, each.version, stamp(each.activated_at)) for device, each in found.items()]
+    if rows:
+        connection.exec_driver_sql(_UPSERT_FIRMWARE, rows)
+
+
+def known_hubs(connection: Connection) -> Callable[[str], bool]:
+    """Asks, one by one, whether a hub is in the ledger."""
+    statement = select(hubs.c.device_id).where(hubs.c.device_id == bindparam("device"))
+
+    def known(device_id: str) -> bool:
+        return connection.execute(statement, {"device": device_id}).first() is not None
+
+    return known

@@ -1,0 +1,15 @@
+"""For Alembic's own command line (`make revision`); the program migrates through opening.py."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import create_engine
+
+from router.ledger.tables import metadata
+
+url = context.config.get_main_option("sqlalchemy.url")
+if url and not context.is_offline_mode():
+    with create_engine(url).connect() as connection:
+        context.configure(connection=connection, target_metadata=metadata)
+        with context.begin_transaction():
+            context.run_migrations()

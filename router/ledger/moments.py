@@ -1,0 +1,18 @@
+"""Moments as the ledger keeps them: whole microseconds since 1970 UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def stamp(moment: datetime) -> int:
+    """The number for an aware moment."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(stamped: int) -> datetime:
+    """The moment again, UTC."""
+    return _EPOCH + stamped * _MICROSECOND

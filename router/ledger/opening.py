@@ -1,0 +1,203 @@
+"""Opening a ledger: the engine, the lock of the router, and migrations.
+
+On SQLite one router holds the ledger at a time, by a lock that the operating system drops when
+the process dies, so that a restart never waits. Operators' commands write beside it in short
+transactions; reading never waits for anybody.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.pool import StaticPool
+
+from router.errors import LedgerError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 5.0
+
+
+class Use(StrEnum):
+    """What a ledger is opened for."""
+
+    ROUTE = "route"  # the router: alone, makes and migrates
+    CHANGE = "change"  # an operator's change or import: makes and migrates
+    READ = "read"  # must be there already
+
+
+class LedgerUnavailable(LedgerError):
+    """The database did not take it now (locked, disk full); the same may work later."""
+
+
+@dataclass
+class Database:
+    """An open database with one connection; used by one thread at a time."""
+
+    engine: Engine
+    connection: Connection
+    use: Use
+    lock: int | None = field(default=None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """BEGIN IMMEDIATE (or a read snapshot) ... COMMIT. LedgerUnavailable when it can't."""
+        try:
+            with self.connection.begin():
+                yield self.connection
+        except OperationalError as error:
+            raise LedgerUnavailable(f"the ledger can't be used now: {error.orig}") from error
+
+    def changes(self) -> int:
+        """A number that moves when another process has changed the ledger."""
+        with self.transaction() as connection:
+            return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+    def close(self) -> None:
+        """Close the connection and let go of the lock."""
+        self.connection.close()
+        self.engine.dispose()
+        if self.lock is not None:
+            os.close(self.lock)
+
+
+def open_database(url: str, use: Use) -> Database:
+    """Open the ledger at an SQLAlchemy URL. LedgerError, in one line, when it can't be used."""
+    path = _path(url)
+    if use is Use.READ and not path.exists():
+        raise LedgerError(
+            f"{path}: there is no ledger; it is made by `hubherald run` or `hubherald inventory "
+            f"import` (is ledger.url in the configuration right?)"
+        )
+    if not path.parent.is_dir():
+        raise LedgerError(f"{path}: its folder does not exist; make it, or mend ledger.url")
+    lock = _take_lock(path) if use is Use.ROUTE else None
+    engine: Engine | None = None
+    try:
+        engine = _engine(path, use)
+        connection = engine.connect()
+        database = Database(engine, connection, use, lock)
+        _migrate(database, path)
+    except DatabaseError as error:
+        if engine is not None:
+            engine.dispose()
+        if lock is not None:
+            os.close(lock)
+        raise LedgerError(_explain(path, str(error.orig))) from error
+    except LedgerError:
+        if engine is not None:
+            connection.close()
+            engine.dispose()
+        if lock is not None:
+            os.close(lock)
+        raise
+    return database
+
+
+def _explain(path: Path, reason: str) -> str:
+    if "locked" in reason:
+        return (
+            f"{path}: the ledger is locked by another program for more than {BUSY_SECONDS:.0f} s; "
+            f"wait for it (a long import?) or look with `fuser {path}`"
+        )
+    if "not a database" in reason:
+        return f"{path}: not a ledger of Hubherald; mend ledger.url or move the file away"
+    return f"{path}: the ledger can't be opened: {reason}"
+
+
+def _path(url: str) -> Path:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise LedgerError(f"ledger.url {url!r} is not a database URL; use sqlite:///FILE") from None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise LedgerError(f"ledger.url must be sqlite:///FILE, not {parsed.get_backend_name()}")
+    return Path(parsed.database).absolute()
+
+
+def _take_lock(path: Path) -> int:
+    lock = path.with_name(path.name + ".lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LedgerError(f"{lock}: cannot be made: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise LedgerError(
+            f"{path}: held by another router (process {holder}); one ledger serves one router, "
+            f"stop that one first"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+def _engine(path: Path, use: Use) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=StaticPool,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -65536")
+        if use is Use.READ:
+            cursor.execute("PRAGMA query_only = ON")
+        else:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if use is Use.READ else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _migrate(database: Database, path: Path) -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_current_head()
+    with database.connection.begin():
+        present = MigrationContext.configure(database.connection).get_current_heads()
+        known = {revision.revision for revision in scripts.walk_revisions()}
+        if any(revision not in known for revision in present):
+            raise LedgerError(
+                f"{path}: written by a newer Hubherald (revision {present[0]}, this program knows "
+                f"up to {newest}); install the newer version again"
+            )
+        if present == (newest,):
+            return
+        if database.use is Use.READ:
+            raise LedgerError(
+                f"{path}: made by an older Hubherald, or empty; `hubherald run` brings it up to date"
+            )
+
+        def upgrade(revision: Any, _context: object) -> Any:
+            return scripts._upgrade_revs("head", revision)
+
+        with EnvironmentContext(config, scripts, fn=upgrade) as environment:
+            environment.configure(connection=database.connection)
+            environment.run_migrations()

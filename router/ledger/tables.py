@@ -1,0 +1,318 @@
+"""The tables of the ledger.
+
+Records are append-only: facts, what was decided on which grounds, Alerts, attempts, outcomes,
+quarantine and operators' actions. Each record names the link of the hash chain that covers it.
+Work tables hold what is true now and may change; all of them but hubs and registrations can be
+told again from the records.
+
+Moments are whole microseconds since 1970 UTC, days are ISO text, ids of users and devices are
+upper-case EUI-64.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite makes only an INTEGER primary key the row's own number
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", Number, primary_key=True, autoincrement=False)
+
+
+def _link() -> Column[int]:
+    """The link of the hash chain that covers this record."""
+    return Column("link", Number, ForeignKey("links.id"), nullable=False)
+
+
+# --- records --------------------------------------------------------------------------------
+
+links = Table(
+    "links",
+    metadata,
+    _id(),
+    Column("writer", Text, nullable=False),  # router or operator: each has its own chain
+    Column("number", Number, nullable=False),  # gapless for each writer, from 1
+    Column("at", BigInteger, nullable=False),
+    Column("previous", Text, nullable=False),  # hash of this writer's previous link
+    Column("hash", Text, nullable=False),  # SHA-256 over previous and all records of the link
+    Index("uq_links_writer", "writer", "number", unique=True),
+)
+
+documents = Table(
+    "documents",  # the rules and users files under which decisions were made
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # rules or users
+    Column("content", Text, nullable=False),
+    Column("first_used_at", BigInteger, nullable=False),
+    _link(),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False),  # CloudEvents source and id: the idempotency key
+    Column("event_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("device_id", Text, nullable=False),
+    Column("effect", Text, nullable=False),  # decided; applied or stale for inventory facts
+    Column("firmware_version", Text),  # these three on activations only
+    Column("activated_at", BigInteger),
+    Column("outcome", Text),
+    Column("received_at", BigInteger, nullable=False),
+    Column("origin", Text, nullable=False),  # dsp hubherald.facts#17, drop facts.jsonl:12
+    Column("evidence", Text),  # JSON: message id, headers
+    Column("content_digest", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # byte for byte
+    _link(),
+    Index("uq_facts_source", "source", "event_id", unique=True),
+    Index("ix_facts_device_id", "device_id", "activated_at"),
+)
+
+evaluations = Table(
+    "evaluations",  # the grounds on which an activation was decided
+    metadata,
+    Column("fact_id", Number, ForeignKey("facts.id"), primary_key=True, autoincrement=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("rules_digest", Text, ForeignKey("documents.digest"), nullable=False),
+    Column("users_digest", Text, ForeignKey("documents.digest"), nullable=False),
+    Column("hub", Text, nullable=False),  # JSON, as it was
+    Column("registrations", Text, nullable=False),  # JSON, those in effect at decided_at
+    _link(),
+)
+
+decisions = Table(
+    "decisions",  # one for each candidate
+    metadata,
+    _id(),
+    Column("fact_id", Number, ForeignKey("facts.id"), nullable=False),
+    Column("party_id", Text),
+    Column("role", Text),
+    Column("verdict", Text, nullable=False),
+    Column("rule", Text),
+    Column("reason", Text),
+    Column("alert_code", Text),
+    _link(),
+    Index("ix_decisions_fact_id", "fact_id"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _id(),
+    Column("alert_id", Text, nullable=False),  # UUIDv5
+    Column("fact_id", Number, ForeignKey("facts.id"), nullable=False),
+    Column("service_user_id", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("device_id", Text, nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("event", LargeBinary, nullable=False),  # the CloudEvents JSON, byte for byte
+    _link(),
+    Index("uq_alerts_alert_id", "alert_id", unique=True),
+    Index("uq_alerts_service_user_id", "service_user_id", "sequence", unique=True),
+    Index("ix_alerts_device_id", "device_id"),
+    Index("ix_alerts_fact_id", "fact_id"),
+)
+
+attempts = Table(
+    "attempts",  # written before the send
+    metadata,
+    _id(),
+    Column("delivery_id", Number, ForeignKey("deliveries.id"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),  # from 1, for each delivery
+    Column("batch", Text),  # the same for Alerts sent in one request
+    _link(),
+    Index("ix_attempts_delivery_id", "delivery_id"),
+)
+
+outcomes = Table(
+    "outcomes",  # what became of an attempt, and of a delivery without one
+    metadata,
+    _id(),
+    Column("delivery_id", Number, ForeignKey("deliveries.id"), nullable=False),
+    Column("attempt", Integer),  # its number; none for parked, withdrawn
+    Column("at", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("detail", Text),
+    _link(),
+    Index("ix_outcomes_delivery_id", "delivery_id"),
+)
+
+quarantined = Table(
+    "quarantined",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False),  # one row for one body with one reason
+    Column("intake", Text, nullable=False),  # the configured source that brought it
+    Column("source", Text),  # CloudEvents attributes, where they could be read
+    Column("event_id", Text),
+    Column("type", Text),
+    Column("device_id", Text),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("evidence", Text),
+    Column("content_digest", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    _link(),
+    Index("uq_quarantined_key", "key", unique=True),
+    Index("ix_quarantined_event_id", "event_id"),
+    Index("ix_quarantined_device_id", "device_id"),
+)
+
+actions = Table(
+    "actions",  # what operators changed, and what the router changed by itself
+    metadata,
+    _id(),
+    Column("at", BigInteger, nullable=False),
+    Column("operator", Text, nullable=False),  # system user, or router
+    Column("action", Text, nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
+    _link(),
+)
+
+RECORDS = (
+    documents,
+    facts,
+    evaluations,
+    decisions,
+    alerts,
+    attempts,
+    outcomes,
+    quarantined,
+    actions,
+)
+"""In the order in which they are written and hashed."""
+
+# --- work tables ----------------------------------------------------------------------------
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("intake", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("offset", BigInteger, nullable=False),
+    Column("line", BigInteger, nullable=False),
+)
+
+hubs = Table(
+    "hubs",
+    metadata,
+    Column("device_id", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("smets_version", Text, nullable=False),
+    Column("csp_region", Text),
+    Column("model", Text),
+    Column("hardware_version", Text),
+    Column("replaced_by", Text),
+    Column("groups", Text, nullable=False),  # JSON list
+    Column("updated_at", BigInteger, nullable=False),  # the fact's time, or the import's
+    sqlite_with_rowid=False,
+)
+
+firmware = Table(
+    "firmware",  # what each hub runs now: the newest successful activation
+    metadata,
+    Column("device_id", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("activated_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("device_id", Text, primary_key=True),
+    Column("mpxn", Text, primary_key=True),
+    Column("effective_from", Text, primary_key=True),
+    Column("point", Text, nullable=False),
+    Column("supplier_id", Text),
+    Column("network_operator_id", Text),
+    Column("effective_to", Text),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("ix_registrations_mpxn", "mpxn"),
+    sqlite_with_rowid=False,
+)
+
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("service_user_id", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("service_user_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("adapter", Text, nullable=False),
+    Column("closed", Text),  # why; open when null
+    Column("closed_detail", Text),
+    Column("closed_at", BigInteger),
+    Column("last_answer", Text),
+    Column("last_answer_at", BigInteger),
+    Index("uq_lanes_service_user_id", "service_user_id", "channel", unique=True),
+)
+
+deliveries = Table(
+    "deliveries",  # one Alert on one lane
+    metadata,
+    _id(),
+    Column("alert", Number, ForeignKey("alerts.id"), nullable=False),
+    Column("lane_id", Number, ForeignKey("lanes.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),  # not to be sent before
+    Column("expires_at", BigInteger, nullable=False),  # to be parked after
+    Column("batch", Text),  # its companions when it is sent again
+    Column("recheck", Integer, nullable=False),  # 1: read responsibility again before sending
+    Column("rendered", LargeBinary),  # stored before the first send; null: the Alert's event
+    Index("ix_deliveries_alert", "alert"),
+    Index(
+        "ix_deliveries_pending",
+        "lane_id",
+        "sequence",
+        sqlite_where=text("state IN ('waiting', 'sending', 'unknown')"),
+        postgresql_where=text("state IN ('waiting', 'sending', 'unknown')"),
+    ),
+)
+
+holding = Table(
+    "holding",  # what is still in quarantine
+    metadata,
+    Column("quarantined_id", Number, ForeignKey("quarantined.id"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("device_id", Text),
+    Column("released", Integer, nullable=False),  # 1: to be tried again
+    Index("ix_holding_device_id", "device_id"),
+)
