@@ -348,7 +348,7 @@ def parse(body: bytes) -> Fact | Defect:
     """Read one fact. Never raises for what `body` holds."""
     if len(body) > MAX_BODY:
         detail = f"more than {MAX_BODY:,} bytes"
-        return Defect(Reason.TOO_LARGE, detail, body[:MAX_BODY])
+        return Defect(Reason.TOO_LARGE, detail, body[: MAX_BODY + 1])
     try:
         event = _decode(body)
     except _Malformed as error:

@@ -114,8 +114,10 @@ class Batch:
 class Known:
     """What the ledger says about the facts and hubs of a batch."""
 
-    digests: dict[FactKey, str]
-    """Content digests of facts that were taken before, or wait in quarantine for their hub."""
+    taken: dict[FactKey, str]
+    """Content digests of facts that are in the ledger."""
+    waiting: dict[FactKey, str]
+    """Content digests of good facts that wait in quarantine."""
     activations: set[ActivationKey]
     inventory: Inventory
 
@@ -177,15 +179,13 @@ def look_up(database: Database, found: Sequence[Fact]) -> Known:
         stamp(fact.data.activated_at) for fact in found if isinstance(fact.data, Activation)
     }
     with database.transaction() as connection:
-        digests: dict[FactKey, str] = {}
-        for statement in (_WAITING, _FACTS):
-            for source, event_id, digest in connection.execute(statement, {"ids": ids}):
-                digests[(source, event_id)] = digest
+        taken = {(row[0], row[1]): row[2] for row in connection.execute(_FACTS, {"ids": ids})}
+        waiting = {(row[0], row[1]): row[2] for row in connection.execute(_WAITING, {"ids": ids})}
         same = connection.execute(
             _ACTIVATIONS, {"devices": sorted(devices), "moments": sorted(moments)}
         )
         activations = {(row[0], row[1], row[2], row[3]) for row in same}
-        return Known(digests, activations, read_inventory(connection, devices, points))
+        return Known(taken, waiting, activations, read_inventory(connection, devices, points))
 
 
 def record(database: Database, batch: Batch, standing: Standing) -> Recorded:
@@ -195,7 +195,6 @@ def record(database: Database, batch: Batch, standing: Standing) -> Recorded:
         write_hubs(connection, batch.hubs.values())
         write_registrations(connection, batch.registrations.values())
         write_running(connection, batch.running)
-        waiting: list[Row] = []
         due: list[tuple[int, Accepted, Due]] = []
         for accepted in batch.accepted:
             fact_id = recorder.add(facts, _fact_row(accepted))

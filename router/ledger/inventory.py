@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -31,21 +32,38 @@ class Running:
 class Inventory:
     """What the ledger knows about the hubs of one batch; the batch changes it as facts apply."""
 
-    hubs: dict[str, Hub]
-    hub_times: dict[str, datetime]
+    hubs: dict[str, Hub] = field(default_factory=dict)
+    hub_times: dict[str, datetime] = field(default_factory=dict)
     """The `time` of the fact (or import) that each hub is known from."""
-    registrations: dict[RegistrationKey, Registration]
-    registration_times: dict[RegistrationKey, datetime]
-    running: dict[str, Running]
+    registration_times: dict[RegistrationKey, datetime] = field(default_factory=dict)
+    running: dict[str, Running] = field(default_factory=dict)
+    _points: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _by_point: dict[str, dict[RegistrationKey, Registration]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
 
-    def home(self, device_id: str) -> Home | None:
+    def put_hub(self, hub: Hub, at: datetime) -> None:
+        """What is known about a hub from now on."""
+        self.hubs[hub.device_id] = hub
+        self.hub_times[hub.device_id] = at
+
+    def put_registration(self, registration: Registration, at: datetime) -> None:
+        """What is known about a registration from now on."""
+        key = registration_key(registration)
+        self._points[registration.device_id].add(registration.mpxn)
+        self._by_point[registration.mpxn][key] = registration
+        self.registration_times[key] = at
+
+    def home(self, device_id: str) -> Home:
         """The hub with every registration of its meter points, on other hubs too."""
-        hub = self.hubs.get(device_id)
-        if hub is None:
-            return None
-        own = {key[1] for key in self.registrations if key[0] == device_id}
-        found = tuple(each for key, each in self.registrations.items() if key[1] in own)
-        return Home(hub, found)
+        points = sorted(self._points.get(device_id, ()))
+        found = tuple(each for point in points for each in self._by_point[point].values())
+        return Home(self.hubs[device_id], found)
+
+
+def registration_key(registration: Registration) -> RegistrationKey:
+    """What a registration is known by."""
+    return (registration.device_id, registration.mpxn, registration.effective_from)
 
 
 _HUBS = select(hubs, firmware.c.version, firmware.c.activated_at).select_from(
@@ -68,19 +86,16 @@ def read_inventory(
 ) -> Inventory:
     """What is known about hubs `devices`, and about meter points that a batch is going to name."""
     wanted = sorted(devices)
-    found = Inventory({}, {}, {}, {}, {})
+    found = Inventory()
     for row in connection.execute(_HUBS, {"devices": wanted}):
-        found.hubs[row.device_id] = _hub(row)
-        found.hub_times[row.device_id] = moment(row.updated_at)
+        found.put_hub(_hub(row), moment(row.updated_at))
         if row.version is not None:
             found.running[row.device_id] = Running(row.version, moment(row.activated_at))
     rows = list(connection.execute(_REGISTRATIONS, {"devices": wanted}))
     if named := sorted(points):
         rows += connection.execute(_BY_MPXN, {"points": named})
     for row in rows:
-        key = (row.device_id, row.mpxn, date.fromisoformat(row.effective_from))
-        found.registrations[key] = _registration(row)
-        found.registration_times[key] = moment(row.updated_at)
+        found.put_registration(_registration(row), moment(row.updated_at))
     return found
 
 

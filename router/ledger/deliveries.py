@@ -1,0 +1,486 @@
+"""The relay's side of the ledger: lanes, and the Alerts that wait on them.
+
+One transaction settles what came back and claims what goes out next, for all lanes at once: one
+sync to disk serves them all. An attempt is written before its send, so that a crash leaves
+`unknown` and not nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, text, update
+
+from router.alerts import Alert
+from router.ledger.moments import moment, stamp
+from router.ledger.opening import Database
+from router.ledger.recorder import Recorder, Row
+from router.ledger.tables import alerts, attempts, deliveries, lanes, outcomes
+from router.ports import ClosedReason, Delivery
+
+
+class State(StrEnum):
+    """Where a delivery stands. `held` is not stored: it is `waiting` on a closed lane."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    """A crash came between the attempt and its answer; it is sent again."""
+    DELIVERED = "delivered"
+    PARKED = "parked"
+    HELD = "held"
+    WITHDRAWN = "withdrawn"
+
+
+# Literal, letter for letter as in the partial index: with bound values SQLite would not use it.
+PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """A lane as the ledger knows it."""
+
+    id: int
+    service_user_id: str
+    channel: str
+    closed: ClosedReason | None
+    failing: bool
+    """The last answers were failures: the oldest goes alone until it is through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery with the attempt that is written for it."""
+
+    id: int
+    lane_id: int
+    delivery: Delivery
+    attempt: int
+    refusals: int
+    expires_at: datetime
+    batch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a lane would take now."""
+
+    lane_id: int
+    sends: int
+    """How many requests it has room for."""
+    batch: int
+    """How many Alerts one request takes."""
+    busy_hubs: frozenset[str]
+    """Hubs with an Alert in flight: never two for one hub."""
+    failing: bool
+    render: Callable[[Alert], bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a delivery: the record, and its new state."""
+
+    id: int
+    outcome: str
+    state: State
+    at: datetime
+    attempt: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+    due_at: datetime | None = None
+    refusals: int = 0
+    batch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A lane that opens or closes."""
+
+    lane_id: int
+    closed: ClosedReason | None
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What the relay may send now, and when to look again."""
+
+    sends: Mapping[int, Sequence[Sequence[Claimed]]]
+    """By lane: each inner sequence is one request."""
+    next_due: Mapping[int, datetime | None]
+    """By lane that wished: when its next delivery is due; None when nothing waits."""
+    expired: Sequence[Settlement]
+    """Deliveries that were parked because their time was up, or withdrawn."""
+
+
+Withdrawn = Callable[[Connection, Sequence[tuple[str, str]]], set[tuple[str, str]]]
+"""Of (hub, user) pairs, those whose user is no longer responsible for the hub."""
+
+_CANDIDATES = (
+    select(
+        deliveries.c.id,
+        deliveries.c.sequence,
+        deliveries.c.state,
+        deliveries.c.attempts,
+        deliveries.c.refusals,
+        deliveries.c.due_at,
+        deliveries.c.expires_at,
+        deliveries.c.batch,
+        deliveries.c.recheck,
+        deliveries.c.rendered,
+        alerts.c.event,
+        alerts.c.device_id,
+        alerts.c.service_user_id,
+    )
+    .join(alerts, alerts.c.id == deliveries.c.alert)
+    .where(
+        deliveries.c.lane_id == bindparam("lane"),
+        PENDING,
+        deliveries.c.state != State.SENDING.value,
+        # a refusal is the Alert's own: others may pass while it waits for its next try
+        or_(deliveries.c.refusals == 0, deliveries.c.due_at <= bindparam("now")),
+    )
+    .order_by(deliveries.c.sequence)
+    .limit(bindparam("most"))
+)
+_NEXT_REFUSED = select(func.min(deliveries.c.due_at)).where(
+    deliveries.c.lane_id == bindparam("lane"),
+    PENDING,
+    deliveries.c.state == State.WAITING.value,
+    deliveries.c.refusals > 0,
+)
+_SENT = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("key"))
+    .values(
+        state=State.SENDING.value,
+        attempts=bindparam("attempt"),
+        batch=bindparam("together"),
+        rendered=bindparam("bytes"),
+        recheck=0,
+    )
+)
+_SETTLED = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("key"))
+    .values(
+        state=bindparam("to"),
+        due_at=func.coalesce(bindparam("due"), deliveries.c.due_at),
+        refusals=bindparam("refused"),
+        batch=bindparam("together"),
+    )
+)
+_ANSWERED = (
+    update(lanes)
+    .where(lanes.c.id == bindparam("key"))
+    .values(last_answer=bindparam("answer"), last_answer_at=bindparam("when"))
+)
+
+
+def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlement]) -> None:
+    """Write what became of deliveries."""
+    rows: list[Row] = []
+    for each in settled:
+        recorder.add(
+            outcomes,
+            {
+                "delivery_id": each.id,
+                "attempt": each.attempt,
+                "at": stamp(each.at),
+                "outcome": each.outcome,
+                "reason": each.reason,
+                "detail": each.detail,
+            },
+        )
+        rows.append(
+            {
+                "key": each.id,
+                "to": each.state.value,
+                "due": stamp(each.due_at) if each.due_at else None,
+                "refused": each.refusals,
+                "together": each.batch,
+            }
+        )
+    if rows:
+        connection.execute(_SETTLED, rows)
+
+
+def exchange(
+    database: Database,
+    *,
+    settled: Sequence[Settlement],
+    answers: Mapping[int, str],
+    changes: Sequence[Change],
+    wishes: Sequence[Wish],
+    now: datetime,
+    withdrawn: Withdrawn,
+) -> Exchanged:
+    """Settle and claim in one transaction."""
+    with database.transaction() as connection:
+        recorder = Recorder(connection, "router", stamp(now))
+        settle(connection, recorder, settled)
+        for change in changes:
+            change_lane(connection, change)
+        if answers:
+            rows = [
+                {"key": lane, "answer": answer, "when": stamp(now)}
+                for lane, answer in answers.items()
+            ]
+            connection.execute(_ANSWERED, rows)
+        sends: dict[int, list[list[Claimed]]] = {}
+        next_due: dict[int, datetime | None] = {}
+        ended: list[Settlement] = []
+        for wish in wishes:
+            picked = _pick(connection, wish, now, withdrawn)
+            ended += picked.ended
+            next_due[wish.lane_id] = picked.next_due
+            if picked.requests:
+                sends[wish.lane_id] = _claim(connection, recorder, wish, picked.requests, now)
+        settle(connection, recorder, ended)
+        recorder.write()
+        return Exchanged(sends, next_due, ended)
+
+
+@dataclass(slots=True)
+class _Picked:
+    requests: list[list[Any]]
+    next_due: datetime | None
+    ended: list[Settlement]
+
+
+def _pick(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn) -> _Picked:
+    """What this lane may send: first sends start in sequence order, never two for one hub."""
+    most = wish.sends * wish.batch
+    given = {"lane": wish.lane_id, "now": stamp(now), "most": most}
+    rows = list(connection.execute(_CANDIDATES, given))
+    picked = _Picked([], None, [])
+    rows = _without_ended(connection, rows, now, picked, withdrawn)
+    together: dict[str, list[Any]] = {}
+    for row in rows:
+        if row.batch is not None:
+            together.setdefault(row.batch, []).append(row)
+    hubs = set(wish.busy_hubs)
+    for row in rows:
+        if row.due_at > stamp(now):
+            picked.next_due = moment(row.due_at)
+            break
+        if row.batch is not None and together[row.batch][0] is not row:
+            continue  # goes with the first of its batch
+        members = together[row.batch] if row.batch is not None else [row]
+        if any(each.device_id in hubs for each in members):
+            break
+        hubs.update(each.device_id for each in members)
+        picked.requests.append(members)
+        if wish.failing:
+            break
+    if not picked.requests and picked.next_due is None:
+        refused = connection.execute(_NEXT_REFUSED, {"lane": wish.lane_id}).scalar_one()
+        picked.next_due = moment(refused) if refused is not None else None
+    picked.requests = _gather(picked.requests, wish.batch)[: wish.sends]
+    return picked
+
+
+def _gather(requests: list[list[Any]], most: int) -> list[list[Any]]:
+    """Alerts that were never sent go together, up to `most` in one request."""
+    gathered: list[list[Any]] = []
+    for members in requests:
+        fresh = members[0].batch is None and members[0].attempts == 0
+        last = gathered[-1] if gathered else []
+        if fresh and last and len(last) < most and last[0].attempts == 0 and last[0].batch is None:
+            last.extend(members)
+        else:
+            gathered.append(list(members))
+    return gathered
+
+
+def _without_ended(
+    connection: Connection,
+    rows: list[Any],
+    now: datetime,
+    picked: _Picked,
+    withdrawn: Withdrawn,
+) -> list[Any]:
+    """Parks what is past its time and withdraws what its user must not get any more."""
+    pairs = [(row.device_id, row.service_user_id) for row in rows if row.recheck]
+    gone = withdrawn(connection, pairs) if pairs else set()
+    kept = []
+    for row in rows:
+        if row.recheck and (row.device_id, row.service_user_id) in gone:
+            detail = "the user is no longer responsible for the hub"
+            picked.ended.append(_ended(row, State.WITHDRAWN, detail, now))
+        elif row.expires_at <= stamp(now) and row.attempts > 0:
+            picked.ended.append(_ended(row, State.PARKED, "not delivered in time", now))
+        else:
+            kept.append(row)
+    return kept
+
+
+def _ended(row: Any, state: State, detail: str, now: datetime) -> Settlement:
+    reason = "expired" if state is State.PARKED else "not_responsible"
+    return Settlement(row.id, state.value, state, now, reason=reason, detail=detail)
+
+
+def _claim(
+    connection: Connection,
+    recorder: Recorder,
+    wish: Wish,
+    requests: list[list[Any]],
+    now: datetime,
+) -> list[list[Claimed]]:
+    claimed: list[list[Claimed]] = []
+    rows: list[Row] = []
+    for members in requests:
+        batch = members[0].batch
+        if batch is None and len(members) > 1:
+            batch = str(members[0].id)
+        group = []
+        for row in members:
+            alert = Alert.from_event(row.event)
+            rendered = row.rendered
+            if rendered is None and wish.render is not None:
+                rendered = wish.render(alert)
+            attempt = row.attempts + 1
+            recorder.add(
+                attempts,
+                {"delivery_id": row.id, "at": stamp(now), "number": attempt, "batch": batch},
+            )
+            rows.append(
+                {"key": row.id, "attempt": attempt, "together": batch, "bytes": rendered}
+            )
+            delivery = Delivery(alert, row.event if rendered is None else rendered)
+            expires = moment(row.expires_at)
+            group.append(
+                Claimed(row.id, wish.lane_id, delivery, attempt, row.refusals, expires, batch)
+            )
+        claimed.append(group)
+    connection.execute(_SENT, rows)
+    return claimed
+
+
+def change_lane(connection: Connection, change: Change) -> None:
+    """Close a lane, or open it: then its Alerts get the time back in which it was closed."""
+    row = connection.execute(select(lanes).where(lanes.c.id == change.lane_id)).one()
+    if change.closed is not None:
+        connection.execute(
+            update(lanes)
+            .where(lanes.c.id == change.lane_id)
+            .values(
+                closed=change.closed.value,
+                closed_detail=change.detail,
+                closed_at=row.closed_at if row.closed else stamp(change.at),
+            )
+        )
+        return
+    if row.closed is None:
+        return
+    since = func.max(row.closed_at, deliveries.c.due_at)
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.lane_id == change.lane_id, PENDING)
+        .values(
+            recheck=1,
+            expires_at=deliveries.c.expires_at + func.max(0, stamp(change.at) - since),
+        )
+    )
+    connection.execute(
+        update(lanes)
+        .where(lanes.c.id == change.lane_id)
+        .values(closed=None, closed_detail=None, closed_at=None)
+    )
+
+
+def ensure_lanes(
+    database: Database, wanted: Iterable[tuple[str, str, str]]
+) -> dict[tuple[str, str], LaneRow]:
+    """The lanes of (user, channel, adapter), made where new; and all others that there are."""
+    with database.transaction() as connection:
+        known = {(row.service_user_id, row.channel) for row in connection.execute(select(lanes))}
+        rows = [
+            {"service_user_id": user, "channel": channel, "adapter": adapter}
+            for user, channel, adapter in wanted
+            if (user, channel) not in known
+        ]
+        if rows:
+            connection.execute(insert(lanes), rows)
+        return read_lanes(connection)
+
+
+def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
+    """Every lane, by user and channel."""
+    failing = set(
+        connection.execute(
+            select(deliveries.c.lane_id)
+            .where(
+                PENDING,
+                deliveries.c.attempts > 0,
+                deliveries.c.refusals == 0,
+                deliveries.c.state == State.WAITING.value,
+            )
+            .distinct()
+        ).scalars()
+    )
+    return {
+        (row.service_user_id, row.channel): LaneRow(
+            row.id,
+            row.service_user_id,
+            row.channel,
+            ClosedReason(row.closed) if row.closed else None,
+            row.id in failing,
+        )
+        for row in connection.execute(select(lanes))
+    }
+
+
+def lost_attempts(database: Database, now: datetime) -> int:
+    """After a crash: what was being sent is `unknown`, and due at once. Gives how many."""
+    with database.transaction() as connection:
+        rows = connection.execute(
+            select(deliveries.c.id, deliveries.c.attempts, deliveries.c.refusals, deliveries.c.batch)
+            .where(PENDING, deliveries.c.state == State.SENDING.value)
+        ).all()
+        recorder = Recorder(connection, "router", stamp(now))
+        settle(
+            connection,
+            recorder,
+            [
+                Settlement(
+                    row.id,
+                    "unknown",
+                    State.UNKNOWN,
+                    now,
+                    row.attempts,
+                    "crash",
+                    "the router stopped before the answer came",
+                    due_at=now,
+                    refusals=row.refusals,
+                    batch=row.batch,
+                )
+                for row in rows
+            ],
+        )
+        recorder.write()
+        # A clock that was set back must not make anything wait for longer than its schedule.
+        latest = stamp(now + timedelta(hours=1, minutes=12))
+        connection.execute(
+            update(deliveries)
+            .where(PENDING, deliveries.c.due_at > latest)
+            .values(due_at=latest)
+        )
+        return len(rows)
+
+
+def count_waiting(database: Database) -> dict[int, tuple[int, datetime]]:
+    """By lane: how many are pending, and the decision of the oldest."""
+    statement = (
+        select(deliveries.c.lane_id, func.count(), func.min(alerts.c.decided_at))
+        .join(alerts, alerts.c.id == deliveries.c.alert)
+        .where(PENDING)
+        .group_by(deliveries.c.lane_id)
+    )
+    with database.transaction() as connection:
+        return {row[0]: (row[1], moment(row[2])) for row in connection.execute(statement)}
