@@ -349,9 +349,7 @@ def _claim(
                 attempts,
                 {"delivery_id": row.id, "at": stamp(now), "number": attempt, "batch": batch},
             )
-            rows.append(
-                {"key": row.id, "attempt": attempt, "together": batch, "bytes": rendered}
-            )
+            rows.append({"key": row.id, "attempt": attempt, "together": batch, "bytes": rendered})
             delivery = Delivery(alert, row.event if rendered is None else rendered)
             expires = moment(row.expires_at)
             group.append(
@@ -440,8 +438,9 @@ def lost_attempts(database: Database, now: datetime) -> int:
     """After a crash: what was being sent is `unknown`, and due at once. Gives how many."""
     with database.transaction() as connection:
         rows = connection.execute(
-            select(deliveries.c.id, deliveries.c.attempts, deliveries.c.refusals, deliveries.c.batch)
-            .where(PENDING, deliveries.c.state == State.SENDING.value)
+            select(
+                deliveries.c.id, deliveries.c.attempts, deliveries.c.refusals, deliveries.c.batch
+            ).where(PENDING, deliveries.c.state == State.SENDING.value)
         ).all()
         recorder = Recorder(connection, "router", stamp(now))
         settle(
@@ -467,9 +466,7 @@ def lost_attempts(database: Database, now: datetime) -> int:
         # A clock that was set back must not make anything wait for longer than its schedule.
         latest = stamp(now + timedelta(hours=1, minutes=12))
         connection.execute(
-            update(deliveries)
-            .where(PENDING, deliveries.c.due_at > latest)
-            .values(due_at=latest)
+            update(deliveries).where(PENDING, deliveries.c.due_at > latest).values(due_at=latest)
         )
         return len(rows)
 

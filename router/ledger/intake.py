@@ -175,9 +175,7 @@ def look_up(database: Database, found: Sequence[Fact]) -> Known:
     ids = sorted({fact.id for fact in found})
     devices = {fact.data.device_id for fact in found}
     points = {fact.data.mpxn for fact in found if isinstance(fact.data, Registration)}
-    moments = {
-        stamp(fact.data.activated_at) for fact in found if isinstance(fact.data, Activation)
-    }
+    moments = {stamp(fact.data.activated_at) for fact in found if isinstance(fact.data, Activation)}
     with database.transaction() as connection:
         taken = {(row[0], row[1]): row[2] for row in connection.execute(_FACTS, {"ids": ids})}
         waiting = {(row[0], row[1]): row[2] for row in connection.execute(_WAITING, {"ids": ids})}
@@ -300,9 +298,7 @@ def _add_alerts(
     return rows
 
 
-def _alert(
-    fact: Fact, due: Due, sequence: int, decided_at: datetime, standing: Standing
-) -> Alert:
+def _alert(fact: Fact, due: Due, sequence: int, decided_at: datetime, standing: Standing) -> Alert:
     activation = fact.data
     assert isinstance(activation, Activation)
     return Alert(

@@ -66,9 +66,11 @@ def registration_key(registration: Registration) -> RegistrationKey:
     return (registration.device_id, registration.mpxn, registration.effective_from)
 
 
-_HUBS = select(hubs, firmware.c.version, firmware.c.activated_at).select_from(
-    hubs.outerjoin(firmware, firmware.c.device_id == hubs.c.device_id)
-).where(hubs.c.device_id.in_(bindparam("devices", expanding=True)))
+_HUBS = (
+    select(hubs, firmware.c.version, firmware.c.activated_at)
+    .select_from(hubs.outerjoin(firmware, firmware.c.device_id == hubs.c.device_id))
+    .where(hubs.c.device_id.in_(bindparam("devices", expanding=True)))
+)
 _REGISTRATIONS = select(registrations).where(
     registrations.c.mpxn.in_(
         select(registrations.c.mpxn).where(

@@ -192,7 +192,7 @@ def _migrate(database: Database, path: Path) -> None:
             return
         if database.use is Use.READ:
             raise LedgerError(
-                f"{path}: made by an older Hubherald, or empty; `hubherald run` brings it up to date"
+                f"{path}: made by an older Hubherald, or empty; `hubherald run` mends that"
             )
 
         def upgrade(revision: Any, _context: object) -> Any:

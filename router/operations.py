@@ -1,0 +1,69 @@
+"""The operations endpoint: metrics, and whether the router is alive and ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from router.errors import UsageError
+from router.metrics import Metrics
+
+
+class Operations:
+    """Serves `/metrics`, `/-/healthy` and `/-/ready` on one address."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        metrics: Metrics,
+        not_ready: Callable[[], str | None],
+        before_scrape: Callable[[], None],
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._metrics = metrics
+        self._not_ready = not_ready
+        self._before_scrape = before_scrape
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Operations:
+        app = web.Application()
+        app.router.add_get("/metrics", self._serve_metrics)
+        app.router.add_get("/-/healthy", self._healthy)
+        app.router.add_get("/-/ready", self._ready)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise UsageError(
+                f"operations.listen {self.host}:{self.port}: {error.strerror or error}; is another "
+                f"router running? give a free port, or 0 for any"
+            ) from error
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _serve_metrics(self, _request: web.Request) -> web.Response:
+        self._before_scrape()
+        body = generate_latest(self._metrics.registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        reason = self._not_ready()
+        if reason is None:
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text=f"not ready: {reason}\n")

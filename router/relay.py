@@ -1,0 +1,364 @@
+"""The relay: from the ledger through lanes and adapters, and back into the ledger.
+
+One loop exchanges with the ledger for all lanes at once, so that one sync to disk settles and
+claims for everybody; sends run beside it. No lane waits for another's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from router.clock import Clock
+from router.lanes import Lane, bug
+from router.ledger.deliveries import (
+    Change,
+    Claimed,
+    Exchanged,
+    LaneRow,
+    Settlement,
+    State,
+    Wish,
+    Withdrawn,
+    exchange,
+)
+from router.ledger.opening import LedgerUnavailable
+from router.ledger.thread import LedgerThread
+from router.metrics import Metrics
+from router.ports import (
+    Closed,
+    ClosedReason,
+    Delivered,
+    Outcome,
+    Reason,
+    Refused,
+    Retry,
+)
+
+DRAIN = 30.0
+"""Seconds that sends under way have when the router stops."""
+_log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Keeps the lanes moving until it is stopped."""
+
+    def __init__(
+        self,
+        ledger: LedgerThread,
+        lanes: Sequence[Lane],
+        *,
+        withdrawn: Withdrawn,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self.ledger = ledger
+        self.lanes: Mapping[int, Lane] = {lane.id: lane for lane in lanes}
+        self.withdrawn = withdrawn
+        self.metrics = metrics
+        self.clock = clock
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._settled: list[Settlement] = []
+        self._answers: dict[int, str] = {}
+        self._changes: list[Change] = []
+        self._sends: set[asyncio.Task[None]] = set()
+        self._exchanging = False
+        for lane in lanes:
+            self._show(lane)
+
+    def notify(self, lanes: frozenset[int]) -> None:
+        """The intake has recorded deliveries for these lanes."""
+        for number in lanes:
+            self.lanes[number].ready = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` ends when what is under way has been answered."""
+        self._stopping = True
+        self._wake.set()
+
+    def idle(self) -> bool:
+        """True when every Alert is delivered, parked, withdrawn or held on a closed lane."""
+        return not (
+            self._sends
+            or self._settled
+            or self._changes
+            or self._exchanging
+            or any(
+                lane.closed is None and (lane.ready or lane.next_due is not None)
+                for lane in self.lanes.values()
+            )
+        )
+
+    def close_lane(self, lane: Lane, reason: ClosedReason, detail: str) -> None:
+        """Stop a lane; its Alerts are held."""
+        already = lane.closed
+        lane.close(reason, self.clock())
+        self._changes.append(Change(lane.id, reason, detail, self.clock()))
+        self._show(lane)
+        if already is not reason:
+            _log.error("lane.closed", **_names(lane), reason=reason.value, detail=detail)
+
+    def open_lane(self, lane: Lane, *, carefully: bool) -> None:
+        """Let a lane send again; responsibility for what it holds is read anew."""
+        lane.open(carefully=carefully)
+        self._changes.append(Change(lane.id, None, "", self.clock()))
+        self._show(lane)
+        self._wake.set()
+        _log.info("lane.opened", **_names(lane))
+
+    def forget(self, rows: Mapping[int, LaneRow]) -> None:
+        """Lanes in the ledger that no file names any more: what they hold, they keep."""
+        for row in rows.values():
+            if row.id not in self.lanes and row.closed is not ClosedReason.USER_REMOVED:
+                detail = "the user or channel is not in the service users file any more"
+                change = Change(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
+                self._changes.append(change)
+
+    def refresh(self, rows: Mapping[tuple[str, str], LaneRow]) -> None:
+        """An operator's command has changed the ledger: take over what it says of the lanes."""
+        changing = {change.lane_id for change in self._changes}
+        for row in rows.values():
+            lane = self.lanes.get(row.id)
+            if lane is None or lane.id in changing or self._exchanging:
+                continue
+            if row.closed is None and lane.closed is not None:
+                lane.open(carefully=True)
+                _log.info("lane.opened", **_names(lane), by="operator")
+            elif row.closed is not None and lane.closed is not row.closed:
+                lane.close(row.closed, self.clock())
+                _log.warning("lane.closed", **_names(lane), reason=row.closed.value, by="operator")
+            lane.ready = lane.closed is None
+            self._show(lane)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Exchange and send until stopped, then drain."""
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping:
+                self._wake.clear()
+                self._probe()
+                pause = self._pause()
+                if pause > 0:
+                    await self._sleep(pause)
+                    continue
+                exchanged = await self._exchange(self._wishes())
+                for number, requests in exchanged.sends.items():
+                    for claimed in requests:
+                        self._start(group, self.lanes[number], claimed)
+            await self._drain()
+        while self._settled or self._changes:
+            await self._exchange([])
+
+    async def _sleep(self, pause: float) -> None:
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _wishes(self) -> list[Wish]:
+        now, monotonic = self.clock(), time.monotonic()
+        wishes = (lane.wish(now, monotonic) for lane in self.lanes.values())
+        return [wish for wish in wishes if wish is not None]
+
+    def _pause(self) -> float:
+        """Seconds until there is something to do; 0 when there is now."""
+        if self._settled or self._changes or self._wishes():
+            return 0.0
+        now = self.clock()
+        pauses = [60.0]
+        for lane in self.lanes.values():
+            if lane.closed is not None:
+                if lane.probe_at is not None:
+                    pauses.append((lane.probe_at - now).total_seconds())
+                continue
+            if lane.next_due is not None and lane.next_due > now:
+                pauses.append((lane.next_due - now).total_seconds())
+            rate = lane.wait_for_rate()
+            if rate is not None and lane.ready:
+                pauses.append(rate)
+        return max(min(pauses), 0.001)
+
+    def _probe(self) -> None:
+        now = self.clock()
+        for lane in self.lanes.values():
+            if lane.closed is not None and lane.probe_at is not None and lane.probe_at <= now:
+                self.open_lane(lane, carefully=True)
+
+    async def _exchange(self, wishes: Sequence[Wish]) -> Exchanged:
+        settled, self._settled = self._settled, []
+        answers, self._answers = self._answers, {}
+        changes, self._changes = self._changes, []
+        self._exchanging = True
+        for wish in wishes:
+            # not after the exchange: the intake may notify while it runs
+            self.lanes[wish.lane_id].ready = False
+        try:
+            with self.metrics.commit.labels("relay").time():
+                exchanged = await self.ledger.call(
+                    exchange,
+                    settled=settled,
+                    answers=answers,
+                    changes=changes,
+                    wishes=wishes,
+                    now=self.clock(),
+                    withdrawn=self.withdrawn,
+                )
+        except LedgerUnavailable as error:
+            self._settled = settled + self._settled
+            self._answers = answers | self._answers
+            self._changes = changes + self._changes
+            for wish in wishes:
+                self.lanes[wish.lane_id].ready = True
+            self.metrics.ledger_up.set(0)
+            _log.error("ledger.unavailable", part="relay", detail=str(error), advice="retrying")
+            await asyncio.sleep(1.0)
+            return Exchanged({}, {}, [])
+        finally:
+            self._exchanging = False
+        self.metrics.ledger_up.set(1)
+        self._took(wishes, exchanged)
+        return exchanged
+
+    def _took(self, wishes: Sequence[Wish], exchanged: Exchanged) -> None:
+        ended = {each.id for each in exchanged.expired}
+        for wish in wishes:
+            lane = self.lanes[wish.lane_id]
+            requests = exchanged.sends.get(lane.id, ())
+            lane.took(requests, exchanged.next_due.get(lane.id))
+            lane.ready = lane.ready or bool(ended)
+            self._show(lane)
+        for each in exchanged.expired:
+            _log.warning("delivery." + each.outcome, delivery=each.id, detail=each.detail)
+
+    def _start(self, group: asyncio.TaskGroup, lane: Lane, claimed: Sequence[Claimed]) -> None:
+        task = group.create_task(self._send(lane, claimed))
+        self._sends.add(task)
+        task.add_done_callback(self._sends.discard)
+
+    async def _send(self, lane: Lane, claimed: Sequence[Claimed]) -> None:
+        started = time.monotonic()
+        outcomes = await self._deliver(lane, claimed)
+        self.metrics.send.labels(lane.channel.adapter).observe(time.monotonic() - started)
+        self._answered(lane, claimed, outcomes)
+
+    async def _deliver(self, lane: Lane, claimed: Sequence[Claimed]) -> Sequence[Outcome]:
+        assert lane.adapter is not None
+        deliveries = [each.delivery for each in claimed]
+        timeout = lane.channel.timeout
+        try:
+            async with asyncio.timeout(timeout):
+                outcomes = await lane.adapter.deliver(deliveries)
+            if len(outcomes) != len(claimed):
+                raise ValueError(f"{len(outcomes)} outcomes for {len(claimed)} Alerts")
+            return outcomes
+        except TimeoutError:
+            return [Retry(Reason.TIMEOUT, f"no answer within {timeout:g} s") for _ in claimed]
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # some client libraries cancel their callers when a connection is lost
+            return [Retry(Reason.NETWORK, "the connection was lost") for _ in claimed]
+        except Exception as error:  # the one broad except: an adapter's bug must not stop others
+            _log.exception("adapter.bug", **_names(lane), adapter=lane.channel.adapter)
+            return bug(claimed, error)
+
+    def _answered(
+        self, lane: Lane, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]
+    ) -> None:
+        now = self.clock()
+        was_failing = lane.failing
+        settled = lane.answered(claimed, outcomes, now)
+        self._settled += settled
+        for each, outcome, settlement in zip(claimed, outcomes, settled, strict=True):
+            self._count(lane, each, outcome, settlement, now)
+        closed = next((each for each in outcomes if isinstance(each, Closed)), None)
+        if closed is not None:
+            self.close_lane(lane, closed.reason, closed.detail)
+        elif lane.failing and not was_failing:
+            _log.warning("lane.failing", **_names(lane), answer=_words(outcomes[0]))
+        elif was_failing and not lane.failing:
+            _log.info("lane.recovered", **_names(lane))
+        self._answers[lane.id] = _words(outcomes[-1])
+        self._show(lane)
+        self._wake.set()
+
+    def _count(
+        self, lane: Lane, each: Claimed, outcome: Outcome, settled: Settlement, now: datetime
+    ) -> None:
+        labels = (lane.service_user_id, lane.channel.name)
+        reason = "" if isinstance(outcome, Delivered) else outcome.reason.value
+        self.metrics.attempts.labels(
+            *labels, lane.channel.adapter, type(outcome).__name__.lower(), reason
+        ).inc()
+        if settled.state is State.PARKED:
+            self.metrics.parked.labels(*labels).inc()
+            _log.error(
+                "alert.parked",
+                **_names(lane),
+                alert=str(each.delivery.alert.id),
+                detail=settled.detail,
+            )
+        if settled.state is State.DELIVERED:
+            took = now - each.delivery.alert.decided_at
+            self.metrics.delivery.labels(lane.channel.adapter).observe(
+                max(took, timedelta()).total_seconds()
+            )
+
+    def _show(self, lane: Lane) -> None:
+        labels = (lane.service_user_id, lane.channel.name)
+        flying = sum(len(group) for group in lane.in_flight.values())
+        self.metrics.in_flight.labels(*labels).set(flying)
+        self.metrics.lane_open.labels(*labels).set(lane.closed is None)
+        self.metrics.lane_failures.labels(*labels).set(lane.failures)
+
+    async def _drain(self) -> None:
+        """Wait for the answers of what is under way; what stays without one becomes unknown."""
+        if self._sends:
+            _log.info("relay.draining", sends=len(self._sends), seconds=DRAIN)
+            await asyncio.wait(self._sends, timeout=DRAIN)
+        now = self.clock()
+        for task in list(self._sends):
+            task.cancel()
+        for lane in self.lanes.values():
+            for group in lane.in_flight.values():
+                self._settled += [_unknown(each, now) for each in group]
+
+
+def _unknown(each: Claimed, now: datetime) -> Settlement:
+    detail = "the router stopped before the answer came"
+    return Settlement(
+        each.id,
+        "unknown",
+        State.UNKNOWN,
+        now,
+        each.attempt,
+        "stopped",
+        detail,
+        now,
+        each.refusals,
+        each.batch,
+    )
+
+
+def _names(lane: Lane) -> dict[str, str]:
+    return {"recipient": lane.service_user_id, "channel": lane.channel.name}
+
+
+def _words(outcome: Outcome) -> str:
+    match outcome:
+        case Delivered(receipt):
+            return f"delivered {receipt}".strip()
+        case Retry(reason, detail, _):
+            return f"retry: {reason.value}: {detail}"
+        case Refused(reason, detail):
+            return f"refused: {reason.value}: {detail}"
+        case Closed(closed, detail):
+            return f"closed: {closed.value}: {detail}"
