@@ -1,0 +1,117 @@
+"""Alerts into a folder: one JSON file each, which is there whole or not at all.
+
+The simplest channel there is, for trials, for archives and for programs that watch a folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field
+
+from router.ports import Delivered, Delivery, Options, Outcome, Reason, Refused, Retry
+
+UNFINISHED = ".part"
+STALE_S = 3600.0
+"""An unfinished file this old was left by a process that died."""
+
+
+class FolderOptions(Options):
+    """What a folder takes in service_users.yaml."""
+
+    path: Annotated[Path, Field(description="the folder; made when it is missing")]
+
+
+class FolderAdapter:
+    """Writes `<alert id>.json`. One thread of its own: a disk that hangs stalls only this lane."""
+
+    Config: ClassVar[type[Options]] = FolderOptions
+    batch: int = 64
+    """One sync of the folder serves all of them."""
+
+    def __init__(self, config: Options) -> None:
+        assert isinstance(config, FolderOptions)
+        self._folder = config.path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="folder")
+
+    async def __aenter__(self) -> Self:
+        await asyncio.get_running_loop().run_in_executor(self._thread, _prepare, self._folder)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _write_all, self._folder, deliveries)
+
+
+def _prepare(folder: Path) -> None:
+    # A folder that can't be made is this channel's trouble, not a reason for the router not to
+    # start: each delivery tries again and says what is wrong.
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f".*{UNFINISHED}"):
+            if left.stat().st_mtime < time.time() - STALE_S:
+                left.unlink()
+
+
+def _write_all(folder: Path, deliveries: Sequence[Delivery]) -> list[Outcome]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        outcomes = [_write(folder, delivery) for delivery in deliveries]
+        _sync(folder)
+    except OSError as error:
+        return [_retry(folder, error)] * len(deliveries)
+    return outcomes
+
+
+def _write(folder: Path, delivery: Delivery) -> Outcome:
+    # Named after the id alone: nothing that came from outside reaches a path.
+    path = folder / f"{delivery.alert.id}.json"
+    unfinished = folder / f".{path.name}.{uuid.uuid4().hex}{UNFINISHED}"
+    try:
+        if path.exists():
+            return _again(path, delivery.body)
+        try:
+            with unfinished.open("xb") as file:
+                file.write(delivery.body)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        return _retry(folder, error)
+    return Delivered(path.name)
+
+
+def _again(path: Path, body: bytes) -> Outcome:
+    """The file is there from an attempt whose end nobody heard of; or it is something else."""
+    with path.open("rb") as file:
+        same = file.read(len(body) + 1) == body
+    if same:
+        return Delivered(path.name)
+    detail = f"{path.name} is there with other content; move it away, then retry the Alert"
+    return Refused(Reason.STORAGE, detail)
+
+
+def _sync(folder: Path) -> None:
+    """Make the new names last: a rename alone may be forgotten when the power fails."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _retry(folder: Path, error: OSError) -> Outcome:
+    return Retry(Reason.STORAGE, f"{folder}: {error.strerror}; see to space and permissions")

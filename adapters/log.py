@@ -1,0 +1,45 @@
+"""Alerts into the log: for a first look, and beside other channels when one wants to watch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from router.ports import Delivered, Delivery, Options, Outcome
+
+
+class LogOptions(Options):
+    """It takes none."""
+
+
+class LogAdapter:
+    """One line for each Alert; nothing can go wrong on the way."""
+
+    Config: ClassVar[type[Options]] = LogOptions
+    batch: int = 100
+
+    def __init__(self, config: Options) -> None:
+        assert isinstance(config, LogOptions)
+        self._log: FilteringBoundLogger = structlog.get_logger()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Nothing is held open."""
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        for delivery in deliveries:
+            alert = delivery.alert
+            self._log.info(
+                "alert",
+                id=str(alert.id),
+                user=alert.service_user_id,
+                device=alert.device_id,
+                version=alert.firmware_version,
+                sequence=alert.sequence,
+            )
+        return [Delivered("logged")] * len(deliveries)
