@@ -97,9 +97,7 @@ def eui64(text: str) -> str:
     """A Device ID or User ID in upper case; ValueError when it is not an EUI-64."""
     upper = text.upper()
     if not _EUI64.fullmatch(upper):
-        raise ValueError(
-            "must be eight hyphenated hex octets, such as 90-B3-D5-1F-30-01-00-00"
-        )
+        raise ValueError("must be eight hyphenated hex octets, such as 90-B3-D5-1F-30-01-00-00")
     return upper
 
 
@@ -120,7 +118,9 @@ def check_mprn(text: str) -> str:
     body, check = text[:-2], text[-2:]
     total = sum(int(digit) * (len(body) - place) for place, digit in enumerate(body))
     if f"{total % 11:02d}" != check:
-        raise ValueError("the MPRN's check digits (the last two) do not fit; look for a typing error")
+        raise ValueError(
+            "the MPRN's check digits (the last two) do not fit; look for a typing error"
+        )
     return text
 
 
@@ -254,7 +254,12 @@ class Envelope(BaseModel):
 
     specversion: Literal["1.0"]
     id: ShortText
-    source: Annotated[str, BeforeValidator(_text_only), StringConstraints(min_length=1, max_length=300), AfterValidator(_printable)]
+    source: Annotated[
+        str,
+        BeforeValidator(_text_only),
+        StringConstraints(min_length=1, max_length=300),
+        AfterValidator(_printable),
+    ]
     type: ShortText
     time: Moment | None = None
 
@@ -379,7 +384,9 @@ def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:
         return defect(Reason.INVALID, _say(error))
     model = DATA.get(envelope.type)
     if model is None:
-        return defect(Reason.UNKNOWN_TYPE, f"type {envelope.type!r} is not one of {', '.join(DATA)}")
+        return defect(
+            Reason.UNKNOWN_TYPE, f"type {envelope.type!r} is not one of {', '.join(DATA)}"
+        )
     try:
         known = model.model_validate(data)
     except ValidationError as error:
