@@ -1,0 +1,126 @@
+"""What an HTTP answer, or the lack of one, means for the Alerts that were sent. Pure."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from router.ports import Closed, ClosedReason, Delivered, Outcome, Reason, Refused, Retry
+
+LONGEST_REST = timedelta(hours=24)
+"""No receiver may ask to be left alone for longer: Alerts are held for 48 hours."""
+_SHOWN = 200
+"""Characters of an answer's body that are worth keeping with the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver said."""
+
+    status: int
+    body: bytes = b""
+    """The beginning of it."""
+    retry_after: str | None = None
+    location: str | None = None
+
+
+def outcome_of(answer: Answer, now: datetime) -> Outcome:
+    """The status decides; the body is only for people."""
+    said = _said(answer)
+    match answer.status // 100:
+        case 2:
+            return Delivered(str(answer.status))
+        case 4:
+            return _complaint(answer, said, now)
+        case 5:
+            return Retry(Reason.SERVER, said, _rest(answer.retry_after, now))
+    to = f" to {_shown(_bare(answer.location))}" if answer.location else ""
+    advice = "redirects are not followed; correct `url`"
+    return Closed(ClosedReason.ENDPOINT, f"{said}{to}; {advice}")
+
+
+def _complaint(answer: Answer, said: str, now: datetime) -> Outcome:
+    """4xx: about us, about the address, about the moment, or else about the Alerts."""
+    match answer.status:
+        case 401 | 403:
+            advice = "compare `secret` with the receiver's, and ask whether it lets us in"
+            return Closed(ClosedReason.CREDENTIALS, f"{said}; {advice}")
+        case 404 | 410:
+            advice = "nobody takes Alerts at this address; correct `url`"
+            return Closed(ClosedReason.ENDPOINT, f"{said}; {advice}")
+        case 408 | 425 | 429:
+            return Retry(Reason.BUSY, said, _rest(answer.retry_after, now))
+    return Refused(Reason.REJECTED, said)
+
+
+def outcome_of_failure(error: Exception, host: str) -> Outcome:
+    """What it means that no answer came."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = f"the certificate that {host} shows is not valid: {cause.verify_message}"
+            advice = "nothing was sent; have the certificate put right, or set `ca_file`"
+            return Closed(ClosedReason.ENDPOINT, f"{_shown(why)}; {advice}")
+        if isinstance(cause, ssl.SSLError) and "CERTIFICATE" in (cause.reason or ""):
+            why = f"{host} asks for a client certificate, or does not like ours: {cause.reason}"
+            return Closed(ClosedReason.CREDENTIALS, f"{_shown(why)}; webhooks have none")
+    return Retry(Reason.NETWORK, f"{host}: {_shown(_reason(error))}")
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """Without the text of the library, which may hold the URL."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError) and cause.reason:
+            return f"TLS failed: {cause.reason}"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+
+
+def _said(answer: Answer) -> str:
+    try:
+        phrase = f" {HTTPStatus(answer.status).phrase}"
+    except ValueError:
+        phrase = ""
+    text = _shown(answer.body.decode(errors="replace"))
+    return f"answered {answer.status}{phrase}" + (f": {text}" if text else "")
+
+
+def _shown(text: str) -> str:
+    """One line of bounded length in which nothing can move a cursor."""
+    line = " ".join(text.split())
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return safe if len(safe) <= _SHOWN else f"{safe[:_SHOWN]}..."
+
+
+def _bare(url: str | None) -> str:
+    """The address without user, query and fragment, which may be secret."""
+    plain = re.split(r"[?#]", url or "", maxsplit=1)[0]
+    return re.sub(r"//[^/]*@", "//", plain)
+
+
+def _rest(retry_after: str | None, now: datetime) -> timedelta | None:
+    """Retry-After is a number of seconds or a date; None when it is neither, or over."""
+    text = (retry_after or "").strip()
+    if re.fullmatch(r"[0-9]+", text):
+        rest = LONGEST_REST if len(text) > 9 else timedelta(seconds=int(text))
+    else:
+        try:
+            until = parsedate_to_datetime(text)
+            if until.tzinfo is None:
+                until = until.replace(tzinfo=UTC)
+            rest = until - now
+        except (ValueError, OverflowError, IndexError, TypeError):
+            return None
+    return min(rest, LONGEST_REST) if rest > timedelta() else None
