@@ -1,0 +1,69 @@
+# What can be done from a clone: `make help` lists it, CONTRIBUTING.md tells more.
+#
+# PYTHON  the interpreter that .venv is made with, 3.11 or later: make test PYTHON=python3.12
+# VENV    where the virtual environment stands
+# ARGS    more words for the command: make test ARGS="tests/router -k lane"
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCKS := requirements-build.lock requirements.lock requirements-dev.lock
+PIP   := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
+# One resolution for every supported Python; a range that has moved on is taken up by UPGRADE=--upgrade.
+LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes \
+         --custom-compile-command 'make lock' $(UPGRADE)
+
+# durable_rules throws CFLAGS away but heeds these: optimise, and name the call that Python 3.13 renamed.
+export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format wheel lock clean
+.DEFAULT_GOAL := help
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+
+demo: $(READY) ## route a small made-up estate and tell what happened
+	@$(BIN)/hubherald demo $(ARGS)
+
+test: $(READY) ## run every test; fetches the servers that they need
+	@$(BIN)/python tests/servers.py
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## style, types and the order of imports
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo > $(VENV)/.imports || { cat $(VENV)/.imports; exit 1; }
+
+format: $(READY) ## let ruff mend and format the code
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+wheel: $(READY) ## build the wheel and try it outside of the checkout
+	@.ci/try-wheel $(BIN)/python
+
+lock: $(READY) ## resolve the dependencies again (newer ones too: UPGRADE=--upgrade)
+	@$(PIP) install uv==0.13.9
+	@$(LOCK) pyproject.toml -o requirements.lock > $(VENV)/.lock
+	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock > $(VENV)/.lock
+	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock > $(VENV)/.lock
+
+clean: ## remove all that was made here
+	rm -rf .venv .cache build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Nothing is built in isolation: what builds the packages is locked like the rest. A durable_rules
+# that pip built earlier, without the flags above, must not come back from its cache.
+$(READY): pyproject.toml $(LOCKS)
+	@.ci/prerequisites '$(PYTHON)'
+	@echo 'Setting up $(VENV) (a minute or two the first time)'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@$(PIP) cache remove durable_rules > $(VENV)/.cache-removed || true
+	@$(PIP) install --require-hashes -r requirements-build.lock
+	@$(PIP) install --require-hashes --no-build-isolation -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,61 @@
+"""The rules of the house that a machine can hold us to."""
+
+import ast
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(
+    file
+    for folder in ("router", "adapters", "tests", "benchmarks")
+    for file in (ROOT / folder).rglob("*.py")
+)
+TEXTS = sorted(
+    file
+    for folder in ("router", "adapters", "tests", "benchmarks", "rules", "dashboards", ".ci")
+    for file in (ROOT / folder).rglob("*")
+    if file.is_file() and "__pycache__" not in file.parts
+) + [file for file in ROOT.iterdir() if file.is_file() and ".db" not in file.name]
+
+
+def named(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def test_the_installed_version_is_the_one_in_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert metadata.version("hubherald") == project["version"]
+
+
+def test_the_changelog_knows_the_version() -> None:
+    version = metadata.version("hubherald")
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=named)
+def test_a_module_says_why_it_exists(file: Path) -> None:
+    assert ast.get_docstring(ast.parse(file.read_text()))
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=named)
+def test_a_file_is_one_noun(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=named)
+def test_a_name_says_something(file: Path) -> None:
+    assert not {"utils", "helpers", "manager", "base", "common"} & {file.stem, *file.parent.parts}
+
+
+def test_a_clone_stands_alone() -> None:
+    outside = "/".join(["..", "shared"])
+    assert [named(file) for file in TEXTS if outside in file.read_text(errors="replace")] == []
+
+
+def test_lock_files_name_no_registry() -> None:
+    locks = sorted(ROOT.glob("requirements*.lock"))
+    assert locks
+    assert [named(file) for file in locks if "://" in file.read_text()] == []
