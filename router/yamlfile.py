@@ -8,126 +8,43 @@ tags, and files too large to have been written by a person.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+from router.document import Document, Location, Place, Problem
+from router.wording import did_you_mean
+
+__all__ = ["Document", "Location", "Place", "Problem", "did_you_mean", "parse", "read"]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
-
-Place = tuple[str | int, ...]
-"""Where a value stands in the document: keys and list indexes from the top."""
-
-
-@dataclass(frozen=True)
-class Location:
-    """A place in a file; lines and columns count from 1."""
-
-    file: Path
-    line: int = 1
-    column: int = 1
-    text: str = ""
-    """The source line, for the caret under it."""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One mistake in one place."""
-
-    location: Location
-    message: str
-
-    def render(self) -> str:
-        """`file:line:col: message`, then the source line with a caret, when there is one."""
-        head = f"{self.location}: {self.message}"
-        if not self.location.text.strip():
-            return head
-        start = max(0, self.location.column - 80)
-        line = self.location.text[start : start + 120].replace("\t", " ")
-        caret = " " * (self.location.column - 1 - start) + "^"
-        return f"{head}\n    {line}\n    {caret}"
-
-
-@dataclass
-class Document:
-    """One YAML file: plain values, and where each of them stands."""
-
-    file: Path
-    value: Any = None
-    lines: list[str] = field(default_factory=list)
-    values: dict[Place, Location] = field(default_factory=dict)
-    keys: dict[Place, Location] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def at(self, *path: str | int) -> Location:
-        """Where the value at `path` stands, or the nearest value around it."""
-        return self._nearest(self.values, path)
-
-    def key(self, *path: str | int) -> Location:
-        """Where the key of the value at `path` stands (the value itself for list items)."""
-        return self.keys.get(path) or self.at(*path)
-
-    def _nearest(self, places: Mapping[Place, Location], path: Place) -> Location:
-        while path and path not in places:
-            path = path[:-1]
-        return places.get(path) or self.location(0, 0)
-
-    def location(self, line: int, column: int) -> Location:
-        """A Location from a line and column that count from 0."""
-        text = self.lines[line] if line < len(self.lines) else ""
-        return Location(self.file, line + 1, column + 1, text)
-
-    def add(self, location: Location, message: str) -> None:
-        """Remember a mistake found in this file."""
-        self.problems.append(Problem(location, message))
-
-    def add_invalid(self, error: ValidationError, *within: str | int) -> None:
-        """Turn what pydantic found below `within` into problems with positions."""
-        for item in error.errors(include_url=False):
-            path = (*within, *item["loc"])
-            if item["type"] == "extra_forbidden":
-                known = error_fields(item)
-                name = str(path[-1])
-                self.add(self.key(*path), f"unknown key {name!r}{did_you_mean(name, known)}")
-            elif item["type"] == "missing":
-                self.add(self.at(*path[:-1]), f"missing key {path[-1]!r}")
-            else:
-                reason = item["msg"].removeprefix("Value error, ")
-                self.add(self.at(*path), f"{path[-1]!r}: {reason}")
-
-
-def error_fields(item: Any) -> tuple[str, ...]:
-    """The keys that would have been right where pydantic met an unknown one."""
-    return tuple((item.get("ctx") or {}).get("known", ()))
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` when one of `known` is close, else what there is to choose from."""
-    names = sorted(set(known))
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known here: {', '.join(names)}" if names else ""
 
 
 def read(file: Path) -> Document:
     """Read one YAML file. Never raises for what it holds: look at `problems`."""
     try:
-        raw = file.read_bytes()
-    except OSError as error:
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
         document = Document(file)
-        document.add(Location(file), f"cannot be read: {error.strerror}")
+        why = error.strerror if isinstance(error, OSError) else "its name is not one of a file"
+        document.add(Location(file), f"cannot be read: {why}")
         return document
     return parse(raw, file)
 
@@ -136,94 +53,185 @@ def parse(raw: bytes, file: Path) -> Document:
     """Read YAML from bytes; `file` is what locations will name."""
     document = Document(file)
     if len(raw) > MAX_BYTES:
-        document.add(Location(file), f"larger than {MAX_BYTES:,} bytes; split it into several files")
+        document.add(
+            Location(file), f"larger than {MAX_BYTES:,} bytes; split it into several files"
+        )
         return document
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")  # some editors on Windows begin files with a mark
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n")
         document.add(Location(file, line + 1), "not UTF-8; save the file as UTF-8")
         return document
-    document.lines = text.splitlines()
+    document.lines = [_presentable(line) for line in text.splitlines()]
     try:
-        yaml = YAML(typ="safe", pure=True)
-        for event in yaml.parse(text):
-            if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-                mark = event.start_mark
-                document.add(
-                    document.location(mark.line, mark.column),
-                    "anchors and aliases are not allowed; write the value out",
-                )
-        if document.problems:
-            return document
-        nodes = list(YAML(typ="safe", pure=True).compose_all(text))
+        _Reader(document, text).read()
+    except ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
+        document.add(document.location(line, column), "not YAML: holds a control character")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
-        document.add(document.location(line, column), f"not YAML: {error.problem or error.context}")
-        return document
-    except (YAMLError, RecursionError, ValueError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        document.add(Location(file), f"not YAML: {' '.join(reason.split())}")
-        return document
-    if len(nodes) > 1:
-        mark = nodes[1].start_mark
-        document.add(document.location(mark.line, mark.column), "more than one document in a file")
-    if nodes and nodes[0] is not None:
-        document.value = _Reader(document).value(nodes[0], ())
+        document.add(document.location(line, column), f"not YAML: {_say(error)}")
+    except (YAMLError, ValueError) as error:
+        document.add(Location(file), f"not YAML: {' '.join(str(error).split())}")
     return document
 
 
+_SECRET = re.compile(
+    r"""(?ix) (?P<key> [\w-]* (?:secret|password|passphrase|token|api_?key) (?![\w-]*_file) [\w-]*
+        ["']? \s* : \s* )
+        (?P<value> "[^"]*"? | '[^']*'? | \[ [^\]]* | .+ )"""
+)
+
+
+def _presentable(line: str) -> str:
+    """The line as it may be shown: nothing that moves the cursor, no value of a secret key.
+
+    This goes by the look of a line and so also works in a file that is not YAML at all; what
+    the options of an adapter call a secret is hidden besides.
+    """
+    if not line.isprintable():
+        line = "".join(each if each.isprintable() or each == "\t" else "?" for each in line)
+    found = _SECRET.search(line)
+    if found is None:
+        return line
+    start, end = found.span("value")
+    alone = re.fullmatch(r"[\s-]*[\"']?", line[: found.start()])
+    if not alone and line[start] not in "\"'[":  # within {a: b, secret: c, d: e}
+        end = start + len(re.split(r"[,}]", line[start:], maxsplit=1)[0])
+    return line[:start] + "*" * (end - start) + line[end:]
+
+
+def _say(error: MarkedYAMLError) -> str:
+    begun = error.context_mark
+    since = f" {error.context} that began in line {begun.line + 1}" if begun else ""
+    return f"{error.problem or error.context}{since if error.problem else ''}"
+
+
+class _Unfit(Exception):
+    """The file may not be read on; the problem has been added."""
+
+
+_INT = re.compile(r"[-+]?[0-9]+")
+_BASED_INT = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
 class _Reader:
-    """Turns composed nodes into plain values and notes where each one stands."""
+    """Turns YAML's events into plain values and notes where each one stands."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, text: str) -> None:
         self.document = document
-        self.constructor = YAML(typ="safe", pure=True).constructor
+        self.text = text
+        self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
 
-    def value(self, node: Node, path: Place) -> Any:
-        where = self.document.location(node.start_mark.line, node.start_mark.column)
-        self.document.values[path] = where
+    def read(self) -> None:
+        try:
+            value = None
+            for number, event in enumerate(self._documents()):
+                if number > 0:
+                    self._unfit(event, "more than one document in a file")
+                value = self.value(next(self.events), ())
+            self.document.value = value
+        except _Unfit:
+            return
+
+    def _documents(self) -> Iterator[DocumentStartEvent]:
+        for event in self.events:
+            if isinstance(event, DocumentStartEvent):
+                if event.version or event.tags:
+                    self._unfit(event, "directives (%YAML, %TAG) are not allowed; take them out")
+                yield event
+
+    def _unfit(self, event: Event, message: str) -> NoReturn:
+        self.document.add(self._where(event), message)
+        raise _Unfit
+
+    def _where(self, event: Event) -> Location:
+        return self.document.location(event.start_mark.line, event.start_mark.column)
+
+    def value(self, event: Event, path: Place) -> Any:
+        self.document.values[path] = self._where(event)
         if len(path) > MAX_DEPTH:
-            self.document.add(where, "nested too deeply")
-            return None
-        if isinstance(node, MappingNode):
-            return self.mapping(node, path)
-        if isinstance(node, SequenceNode):
-            return [self.value(item, (*path, number)) for number, item in enumerate(node.value)]
-        return self.scalar(node, where)
+            self._unfit(event, "nested too deeply")
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            self._unfit(event, "anchors and aliases are not allowed; write the value out")
+        tag = getattr(event, "ctag", None)
+        if tag is not None:
+            name = str(tag).replace("tag:yaml.org,2002:", "!!")
+            self._unfit(event, f"tag {name} is not allowed; write a plain value")
+        if isinstance(event, MappingStartEvent):
+            return self.mapping(path)
+        if isinstance(event, SequenceStartEvent):
+            return self.sequence(path)
+        assert isinstance(event, ScalarEvent)
+        return self.scalar(event, path)
 
-    def mapping(self, node: MappingNode, path: Place) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            where = self.document.location(key_node.start_mark.line, key_node.start_mark.column)
-            if not isinstance(key_node, ScalarNode):
-                self.document.add(where, "a key must be a word")
-                continue
-            key = str(key_node.value)
-            if key in result:
-                first = self.document.keys[(*path, key)]
-                self.document.add(where, f"duplicate key {key!r}; first used in line {first.line}")
-                continue
-            self.document.keys[(*path, key)] = where
-            result[key] = self.value(value_node, (*path, key))
+    def sequence(self, path: Place) -> list[Any]:
+        result: list[Any] = []
+        for event in self.events:
+            if isinstance(event, SequenceEndEvent):
+                break
+            result.append(self.value(event, (*path, len(result))))
         return result
 
-    def scalar(self, node: ScalarNode, where: Location) -> Any:
-        kind = node.tag.rpartition(":")[2]
-        text = str(node.value)
+    def mapping(self, path: Place) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for event in self.events:
+            if isinstance(event, MappingEndEvent):
+                break
+            if not isinstance(event, ScalarEvent):
+                self._unfit(event, "a key must be a word")
+            self._add_entry(event, path, result)
+        return result
+
+    def _add_entry(self, event: Any, path: Place, result: dict[str, Any]) -> None:
+        where, key = self._where(event), str(event.value)
+        place = (*path, key)
+        if event.anchor or event.ctag is not None:
+            self._unfit(event, "a key must be a plain word")
+        if key in result:
+            first = self.document.keys[place]
+            self.document.add(where, f"duplicate key {key!r}; first used in line {first.line}")
+            value_event = next(self.events)
+            self.value(value_event, (*path, key, "duplicate"))
+            return
+        self.document.keys[place] = where
+        value_event = next(self.events)
+        result[key] = self.value(value_event, place)
+        if result[key] is None and value_event.start_mark.index == value_event.end_mark.index:
+            self.document.values[place] = where  # nothing stands there: show the key
+
+    def scalar(self, event: ScalarEvent, path: Place) -> Any:
+        text = str(event.value)
+        start, end = event.start_mark.index, event.end_mark.index
+        self.document.written[path] = self.text[start:end]
+        if event.style is not None:
+            return text
         try:
-            if kind == "null":
-                return None
-            if kind == "bool":
-                return text.lower() == "true"
-            if kind == "int":
-                return int(self.constructor.construct_yaml_int(node))
-            if kind == "float":
-                return float(self.constructor.construct_yaml_float(node))
-        except (ValueError, OverflowError):
-            self.document.add(where, f"{text!r} is not a number; quote it if it is text")
+            return _plain(text)
+        except ValueError:
+            self.document.add(self._where(event), "too many digits; quote it if it is text")
             return None
-        if kind not in {"str", "timestamp", "value"}:
-            self.document.add(where, f"tag {node.tag!r} is not allowed; write a plain value")
-        return text
+
+
+def _plain(text: str) -> Any:
+    """What a word without quotes means in YAML 1.2; ValueError when it is too long a number."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _BASED_INT.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text

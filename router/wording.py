@@ -1,0 +1,203 @@
+"""What pydantic finds wrong, in the words of somebody who edits a file.
+
+Pydantic speaks of valid integers and extra inputs, and its findings do not know the keys that
+would have been right. The model does, so both are looked up here. Nothing here knows a position.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic_core import ErrorDetails
+
+LONGEST = 60
+"""How much of a wrong value is repeated."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` when one of `known` is close, else what there is to choose from."""
+    names = {name.lower(): name for name in sorted(known)}
+    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {names[close[0]]!r}?"
+    return f"; known here: {', '.join(sorted(names.values()))}" if names else ""
+
+
+# --- what the model knows -------------------------------------------------------------------
+
+
+def known_keys(model: type[BaseModel], path: Iterable[str | int] = ()) -> set[str]:
+    """The keys that are right at `path` below `model`, those that name a secret's file too."""
+    return {key for found in _models_at(model, path) for key in _keys(found)}
+
+
+def secret_keys(model: type[BaseModel]) -> set[str]:
+    """The fields of `model` that hold a secret."""
+    return {
+        field.alias or name
+        for name, field in model.model_fields.items()
+        if any(kind is SecretStr for kind in _kinds(field.annotation))
+    }
+
+
+def _keys(model: type[BaseModel]) -> set[str]:
+    plain = {field.alias or name for name, field in model.model_fields.items()}
+    return plain | {f"{name}_file" for name in secret_keys(model)}
+
+
+def _models_at(model: type[BaseModel], path: Iterable[str | int]) -> list[type[BaseModel]]:
+    kinds: list[Any] = [model]
+    for part in path:
+        kinds = [inner for kind in kinds for inner in _below(kind, part)]
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+def _below(kind: Any, part: str | int) -> Iterator[Any]:
+    """What may stand at key or index `part` of a value of this kind."""
+    inner = get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, field in kind.model_fields.items():
+            if part == (field.alias or name):
+                yield from _kinds(field.annotation)
+    elif isinstance(part, int) and inner:
+        yield from _kinds(inner[0])
+    elif isinstance(part, str) and len(inner) == 2:
+        yield from _kinds(inner[1])
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The alternatives of a union, each without its Annotated."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _kinds(get_args(annotation)[0])
+    elif origin in {Union, UnionType}:
+        for each in get_args(annotation):
+            yield from _kinds(each)
+    else:
+        yield annotation
+
+
+# --- what to say ----------------------------------------------------------------------------
+
+
+def reason(item: ErrorDetails, written: str | None) -> str:
+    """What is wrong with one value; `written` is its source text, None where it may not show."""
+    say = _SAY.get(item["type"], _anything_else)
+    return say(item, written)
+
+
+def _but(item: ErrorDetails, written: str | None) -> str:
+    """`, not ...`: what stands there instead."""
+    value = item["input"]
+    if value is None:
+        return ", not empty"
+    if isinstance(value, Mapping):
+        return ", not a mapping"
+    if isinstance(value, list | tuple):
+        return ", not a list"
+    if written is None:
+        return ""
+    shown = written if len(written) <= LONGEST else f"{written[:LONGEST]}..."
+    quoted = not isinstance(value, str) or shown[:1] in {'"', "'"}
+    return f", not {shown}" if quoted else f", not {shown!r}"
+
+
+def _text(item: ErrorDetails, written: str | None) -> str:
+    if isinstance(item["input"], bool | int | float):
+        quoted = "" if written is None else f": {json.dumps(written[:LONGEST], ensure_ascii=False)}"
+        return f"must be text; quote it{quoted}"
+    return "must be text" + _but(item, written)
+
+
+def _must_be(what: str) -> _Say:
+    def say(item: ErrorDetails, written: str | None) -> str:
+        limits = {name: f"{value:g}" for name, value in _context(item).items() if _number(value)}
+        return f"must be {what.format(**limits)}{_but(item, written)}"
+
+    return say
+
+
+def _one_of(item: ErrorDetails, written: str | None) -> str:
+    names = re.findall(r"'([^']*)'", str(_context(item).get("expected", "")))
+    if len(names) == 1:
+        return f"must be {names[0]}{_but(item, written)}"
+    value = item["input"]
+    meant = did_you_mean(value, names) if isinstance(value, str) and written is not None else ""
+    hint = meant if "did you mean" in meant else ""
+    return f"must be one of {', '.join(names)}{_but(item, written)}{hint}"
+
+
+def _too_short(item: ErrorDetails, _written: str | None) -> str:
+    least = _context(item).get("min_length", 1)
+    return "must not be empty" if least == 1 else f"must have at least {least}{_counted(item)}"
+
+
+def _too_long(item: ErrorDetails, _written: str | None) -> str:
+    return f"must have at most {_context(item).get('max_length')}{_counted(item)}"
+
+
+def _counted(item: ErrorDetails) -> str:
+    return " characters" if item["type"].startswith("string") else " items"
+
+
+def _pattern(item: ErrorDetails, written: str | None) -> str:
+    return f"must look like {_context(item).get('pattern')}{_but(item, written)}"
+
+
+def _anything_else(item: ErrorDetails, _written: str | None) -> str:
+    said = item["msg"].removeprefix("Value error, ")
+    return said.replace("Input should be", "must be").replace("Value should", "must")
+
+
+def _context(item: ErrorDetails) -> dict[str, Any]:
+    return item.get("ctx", {})
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+_Say = Callable[[ErrorDetails, str | None], str]
+_WHOLE = _must_be("a whole number")
+_NUMBER = _must_be("a number")
+_BOOL = _must_be("true or false")
+_MAPPING = _must_be("a mapping, such as {{key: value}}")
+_LIST = _must_be("a list, such as [one, two]")
+_SAY: dict[str, _Say] = {
+    "string_type": _text,
+    "path_type": _text,
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": _NUMBER,
+    "bool_type": _BOOL,
+    "bool_parsing": _BOOL,
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "dict_type": _MAPPING,
+    "mapping_type": _MAPPING,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "greater_than": _must_be("more than {gt}"),
+    "greater_than_equal": _must_be("at least {ge}"),
+    "less_than": _must_be("less than {lt}"),
+    "less_than_equal": _must_be("at most {le}"),
+    "literal_error": _one_of,
+    "enum": _one_of,
+    "string_too_short": _too_short,
+    "too_short": _too_short,
+    "string_too_long": _too_long,
+    "too_long": _too_long,
+    "string_pattern_mismatch": _pattern,
+}
