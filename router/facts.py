@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from operator import mul
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -105,7 +106,7 @@ def check_mpan(text: str) -> str:
     """An MPAN core of 13 digits with its check digit; ValueError when it is not one."""
     if not re.fullmatch(r"[0-9]{13}", text):
         raise ValueError("an MPAN has 13 digits")
-    total = sum(int(digit) * weight for digit, weight in zip(text, _MPAN_WEIGHTS, strict=False))
+    total = sum(map(mul, map(int, text), _MPAN_WEIGHTS))
     if total % 11 % 10 != int(text[12]):
         raise ValueError("the MPAN's check digit (the last) does not fit; look for a typing error")
     return text
@@ -116,7 +117,7 @@ def check_mprn(text: str) -> str:
     if not re.fullmatch(r"[0-9]{6,10}", text):
         raise ValueError("an MPRN has 6 to 10 digits")
     body, check = text[:-2], text[-2:]
-    total = sum(int(digit) * (len(body) - place) for place, digit in enumerate(body))
+    total = sum(map(mul, map(int, body), range(len(body), 0, -1)))
     if f"{total % 11:02d}" != check:
         raise ValueError(
             "the MPRN's check digits (the last two) do not fit; look for a typing error"
@@ -174,6 +175,7 @@ Word = Annotated[
     str, BeforeValidator(_text_only), StringConstraints(pattern=r"^[0-9A-Za-z._:-]{1,40}$")
 ]
 """A free word such as `pilot`."""
+Groups = Annotated[tuple[Word, ...], Field(max_length=100)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_utc)]
 """RFC 3339 with offset, kept in UTC."""
 LocalDate = Annotated[date, BeforeValidator(_local_date)]
@@ -210,7 +212,7 @@ class Hub(BaseModel):
     model: ShortText | None = None
     hardware_version: ShortText | None = None
     replaced_by: DeviceId | None = None
-    groups: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
+    groups: Groups = ()
 
 
 class Registration(BaseModel):
@@ -232,13 +234,20 @@ class Registration(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Registration:
-        if self.point is Point.MPRN:
-            check_mprn(self.mpxn)
-        else:
-            check_mpan(self.mpxn)
-        if self.effective_to is not None and self.effective_to < self.effective_from:
-            raise ValueError("effective_to lies before effective_from")
+        check_registration(self.point, self.mpxn, self.effective_from, self.effective_to)
         return self
+
+
+def check_registration(
+    point: Point, mpxn: str, effective_from: date, effective_to: date | None
+) -> None:
+    """What must hold between the fields of a registration; ValueError when it does not."""
+    if point is Point.MPRN:
+        check_mprn(mpxn)
+    else:
+        check_mpan(mpxn)
+    if effective_to is not None and effective_to < effective_from:
+        raise ValueError("effective_to lies before effective_from")
 
 
 Data = Activation | Hub | Registration

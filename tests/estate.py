@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from router import app, config
 from router.clock import Clock
 
@@ -54,7 +52,7 @@ class Estate:
             "dcc": {"id": DCC},
             "operations": {"listen": "127.0.0.1:0"},
         }
-        (self.folder / "hubherald.yaml").write_text(yaml.safe_dump(written))
+        (self.folder / "hubherald.yaml").write_text(json.dumps(written, indent=1))
 
     def user(self, user_id: str, roles: list[str], **more: Any) -> None:
         """Add a Service User, on a folder channel unless said otherwise."""
@@ -65,7 +63,7 @@ class Estate:
 
     def write_users(self) -> None:
         """Write service_users.yaml."""
-        text = yaml.safe_dump({"service_users": self.users}, sort_keys=False)
+        text = json.dumps({"service_users": self.users}, indent=1)
         (self.folder / "service_users.yaml").write_text(text)
 
     def fact(self, kind: str, data: dict[str, Any], **attributes: Any) -> None:

@@ -136,7 +136,9 @@ def test_07_responsibility_is_read_when_it_is_decided(estate: Estate) -> None:
     estate.activation(activated_at="2026-06-01T23:59:00+01:00")
     estate.run(now=datetime.fromisoformat("2026-06-02T00:01:00+01:00"))
     assert estate.told() == {S4: ["import_supplier"]}
-    moments = "SELECT f.activated_at, e.decided_at FROM facts f JOIN evaluations e ON f.id=e.fact_id"
+    moments = (
+        "SELECT f.activated_at, e.decided_at FROM facts f JOIN evaluations e ON f.id=e.fact_id"
+    )
     ((activated, decided),) = estate.ask(moments)
     assert decided - activated == 120 * 1_000_000
 

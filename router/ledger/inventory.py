@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,12 @@ from router.ledger.tables import firmware, hubs, registrations
 
 RegistrationKey = tuple[str, str, date]
 """Hub, meter point, effective_from: what a registration is known by."""
+HubRow = tuple[str, str, str, str | None, str | None, str | None, str | None, str, int]
+"""device_id, status, smets_version, csp_region, model, hardware_version, replaced_by, groups
+(JSON), updated_at."""
+RegistrationRow = tuple[str, str, str, str, str | None, str | None, str | None, int]
+"""device_id, mpxn, effective_from, point, supplier_id, network_operator_id, effective_to,
+updated_at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +176,7 @@ def write_hubs(connection: Connection, found: Iterable[tuple[Hub, datetime]]) ->
         )
         for hub, at in found
     ]
-    if rows:
-        connection.exec_driver_sql(_UPSERT_HUB, rows)
+    write_hub_rows(connection, rows)
 
 
 def write_registrations(
@@ -191,8 +196,19 @@ def write_registrations(
         )
         for each, at in found
     ]
+    write_registration_rows(connection, rows)
+
+
+def write_hub_rows(connection: Connection, rows: Sequence[HubRow]) -> None:
+    """The same for checked rows as they stand in the table: an import has no time for objects."""
     if rows:
-        connection.exec_driver_sql(_UPSERT_REGISTRATION, rows)
+        connection.exec_driver_sql(_UPSERT_HUB, list(rows))
+
+
+def write_registration_rows(connection: Connection, rows: Sequence[RegistrationRow]) -> None:
+    """The same for checked rows as they stand in the table."""
+    if rows:
+        connection.exec_driver_sql(_UPSERT_REGISTRATION, list(rows))
 
 
 def write_running(connection: Connection, found: Mapping[str, Running]) -> None:
