@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select
 
-from router.ledger.tables import RECORDS, links
+from router.ledger.tables import RECORDS, deliveries, links
 
 Row = dict[str, Any]
 GENESIS = "0" * 64
@@ -28,7 +28,7 @@ _LAST_LINK = (
 )
 _HIGHEST = {
     table.name: select(func.coalesce(func.max(table.c.id), 0))
-    for table in (*RECORDS, links)
+    for table in (*RECORDS, links, deliveries)
     if "id" in table.c
 }
 
@@ -78,8 +78,8 @@ class Recorder:
         }
         self.connection.execute(_INSERT["links"], row)
         for table in RECORDS:
-            if rows := self.rows.get(table.name):
-                self.connection.execute(_INSERT[table.name], rows)
+            if found := self.rows.get(table.name):
+                self.connection.execute(_INSERT[table.name], found)
 
 
 def chain_hash(previous: str, rows: dict[str, list[Row]]) -> str:
