@@ -25,7 +25,7 @@ def program(name: str) -> Path:
     found = shutil.which(name) or shutil.which(name, path=str(CACHE / "usr/bin"))
     if found is None:
         raise MissingServerError(
-            f"{name} is missing: run 'make test', or install it: apt-get install {PACKAGES[name]}"
+            f"{name} is missing: run 'make test', or, as root: apt-get install {PACKAGES[name]}"
         )
     return Path(found)
 
@@ -78,7 +78,7 @@ def main() -> int:
     if missing:
         packages = " ".join(PACKAGES[line.split()[0]] for line in missing)
         print(
-            f"error: the tests need {', '.join(missing)}; get it with: apt-get install {packages}",
+            f"error: the tests need {', '.join(missing)}; as root: apt-get install {packages}",
             file=sys.stderr,
         )
     return 1 if missing else 0
