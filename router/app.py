@@ -18,6 +18,8 @@ from router.errors import RouterError
 from router.intake import Intake
 from router.judgement import Judgement
 from router.lanes import Lane
+from router.ledger.batch import Lane as LaneOfUser
+from router.ledger.batch import Standing
 from router.ledger.deliveries import (
     LaneRow,
     count_waiting,
@@ -25,8 +27,7 @@ from router.ledger.deliveries import (
     lost_attempts,
     read_lanes,
 )
-from router.ledger.intake import Lane as LaneOfUser
-from router.ledger.intake import Standing, keep_document
+from router.ledger.intake import keep_document
 from router.ledger.opening import Database, LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics

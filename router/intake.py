@@ -15,18 +15,10 @@ import structlog
 from router.clock import Clock
 from router.facts import Activation, Fact, parse
 from router.judgement import Judgement
-from router.ledger.intake import (
-    Accepted,
-    Arrival,
-    Batch,
-    Recorded,
-    Standing,
-    look_up,
-    read_cursors,
-    record,
-    released,
-)
+from router.ledger.batch import Accepted, Arrival, Batch, Recorded, Standing
+from router.ledger.intake import look_up, read_cursors, record
 from router.ledger.opening import LedgerUnavailable
+from router.ledger.quarantine import released
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
 from router.ports import Cursor, Message, Source

@@ -16,7 +16,7 @@ from router.engine import Engine, EngineAnomaly
 from router.facts import Activation, ActivationOutcome, Defect, Fact, Hub, Reason, Registration
 from router.fields import Value, fields_of
 from router.inventory import in_effect, responsible
-from router.ledger.intake import (
+from router.ledger.batch import (
     Accepted,
     ActivationKey,
     Arrival,

@@ -6,25 +6,26 @@ deliveries, quarantine, inventory and the source's cursor are there together or 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.alerts import Alert, alert_id
-from router.decisions import Decision, Due
-from router.facts import Activation, Defect, Fact, Hub, Reason, Registration
+from router.decisions import Due
+from router.facts import Activation, Fact, Reason, Registration
+from router.ledger.batch import (
+    Accepted,
+    Batch,
+    Known,
+    Lane,
+    Recorded,
+    Standing,
+    arrival_columns,
+)
 from router.ledger.inventory import (
-    Inventory,
-    RegistrationKey,
-    Running,
     read_inventory,
     write_hubs,
     write_registrations,
@@ -32,6 +33,7 @@ from router.ledger.inventory import (
 )
 from router.ledger.moments import stamp
 from router.ledger.opening import Database
+from router.ledger.quarantine import add_quarantined, settle_quarantine
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import (
     alerts,
@@ -42,114 +44,10 @@ from router.ledger.tables import (
     evaluations,
     facts,
     holding,
-    hubs,
     quarantined,
     sequences,
 )
-from router.ports import Cursor, Message
-
-FactKey = tuple[str, str]
-ActivationKey = tuple[str, int, str, str]
-"""Hub, activated_at, version, outcome: the same activation, whatever its event id."""
-
-
-class Effect(StrEnum):
-    """What a fact did."""
-
-    DECIDED = "decided"
-    APPLIED = "applied"
-    STALE = "stale"  # an older one than what is stored: recorded, changes nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message with the name of the source that brought it; or one released from quarantine."""
-
-    message: Message
-    intake: str
-    received_at: datetime
-    quarantined_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A fact that is taken into the ledger, and for activations what was decided."""
-
-    fact: Fact
-    arrival: Arrival
-    effect: Effect
-    grounds: tuple[Hub, tuple[Registration, ...]] | None = None
-    decisions: tuple[Decision, ...] = ()
-    due: tuple[Due, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A message that can't be used now."""
-
-    arrival: Arrival
-    reason: Reason
-    detail: str
-    found: Fact | Defect
-
-
-@dataclass(slots=True)
-class Batch:
-    """What a batch of messages comes to; recorded whole."""
-
-    decided_at: datetime
-    accepted: list[Accepted] = field(default_factory=list)
-    quarantined: list[Quarantined] = field(default_factory=list)
-    hubs: dict[str, tuple[Hub, datetime]] = field(default_factory=dict)
-    registrations: dict[RegistrationKey, tuple[Registration, datetime]] = field(
-        default_factory=dict
-    )
-    running: dict[str, Running] = field(default_factory=dict)
-    cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
-    resolved: list[int] = field(default_factory=list)
-    """Quarantine rows that need to wait no longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the ledger says about the facts and hubs of a batch."""
-
-    taken: dict[FactKey, str]
-    """Content digests of facts that are in the ledger."""
-    waiting: dict[FactKey, str]
-    """Content digests of good facts that wait in quarantine."""
-    activations: set[ActivationKey]
-    inventory: Inventory
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """Where Alerts of a user go: one lane for each channel."""
-
-    id: int
-    hold: timedelta
-    """How long after the decision an undelivered Alert is parked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Under what a batch was decided, and where its Alerts go."""
-
-    dcc_id: str
-    rules_digest: str
-    users_digest: str
-    lanes: Mapping[str, Sequence[Lane]]
-    """By Service User."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What a transaction did that others want to hear of."""
-
-    lanes: frozenset[int]
-    """With new deliveries."""
-    alerts: int
-
+from router.ports import Cursor
 
 _FACTS = select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
     facts.c.event_id.in_(bindparam("ids", expanding=True))
@@ -199,12 +97,12 @@ def record(database: Database, batch: Batch, standing: Standing) -> Recorded:
             if accepted.grounds is not None:
                 _add_decisions(recorder, fact_id, accepted, batch.decided_at, standing)
                 due += [(fact_id, accepted, each) for each in accepted.due]
-        waiting = _add_quarantined(recorder, batch)
+        waiting = add_quarantined(recorder, batch)
         rows = _add_alerts(recorder, due, batch.decided_at, standing)
         recorder.write()
         if rows:
             connection.execute(insert(deliveries), rows)
-        _settle_quarantine(connection, waiting, batch.resolved)
+        settle_quarantine(connection, waiting, batch.resolved)
         _move_cursors(connection, batch.cursors)
         return Recorded(frozenset(row["lane_id"] for row in rows), len(due))
 
@@ -221,18 +119,9 @@ def _fact_row(accepted: Accepted) -> Row:
         "firmware_version": activation.firmware_version if activation else None,
         "activated_at": stamp(activation.activated_at) if activation else None,
         "outcome": activation.outcome.value if activation else None,
-        **_arrival_columns(arrival),
+        **arrival_columns(arrival),
         "content_digest": fact.content_digest,
         "body": fact.body,
-    }
-
-
-def _arrival_columns(arrival: Arrival) -> Row:
-    evidence = arrival.message.evidence
-    return {
-        "received_at": stamp(arrival.received_at),
-        "origin": f"{arrival.intake} {arrival.message.origin}",
-        "evidence": json.dumps(dict(evidence), sort_keys=True) if evidence else None,
     }
 
 
@@ -357,80 +246,6 @@ def _next_sequences(connection: Connection, users: Sequence[str]) -> dict[str, l
     return numbers
 
 
-def _add_quarantined(recorder: Recorder, batch: Batch) -> list[Row]:
-    """Adds what is new to quarantine; gives the rows of what must wait there."""
-    rows = {_quarantine_key(each): each for each in batch.quarantined}
-    if not rows:
-        return []
-    statement = select(quarantined.c.key, quarantined.c.id).where(quarantined.c.key.in_(rows))
-    known = {row.key: row.id for row in recorder.connection.execute(statement)}
-    waiting: list[Row] = []
-    for key, each in rows.items():
-        row = _quarantine_row(key, each)
-        number = known[key] if key in known else recorder.add(quarantined, row)
-        waiting.append(
-            {
-                "quarantined_id": number,
-                "reason": each.reason.value,
-                "device_id": row["device_id"],
-                "released": 0,
-            }
-        )
-        again = each.arrival.quarantined_id
-        if again is not None and again != number:
-            batch.resolved.append(again)
-    # A redelivery of what was quarantined and since released must not wait again.
-    released = {each.arrival.quarantined_id for each in rows.values()}
-    old = set(known.values()) - released
-    return [row for row in waiting if row["quarantined_id"] not in old]
-
-
-def _quarantine_key(each: Quarantined) -> str:
-    found = each.found
-    parts = [
-        each.arrival.intake,
-        found.source or "",
-        found.id or "",
-        hashlib.sha256(found.body).hexdigest(),
-        each.reason.value,
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _quarantine_row(key: str, each: Quarantined) -> Row:
-    found = each.found
-    kind = found.data.type.value if isinstance(found, Fact) else found.type
-    return {
-        "key": key,
-        "intake": each.arrival.intake,
-        "source": found.source,
-        "event_id": found.id,
-        "type": kind,
-        "device_id": found.data.device_id if isinstance(found, Fact) else None,
-        "reason": each.reason.value,
-        "detail": each.detail,
-        **_arrival_columns(each.arrival),
-        "content_digest": found.content_digest,
-        "body": found.body,
-    }
-
-
-def _settle_quarantine(
-    connection: Connection, waiting: Sequence[Row], resolved: Sequence[int]
-) -> None:
-    if waiting:
-        write = upsert(holding)
-        write = write.on_conflict_do_update(
-            index_elements=["quarantined_id"], set_={"released": write.excluded.released}
-        )
-        connection.execute(write, waiting)
-    if resolved:
-        connection.execute(
-            delete(holding).where(holding.c.quarantined_id == bindparam("resolved")),
-            [{"resolved": number} for number in resolved],
-        )
-
-
 def _move_cursors(connection: Connection, moved: Mapping[tuple[str, str], Cursor]) -> None:
     if not moved:
         return
@@ -453,34 +268,6 @@ def read_cursors(database: Database, intake: str) -> dict[str, Cursor]:
         return {row.key: Cursor(row.key, row.offset, row.line) for row in rows}
 
 
-_RELEASED = (
-    select(quarantined)
-    .join(holding, holding.c.quarantined_id == quarantined.c.id)
-    .where(
-        or_(
-            holding.c.released == 1,
-            (holding.c.reason == Reason.UNKNOWN_HUB.value)
-            & holding.c.device_id.in_(select(hubs.c.device_id)),
-        )
-    )
-    # registrations first, so that an activation finds its recipients
-    .order_by(quarantined.c.type.desc(), quarantined.c.id)
-    .limit(500)
-)
-
-
-def released(database: Database, now: datetime) -> list[Arrival]:
-    """What may leave quarantine: released by an operator, or its hub has come."""
-    with database.transaction() as connection:
-        return [_arrival(row, now) for row in connection.execute(_RELEASED)]
-
-
-def _arrival(row: Any, now: datetime) -> Arrival:
-    evidence = json.loads(row.evidence) if row.evidence else {}
-    origin = row.origin.removeprefix(f"{row.intake} ")
-    return Arrival(Message(row.body, origin, None, evidence), row.intake, now, row.id)
-
-
 def keep_document(
     database: Database, *, digest: str, kind: str, content: str, now: datetime
 ) -> None:
@@ -493,9 +280,3 @@ def keep_document(
         row = {"digest": digest, "kind": kind, "content": content, "first_used_at": stamp(now)}
         recorder.add(documents, row)
         recorder.write()
-
-
-def mark_released(connection: Connection, numbers: Sequence[int]) -> int:
-    """Let quarantined facts be tried again; gives how many were waiting."""
-    statement = update(holding).where(holding.c.quarantined_id.in_(numbers)).values(released=1)
-    return connection.execute(statement).rowcount
