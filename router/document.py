@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from router.wording import did_you_mean, known_keys, reason
+from router.wording import did_you_mean, is_consequence, known_keys, reason
 
 Place = tuple[str | int, ...]
 """Where a value stands in the document: keys and list indexes from the top."""
@@ -103,6 +103,8 @@ class Document:
         said: dict[Place, str] = {}
         for item in error.errors(include_url=False):
             path = self._reached(within, item["loc"])
+            if is_consequence(item):
+                continue
             if item["type"] == "extra_forbidden":
                 self._add_unknown(path, model, within, also)
             elif item["type"] == "missing":
@@ -112,7 +114,10 @@ class Document:
             else:  # the branches of a union are findings about one value
                 why = reason(item, self.written.get(path))
                 said[path] = f"{said[path]} or {why}" if path in said else why
+        spoken = {problem.location for problem in self.problems}
         for path, why in said.items():
+            if self.at(*path) in spoken:
+                continue  # what follows from a known mistake would only hide it
             name = next((str(part) for part in reversed(path) if isinstance(part, str)), None)
             self.add(self.at(*path), f"{name}: {why}" if name else why)
 
@@ -146,7 +151,7 @@ class Document:
         """Cover the value at `path` wherever its source text would show: it is a secret."""
         for place in [place for place in self.written if place[: len(path)] == path]:
             where, text = self.values[place], self.written.pop(place)
-            for number, part in enumerate(text.split("\n")):
+            for number, part in enumerate(text.splitlines()):
                 row, start = where.line - 1 + number, where.column - 1 if number == 0 else 0
                 line = self.lines[row]
                 self.lines[row] = line[:start] + "*" * len(part) + line[start + len(part) :]

@@ -30,6 +30,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 MAX_BODY = 262_144
 """The largest body in bytes that is read as a fact; real ones have about 500."""
@@ -127,7 +128,7 @@ def check_mprn(text: str) -> str:
 
 def _text_only(value: Any) -> Any:
     if not isinstance(value, str):
-        raise ValueError("must be text in quotes")
+        raise PydanticCustomError("string_type", "must be text in quotes")
     return value
 
 

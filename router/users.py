@@ -67,6 +67,6 @@ class ServiceUsers:
 
     by_id: Mapping[str, ServiceUser]
     digest: str
-    """SHA-256 of the file; names the users under which a decision was made."""
+    """SHA-256 of `text`; names the users under which a decision was made."""
     text: str
-    """The file itself, kept as evidence."""
+    """The file with its secrets covered, kept as evidence."""

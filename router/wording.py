@@ -46,6 +46,11 @@ def secret_keys(model: type[BaseModel]) -> set[str]:
     }
 
 
+def known_models(model: type[BaseModel], key: str) -> list[type[BaseModel]]:
+    """The models that may stand at `key` of `model`."""
+    return _models_at(model, (key,))
+
+
 def _keys(model: type[BaseModel]) -> set[str]:
     plain = {field.alias or name for name, field in model.model_fields.items()}
     return plain | {f"{name}_file" for name in secret_keys(model)}
@@ -84,6 +89,11 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 
 
 # --- what to say ----------------------------------------------------------------------------
+
+
+def is_consequence(item: ErrorDetails) -> bool:
+    """Whether a list is only called too short because some of its members are wrong."""
+    return item["type"] == "too_short" and len(item["input"]) >= _context(item)["min_length"]
 
 
 def reason(item: ErrorDetails, written: str | None) -> str:

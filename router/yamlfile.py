@@ -82,8 +82,10 @@ def parse(raw: bytes, file: Path) -> Document:
 _SECRET = re.compile(
     r"""(?ix) (?P<key> [\w-]* (?:secret|password|passphrase|token|api_?key) (?![\w-]*_file) [\w-]*
         ["']? \s* : \s* )
-        (?P<value> "[^"]*"? | '[^']*'? | \[ [^\]]* | .+ )"""
+        (?P<value> "[^"]*"? | '[^']*'? | \[ [^\]]* | [^\r\n]+ )"""
 )
+_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_KEPT = "\t\r\n\x85\u2028\u2029"
 
 
 def _presentable(line: str) -> str:
@@ -93,7 +95,8 @@ def _presentable(line: str) -> str:
     the options of an adapter call a secret is hidden besides.
     """
     if not line.isprintable():
-        line = "".join(each if each.isprintable() or each == "\t" else "?" for each in line)
+        line = "".join(each if each.isprintable() or each in _KEPT else "?" for each in line)
+    line = _USER_IN_URL.sub(lambda found: "*" * len(found[0]), line)
     found = _SECRET.search(line)
     if found is None:
         return line
@@ -131,7 +134,8 @@ class _Reader:
 
     def __init__(self, document: Document, text: str) -> None:
         self.document = document
-        self.text = text
+        # as long as `text`, character for character
+        self.shown = "".join(_presentable(line) for line in text.splitlines(keepends=True))
         self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
 
     def read(self) -> None:
@@ -214,7 +218,7 @@ class _Reader:
     def scalar(self, event: ScalarEvent, path: Place) -> Any:
         text = str(event.value)
         start, end = event.start_mark.index, event.end_mark.index
-        self.document.written[path] = self.text[start:end]
+        self.document.written[path] = self.shown[start:end]
         if event.style is not None:
             return text
         try:

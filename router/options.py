@@ -1,0 +1,176 @@
+"""What files of settings have in common: ${NAME}, secrets in files, options of adapters.
+
+A file may leave out what belongs to the machine or to nobody's eyes: any text may name variables
+of the environment, and each option `x` that is a Secret may be given as `x_file`. Both happen
+here, before a model looks at the values, and so work for every adapter alike.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from router.ports import Options, installed
+from router.wording import known_models, secret_keys
+from router.yamlfile import Document, Place, did_you_mean
+
+LARGEST_SECRET = 65_536
+"""Bytes; certificates with their chains have a tenth of it."""
+_VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def expand(document: Document, environment: Mapping[str, str]) -> None:
+    """Put the environment's values for `${NAME}` in every text; `$${` stands for `${`."""
+    document.value = _expanded(document, (), document.value, environment)
+
+
+def _expanded(document: Document, place: Place, value: Any, environment: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _expanded(document, (*place, key), inner, environment)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _expanded(document, (*place, number), inner, environment)
+            for number, inner in enumerate(value)
+        ]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def fill(found: re.Match[str]) -> str:
+        name, end = found[1], found[2]
+        if name is None:
+            return "${"
+        if not end or not _NAME.fullmatch(name):
+            document.add(document.at(*place), "must be ${NAME}; write $${ for a plain ${")
+        elif name not in environment:
+            document.add(document.at(*place), f"${{{name}}} is not set in the environment")
+        return environment.get(name, "")
+
+    return _VARIABLE.sub(fill, value)
+
+
+def read_model(
+    document: Document,
+    model: type[Model],
+    value: Any,
+    *within: str | int,
+    also: frozenset[str] = frozenset(),
+) -> Model | None:
+    """The model of `value`, which stands at `within`; None when problems were added.
+
+    `also` are keys that are right there but belong to another model.
+    """
+    before = len(document.problems)
+    value = _with_secrets(document, model, value, within)
+    try:
+        found = model.model_validate(value, context={"folder": document.file.absolute().parent})
+    except ValidationError as error:
+        document.add_invalid(error, model, *within, also=also)
+        return None
+    return found if len(document.problems) == before else None
+
+
+def _with_secrets(document: Document, model: type[BaseModel], value: Any, within: Place) -> Any:
+    """The value with what its `..._file` keys name; everything secret in it is hidden."""
+    if not isinstance(value, dict):
+        return value
+    value = dict(value)
+    for name in secret_keys(model):
+        place, key = (*within, name), f"{name}_file"
+        document.hide(*place)
+        if key not in value or key in model.model_fields:
+            continue
+        path = value.pop(key)
+        if name in value:
+            document.add(document.key(*within, key), f"give {name!r} or {key!r}, not both")
+            continue
+        document.values[place] = document.at(*within, key)
+        try:
+            value[name] = read_secret(document.file.absolute().parent, path)
+        except ValueError as error:
+            value[name] = None
+            document.add(document.at(*place), f"{key}: {error}")
+    for name, inner in value.items():
+        for below in known_models(model, name):
+            value[name] = _with_secrets(document, below, inner, (*within, name))
+    return value
+
+
+def read_secret(folder: Path, path: object) -> str:
+    """The text of a file that only its owner can read; ValueError says why there is none."""
+    if not isinstance(path, str) or not path:
+        raise ValueError("must be the path of a file")
+    file = folder / path
+    require_private(file)
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(LARGEST_SECRET + 1).decode().strip()
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} is not text in UTF-8") from None
+    if not 0 < len(text) <= LARGEST_SECRET:
+        raise ValueError(f"{file} is {'too large' if text else 'empty'}")
+    return text
+
+
+def require_private(file: Path) -> None:
+    """ValueError unless the file is there and closed to everybody but its owner."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not the name of a file"
+        raise ValueError(f"{file} cannot be read: {why}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{file} is not a file")
+    if status.st_mode & 0o077:
+        mode = stat.S_IMODE(status.st_mode)
+        raise ValueError(f"others may open {file} (mode {mode:04o}); run: chmod 600 {file}")
+
+
+class Kinds:
+    """The installed sources or adapters; one is imported when a file names it."""
+
+    def __init__(self, group: str) -> None:
+        self._installed = installed(group)
+        self._models: dict[str, type[Options] | str] = {}
+
+    def options(
+        self, document: Document, value: Mapping[str, Any], *within: str | int, own: frozenset[str]
+    ) -> Options | None:
+        """The options that `value` has for its `adapter`; None when problems were added.
+
+        `own` are the keys of `value` that the router reads itself.
+        """
+        kind = value.get("adapter")
+        if not isinstance(kind, str):
+            return None  # which the router's own keys have reported
+        model = self._models.setdefault(kind, self._load(kind))
+        if isinstance(model, str):
+            document.add(document.at(*within, "adapter"), model)
+            return None
+        rest = {key: inner for key, inner in value.items() if key not in own}
+        return read_model(document, model, rest, *within, also=own)
+
+    def _load(self, kind: str) -> type[Options] | str:
+        """The model of the options, or why there is none."""
+        if kind not in self._installed:
+            names = ", ".join(sorted(self._installed)) or "none"
+            meant = did_you_mean(kind, self._installed).partition("; known here")[0]
+            return f"adapter {kind!r} is not installed{meant} (installed: {names})"
+        try:
+            model = self._installed[kind].load().Config
+        except (ImportError, AttributeError) as error:
+            return f"adapter {kind!r} is installed but cannot be loaded: {error}"
+        if not (isinstance(model, type) and issubclass(model, Options)):
+            return f"adapter {kind!r} is broken: its Config is not made from router.ports.Options"
+        return model
