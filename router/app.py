@@ -20,14 +20,9 @@ from router.judgement import Judgement
 from router.lanes import Lane
 from router.ledger.batch import Lane as LaneOfUser
 from router.ledger.batch import Standing
-from router.ledger.deliveries import (
-    LaneRow,
-    count_waiting,
-    ensure_lanes,
-    lost_attempts,
-    read_lanes,
-)
+from router.ledger.deliveries import lost_attempts
 from router.ledger.intake import keep_document
+from router.ledger.lanes import LaneRow, count_waiting, ensure_lanes, read_lanes
 from router.ledger.opening import Database, LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from router.ledger.deliveries import Claimed, Settlement, State, Wish
+from router.ledger.deliveries import Claimed, Settlement, Wish
+from router.ledger.lanes import State
 from router.ports import (
     Adapter,
     Closed,

@@ -16,16 +16,14 @@ import structlog
 from router.clock import Clock
 from router.lanes import Lane, bug
 from router.ledger.deliveries import (
-    Change,
     Claimed,
     Exchanged,
-    LaneRow,
     Settlement,
-    State,
     Wish,
     Withdrawn,
     exchange,
 )
+from router.ledger.lanes import Change, LaneRow, State
 from router.ledger.opening import LedgerUnavailable
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics

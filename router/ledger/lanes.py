@@ -1,0 +1,163 @@
+"""The lanes in the ledger: open or closed and why, and what waits on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+
+from router.ledger.moments import moment, stamp
+from router.ledger.opening import Database
+from router.ledger.tables import alerts, deliveries, lanes
+from router.ports import ClosedReason
+
+
+class State(StrEnum):
+    """Where a delivery stands. `held` is not stored: it is `waiting` on a closed lane."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    """A crash came between the attempt and its answer; it is sent again."""
+    DELIVERED = "delivered"
+    PARKED = "parked"
+    HELD = "held"
+    WITHDRAWN = "withdrawn"
+
+
+# Literal, letter for letter as in the partial index: with bound values SQLite would not use it.
+PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """A lane as the ledger knows it."""
+
+    id: int
+    service_user_id: str
+    channel: str
+    closed: ClosedReason | None
+    failing: bool
+    """The last answers were failures: the oldest goes alone until it is through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A lane that opens or closes."""
+
+    lane_id: int
+    closed: ClosedReason | None
+    detail: str
+    at: datetime
+
+
+_ANSWERED = (
+    update(lanes)
+    .where(lanes.c.id == bindparam("key"))
+    .values(last_answer=bindparam("answer"), last_answer_at=bindparam("when"))
+)
+
+
+def change_lanes(
+    connection: Connection,
+    changes: Sequence[Change],
+    answers: Mapping[int, str],
+    now: datetime,
+) -> None:
+    """Write what became of lanes, and what their other sides last said."""
+    for change in changes:
+        change_lane(connection, change)
+    if answers:
+        rows = [
+            {"key": lane, "answer": answer, "when": stamp(now)} for lane, answer in answers.items()
+        ]
+        connection.execute(_ANSWERED, rows)
+
+
+def change_lane(connection: Connection, change: Change) -> None:
+    """Close a lane, or open it: then its Alerts get the time back in which it was closed."""
+    row = connection.execute(select(lanes).where(lanes.c.id == change.lane_id)).one()
+    if change.closed is not None:
+        connection.execute(
+            update(lanes)
+            .where(lanes.c.id == change.lane_id)
+            .values(
+                closed=change.closed.value,
+                closed_detail=change.detail,
+                closed_at=row.closed_at if row.closed else stamp(change.at),
+            )
+        )
+        return
+    if row.closed is None:
+        return
+    since = func.max(row.closed_at, deliveries.c.due_at)
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.lane_id == change.lane_id, PENDING)
+        .values(
+            recheck=1,
+            expires_at=deliveries.c.expires_at + func.max(0, stamp(change.at) - since),
+        )
+    )
+    connection.execute(
+        update(lanes)
+        .where(lanes.c.id == change.lane_id)
+        .values(closed=None, closed_detail=None, closed_at=None)
+    )
+
+
+def ensure_lanes(
+    database: Database, wanted: Iterable[tuple[str, str, str]]
+) -> dict[tuple[str, str], LaneRow]:
+    """The lanes of (user, channel, adapter), made where new; and all others that there are."""
+    with database.transaction() as connection:
+        known = {(row.service_user_id, row.channel) for row in connection.execute(select(lanes))}
+        rows = [
+            {"service_user_id": user, "channel": channel, "adapter": adapter}
+            for user, channel, adapter in wanted
+            if (user, channel) not in known
+        ]
+        if rows:
+            connection.execute(insert(lanes), rows)
+        return read_lanes(connection)
+
+
+def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
+    """Every lane, by user and channel."""
+    failing = set(
+        connection.execute(
+            select(deliveries.c.lane_id)
+            .where(
+                PENDING,
+                deliveries.c.attempts > 0,
+                deliveries.c.refusals == 0,
+                deliveries.c.state == State.WAITING.value,
+            )
+            .distinct()
+        ).scalars()
+    )
+    return {
+        (row.service_user_id, row.channel): LaneRow(
+            row.id,
+            row.service_user_id,
+            row.channel,
+            ClosedReason(row.closed) if row.closed else None,
+            row.id in failing,
+        )
+        for row in connection.execute(select(lanes))
+    }
+
+
+def count_waiting(database: Database) -> dict[int, tuple[int, datetime]]:
+    """By lane: how many are pending, and the decision of the oldest."""
+    statement = (
+        select(deliveries.c.lane_id, func.count(), func.min(alerts.c.decided_at))
+        .join(alerts, alerts.c.id == deliveries.c.alert)
+        .where(PENDING)
+        .group_by(deliveries.c.lane_id)
+    )
+    with database.transaction() as connection:
+        return {row[0]: (row[1], moment(row[2])) for row in connection.execute(statement)}
