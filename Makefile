@@ -48,9 +48,9 @@ wheel: $(READY) ## build the wheel and try it outside of the checkout
 
 lock: $(READY) ## resolve the dependencies again (newer ones too: UPGRADE=--upgrade)
 	@$(PIP) install uv==0.13.9
-	@$(LOCK) pyproject.toml -o requirements.lock > $(VENV)/.lock
-	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock > $(VENV)/.lock
-	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock > $(VENV)/.lock
+	@$(LOCK) pyproject.toml -o requirements.lock
+	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
 
 clean: ## remove all that was made here
 	rm -rf .venv .cache build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
