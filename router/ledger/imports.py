@@ -25,7 +25,7 @@ from router.ledger.moments import stamp
 from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, hubs
 
-T = TypeVar("T")
+T = TypeVar("T", HubRow, RegistrationRow)
 Refused = dict[int, str]
 """By line of the file: why its row was not loaded."""
 

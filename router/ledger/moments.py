@@ -16,3 +16,8 @@ def stamp(moment: datetime) -> int:
 def moment(stamped: int) -> datetime:
     """The moment again, UTC."""
     return _EPOCH + stamped * _MICROSECOND
+
+
+def rfc3339(moment: datetime) -> str:
+    """As people and programs read it: `2026-01-31T23:59:00Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

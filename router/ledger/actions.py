@@ -1,0 +1,247 @@
+"""What operators do to the ledger: retry, pause, resume, release.
+
+Each action that changes something is a record: who, when, what. A router that runs beside it
+notices by itself that the ledger has changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select, update
+
+from router.errors import UsageError
+from router.ledger.asking import SHOWN_STATE, Filter
+from router.ledger.lanes import Change, State, change_lane
+from router.ledger.moments import rfc3339, stamp
+from router.ledger.opening import Database
+from router.ledger.quarantine import mark_released
+from router.ledger.recorder import Recorder
+from router.ledger.tables import actions, alerts, deliveries, holding, lanes
+from router.ports import ClosedReason
+
+RETRIED = (State.PARKED, State.WAITING, State.HELD, State.UNKNOWN)
+"""What can be retried: the rest is settled or on its way."""
+RESUMED = (ClosedReason.OPERATOR, ClosedReason.CREDENTIALS, ClosedReason.ENDPOINT)
+"""Why a lane may be closed for an operator to open it; the other reasons stand in files."""
+HOLD = timedelta(hours=48)
+"""How long a retried Alert is held where its channel is in no file any more."""
+AT_ONCE = 10_000
+
+
+def system_user() -> str:
+    """Who runs this program, as the operating system knows, whatever the environment says."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who acts, and when."""
+
+    name: str
+    now: datetime
+
+    def record(self, connection: Connection, action: str, detail: Mapping[str, object]) -> None:
+        """Leave the record of an action in the transaction that does it."""
+        recorder = Recorder(connection, "operator", stamp(self.now))
+        row = {"at": stamp(self.now), "operator": self.name, "action": action}
+        recorder.add(actions, {**row, "detail": json.dumps(detail)})
+        recorder.write()
+
+
+# --- Alerts ---------------------------------------------------------------------------------
+
+
+def retriable(wanted: Filter) -> list[State]:
+    """The states that a retry under this filter takes up. UsageError when there is none."""
+    if wanted.state is None:
+        return list(RETRIED)
+    if wanted.state not in RETRIED:
+        names = ", ".join(RETRIED)
+        raise UsageError(f"what is {wanted.state} can't be retried; only what is {names}")
+    return [wanted.state]
+
+
+def retry(
+    database: Database,
+    wanted: Filter,
+    operator: Operator,
+    *,
+    hold: Mapping[tuple[str, str], timedelta],
+) -> int:
+    """Make deliveries due now, with a new term; gives how many.
+
+    `hold` is how long each (user, channel) holds an Alert; responsibility is read again before
+    anything is sent. Attempts are records and stay.
+    """
+    which = _retried(wanted)
+    with database.transaction() as connection:
+        total = 0
+        for lane in connection.execute(select(lanes)).all():
+            term = hold.get((lane.service_user_id, lane.channel), HOLD)
+            changed = connection.execute(
+                update(deliveries)
+                .where(deliveries.c.lane_id == lane.id, deliveries.c.id.in_(which))
+                .values(
+                    state=State.WAITING.value,
+                    refusals=0,
+                    due_at=stamp(operator.now),
+                    expires_at=stamp(operator.now + term),
+                    recheck=1,
+                )
+            )
+            total += changed.rowcount
+        if total:
+            detail = {**_said(wanted), "deliveries": total}
+            operator.record(connection, "alerts retry", detail)
+        return total
+
+
+def count_retried(database: Database, wanted: Filter) -> int:
+    """How many deliveries `retry` would take up."""
+    with database.transaction() as connection:
+        counting = select(func.count()).select_from(_retried(wanted).subquery())
+        return int(connection.execute(counting).scalar_one())
+
+
+def _retried(wanted: Filter) -> Select[tuple[int]]:
+    states = [state.value for state in retriable(wanted)]
+    return (
+        select(deliveries.c.id)
+        .join(alerts, alerts.c.id == deliveries.c.alert)
+        .join(lanes, lanes.c.id == deliveries.c.lane_id)
+        .where(SHOWN_STATE.in_(states), *wanted.clauses())
+    )
+
+
+def _said(wanted: Filter) -> dict[str, object]:
+    return {
+        "state": wanted.state,
+        "user": wanted.user,
+        "hub": wanted.hub,
+        "since": rfc3339(wanted.since) if wanted.since else None,
+    }
+
+
+# --- lanes ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LaneChanged:
+    """What an action did to a lane; `refused` says why it did nothing."""
+
+    service_user_id: str
+    channel: str
+    refused: str | None = None
+
+
+def pause_lanes(
+    database: Database, user: str, channel: str | None, operator: Operator
+) -> list[LaneChanged]:
+    """Close a user's lanes, or one of them: their Alerts are held until somebody resumes."""
+    detail = f"paused by {operator.name}"
+    return _change(database, user, channel, operator, closed=ClosedReason.OPERATOR, detail=detail)
+
+
+def resume_lanes(
+    database: Database, user: str, channel: str | None, operator: Operator
+) -> list[LaneChanged]:
+    """Open a user's lanes, or one of them."""
+    return _change(database, user, channel, operator, closed=None, detail="")
+
+
+def _change(
+    database: Database,
+    user: str,
+    channel: str | None,
+    operator: Operator,
+    *,
+    closed: ClosedReason | None,
+    detail: str,
+) -> list[LaneChanged]:
+    with database.transaction() as connection:
+        found = []
+        for lane in _lanes(connection, user, channel):
+            reason = ClosedReason(lane.closed) if lane.closed else None
+            refused = _why_not(reason, closed)
+            found.append(LaneChanged(lane.service_user_id, lane.channel, refused))
+            if refused is None:
+                change_lane(connection, Change(lane.id, closed, detail, operator.now))
+        changed = [each.channel for each in found if each.refused is None]
+        if changed:
+            action = "lanes resume" if closed is None else "lanes pause"
+            operator.record(connection, action, {"user": user, "channels": changed})
+        return found
+
+
+def _lanes(connection: Connection, user: str, channel: str | None) -> Sequence[Row[Any]]:
+    rows = connection.execute(select(lanes).where(lanes.c.service_user_id == user)).all()
+    if not rows:
+        raise UsageError(f"{user} has no lane; `hubherald lanes list` shows those there are")
+    if channel is None:
+        return rows
+    found = [row for row in rows if row.channel == channel]
+    if not found:
+        names = ", ".join(sorted(row.channel for row in rows))
+        raise UsageError(f"{user} has no channel {channel!r}; it has {names}")
+    return found
+
+
+def _why_not(reason: ClosedReason | None, closed: ClosedReason | None) -> str | None:
+    """Why a lane that is closed for `reason` can't be paused or resumed."""
+    if reason is closed:
+        return "is open already" if closed is None else "is paused already"
+    if reason is None or reason in RESUMED:
+        return None
+    where = "install its adapter" if reason is ClosedReason.ADAPTER_MISSING else _IN_THE_FILE
+    verb = "opens" if closed is None else "is closed already, and opens"
+    return f"{verb} only when its reason is gone ({reason}): {where}"
+
+
+_IN_THE_FILE = "mend service_users.yaml and start the router again"
+
+
+# --- quarantine -----------------------------------------------------------------------------
+
+
+def release_numbers(database: Database, numbers: Sequence[int], operator: Operator) -> int:
+    """Let these be tried again. UsageError, and nothing is released, when one does not wait."""
+    with database.transaction() as connection:
+        waiting = set(connection.execute(select(holding.c.quarantined_id)).scalars())
+        wrong = sorted(set(numbers) - waiting)
+        if wrong:
+            names = ", ".join(str(number) for number in wrong)
+            raise UsageError(f"not in quarantine: {names}; see `hubherald quarantine list`")
+        return _release(connection, sorted(set(numbers)), operator, {"ids": sorted(set(numbers))})
+
+
+def release_reason(database: Database, reason: str, operator: Operator) -> int:
+    """Let everything that waits for this reason be tried again."""
+    with database.transaction() as connection:
+        which = select(holding.c.quarantined_id).where(holding.c.reason == reason)
+        numbers = list(connection.execute(which).scalars())
+        return _release(connection, numbers, operator, {"reason": reason})
+
+
+def _release(
+    connection: Connection,
+    numbers: Sequence[int],
+    operator: Operator,
+    detail: Mapping[str, object],
+) -> int:
+    total = 0
+    for start in range(0, len(numbers), AT_ONCE):
+        total += mark_released(connection, numbers[start : start + AT_ONCE])
+    if total:
+        operator.record(connection, "quarantine release", {**detail, "facts": total})
+    return total

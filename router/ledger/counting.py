@@ -1,0 +1,76 @@
+"""The ledger in numbers: what a run prints when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Select, func, select
+
+from router.decisions import Verdict
+from router.ledger.asking import SHOWN_STATE
+from router.ledger.lanes import State
+from router.ledger.opening import Database
+from router.ledger.tables import alerts, decisions, deliveries, facts, holding, lanes
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts over the whole ledger."""
+
+    facts: Mapping[tuple[str, str], int]
+    """By type and effect."""
+    decisions: Mapping[tuple[str, str], int]
+    """By verdict and role; the role is empty where the verdict is on the whole fact."""
+    alerts: Mapping[str, int]
+    """By Service User."""
+    told: Mapping[tuple[str, str], int]
+    """By Service User and role: an Alert for two roles counts in both."""
+    deliveries: Mapping[str, int]
+    """By state; Alerts on a closed lane are `held`."""
+    suppressed: Mapping[tuple[str, str], int]
+    """By rule and its reason."""
+    quarantined: Mapping[str, int]
+    """What waits in quarantine, by reason."""
+
+    def in_state(self, state: State) -> int:
+        """How many deliveries are in a state."""
+        return self.deliveries.get(state.value, 0)
+
+
+def summary(database: Database) -> Summary:
+    """Count everything; takes its time on a large ledger."""
+    of = decisions.c
+    alerted, suppressed = Verdict.ALERTED.value, Verdict.SUPPRESSED.value
+    with database.transaction() as connection:
+        return Summary(
+            facts=_pairs(connection, _count(facts.c.type, facts.c.effect)),
+            decisions=_pairs(connection, _count(of.verdict, of.role)),
+            alerts=_singles(connection, _count(alerts.c.service_user_id)),
+            told=_pairs(connection, _count(of.party_id, of.role).where(of.verdict == alerted)),
+            deliveries=_singles(
+                connection,
+                select(SHOWN_STATE, func.count())
+                .select_from(deliveries)
+                .join(lanes, lanes.c.id == deliveries.c.lane_id)
+                .group_by(SHOWN_STATE)
+                .order_by(SHOWN_STATE),
+            ),
+            suppressed=_pairs(
+                connection, _count(of.rule, of.reason).where(of.verdict == suppressed)
+            ),
+            quarantined=_singles(connection, _count(holding.c.reason)),
+        )
+
+
+def _count(*columns: Any) -> Select[Any]:
+    return select(*columns, func.count()).group_by(*columns).order_by(*columns)
+
+
+def _singles(connection: Connection, statement: Executable) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(statement)}
+
+
+def _pairs(connection: Connection, statement: Executable) -> dict[tuple[str, str], int]:
+    return {(row[0] or "", row[1] or ""): row[2] for row in connection.execute(statement)}
