@@ -4,8 +4,7 @@ A fact is one CloudEvents 1.0 event in structured JSON. `parse` never raises for
 holds: it gives a Fact, or a Defect that says why the body can't be used. Whatever text may
 reach an Alert passes an allow-list here, so nothing behind this door needs to distrust it.
 
-Sources: CloudEvents 1.0; Device ID and firmware version as in the DCC User Interface
-Specification (DUIS); MPAN and MPRN check digits as in the industry's numbering rules.
+Sources: CloudEvents 1.0; for Device ID and version DUIS; for MPAN and MPRN the industry's rules.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -34,7 +34,6 @@ from pydantic_core import PydanticCustomError
 
 MAX_BODY = 262_144
 """The largest body in bytes that is read as a fact; real ones have about 500."""
-MAX_DEPTH = 32
 
 
 class Reason(StrEnum):
@@ -91,16 +90,16 @@ class ActivationOutcome(StrEnum):
 
 # --- the allow-lists ------------------------------------------------------------------------
 
-_EUI64 = re.compile(r"[0-9A-F]{2}(-[0-9A-F]{2}){7}")
+_EUI64 = re.compile(r"[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}")
 _MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 
 
 def eui64(text: str) -> str:
     """A Device ID or User ID in upper case; ValueError when it is not an EUI-64."""
-    upper = text.upper()
-    if not _EUI64.fullmatch(upper):
+    # not after upper(): it makes FF of the single character that printers set for ff
+    if not _EUI64.fullmatch(text):
         raise ValueError("must be eight hyphenated hex octets, such as 90-B3-D5-1F-30-01-00-00")
-    return upper
+    return text.upper()
 
 
 def check_mpan(text: str) -> str:
@@ -120,9 +119,7 @@ def check_mprn(text: str) -> str:
     body, check = text[:-2], text[-2:]
     total = sum(map(mul, map(int, body), range(len(body), 0, -1)))
     if f"{total % 11:02d}" != check:
-        raise ValueError(
-            "the MPRN's check digits (the last two) do not fit; look for a typing error"
-        )
+        raise ValueError("the MPRN's check digits (last two) do not fit; look for a typing error")
     return text
 
 
@@ -139,12 +136,15 @@ def _printable(text: str) -> str:
 
 
 def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie within the years 1 to 9999 in UTC") from None
 
 
 def _rfc3339(value: Any) -> Any:
     # pydantic would take numbers as Unix times, and dates without a time
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value):
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", value):
         raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T23:59:00+00:00")
     return value
 
@@ -161,9 +161,7 @@ DeviceId = Annotated[str, BeforeValidator(_text_only), AfterValidator(eui64)]
 """EUI-64, compared without case, kept in upper case."""
 UserId = DeviceId
 FirmwareVersion = Annotated[
-    str,
-    BeforeValidator(_text_only),
-    StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,8}$"),
+    str, BeforeValidator(_text_only), StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,8}$")
 ]
 """1 to 8 of `0-9 A-Z a-z . _ -`; text, never a number."""
 ShortText = Annotated[
@@ -309,15 +307,14 @@ class Defect:
     """As in Fact where there is an id; else empty."""
 
 
-class _Malformed(ValueError):
+class _Malformed(Exception):
     pass
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise _Malformed(f"duplicate key {twice[:40]!r}")
     return result
 
@@ -333,7 +330,8 @@ def _decode(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode("utf-8")
         event = _DECODER.decode(text)
-        text.encode("utf-8")
+        if "\\u" in text:  # only so can half of a surrogate pair come in
+            json.dumps(event, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         raise _Malformed(f"not UTF-8 at byte {error.start}") from None
     except RecursionError:
@@ -341,8 +339,6 @@ def _decode(body: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise _Malformed(f"not JSON: {error.msg} at character {error.pos}") from None
     except ValueError as error:
-        if isinstance(error, _Malformed):
-            raise
         raise _Malformed(f"not JSON: {str(error)[:100]}") from None
     if not isinstance(event, dict):
         raise _Malformed("not a JSON object")
@@ -362,8 +358,7 @@ def _say(error: ValidationError) -> str:
 def parse(body: bytes) -> Fact | Defect:
     """Read one fact. Never raises for what `body` holds."""
     if len(body) > MAX_BODY:
-        detail = f"more than {MAX_BODY:,} bytes"
-        return Defect(Reason.TOO_LARGE, detail, body[: MAX_BODY + 1])
+        return Defect(Reason.TOO_LARGE, f"more than {MAX_BODY:,} bytes", body[: MAX_BODY + 1])
     try:
         event = _decode(body)
     except _Malformed as error:
@@ -394,9 +389,8 @@ def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:
         return defect(Reason.INVALID, _say(error))
     model = DATA.get(envelope.type)
     if model is None:
-        return defect(
-            Reason.UNKNOWN_TYPE, f"type {envelope.type!r} is not one of {', '.join(DATA)}"
-        )
+        detail = f"type {envelope.type!r} is not one of {', '.join(DATA)}"
+        return defect(Reason.UNKNOWN_TYPE, detail)
     try:
         known = model.model_validate(data)
     except ValidationError as error:
