@@ -1,0 +1,10 @@
+"""Made-up estates, for trials, proofs and benchmarks.
+
+Nothing in here may import the code that decides (facts, inventory, decisions, rules, engine,
+fields): what it expects would then follow from what it tests.
+"""
+
+from router.simulation.estate import Setting, Summary, simulate
+from router.simulation.oracle import Tally
+
+__all__ = ["Setting", "Summary", "Tally", "simulate"]
