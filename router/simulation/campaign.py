@@ -8,8 +8,9 @@ from datetime import date
 from itertools import accumulate
 from random import Random
 
+from router.simulation.estate import SHOWCASE, SPARE, Estate
 from router.simulation.events import Events
-from router.simulation.homes import SHOWCASE, SPARE, Estate, Home
+from router.simulation.homes import Home
 from router.simulation.oracle import Oracle
 from router.simulation.rubbish import RUBBISH
 from router.simulation.stories import KINDS, PLAINLY, Kind, Story, Teller, plain

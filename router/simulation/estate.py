@@ -1,239 +1,130 @@
-"""A made-up estate on disk: what an operator would have, and what must come of it.
+"""All homes of an estate, made one at a time from a seed and an index.
 
-The files are those of a real installation, so that everything is tried through the front door:
-`hubherald inventory import`, then `hubherald run`. `expected.json` says which Alerts must follow.
+A home is a function of (seed, index): an estate of any size takes no memory, and the facts about
+a home can be made long after its row was written.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Literal, TextIO
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import accumulate
+from random import Random
 
-from router.errors import UsageError
-from router.simulation.campaign import Campaign
-from router.simulation.homes import Estate, Home
-from router.simulation.market import Market, make_market, users_file
-from router.simulation.oracle import Oracle, Tally
+from router.simulation.homes import Home, HubRow
+from router.simulation.market import AREAS, Market
+from router.simulation.numbers import device_id
+from router.simulation.shapes import SHAPES, Plot, dual_fuel
 
-MOST_HUBS = 80_000_000
-"""Beyond, MPRNs of ten digits would run out."""
-_STEP = 1_000
-_HUB_COLUMNS = (
-    "device_id",
-    "status",
-    "smets_version",
-    "csp_region",
-    "model",
-    "hardware_version",
-    "replaced_by",
-    "groups",
-)
-_REGISTRATION_COLUMNS = (
-    "device_id",
-    "mpxn",
-    "point",
-    "supplier_id",
-    "network_operator_id",
-    "effective_from",
-    "effective_to",
-)
-_CONFIG = """\
-# A made-up estate, written by `hubherald simulate`. First load the inventory:
-#   hubherald inventory import --hubs hubs.csv --registrations registrations.csv
-sources:
-  inbox: {{adapter: folder, path: inbox/}}
-rules: rules/
-service_users: service_users.yaml
-ledger: {{url: "sqlite:///hubherald.db"}}
-dcc: {{id: 90-B3-D5-1F-30-00-00-02}}
-operations: {{listen: "{listen}"}}
-"""
+_REGIONS = ("north", "central", "south")
+_MODELS = ("CH-A1", "CH-B2", "CH-C3")
+_STATES: Mapping[str, tuple[float, dict[str, str]]] = {
+    "smets1": (4, {"smets_version": "SMETS1"}),
+    "pending": (1, {"status": "Pending"}),
+    "decommissioned": (2, {"status": "Decommissioned"}),
+    "suspended": (1, {"status": "Suspended"}),
+    "installed": (1, {"status": "InstalledNotCommissioned"}),
+}
+_PAIRS = ("handed_over", "moved_later")
+_PAIR_SHARE = 0.02
+_PILOT_SHARE = 0.02
+_GOLDEN, _SCATTER = 0x9E3779B97F4A7C15, 0xD1342543DE82EF95
+"""Multiples of the first are spread evenly: a cheap lot, drawn once for each pair of homes."""
+SHOWCASE = 2 * len(_PAIRS) + len(SHAPES) + len(_STATES)
+"""The first homes of every estate: one of each kind, so that small estates have them all."""
+SPARE = 1
+"""Homes after these of which a story is told: a pending hub, rare enough to be missed by lot."""
+PLAIN = frozenset({"dual_fuel", "split", "electricity_only"})
+"""Kinds whose import meter point has one open registration: facts may change their supplier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What was made."""
+class Estate:
+    """All homes of one market: `count` in the inventory, and as many beyond as are asked for."""
 
-    folder: Path
-    hubs: int
-    registrations: int
-    users: int
-    activations: int
-    homes: Mapping[str, int]
-    """Homes by kind."""
-    expected: Tally = field(repr=False)
+    def __init__(self, market: Market, count: int, *, seed: int, today: date) -> None:
+        self.market = market
+        self.count = count
+        self.today = today
+        self._seed = seed
+        self._shapes = list(SHAPES)
+        self._shape_reach = list(accumulate(SHAPES.values()))
+        self._state_names = ["", *_STATES]
+        shares = [share for share, _ in _STATES.values()]
+        self._state_reach = list(accumulate([100 - sum(shares), *shares]))
 
+    def homes(self) -> Iterator[Home]:
+        """The homes of the inventory."""
+        return (self.home(index) for index in range(self.count))
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How an estate is set up; the defaults suit a trial on one machine."""
+    def home(self, index: int) -> Home:
+        """Home number `index`, always the same."""
+        # A hub that replaces another is the neighbour of the old one, at the odd index.
+        pair = self._pair(index & ~1)
+        return self._alone(index) if pair is None else self._paired(index, pair)
 
-    receiver: str = "http://127.0.0.1:8900"
-    """Where webhooks go: each user's URL is this, a slash and the User ID."""
-    channel: Literal["webhook", "folder"] = "webhook"
-    batch: int = 1
-    """The most Alerts in one webhook."""
-    window: int = 16
-    channels: Callable[[str], Sequence[str]] | None = None
-    """Instead of the above: the channels of a User ID, each as YAML in flow style."""
-    suspended: int = 0
-    """So many users are suspended: their Alerts are held."""
-    listen: str = "127.0.0.1:9464"
-    """The operations endpoint."""
-    today: date | None = None
-    """The day on which the estate is alive, None for the current one: until 28 days later the
-    outcome is as expected."""
+    def _pair(self, even: int) -> str | None:
+        if even + 1 >= self.count:
+            return None
+        if even < SHOWCASE + SPARE:
+            return _PAIRS[even // 2] if even < 2 * len(_PAIRS) else None
+        draw = (even * _GOLDEN + self._seed * _SCATTER) % 2**64 / 2**64
+        return _PAIRS[int(draw / _PAIR_SHARE * 2)] if draw < _PAIR_SHARE else None
 
-    def channels_of(self, user: str) -> Sequence[str]:
-        """The channels of one user, each as YAML in flow style."""
-        if self.channels is not None:
-            return self.channels(user)
-        if self.channel == "folder":
-            return [f"{{adapter: folder, path: outbox/{user}, window: {self.window}}}"]
-        url = f'adapter: webhook, url: "{self.receiver}/{user}", window: {self.window}'
-        return [f"{{{url}, batch: {self.batch}}}" if self.batch > 1 else f"{{{url}}}"]
+    def _paired(self, index: int, pair: str) -> Home:
+        """The old hub (even) or the one that replaces it (odd), with the same meter points."""
+        even = index & ~1
+        plot = self._plot(even)
+        dual_fuel(plot)
+        first = min(row.effective_from for row in plot.rows)
+        if index == even:
+            hub = replace(self._hub(plot), replaced_by=device_id(even + 1))
+            parties = frozenset() if pair == "moved_later" else frozenset(plot.parties)
+            return Home(f"{pair}_old", hub, tuple(plot.rows), parties)
+        hub = replace(self._hub(plot), device_id=device_id(index), hardware_version="3.0")
+        first = plot.past() if pair == "moved_later" else first
+        rows = (replace(row, device_id=hub.device_id, effective_from=first) for row in plot.rows)
+        return Home(f"{pair}_new", hub, tuple(rows), frozenset(plot.parties))
 
+    def _alone(self, index: int) -> Home:
+        plot = self._plot(index)
+        place = index - 2 * len(_PAIRS)
+        if place < len(SHAPES):
+            shape, state = self._shapes[place], ""
+        elif index < SHOWCASE:
+            shape, state = dual_fuel, list(_STATES)[place - len(SHAPES)]
+        elif index < SHOWCASE + SPARE:
+            shape, state = dual_fuel, "pending"
+        else:
+            shape = plot.draw.choices(self._shapes, cum_weights=self._shape_reach)[0]
+            state = plot.draw.choices(self._state_names, cum_weights=self._state_reach)[0]
+        shape(plot)
+        hub = self._hub(plot)
+        if state:
+            hub = replace(hub, **_STATES[state][1])  # type: ignore[arg-type]
+        kind = state or shape.__name__
+        return Home(kind, hub, tuple(plot.rows), frozenset(plot.parties))
 
-def simulate(
-    hubs: int,
-    users: int,
-    activations: int,
-    seed: int,
-    out: Path,
-    *,
-    rules: Path,
-    setting: Setting | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Summary:
-    """Write an estate into the folder `out`, which must be new or empty.
-
-    The same arguments give the same bytes on the same day. `rules` is the folder of shipped rules
-    that is copied. `progress` is told how many of `hubs + activations` have been written since it
-    was last told. Raises UsageError when the estate is not possible.
-    """
-    _check(hubs, activations, out)
-    setting = setting or Setting()
-    today = setting.today or datetime.now(UTC).date()
-    market = make_market(users, suspended=setting.suspended)
-    estate = Estate(market, hubs, seed=seed, today=today)
-    tell = progress or _quiet
-    (out / "inbox").mkdir(parents=True, exist_ok=True)
-    shutil.copytree(rules, out / "rules")
-    channels = {user: setting.channels_of(user) for user in market.users}
-    _write(out / "service_users.yaml", users_file(market, channels))
-    _write(out / "hubherald.yaml", _CONFIG.format(listen=setting.listen))
-    registrations, homes = _write_inventory(estate, out, tell)
-    with _expected(out / "expected.json", market, seed) as oracle:
-        campaign = Campaign(estate, oracle, activations=activations, seed=seed, today=today)
-        _write_inbox(campaign, out / "inbox" / "facts.jsonl", tell)
-    return Summary(out, hubs, registrations, users, activations, homes, oracle.tally)
-
-
-def _quiet(_count: int) -> None:
-    pass
-
-
-def _check(hubs: int, activations: int, out: Path) -> None:
-    if not 1 <= hubs <= MOST_HUBS:
-        raise UsageError(f"an estate has 1 to {MOST_HUBS:,} hubs, not {hubs:,}")
-    if activations < 0:
-        raise UsageError(f"{activations} activations are not possible; give 0 or more")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there and not empty; give a new folder")
-
-
-def _write(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _write_inventory(
-    estate: Estate, out: Path, progress: Callable[[int], None]
-) -> tuple[int, dict[str, int]]:
-    """hubs.csv and registrations.csv; gives the number of registrations, and homes by kind."""
-    registrations, kinds = 0, dict[str, int]()
-    with _table(out / "hubs.csv") as hubs_file, _table(out / "registrations.csv") as rows_file:
-        hubs = csv.writer(hubs_file, lineterminator="\n")
-        rows = csv.writer(rows_file, lineterminator="\n")
-        hubs.writerow(_HUB_COLUMNS)
-        rows.writerow(_REGISTRATION_COLUMNS)
-        for number, home in enumerate(estate.homes(), start=1):
-            hubs.writerow(_hub_cells(home))
-            rows.writerows(_registration_cells(home))
-            registrations += len(home.registrations)
-            kinds[home.kind] = kinds.get(home.kind, 0) + 1
-            if number % _STEP == 0:
-                progress(_STEP)
-    progress(estate.count % _STEP)
-    return registrations, dict(sorted(kinds.items()))
-
-
-def _table(file: Path) -> TextIO:
-    return file.open("w", encoding="utf-8", newline="")
-
-
-def _hub_cells(home: Home) -> Sequence[str]:
-    hub = home.hub
-    return (
-        hub.device_id,
-        hub.status,
-        hub.smets_version,
-        hub.csp_region,
-        hub.model,
-        hub.hardware_version,
-        hub.replaced_by or "",
-        ";".join(hub.groups),
-    )
-
-
-def _registration_cells(home: Home) -> Iterator[Sequence[str]]:
-    for row in home.registrations:
-        yield (
-            row.device_id,
-            row.mpxn,
-            row.point,
-            row.supplier_id or "",
-            row.network_operator_id or "",
-            row.effective_from.isoformat(),
-            row.effective_to.isoformat() if row.effective_to else "",
+    def _plot(self, index: int) -> Plot:
+        draw = Random((self._seed << 40) | index)  # noqa: S311 - a simulation
+        market = self.market
+        area = int(draw.random() * AREAS)
+        return Plot(
+            market=market,
+            draw=draw,
+            number=index,
+            device_id=device_id(index),
+            today=self.today,
+            distributor=market.distributors[area % len(market.distributors)],
+            transporter=market.transporters[area % len(market.transporters)],
+            area=area,
+            began=self.today - timedelta(days=400 + int(draw.random() * 2000)),
         )
 
-
-@contextmanager
-def _expected(file: Path, market: Market, seed: int) -> Iterator[Oracle]:
-    """An oracle whose findings go to `file` as they come, one line each; then its tally."""
-    with file.open("w", encoding="utf-8", newline="\n") as out:
-        out.write('{"facts": [\n')
-        separator = ""
-
-        def write(line: str) -> None:
-            nonlocal separator
-            out.write(f"{separator}{line}")
-            separator = ",\n"
-
-        oracle = Oracle(market, write)
-        yield oracle
-        rest = {
-            "seed": seed,
-            "service_users": len(market.users),
-            "suspended": sorted(user.id for user in market.users.values() if user.suspended),
-            "counts": oracle.tally.flat(),
-        }
-        out.write("\n],\n" + json.dumps(rest, indent=1, sort_keys=True)[2:] + "\n")
-
-
-def _write_inbox(campaign: Campaign, file: Path, progress: Callable[[int], None]) -> None:
-    begun = 0
-    with file.open("wb") as out:
-        for told, line in campaign.lines():
-            out.write(line)
-            if told - begun >= _STEP:
-                progress(told - begun)
-                begun = told
-    progress(campaign.activations - begun)
+    def _hub(self, plot: Plot) -> HubRow:
+        return HubRow(
+            plot.device_id,
+            csp_region=_REGIONS[plot.area % 3],
+            model=_MODELS[plot.number % 3],
+            groups=("pilot",) if plot.draw.random() < _PILOT_SHARE else (),
+        )

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
 
+from router.simulation.estate import PLAIN
 from router.simulation.events import Event, Events, in_summer_time
-from router.simulation.homes import PLAIN, Home
+from router.simulation.homes import Home
 from router.simulation.market import Market
 from router.simulation.oracle import Oracle
 
