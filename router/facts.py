@@ -28,6 +28,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -91,6 +92,8 @@ class ActivationOutcome(StrEnum):
 # --- the allow-lists ------------------------------------------------------------------------
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}")
+_VERSION = r"^[0-9A-Za-z._-]{1,8}$"
+_WORD = r"^[0-9A-Za-z._:-]{1,40}$"
 _MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 
 
@@ -157,11 +160,24 @@ def _local_date(value: Any) -> Any:
     return value
 
 
-DeviceId = Annotated[str, BeforeValidator(_text_only), AfterValidator(eui64)]
+def _shown_as(pattern: str) -> WithJsonSchema:
+    """What the JSON Schema says of a text that validators check."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+DeviceId = Annotated[
+    str,
+    BeforeValidator(_text_only),
+    AfterValidator(eui64),
+    _shown_as(r"^[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}$"),
+]
 """EUI-64, compared without case, kept in upper case."""
 UserId = DeviceId
 FirmwareVersion = Annotated[
-    str, BeforeValidator(_text_only), StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,8}$")
+    str,
+    BeforeValidator(_text_only),
+    StringConstraints(pattern=_VERSION),
+    _shown_as(_VERSION),
 ]
 """1 to 8 of `0-9 A-Z a-z . _ -`; text, never a number."""
 ShortText = Annotated[
@@ -171,7 +187,10 @@ ShortText = Annotated[
     AfterValidator(_printable),
 ]
 Word = Annotated[
-    str, BeforeValidator(_text_only), StringConstraints(pattern=r"^[0-9A-Za-z._:-]{1,40}$")
+    str,
+    BeforeValidator(_text_only),
+    StringConstraints(pattern=_WORD),
+    _shown_as(_WORD),
 ]
 """A free word such as `pilot`."""
 Groups = Annotated[tuple[Word, ...], Field(max_length=100)]
@@ -224,7 +243,7 @@ class Registration(BaseModel):
     type: ClassVar[FactType] = FactType.REGISTRATION
 
     device_id: DeviceId
-    mpxn: Annotated[str, BeforeValidator(_text_only)]
+    mpxn: Annotated[str, BeforeValidator(_text_only), _shown_as(r"^[0-9]{6,13}$")]
     point: Point
     supplier_id: UserId | None = None
     network_operator_id: UserId | None = None

@@ -154,12 +154,19 @@ class Kinds:
         kind = value.get("adapter")
         if not isinstance(kind, str):
             return None  # which the router's own keys have reported
-        model = self._models.setdefault(kind, self._load(kind))
+        if kind not in self._models:
+            self._models[kind] = self._load(kind)
+        model = self._models[kind]
         if isinstance(model, str):
             document.add(document.at(*within, "adapter"), model)
             return None
         rest = {key: inner for key, inner in value.items() if key not in own}
         return read_model(document, model, rest, *within, also=own)
+
+    def models(self) -> dict[str, type[Options]]:
+        """The options of all that are installed and can be loaded, by kind."""
+        found = {kind: self._load(kind) for kind in sorted(self._installed)}
+        return {kind: model for kind, model in found.items() if not isinstance(model, str)}
 
     def _load(self, kind: str) -> type[Options] | str:
         """The model of the options, or why there is none."""
