@@ -1,0 +1,146 @@
+"""The typed catalogue of what rules may ask.
+
+A new fact type adds its fields here, and nothing else in the language or the engine changes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import zip_longest
+
+from router.facts import Activation, ActivationOutcome, Hub, HubStatus, SmetsVersion
+from router.users import Role, ServiceUser
+
+Value = str | bool | tuple[str, ...]
+"""What a field can hold: text, yes or no, or a list of words."""
+
+
+class Kind(StrEnum):
+    """What a field holds, and so which comparisons it takes."""
+
+    TEXT = "text"
+    ENUM = "one of a few words"
+    VERSION = "version"
+    WORDS = "list of words"
+    BOOLEAN = "true or false"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing that a rule can ask about."""
+
+    name: str
+    kind: Kind
+    description: str
+    values: tuple[str, ...] = ()
+    """Of an ENUM: all that it can be."""
+
+
+def _catalogue(*fields: Field) -> dict[str, Field]:
+    return {field.name: field for field in fields}
+
+
+def _words(enumeration: type[StrEnum]) -> tuple[str, ...]:
+    return tuple(member.value for member in enumeration)
+
+
+FIELDS = _catalogue(
+    Field(
+        "activation.outcome",
+        Kind.ENUM,
+        "Whether the new firmware runs.",
+        _words(ActivationOutcome),
+    ),
+    Field("activation.firmware_version", Kind.VERSION, "The version that was activated."),
+    Field(
+        "activation.previous_firmware_version",
+        Kind.VERSION,
+        "The version before, where the sender knows it.",
+    ),
+    Field(
+        "activation.version_changed",
+        Kind.BOOLEAN,
+        "Whether it differs from the version before; absent when that is not known.",
+    ),
+    Field("activation.failure_reason", Kind.TEXT, "Why it failed, in the sender's words."),
+    Field("hub.device_id", Kind.TEXT, "The hub's Device ID (EUI-64, upper case)."),
+    Field("hub.status", Kind.ENUM, "The hub's own status in the inventory.", _words(HubStatus)),
+    Field("hub.smets_version", Kind.ENUM, "SMETS1 or SMETS2.", _words(SmetsVersion)),
+    Field("hub.csp_region", Kind.TEXT, "The region of the Communications Service Provider."),
+    Field("hub.model", Kind.TEXT, "The hub's model."),
+    Field("hub.hardware_version", Kind.TEXT, "The hub's hardware version."),
+    Field("hub.replaced_by", Kind.TEXT, "The Device ID of the hub that took its place."),
+    Field("hub.groups", Kind.WORDS, "Free words for groups of hubs, such as pilot."),
+    Field("recipient.id", Kind.TEXT, "The candidate's User ID (EUI-64, upper case)."),
+    Field("recipient.name", Kind.TEXT, "The candidate's name in the service users file."),
+    Field("recipient.role", Kind.ENUM, "The candidate's role for this hub.", _words(Role)),
+    Field(
+        "recipient.subscriptions",
+        Kind.WORDS,
+        "Free words of the service users file, such as firmware.",
+    ),
+    Field("recipient.duis_version", Kind.VERSION, "The DUIS version that the candidate speaks."),
+)
+
+
+def fields_of(activation: Activation, hub: Hub, role: Role, user: ServiceUser) -> dict[str, Value]:
+    """One candidate, flat, as rules see it. What is not known is left out."""
+    previous = activation.previous_firmware_version
+    changed = None if previous is None else previous != activation.firmware_version
+    found: dict[str, Value | None] = {
+        "activation.outcome": activation.outcome.value,
+        "activation.firmware_version": activation.firmware_version,
+        "activation.previous_firmware_version": previous,
+        "activation.version_changed": changed,
+        "activation.failure_reason": activation.failure_reason,
+        "hub.device_id": hub.device_id,
+        "hub.status": hub.status.value,
+        "hub.smets_version": hub.smets_version.value,
+        "hub.csp_region": hub.csp_region,
+        "hub.model": hub.model,
+        "hub.hardware_version": hub.hardware_version,
+        "hub.replaced_by": hub.replaced_by,
+        "hub.groups": hub.groups or None,
+        "recipient.id": user.id,
+        "recipient.name": user.name,
+        "recipient.role": role.value,
+        "recipient.subscriptions": user.subscriptions or None,
+        "recipient.duis_version": user.duis_version,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+# --- the order of versions ------------------------------------------------------------------
+
+_HEX8 = re.compile(r"[0-9A-Fa-f]{8}")
+_SEPARATORS = re.compile(r"[._-]")
+
+
+def compare_versions(one: str, other: str) -> int:
+    """-1, 0 or 1 as `one` is older than, the same as or newer than `other`.
+
+    Two versions of eight hex digits compare as numbers. Others are split at `.`, `-` and `_` and
+    compared part by part: digits as numbers, numbers before words, a missing part first. So
+    1.9 < 1.10, 01020304 < A1B2C3D4, 9001 < 9010, 1.2 < 1.2.1 < 1.2.rc.
+    """
+    if _HEX8.fullmatch(one) and _HEX8.fullmatch(other):
+        return _sign(int(one, 16), int(other, 16))
+    pairs = zip_longest(_SEPARATORS.split(one), _SEPARATORS.split(other))
+    return next((found for pair in pairs if (found := _compare_parts(*pair))), 0)
+
+
+def _compare_parts(one: str | None, other: str | None) -> int:
+    def rank(part: str | None) -> tuple[int, int, str]:
+        if part is None:
+            return (0, 0, "")
+        if part.isascii() and part.isdigit():
+            return (1, int(part), "")
+        return (2, 0, part)
+
+    return _sign(rank(one), rank(other))
+
+
+def _sign(one: object, other: object) -> int:
+    return (one > other) - (one < other)  # type: ignore[operator]
