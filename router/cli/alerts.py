@@ -1,0 +1,162 @@
+"""`hubherald alerts`: what is on its way, and what is parked."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from router.cli.arguments import eui64, moment
+from router.cli.opening import ledger, operator
+from router.cli.printing import as_json, as_table, line, output, plural
+from router.cli.telling import tell
+from router.config import settings
+from router.errors import UsageError
+from router.ledger.actions import count_retried, retriable, retry
+from router.ledger.asking import AlertRow, Filter, list_alerts
+from router.ledger.lanes import State
+from router.ledger.opening import Use
+from router.ledger.why import alert_story
+from router.usersfile import load as load_users
+
+COLUMNS = (
+    "decided_at",
+    "state",
+    "service_user_id",
+    "channel",
+    "sequence",
+    "alert_code",
+    "device_id",
+    "firmware_version",
+    "attempts",
+    "id",
+)
+
+
+def filters(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which Alerts are meant; the command gets them as `wanted`."""
+
+    @click.option(
+        "--state", type=click.Choice([state.value for state in State]), help="In this state."
+    )
+    @click.option("--user", type=eui64, metavar="ID", help="To this Service User.")
+    @click.option("--hub", type=eui64, metavar="ID", help="About this hub.")
+    @click.option(
+        "--since", type=moment, metavar="TIME", help="Decided since, such as 2026-01-31 or 7d."
+    )
+    @wraps(command)
+    def filtered(*args: Any, **options: Any) -> None:
+        given = {field.name: options.pop(field.name) for field in fields(Filter)}
+        if given["state"] is not None:
+            given["state"] = State(given["state"])
+        command(*args, wanted=Filter(**given), **options)
+
+    return filtered
+
+
+@click.group("alerts")
+def command() -> None:
+    """List Alerts, show one, retry what is parked.
+
+    An Alert is `waiting` for its turn, `sending`, `unknown` (the router stopped before the
+    answer came), `delivered`, `parked` (given up, kept), `held` (its lane is closed) or
+    `withdrawn` (its user is no longer responsible). One row is one Alert on one channel.
+    """
+
+
+@command.command("list")
+@filters
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+)
+@output
+@click.pass_obj
+def list_(config_file: Path, *, wanted: Filter, limit: int, output: str) -> None:
+    """List Alerts, the newest first.
+
+    \b
+    Example:
+      hubherald alerts list --state parked --since 7d
+    """
+    with ledger(config_file) as database:
+        rows = list_alerts(database, wanted, limit=limit + 1)
+    _print(rows[:limit], output)
+    if len(rows) > limit:
+        click.echo(f"there are more than {limit:,}; see --limit", err=True)
+
+
+def _print(rows: list[AlertRow], output: str) -> None:
+    if output == "json":
+        as_json(rows)
+    else:
+        as_table(rows, COLUMNS, nothing="no such Alerts")
+
+
+@command.command("show")
+@click.argument("alert_id", metavar="ID")
+@output
+@click.pass_obj
+def show(config_file: Path, alert_id: str, output: str) -> None:
+    """Show one Alert: what it says, where it stands, every attempt.
+
+    \b
+    Example:
+      hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e
+    """
+    try:
+        wanted = str(uuid.UUID(alert_id))
+    except ValueError:
+        raise click.BadParameter(f"{alert_id!r} is no Alert id (a UUID)") from None
+    with ledger(config_file) as database:
+        found = alert_story(database, wanted)
+    if found is None:
+        raise UsageError(f"there is no Alert {wanted}; `hubherald alerts list` shows what there is")
+    alert, told = found
+    if output == "json":
+        as_json(told)
+        return
+    tell(told)
+    line("  " + alert.event().decode())
+
+
+@command.command("retry")
+@filters
+@click.option("--dry-run", is_flag=True, help="Only say what would be retried.")
+@click.pass_obj
+def retry_(config_file: Path, *, wanted: Filter, dry_run: bool) -> None:
+    """Send again what is parked, and at once what waits for its next attempt.
+
+    Each Alert gets its whole holding time anew; its attempts stay on record. Whether its user
+    is still responsible for the hub is read again first. What is held stays held until its lane
+    opens. A running router takes it up by itself.
+
+    \b
+    Example:
+      hubherald alerts retry --user 90-B3-D5-1F-30-01-00-01 --state parked --dry-run
+    """
+    retriable(wanted)
+    if dry_run:
+        with ledger(config_file) as database:
+            count = count_retried(database, wanted)
+        line(f"would retry {plural(count, 'delivery')}")
+        return
+    with ledger(config_file, Use.CHANGE) as database:
+        count = retry(database, wanted, operator(), hold=_hold(config_file))
+    line(f"retried: {plural(count, 'delivery')}")
+
+
+def _hold(config_file: Path) -> dict[tuple[str, str], timedelta]:
+    """How long each channel holds an Alert; the usual 48 h where the users file has mistakes."""
+    users, _ = load_users(settings(config_file).users_file, os.environ)
+    return {
+        (user.id, channel.name): timedelta(hours=channel.hold_hours)
+        for user in (users.by_id.values() if users else ())
+        for channel in user.channels
+    }

@@ -1,0 +1,42 @@
+"""Types of arguments that several commands share."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from router import facts
+from router.inventory import LOCAL
+
+_AGO = re.compile(r"([0-9]{1,6})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def now() -> datetime:
+    """The present moment, UTC: commands read the clock here, and once."""
+    return datetime.now(UTC)
+
+
+def eui64(text: str) -> str:
+    """A Device ID or User ID, in either case; in upper case, as the ledger has it."""
+    try:
+        return facts.eui64(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} {error}") from None
+
+
+def moment(text: str) -> datetime:
+    """A moment: RFC 3339, a day or time in Europe/London, or so long ago; aware, UTC."""
+    if ago := _AGO.fullmatch(text):
+        return now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        found = datetime.fromisoformat(text)
+        local = found if found.tzinfo else found.replace(tzinfo=LOCAL)
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{text!r} is no time; write 2026-01-31T23:59:00Z, 2026-01-31 (midnight in London) "
+            f"or 7d, 12h, 30m (ago)"
+        ) from None

@@ -1,0 +1,158 @@
+"""`hubherald inventory`: hubs and registrations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from router.cli.arguments import eui64, moment, now
+from router.cli.opening import ledger, operator
+from router.cli.printing import as_json, line, output, plural, shown
+from router.errors import UsageError
+from router.inventory import Home, in_effect, responsible
+from router.inventoryfiles import BadRow, import_inventory
+from router.ledger.asking import find_home
+from router.ledger.inventory import Running
+from router.ledger.opening import Use
+
+csv_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("inventory")
+def command() -> None:
+    """Load hubs and registrations; show who is responsible for a hub."""
+
+
+@command.command("import")
+@click.option("--hubs", type=csv_file, help="CSV of hubs.")
+@click.option("--registrations", type=csv_file, help="CSV of registrations.")
+@click.pass_context
+def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -> None:
+    """Load CSV files into the ledger, in one transaction; a router may run meanwhile.
+
+    What is there already under the same key is replaced. A bad row is told as `file:line: what`
+    and left out, the rest is loaded, and the exit code is 1.
+
+    \b
+    Columns of hubs (the last five may be missing; groups are separated by `;`):
+      device_id,status,smets_version,csp_region,model,hardware_version,replaced_by,groups
+    Columns of registrations:
+      device_id,mpxn,point,supplier_id,network_operator_id,effective_from,effective_to
+
+    \b
+    Example:
+      hubherald inventory import --hubs hubs.csv --registrations registrations.csv
+    """
+    files = [file for file in (hubs, registrations) if file is not None]
+    if not files:
+        raise click.UsageError("give --hubs, --registrations or both")
+    who = operator()
+    with ledger(ctx.obj, Use.CHANGE) as database, _progress(files) as progress:
+        done = import_inventory(
+            database,
+            hubs=hubs,
+            registrations=registrations,
+            operator=who.name,
+            now=who.now,
+            report=_report,
+            progress=progress,
+        )
+    loaded = f"{plural(done.hubs, 'hub')}, {plural(done.registrations, 'registration')}"
+    line(f"loaded: {loaded}" + (f"; {plural(done.bad, 'bad row')} left out" if done.bad else ""))
+    if done.bad:
+        ctx.exit(1)
+
+
+def _report(row: BadRow) -> None:
+    click.echo(shown(str(row)), err=True)
+
+
+@contextmanager
+def _progress(files: list[Path]) -> Iterator[Callable[[int], None]]:
+    """A bar over the bytes of the files, on a terminal."""
+    errors = Console(stderr=True)
+    if not errors.is_terminal:
+        yield lambda _: None
+        return
+    columns = ("importing", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("", total=sum(file.stat().st_size for file in files))
+        yield lambda count: bar.advance(task, count)
+
+
+@command.command("show")
+@click.argument("hub", metavar="ID", type=eui64)
+@click.option(
+    "--at", type=moment, metavar="TIME", help="The moment to ask about; now unless given."
+)
+@output
+@click.pass_obj
+def show(config_file: Path, hub: str, at: datetime | None, output: str) -> None:
+    """Show a hub, its registrations, and who is responsible for it at a moment.
+
+    A day alone means its midnight in London, where registrations begin and end.
+
+    \b
+    Example:
+      hubherald inventory show 90-B3-D5-1F-30-01-00-00 --at 2026-03-31
+    """
+    with ledger(config_file) as database:
+        found = find_home(database, hub)
+    if found is None:
+        raise UsageError(f"hub {hub} is not in the inventory")
+    rows = _rows(*found, at or now())
+    if output == "json":
+        as_json(rows)
+        return
+    for row in rows:
+        line(_words(row))
+
+
+def _rows(home: Home, running: Running | None, at: datetime) -> list[dict[str, Any]]:
+    hub = home.hub
+    effective = in_effect(home, at)
+    rows: list[dict[str, Any]] = [
+        {
+            "kind": "hub",
+            **hub.model_dump(mode="json", exclude={"groups"}),
+            "groups": ";".join(hub.groups),
+            "firmware_version": running.version if running else None,
+            "activated_at": running.activated_at if running else None,
+        }
+    ]
+    own = [each for each in home.registrations if each.device_id == hub.device_id]
+    for each in sorted(own, key=lambda one: (one.mpxn, one.effective_from)):
+        row = {"kind": "registration", **each.model_dump(mode="json")}
+        rows.append({**row, "in_effect": each in effective, "at": at})
+    for party in responsible(effective):
+        rows.append(
+            {"kind": "responsible", "service_user_id": party.id, "role": party.role, "at": at}
+        )
+    return rows
+
+
+def _words(row: Mapping[str, Any]) -> str:
+    if row["kind"] == "hub":
+        runs = f"runs {row['firmware_version']} since {shown(row['activated_at'])}"
+        known = {name: row[name] for name in ("csp_region", "model", "hardware_version", "groups")}
+        more = "".join(f", {name} {value}" for name, value in known.items() if value)
+        gone = f", replaced by {row['replaced_by']}" if row["replaced_by"] else ""
+        firmware = runs if row["firmware_version"] else "no activation known"
+        return (
+            f"{row['device_id']}: {row['status']}, {row['smets_version']}{more}{gone}; {firmware}"
+        )
+    if row["kind"] == "registration":
+        until = f" to {row['effective_to']}" if row["effective_to"] else ""
+        holds = "in effect" if row["in_effect"] else "not in effect"
+        return (
+            f"  {row['point']} {row['mpxn']} from {row['effective_from']}{until}, {holds}: "
+            f"supplier {shown(row['supplier_id'])}, operator {shown(row['network_operator_id'])}"
+        )
+    return f"  responsible at {shown(row['at'])}: {row['service_user_id']} as {row['role']}"

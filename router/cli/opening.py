@@ -1,0 +1,27 @@
+"""How commands come by the ledger: through hubherald.yaml alone.
+
+A mistake in rules or users must not keep an operator from asking why something happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from router.cli.arguments import now
+from router.config import settings
+from router.ledger.actions import Operator, system_user
+from router.ledger.opening import Database, Use, open_database
+
+
+@contextmanager
+def ledger(config_file: Path, use: Use = Use.READ) -> Iterator[Database]:
+    """The ledger that the configuration names."""
+    with closing(open_database(settings(config_file).ledger.url, use)) as database:
+        yield database
+
+
+def operator() -> Operator:
+    """Who runs this command, at this moment."""
+    return Operator(system_user(), now())

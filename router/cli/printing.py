@@ -1,0 +1,87 @@
+"""Rows on a terminal, in a pipe or as JSON; nothing from outside may move a cursor."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from router.ledger.moments import rfc3339
+
+output = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What to print: text for people, JSON for programs.",
+)
+
+
+def as_json(rows: Sequence[Any]) -> None:
+    """A JSON array of flat objects, from dataclasses or mappings."""
+    click.echo(json.dumps([flat(row) for row in rows], indent=1, default=_plain))
+
+
+def flat(row: Any) -> dict[str, Any]:
+    """The fields of a row by name; where rows are of several kinds, `kind` says which."""
+    if isinstance(row, Mapping):
+        return dict(row)
+    kind = getattr(row, "kind", None)
+    fields = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    return fields if kind is None else {"kind": kind, **fields}
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def as_table(rows: Sequence[Any], columns: Sequence[str], *, nothing: str) -> None:
+    """These fields of each row; `nothing` is said when there are no rows."""
+    if not rows:
+        click.echo(nothing)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        fields = flat(row)
+        table.add_row(*(Text(shown(fields[name])) for name in columns))
+    console().print(table)
+
+
+def console() -> Console:
+    """Standard output: in colour and folded on a terminal, plain and uncut in a pipe."""
+    on_terminal = sys.stdout.isatty()
+    return Console(
+        file=sys.stdout, width=None if on_terminal else 100_000, highlight=False, soft_wrap=False
+    )
+
+
+def shown(value: object) -> str:
+    """A value for people."""
+    if value is None:
+        return "-"
+    text = _plain(value)
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def line(text: str, *, style: str | None = None) -> None:
+    """A line that is never wrapped."""
+    click.echo(click.style(shown(text), fg=style) if style else shown(text))
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 hub`, `2 hubs`, `1,000 deliveries`."""
+    many = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{count:,} {noun if count == 1 else many}"

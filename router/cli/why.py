@@ -1,0 +1,47 @@
+"""`hubherald why`: the story of a hub, from the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from router.cli.arguments import eui64
+from router.cli.opening import ledger
+from router.cli.printing import as_json, line, output
+from router.cli.telling import tell
+from router.errors import UsageError
+from router.ledger.asking import find_home
+from router.ledger.why import why
+
+
+@click.command("why")
+@click.option("--hub", required=True, type=eui64, metavar="ID", help="Device ID of the hub.")
+@click.option("--user", type=eui64, metavar="ID", help="Only what concerns this Service User.")
+@output
+@click.pass_obj
+def command(config_file: Path, hub: str, user: str | None, output: str) -> None:
+    """Say why Service Users were told about a hub, or were not.
+
+    Everything the ledger knows, in the order of receipt: each fact, on what it was decided,
+    which rule gave which verdict for whom, the Alerts, every attempt to deliver them, and what
+    comes next. Also for what was not sent.
+
+    \b
+    Example:
+      hubherald why --hub 90-B3-D5-1F-30-01-00-00
+      hubherald why --hub 90-B3-D5-1F-30-01-00-00 --user 90-B3-D5-1F-30-02-00-01 -o json
+    """
+    with ledger(config_file) as database:
+        told = why(database, hub, user)
+        if not told and find_home(database, hub) is None:
+            raise UsageError(
+                f"nothing is known about hub {hub}: no fact came, and the inventory does not "
+                f"have it (is the id right?)"
+            )
+    if output == "json":
+        as_json(told)
+    elif told:
+        tell(told)
+    else:
+        line(f"no fact about hub {hub} has come yet; `hubherald inventory show {hub}` shows it")
