@@ -19,13 +19,14 @@ from router.simulation.shapes import SHAPES, Plot, dual_fuel
 
 _REGIONS = ("north", "central", "south")
 _MODELS = ("CH-A1", "CH-B2", "CH-C3")
-_STATES: Mapping[str, tuple[float, dict[str, str]]] = {
-    "smets1": (4, {"smets_version": "SMETS1"}),
-    "pending": (1, {"status": "Pending"}),
-    "decommissioned": (2, {"status": "Decommissioned"}),
-    "suspended": (1, {"status": "Suspended"}),
-    "installed": (1, {"status": "InstalledNotCommissioned"}),
+_STATES: Mapping[str, tuple[float, str, str]] = {
+    "smets1": (4, "Commissioned", "SMETS1"),
+    "pending": (1, "Pending", "SMETS2"),
+    "decommissioned": (2, "Decommissioned", "SMETS2"),
+    "suspended": (1, "Suspended", "SMETS2"),
+    "installed": (1, "InstalledNotCommissioned", "SMETS2"),
 }
+"""Hubs that are not commissioned SMETS2 ones: share in per cent, status, generation."""
 _PAIRS = ("handed_over", "moved_later")
 _PAIR_SHARE = 0.02
 _PILOT_SHARE = 0.02
@@ -50,7 +51,7 @@ class Estate:
         self._shapes = list(SHAPES)
         self._shape_reach = list(accumulate(SHAPES.values()))
         self._state_names = ["", *_STATES]
-        shares = [share for share, _ in _STATES.values()]
+        shares = [share for share, _, _ in _STATES.values()]
         self._state_reach = list(accumulate([100 - sum(shares), *shares]))
 
     def homes(self) -> Iterator[Home]:
@@ -88,7 +89,7 @@ class Estate:
 
     def _alone(self, index: int) -> Home:
         plot = self._plot(index)
-        place = index - 2 * len(_PAIRS)
+        place = max(index - 2 * len(_PAIRS), 0)
         if place < len(SHAPES):
             shape, state = self._shapes[place], ""
         elif index < SHOWCASE:
@@ -101,7 +102,8 @@ class Estate:
         shape(plot)
         hub = self._hub(plot)
         if state:
-            hub = replace(hub, **_STATES[state][1])  # type: ignore[arg-type]
+            _, status, generation = _STATES[state]
+            hub = replace(hub, status=status, smets_version=generation)
         kind = state or shape.__name__
         return Home(kind, hub, tuple(plot.rows), frozenset(plot.parties))
 

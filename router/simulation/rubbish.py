@@ -69,7 +69,7 @@ RUBBISH: Mapping[str, tuple[str, Callable[[Event], bytes]]] = {
     "version of nine": ("invalid", _data(firmware_version="010203040")),
     "version a number": ("invalid", _data(firmware_version=9001)),
     "version with a control character": ("invalid", _data(firmware_version="90\u001b01")),
-    "lone surrogate": ("invalid", _replaced('"success"', '"\\ud800"')),
+    "lone surrogate": ("malformed", _replaced('"success"', '"\\ud800"')),
     "bad Device ID": ("invalid", _data(device_id="00-DB-12-34-XX-00-00-01")),
     "no offset": ("invalid", _data(activated_at="2026-01-31T10:00:00")),
     "no outcome": ("invalid", _without("outcome")),
