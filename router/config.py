@@ -167,7 +167,8 @@ def _beside(document: Document, key: str) -> Path:
     """The path at `key`, also in a file with mistakes elsewhere; else the usual one."""
     usual = ConfigFile.model_fields[key].default
     given = document.value.get(key) if isinstance(document.value, dict) else None
-    return document.file.parent / (given if isinstance(given, str) and given else usual)
+    path = given if isinstance(given, str) and given.isprintable() else usual
+    return document.file.parent / path
 
 
 def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | None, Document]:

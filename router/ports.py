@@ -51,8 +51,12 @@ class Options(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _beside_its_file(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, Path):
+            return value
+        if not str(value).isprintable():
+            raise ValueError("must be a path without control characters")
         folder = info.context.get("folder") if isinstance(info.context, Mapping) else None
-        return folder / value if isinstance(value, Path) and isinstance(folder, Path) else value
+        return folder / value if isinstance(folder, Path) else value
 
 
 Secret = Annotated[SecretStr, Field(min_length=1)]

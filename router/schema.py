@@ -6,6 +6,7 @@ needs more than one value to check (check digits, two channels of one name) is l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -82,7 +83,9 @@ def config() -> Schema:
         _with_adapter(kind, of[model], secret_keys(model), _ADAPTER_ONLY)
         for kind, model in sources.items()
     ]
-    of[ConfigFile]["properties"]["sources"]["additionalProperties"] = {"oneOf": choices}
+    named = of[ConfigFile]["properties"]["sources"]
+    named["patternProperties"] = {key: {"oneOf": choices} for key in named["patternProperties"]}
+    named["additionalProperties"] = False
     return _document(
         "hubherald.yaml",
         "Where facts come from, where everything is kept, and who sends the Alerts. "
@@ -98,39 +101,55 @@ _ADAPTER_ONLY: Schema = {
 }
 _LINE = """\
 One comparison: a field, then ==, !=, <, <=, >, >=, in, not in, startswith, has or exists, then \
-what to compare with. Text stands in double quotes; lists in brackets. \
-Example: activation.outcome == "success". Fields: """
+what to compare with. Text stands in double quotes, lists in brackets. \
+Example: activation.outcome == "success". The fields:"""
 
 
 def rules() -> Schema:
     """One file of rules."""
     lines = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/line"}}
-    text = {"type": "string", "minLength": 1}
+    text = {"type": "string", "minLength": 1, "maxLength": 1000}
     rule = {
         "type": "object",
         "properties": {
-            "name": {**text, "description": "unique among all rules"},
+            "name": {
+                "type": "string",
+                "pattern": "^[a-z0-9][a-z0-9-]{0,79}$",
+                "description": "unique among all rules",
+            },
             "description": {**text, "description": "for people: what it does, and why"},
             "when": {**lines, "description": "every line must hold"},
-            "alert": {**text, "description": "send an Alert of this code, such as N64"},
+            "alert": {
+                "type": "string",
+                "pattern": "^[A-Z0-9]{1,10}$",
+                "description": "send an Alert of this code, such as N64",
+            },
             "suppress": {**text, "description": "send none, for this reason; beats every alert"},
         },
         "required": ["name", "when"],
         "oneOf": [{"required": ["alert"]}, {"required": ["suppress"]}],
         "additionalProperties": False,
     }
-    comparison = {"type": "string", "description": _LINE + ", ".join(sorted(FIELDS))}
+    names = "|".join(re.escape(name) for name in FIELDS)
+    fields = [f"{name} ({field.kind}): {field.description}" for name, field in FIELDS.items()]
+    comparison = {
+        "type": "string",
+        "pattern": rf"^\s*({names})([\s=!<>]|$)",
+        "description": "\n".join([_LINE, *fields]),
+    }
     groups = [
         _group("any", "at least one of these lines must hold", lines),
         _group("all", "every one of these lines must hold", lines),
-        _group("not", "the line must not hold", {"anyOf": [{"$ref": "#/$defs/line"}, lines]}),
+        _group("not", "not all of these lines may hold", lines),
     ]
     return _document(
         "A file of rules for Hubherald",
         "Which Service User is told about which activation. Suppress beats alert.",
         {
             "type": "object",
-            "properties": {"rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}}},
+            "properties": {
+                "rules": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/rule"}}
+            },
             "required": ["rules"],
             "additionalProperties": False,
         },

@@ -1,0 +1,54 @@
+"""The starter that `hubherald init` writes: small files that work, to be edited line by line.
+
+The rules in it are the shipped ones, with their tests: what an operator edits first is what the
+router would have done anyway.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from router.errors import UsageError
+
+HUB = "90-B3-D5-1F-30-02-00-01"
+"""A hub of the starter whose activation is told to three Service Users."""
+
+_FILES = Path(__file__).parent / "files"
+_HOME = Path(__file__).parents[1]
+
+
+def shipped_rules() -> Path:
+    """The folder of the shipped rules: in the package, or in the checkout that this runs from."""
+    packed = _HOME / "shipped" / "rules"
+    return packed if packed.is_dir() else _HOME.parent / "rules"
+
+
+def files() -> dict[Path, bytes]:
+    """What the starter consists of, by the path in its folder."""
+    rules = shipped_rules()
+    found = {file.relative_to(_FILES): file for file in _FILES.rglob("*") if file.is_file()}
+    found |= {Path("rules") / file.relative_to(rules): file for file in rules.rglob("*.yaml")}
+    return {path: found[path].read_bytes() for path in sorted(found)}
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the starter into `folder`, made when it is missing; the files that were written.
+
+    UsageError when any of them is there already (nothing is written then), or can't be written.
+    """
+    wanted = {folder / path: content for path, content in files().items()}
+    there = [str(file) for file in wanted if file.exists() or file.is_symlink()]
+    if there:
+        verb = "is" if len(there) == 1 else "are"
+        raise UsageError(
+            f"{', '.join(there)} {verb} there already; nothing was written:"
+            " choose another folder, or move them away"
+        )
+    for file, content in wanted.items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("xb") as out:
+                out.write(content)
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+    return list(wanted)
