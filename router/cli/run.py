@@ -1,0 +1,39 @@
+"""`hubherald run`: the router."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from router import app, logs
+from router.cli.opening import ledger
+from router.cli.totals import tell_totals
+from router.config import load
+from router.ledger.counting import summary
+
+
+@click.command("run")
+@click.option(
+    "--until-idle",
+    is_flag=True,
+    help="End when all facts are decided and every Alert is delivered, parked or held.",
+)
+@click.pass_obj
+def command(config_file: Path, *, until_idle: bool) -> None:
+    """Route: take facts in, decide, store, deliver Alerts.
+
+    Stops on SIGTERM or Ctrl-C: finishes and commits what it has taken, waits up to 30 s for
+    answers, exits 0. Logs go to standard error, as JSON unless that is a terminal.
+
+    \b
+    Example:
+      hubherald run
+      hubherald run --until-idle
+    """
+    config = load(config_file)
+    logs.configure()
+    app.run(config, until_idle=until_idle)
+    if until_idle:
+        with ledger(config_file) as database:
+            tell_totals(summary(database))

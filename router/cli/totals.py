@@ -1,0 +1,46 @@
+"""The ledger in numbers, in words: printed when a run ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from router.cli.printing import line, plural
+from router.ledger.counting import Summary
+from router.ledger.lanes import State
+
+_ADVICE = {
+    State.PARKED: "`hubherald alerts list --state parked`, then `hubherald alerts retry`",
+    State.HELD: "`hubherald lanes list` says why their lanes are closed",
+}
+
+
+def tell_totals(totals: Summary) -> None:
+    """A line for each kind of thing in the ledger."""
+    line(f"facts: {_listed(_by(1, totals.facts))}")
+    line(f"decisions: {_listed(_by(0, totals.decisions))}")
+    users = sum(1 for count in totals.alerts.values() if count)
+    line(f"Alerts: {sum(totals.alerts.values()):,} to {plural(users, 'Service User')}")
+    line(f"deliveries: {_listed(totals.deliveries)}")
+    for state, advice in _ADVICE.items():
+        if count := totals.in_state(state):
+            line(f"  {count:,} {state}: {advice}")
+    waiting = sum(totals.quarantined.values())
+    if waiting:
+        line(f"in quarantine: {waiting:,} ({_listed(totals.quarantined)})")
+        line("  `hubherald quarantine list` shows them")
+    else:
+        line("in quarantine: none")
+
+
+def _by(place: int, counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """Counts by one half of their keys."""
+    found: Counter[str] = Counter()
+    for key, count in counts.items():
+        found[key[place]] += count
+    return dict(found)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    listed = (f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+    return ", ".join(listed) or "none"
