@@ -60,13 +60,11 @@ def _complaint(answer: Answer, said: str, now: datetime) -> Outcome:
 def outcome_of_failure(error: Exception, host: str) -> Outcome:
     """What it means that no answer came."""
     for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            why = f"the certificate that {host} shows is not valid: {cause.verify_message}"
+        # aiohttp's errors are ssl.SSLErrors too, but only those below them know more
+        if why := getattr(cause, "verify_message", ""):
+            detail = _shown(f"the certificate that {host} shows is not valid: {why}")
             advice = "nothing was sent; have the certificate put right, or set `ca_file`"
-            return Closed(ClosedReason.ENDPOINT, f"{_shown(why)}; {advice}")
-        if isinstance(cause, ssl.SSLError) and "CERTIFICATE" in (cause.reason or ""):
-            why = f"{host} asks for a client certificate, or does not like ours: {cause.reason}"
-            return Closed(ClosedReason.CREDENTIALS, f"{_shown(why)}; webhooks have none")
+            return Closed(ClosedReason.ENDPOINT, f"{detail}; {advice}")
     return Retry(Reason.NETWORK, f"{host}: {_shown(_reason(error))}")
 
 
@@ -80,12 +78,14 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 
 def _reason(error: Exception) -> str:
     """Without the text of the library, which may hold the URL."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLError) and cause.reason:
-            return f"TLS failed: {cause.reason}"
+    causes = _causes(error)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError) and (reason := getattr(cause, "reason", None)):
+            return f"TLS failed: {reason}"
+    for cause in causes:
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(causes[-1]).__name__).lower()
 
 
 def _said(answer: Answer) -> str:

@@ -137,7 +137,7 @@ def test_a_process_killed_in_mid_write_leaves_no_partial_file(
     tmp_path: Path, delivery: Make
 ) -> None:
     struck = 0
-    for _ in range(8):
+    for _ in range(5):
         command = [sys.executable, "-c", WRITER, str(tmp_path)]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as writer:
             assert writer.stdin is not None
