@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from router.cli.arguments import eui64, moment, now
+from router.cli.bar import bar
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, line, output, plural, shown
 from router.errors import UsageError
@@ -54,7 +52,11 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
     if not files:
         raise click.UsageError("give --hubs, --registrations or both")
     who = operator()
-    with ledger(ctx.obj, Use.CHANGE) as database, _progress(files) as progress:
+    size = sum(file.stat().st_size for file in files)
+    with (
+        ledger(ctx.obj, Use.CHANGE) as database,
+        bar("importing", size, of_bytes=True) as progress,
+    ):
         done = import_inventory(
             database,
             hubs=hubs,
@@ -72,19 +74,6 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
 
 def _report(row: BadRow) -> None:
     click.echo(shown(str(row)), err=True)
-
-
-@contextmanager
-def _progress(files: list[Path]) -> Iterator[Callable[[int], None]]:
-    """A bar over the bytes of the files, on a terminal."""
-    errors = Console(stderr=True)
-    if not errors.is_terminal:
-        yield lambda _: None
-        return
-    columns = ("importing", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("", total=sum(file.stat().st_size for file in files))
-        yield lambda count: bar.advance(task, count)
 
 
 @command.command("show")

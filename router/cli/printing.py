@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from router.ledger.moments import rfc3339
+
+WIDEST = 100_000
+"""Columns of a table in a pipe: it is never cut."""
 
 output = click.option(
     "-o",
@@ -57,21 +61,25 @@ def as_table(rows: Sequence[Any], columns: Sequence[str], *, nothing: str) -> No
     for row in rows:
         fields = flat(row)
         table.add_row(*(Text(shown(fields[name])) for name in columns))
-    console().print(table)
+    _print(table)
 
 
-def console() -> Console:
-    """Standard output: in colour and folded on a terminal, plain and uncut in a pipe."""
-    on_terminal = sys.stdout.isatty()
-    return Console(
-        file=sys.stdout, width=None if on_terminal else 100_000, highlight=False, soft_wrap=False
-    )
+def _print(table: Table) -> None:
+    """In colour and folded on a terminal, plain and uncut in a pipe."""
+    if sys.stdout.isatty():
+        Console(highlight=False).print(table)
+        return
+    text = io.StringIO()
+    Console(file=text, width=WIDEST, highlight=False).print(table)
+    click.echo("\n".join(row.rstrip() for row in text.getvalue().splitlines()))
 
 
 def shown(value: object) -> str:
     """A value for people."""
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = _plain(value)
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 

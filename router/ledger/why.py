@@ -170,7 +170,7 @@ def _alerts(connection: Connection, which: ColumnElement[bool]) -> dict[int, lis
                 alert.decided_at,
             )
         )
-        nowhere = "nothing: the user had no channel when this was decided"
+        nowhere = "nothing: its user had no channel when this was decided"
         found[row.fact_id] += delivered[row.id] or [
             DeliveryTold(row.alert_id, row.service_user_id, None, None, 0, nowhere)
         ]
@@ -253,7 +253,7 @@ def _next_step(row: Any) -> str:
         State.SENDING: f"is being sent (attempt {row.attempts})",
         State.UNKNOWN: "is sent again: the router stopped before the answer came",
         State.WAITING: "is sent as soon as it is its turn and the router runs",
-    }.get(row.shown, "nothing: this is settled")
+    }.get(row.shown, "nothing is left to do")
 
 
 def _waiting(connection: Connection, device_id: str) -> list[Told]:
