@@ -22,7 +22,7 @@ from router.ledger.batch import Lane as LaneOfUser
 from router.ledger.batch import Standing
 from router.ledger.deliveries import lost_attempts
 from router.ledger.intake import keep_document
-from router.ledger.lanes import LaneRow, count_waiting, ensure_lanes, read_lanes
+from router.ledger.lanes import LaneRow, count_waiting, ensure_lanes
 from router.ledger.opening import Database, LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
@@ -154,9 +154,9 @@ class _Router:
                     await self._show_waiting(relay)
                 changes = await self.ledger.call(Database.changes)
                 if changes != seen:
-                    seen = changes
-                    relay.refresh(await self.ledger.call(_read_lanes))
+                    relay.refresh()
                     await intake.release()
+                    seen = changes
             except LedgerUnavailable as error:
                 _log.warning("ledger.unavailable", part="watch", detail=str(error))
             rounds += 1
@@ -259,8 +259,3 @@ _WHY = {
 
 def _of_user(number: int, channel: Channel) -> LaneOfUser:
     return LaneOfUser(number, timedelta(hours=channel.hold_hours))
-
-
-def _read_lanes(database: Database) -> dict[tuple[str, str], LaneRow]:
-    with database.transaction() as connection:
-        return read_lanes(connection)

@@ -20,7 +20,6 @@ from router.ports import (
     ClosedReason,
     Delivered,
     Outcome,
-    Reason,
     Refused,
     Renders,
     Retry,
@@ -117,20 +116,20 @@ class Lane:
         self.in_flight.pop(claimed[0].id, None)
         self.ready = True
         first = outcomes[0]
+        self._learn(outcomes)
         if isinstance(first, Refused) and len(claimed) > 1 and _all_refused(outcomes):
             return _halved(claimed, first, now)
-        for outcome in outcomes:
-            self._learn(outcome)
         return [
             self._settlement(each, outcome, now)
             for each, outcome in zip(claimed, outcomes, strict=True)
         ]
 
-    def _learn(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Retry):
+    def _learn(self, outcomes: Sequence[Outcome]) -> None:
+        """One request that fails is one failure, however many Alerts were in it."""
+        if any(isinstance(outcome, Retry) for outcome in outcomes):
             self.failing = True
             self.failures += 1
-        elif not isinstance(outcome, Closed):
+        elif not any(isinstance(outcome, Closed) for outcome in outcomes):
             self.failing = False
             self.failures = 0
             self.probes = 0
@@ -194,6 +193,7 @@ class Lane:
     def close(self, reason: ClosedReason, now: datetime) -> None:
         """Nothing is claimed any more; a lane that closed by itself is tried again later."""
         self.closed = reason
+        self.probe_at = None
         if reason in {ClosedReason.CREDENTIALS, ClosedReason.ENDPOINT}:
             pause = PROBE[min(self.probes, len(PROBE) - 1)]
             self.probe_at = now + timedelta(seconds=pause)
@@ -241,8 +241,3 @@ def _halved(claimed: Sequence[Claimed], refused: Refused, now: datetime) -> list
             for each in half
         ]
     return settled
-
-
-def bug(claimed: Sequence[Claimed], error: BaseException) -> list[Outcome]:
-    """An adapter must not raise; when it does, its Alerts are tried again."""
-    return [Retry(Reason.BUG, f"{type(error).__name__}: {error}"[:300]) for _ in claimed]

@@ -11,6 +11,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from router.errors import UsageError
 from router.metrics import Metrics
 
+SCRAPE = 2.0
+"""Seconds that a scrape under way has when the router stops."""
+
 
 class Operations:
     """Serves `/metrics`, `/-/healthy` and `/-/ready` on one address."""
@@ -36,7 +39,7 @@ class Operations:
         app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/-/healthy", self._healthy)
         app.router.add_get("/-/ready", self._ready)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SCRAPE)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
         try:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from router.clock import Clock
-from router.lanes import Lane, bug
+from router.lanes import Lane
 from router.ledger.deliveries import (
     Claimed,
     Exchanged,
@@ -23,22 +23,21 @@ from router.ledger.deliveries import (
     Withdrawn,
     exchange,
 )
-from router.ledger.lanes import Change, LaneRow, State
+from router.ledger.lanes import Change, LaneRow, State, why_closed
 from router.ledger.opening import LedgerUnavailable
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
-from router.ports import (
-    Closed,
-    ClosedReason,
-    Delivered,
-    Outcome,
-    Reason,
-    Refused,
-    Retry,
-)
+from router.ports import Closed, ClosedReason, Delivered, Outcome
+from router.sending import names, renders_safely, send, words
 
 DRAIN = 30.0
 """Seconds that sends under way have when the router stops."""
+FINISH = 4.0
+"""Seconds for which a stopping router waits for a ledger that is locked or full."""
+BY_FILES = frozenset(
+    {ClosedReason.SUSPENDED, ClosedReason.USER_REMOVED, ClosedReason.ADAPTER_MISSING}
+)
+"""Reasons that an operator's command can't take away."""
 _log = structlog.get_logger(__name__)
 
 
@@ -66,6 +65,7 @@ class Relay:
         self._changes: list[Change] = []
         self._sends: set[asyncio.Task[None]] = set()
         self._exchanging = False
+        self._stale = False
         for lane in lanes:
             self._show(lane)
 
@@ -87,6 +87,7 @@ class Relay:
             or self._settled
             or self._changes
             or self._exchanging
+            or self._stale
             or any(
                 lane.closed is None and (lane.ready or lane.next_due is not None)
                 for lane in self.lanes.values()
@@ -100,7 +101,7 @@ class Relay:
         self._changes.append(Change(lane.id, reason, detail, self.clock()))
         self._show(lane)
         if already is not reason:
-            _log.error("lane.closed", **_names(lane), reason=reason.value, detail=detail)
+            _log.error("lane.closed", **names(lane), reason=reason.value, detail=detail)
 
     def open_lane(self, lane: Lane, *, carefully: bool) -> None:
         """Let a lane send again; responsibility for what it holds is read anew."""
@@ -108,7 +109,7 @@ class Relay:
         self._changes.append(Change(lane.id, None, "", self.clock()))
         self._show(lane)
         self._wake.set()
-        _log.info("lane.opened", **_names(lane))
+        _log.info("lane.opened", **names(lane))
 
     def forget(self, rows: Mapping[int, LaneRow]) -> None:
         """Lanes in the ledger that no file names any more: what they hold, they keep."""
@@ -118,21 +119,9 @@ class Relay:
                 change = Change(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
                 self._changes.append(change)
 
-    def refresh(self, rows: Mapping[tuple[str, str], LaneRow]) -> None:
-        """An operator's command has changed the ledger: take over what it says of the lanes."""
-        changing = {change.lane_id for change in self._changes}
-        for row in rows.values():
-            lane = self.lanes.get(row.id)
-            if lane is None or lane.id in changing or self._exchanging:
-                continue
-            if row.closed is None and lane.closed is not None:
-                lane.open(carefully=True)
-                _log.info("lane.opened", **_names(lane), by="operator")
-            elif row.closed is not None and lane.closed is not row.closed:
-                lane.close(row.closed, self.clock())
-                _log.warning("lane.closed", **_names(lane), reason=row.closed.value, by="operator")
-            lane.ready = lane.closed is None
-            self._show(lane)
+    def refresh(self) -> None:
+        """An operator's command has changed the ledger: look there again."""
+        self._stale = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -140,6 +129,8 @@ class Relay:
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
                 self._wake.clear()
+                if self._stale:
+                    await self._look_again()
                 self._probe()
                 pause = self._pause()
                 if pause > 0:
@@ -150,8 +141,41 @@ class Relay:
                     for claimed in requests:
                         self._start(group, self.lanes[number], claimed)
             await self._drain()
-        while self._settled or self._changes:
-            await self._exchange([])
+        await self._finish()
+
+    async def _look_again(self) -> None:
+        """Take over what an operator did to lanes; any of them may have something to claim now."""
+        self._stale = False
+        try:
+            closed = await self.ledger.call(why_closed)
+        except LedgerUnavailable as error:
+            self._stale = True
+            await self._unavailable(error)
+            return
+        changing = {change.lane_id for change in self._changes}
+        for lane in self.lanes.values():
+            self._take_over(lane, closed[lane.id], changing=lane.id in changing)
+            lane.ready = True
+            self._show(lane)
+
+    def _take_over(self, lane: Lane, reason: ClosedReason | None, *, changing: bool) -> None:
+        if lane.closed in BY_FILES:
+            if reason is None and not changing:  # resumed, but its reason stands
+                self._changes.append(Change(lane.id, lane.closed, "", self.clock()))
+        elif reason is ClosedReason.OPERATOR:
+            if lane.closed is not reason:
+                lane.close(reason, self.clock())
+                _log.warning("lane.closed", **names(lane), reason=reason.value, by="operator")
+        elif lane.closed is ClosedReason.OPERATOR or (
+            reason is None and lane.closed is not None and not changing
+        ):
+            lane.open(carefully=True)
+            _log.info("lane.opened", **names(lane), by="operator")
+
+    async def _unavailable(self, error: LedgerUnavailable) -> None:
+        self.metrics.ledger_up.set(0)
+        _log.error("ledger.unavailable", part="relay", detail=str(error), advice="retrying")
+        await asyncio.sleep(1.0)
 
     async def _sleep(self, pause: float) -> None:
         try:
@@ -162,8 +186,12 @@ class Relay:
 
     def _wishes(self) -> list[Wish]:
         now, monotonic = self.clock(), time.monotonic()
-        wishes = (lane.wish(now, monotonic) for lane in self.lanes.values())
-        return [wish for wish in wishes if wish is not None]
+        found = []
+        for lane in self.lanes.values():
+            wish = lane.wish(now, monotonic)
+            if wish is not None:
+                found.append(renders_safely(lane, wish))
+        return found
 
     def _pause(self) -> float:
         """Seconds until there is something to do; 0 when there is now."""
@@ -178,9 +206,9 @@ class Relay:
                 continue
             if lane.next_due is not None and lane.next_due > now:
                 pauses.append((lane.next_due - now).total_seconds())
-            rate = lane.wait_for_rate()
-            if rate is not None and lane.ready:
-                pauses.append(rate)
+            if lane.ready or (lane.next_due is not None and lane.next_due <= now):
+                rate = lane.wait_for_rate()
+                pauses += [rate] if rate is not None else []
         return max(min(pauses), 0.001)
 
     def _probe(self) -> None:
@@ -214,10 +242,8 @@ class Relay:
             self._changes = changes + self._changes
             for wish in wishes:
                 self.lanes[wish.lane_id].ready = True
-            self.metrics.ledger_up.set(0)
-            _log.error("ledger.unavailable", part="relay", detail=str(error), advice="retrying")
-            await asyncio.sleep(1.0)
-            return Exchanged({}, {}, [])
+            await self._unavailable(error)
+            return Exchanged({}, {}, {})
         finally:
             self._exchanging = False
         self.metrics.ledger_up.set(1)
@@ -225,15 +251,21 @@ class Relay:
         return exchanged
 
     def _took(self, wishes: Sequence[Wish], exchanged: Exchanged) -> None:
-        ended = {each.id for each in exchanged.expired}
         for wish in wishes:
             lane = self.lanes[wish.lane_id]
             requests = exchanged.sends.get(lane.id, ())
             lane.took(requests, exchanged.next_due.get(lane.id))
-            lane.ready = lane.ready or bool(ended)
+            for each in exchanged.ended.get(lane.id, ()):
+                lane.ready = True
+                self._count_ended(lane, each)
             self._show(lane)
-        for each in exchanged.expired:
-            _log.warning("delivery." + each.outcome, delivery=each.id, detail=each.detail)
+
+    def _count_ended(self, lane: Lane, each: Settlement) -> None:
+        parked = each.state is State.PARKED
+        counter = self.metrics.parked if parked else self.metrics.withdrawn
+        counter.labels(lane.service_user_id, lane.channel.name).inc()
+        log = _log.error if parked else _log.warning
+        log(f"alert.{each.outcome}", **names(lane), delivery=each.id, detail=each.detail)
 
     def _start(self, group: asyncio.TaskGroup, lane: Lane, claimed: Sequence[Claimed]) -> None:
         task = group.create_task(self._send(lane, claimed))
@@ -242,31 +274,9 @@ class Relay:
 
     async def _send(self, lane: Lane, claimed: Sequence[Claimed]) -> None:
         started = time.monotonic()
-        outcomes = await self._deliver(lane, claimed)
+        outcomes = await send(lane, claimed)
         self.metrics.send.labels(lane.channel.adapter).observe(time.monotonic() - started)
         self._answered(lane, claimed, outcomes)
-
-    async def _deliver(self, lane: Lane, claimed: Sequence[Claimed]) -> Sequence[Outcome]:
-        assert lane.adapter is not None
-        deliveries = [each.delivery for each in claimed]
-        timeout = lane.channel.timeout
-        try:
-            async with asyncio.timeout(timeout):
-                outcomes = await lane.adapter.deliver(deliveries)
-            if len(outcomes) != len(claimed):
-                raise ValueError(f"{len(outcomes)} outcomes for {len(claimed)} Alerts")
-            return outcomes
-        except TimeoutError:
-            return [Retry(Reason.TIMEOUT, f"no answer within {timeout:g} s") for _ in claimed]
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            # some client libraries cancel their callers when a connection is lost
-            return [Retry(Reason.NETWORK, "the connection was lost") for _ in claimed]
-        except Exception as error:  # the one broad except: an adapter's bug must not stop others
-            _log.exception("adapter.bug", **_names(lane), adapter=lane.channel.adapter)
-            return bug(claimed, error)
 
     def _answered(
         self, lane: Lane, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]
@@ -279,12 +289,13 @@ class Relay:
             self._count(lane, each, outcome, settlement, now)
         closed = next((each for each in outcomes if isinstance(each, Closed)), None)
         if closed is not None:
-            self.close_lane(lane, closed.reason, closed.detail)
+            if lane.closed is None:  # an operator's pause outlasts what was under way
+                self.close_lane(lane, closed.reason, closed.detail)
         elif lane.failing and not was_failing:
-            _log.warning("lane.failing", **_names(lane), answer=_words(outcomes[0]))
+            _log.warning("lane.failing", **names(lane), answer=words(outcomes[0]))
         elif was_failing and not lane.failing:
-            _log.info("lane.recovered", **_names(lane))
-        self._answers[lane.id] = _words(outcomes[-1])
+            _log.info("lane.recovered", **names(lane))
+        self._answers[lane.id] = words(outcomes[-1])
         self._show(lane)
         self._wake.set()
 
@@ -300,7 +311,7 @@ class Relay:
             self.metrics.parked.labels(*labels).inc()
             _log.error(
                 "alert.parked",
-                **_names(lane),
+                **names(lane),
                 alert=str(each.delivery.alert.id),
                 detail=settled.detail,
             )
@@ -329,6 +340,12 @@ class Relay:
             for group in lane.in_flight.values():
                 self._settled += [_unknown(each, now) for each in group]
 
+    async def _finish(self) -> None:
+        """Write the last answers; those that can't be written are `unknown` at the next start."""
+        give_up = time.monotonic() + FINISH
+        while (self._settled or self._changes) and time.monotonic() < give_up:
+            await self._exchange([])
+
 
 def _unknown(each: Claimed, now: datetime) -> Settlement:
     detail = "the router stopped before the answer came"
@@ -344,19 +361,3 @@ def _unknown(each: Claimed, now: datetime) -> Settlement:
         each.refusals,
         each.batch,
     )
-
-
-def _names(lane: Lane) -> dict[str, str]:
-    return {"recipient": lane.service_user_id, "channel": lane.channel.name}
-
-
-def _words(outcome: Outcome) -> str:
-    match outcome:
-        case Delivered(receipt):
-            return f"delivered {receipt}".strip()
-        case Retry(reason, detail, _):
-            return f"retry: {reason.value}: {detail}"
-        case Refused(reason, detail):
-            return f"refused: {reason.value}: {detail}"
-        case Closed(closed, detail):
-            return f"closed: {closed.value}: {detail}"

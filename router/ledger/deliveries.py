@@ -34,6 +34,8 @@ class Claimed:
     refusals: int
     expires_at: datetime
     batch: str | None
+    rendered: bool = True
+    """False when there are no bytes to send: the adapter could not make them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Wish:
     busy_hubs: frozenset[str]
     """Hubs with an Alert in flight: never two for one hub."""
     failing: bool
-    render: Callable[[Alert], bytes] | None
+    render: Callable[[Alert], bytes | None] | None
+    """Makes the bytes to send where they are not the Alert's JSON; None when it could not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,8 @@ class Exchanged:
     """By lane: each inner sequence is one request."""
     next_due: Mapping[int, datetime | None]
     """By lane that wished: when its next delivery is due; None when nothing waits."""
-    expired: Sequence[Settlement]
-    """Deliveries that were parked because their time was up, or withdrawn."""
+    ended: Mapping[int, Sequence[Settlement]]
+    """By lane: deliveries that were parked because their time was up, or withdrawn."""
 
 
 Withdrawn = Callable[[Connection, Sequence[tuple[str, str]]], set[tuple[str, str]]]
@@ -183,14 +186,15 @@ def exchange(
         change_lanes(connection, changes, answers, now)
         sends: dict[int, list[list[Claimed]]] = {}
         next_due: dict[int, datetime | None] = {}
-        ended: list[Settlement] = []
+        ended: dict[int, list[Settlement]] = {}
         for wish in wishes:
             picked = _pick(connection, wish, now, withdrawn)
-            ended += picked.ended
             next_due[wish.lane_id] = picked.next_due
             if picked.requests:
                 sends[wish.lane_id] = _claim(connection, recorder, wish, picked.requests, now)
-        settle(connection, recorder, ended)
+            if picked.ended:
+                ended[wish.lane_id] = picked.ended
+                settle(connection, recorder, picked.ended)
         recorder.write()
         return Exchanged(sends, next_due, ended)
 
@@ -214,6 +218,7 @@ def _pick(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdraw
         if row.batch is not None:
             together.setdefault(row.batch, []).append(row)
     hubs = set(wish.busy_hubs)
+    blocked = False
     for row in rows:
         if row.due_at > stamp(now):
             picked.next_due = moment(row.due_at)
@@ -222,12 +227,13 @@ def _pick(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdraw
             continue  # goes with the first of its batch
         members = together[row.batch] if row.batch is not None else [row]
         if any(each.device_id in hubs for each in members):
+            blocked = True  # until the answer comes; to look again before would find the same
             break
         hubs.update(each.device_id for each in members)
         picked.requests.append(members)
         if wish.failing:
             break
-    if not picked.requests and picked.next_due is None:
+    if not picked.requests and picked.next_due is None and not blocked:
         refused = connection.execute(_NEXT_REFUSED, {"lane": wish.lane_id}).scalar_one()
         picked.next_due = moment(refused) if refused is not None else None
     picked.requests = _gather(picked.requests, wish.batch)[: wish.sends]
@@ -299,10 +305,17 @@ def _claim(
                 {"delivery_id": row.id, "at": stamp(now), "number": attempt, "batch": batch},
             )
             rows.append({"key": row.id, "attempt": attempt, "together": batch, "bytes": rendered})
-            delivery = Delivery(alert, row.event if rendered is None else rendered)
-            expires = moment(row.expires_at)
             group.append(
-                Claimed(row.id, wish.lane_id, delivery, attempt, row.refusals, expires, batch)
+                Claimed(
+                    row.id,
+                    wish.lane_id,
+                    Delivery(alert, row.event if rendered is None else rendered),
+                    attempt,
+                    row.refusals,
+                    moment(row.expires_at),
+                    batch,
+                    rendered=rendered is not None or wish.render is None,
+                )
             )
         claimed.append(group)
     connection.execute(_SENT, rows)

@@ -50,7 +50,9 @@ from router.ledger.tables import (
 from router.ports import Cursor
 
 _FACTS = select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
-    facts.c.event_id.in_(bindparam("ids", expanding=True))
+    # with the sources, though the ids would do: the index begins with them
+    facts.c.source.in_(bindparam("sources", expanding=True)),
+    facts.c.event_id.in_(bindparam("ids", expanding=True)),
 )
 _WAITING = (
     select(quarantined.c.source, quarantined.c.event_id, quarantined.c.content_digest)
@@ -71,11 +73,12 @@ _ACTIVATIONS = select(
 def look_up(database: Database, found: Sequence[Fact]) -> Known:
     """Everything that deciding about these facts needs, in a handful of queries."""
     ids = sorted({fact.id for fact in found})
+    keys = {"sources": sorted({fact.source for fact in found}), "ids": ids}
     devices = {fact.data.device_id for fact in found}
     points = {fact.data.mpxn for fact in found if isinstance(fact.data, Registration)}
     moments = {stamp(fact.data.activated_at) for fact in found if isinstance(fact.data, Activation)}
     with database.transaction() as connection:
-        taken = {(row[0], row[1]): row[2] for row in connection.execute(_FACTS, {"ids": ids})}
+        taken = {(row[0], row[1]): row[2] for row in connection.execute(_FACTS, keys)}
         waiting = {(row[0], row[1]): row[2] for row in connection.execute(_WAITING, {"ids": ids})}
         same = connection.execute(
             _ACTIVATIONS, {"devices": sorted(devices), "moments": sorted(moments)}

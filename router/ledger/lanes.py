@@ -67,9 +67,15 @@ def change_lanes(
     answers: Mapping[int, str],
     now: datetime,
 ) -> None:
-    """Write what became of lanes, and what their other sides last said."""
+    """Write what became of lanes, and what their other sides last said.
+
+    A lane that an operator paused stays paused until an operator resumes it.
+    """
+    paused = ClosedReason.OPERATOR.value
     for change in changes:
-        change_lane(connection, change)
+        closed = select(lanes.c.closed).where(lanes.c.id == change.lane_id)
+        if connection.execute(closed).scalar_one() != paused:
+            change_lane(connection, change)
     if answers:
         rows = [
             {"key": lane, "answer": answer, "when": stamp(now)} for lane, answer in answers.items()
@@ -149,6 +155,13 @@ def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
         )
         for row in connection.execute(select(lanes))
     }
+
+
+def why_closed(database: Database) -> dict[int, ClosedReason | None]:
+    """By lane: why it is closed; None where it is open."""
+    with database.transaction() as connection:
+        rows = connection.execute(select(lanes.c.id, lanes.c.closed))
+        return {row.id: ClosedReason(row.closed) if row.closed else None for row in rows}
 
 
 def count_waiting(database: Database) -> dict[int, tuple[int, datetime]]:

@@ -74,8 +74,11 @@ class Database:
             os.close(self.lock)
 
 
-def open_database(url: str, use: Use) -> Database:
-    """Open the ledger at an SQLAlchemy URL. LedgerError, in one line, when it can't be used."""
+def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+    """Open the ledger at an SQLAlchemy URL. LedgerError, in one line, when it can't be used.
+
+    `busy_seconds` is how long a transaction waits for another program's.
+    """
     path = _path(url)
     if use is Use.READ and not path.exists():
         raise LedgerError(
@@ -87,7 +90,7 @@ def open_database(url: str, use: Use) -> Database:
     lock = _take_lock(path) if use is Use.ROUTE else None
     engine: Engine | None = None
     try:
-        engine = _engine(path, use)
+        engine = _engine(path, use, busy_seconds)
         connection = engine.connect()
         database = Database(engine, connection, use, lock)
         _migrate(database, path)
@@ -96,7 +99,7 @@ def open_database(url: str, use: Use) -> Database:
             engine.dispose()
         if lock is not None:
             os.close(lock)
-        raise LedgerError(_explain(path, str(error.orig))) from error
+        raise LedgerError(_explain(path, str(error.orig), busy_seconds)) from error
     except LedgerError:
         if engine is not None:
             connection.close()
@@ -107,10 +110,10 @@ def open_database(url: str, use: Use) -> Database:
     return database
 
 
-def _explain(path: Path, reason: str) -> str:
+def _explain(path: Path, reason: str, busy_seconds: float) -> str:
     if "locked" in reason:
         return (
-            f"{path}: the ledger is locked by another program for more than {BUSY_SECONDS:.0f} s; "
+            f"{path}: the ledger is locked by another program for more than {busy_seconds:g} s; "
             f"wait for it (a long import?) or look with `fuser {path}`"
         )
     if "not a database" in reason:
@@ -148,11 +151,11 @@ def _take_lock(path: Path) -> int:
     return descriptor
 
 
-def _engine(path: Path, use: Use) -> Engine:
+def _engine(path: Path, use: Use, busy_seconds: float) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=StaticPool,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        connect_args={"timeout": busy_seconds, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
