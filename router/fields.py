@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import zip_longest
 
 from router.facts import Activation, ActivationOutcome, Hub, HubStatus, SmetsVersion
 from router.users import Role, ServiceUser
@@ -21,10 +20,15 @@ class Kind(StrEnum):
     """What a field holds, and so which comparisons it takes."""
 
     TEXT = "text"
+    ID = "EUI-64"
     ENUM = "one of a few words"
     VERSION = "version"
     WORDS = "list of words"
     BOOLEAN = "true or false"
+
+
+ANYTHING = ".{1,100}"
+"""The pattern of printable text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,28 @@ class Field:
     description: str
     values: tuple[str, ...] = ()
     """Of an ENUM: all that it can be."""
+    pattern: str = ANYTHING
+    """What every value of it, or word in it, matches as a whole: others are never seen."""
+    prefix: str = ANYTHING
+    """What the beginning of such a value matches as a whole."""
 
 
 def _catalogue(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
+
+
+def _version(name: str, description: str) -> Field:
+    pattern = r"[0-9A-Za-z._-]{1,8}"
+    return Field(name, Kind.VERSION, description, pattern=pattern, prefix=pattern)
+
+
+def _id(name: str, description: str) -> Field:
+    whole, prefix = r"[0-9A-F]{2}(-[0-9A-F]{2}){7}", r"([0-9A-F]{2}-){0,7}[0-9A-F]{0,2}"
+    return Field(name, Kind.ID, description, pattern=whole, prefix=prefix)
+
+
+def _list(name: str, description: str) -> Field:
+    return Field(name, Kind.WORDS, description, pattern=r"[0-9A-Za-z._:-]{1,40}")
 
 
 def _words(enumeration: type[StrEnum]) -> tuple[str, ...]:
@@ -53,10 +75,9 @@ FIELDS = _catalogue(
         "Whether the new firmware runs.",
         _words(ActivationOutcome),
     ),
-    Field("activation.firmware_version", Kind.VERSION, "The version that was activated."),
-    Field(
+    _version("activation.firmware_version", "The version that was activated."),
+    _version(
         "activation.previous_firmware_version",
-        Kind.VERSION,
         "The version before, where the sender knows it.",
     ),
     Field(
@@ -65,24 +86,30 @@ FIELDS = _catalogue(
         "Whether it differs from the version before; absent when that is not known.",
     ),
     Field("activation.failure_reason", Kind.TEXT, "Why it failed, in the sender's words."),
-    Field("hub.device_id", Kind.TEXT, "The hub's Device ID (EUI-64, upper case)."),
+    _id("hub.device_id", "The hub's Device ID."),
     Field("hub.status", Kind.ENUM, "The hub's own status in the inventory.", _words(HubStatus)),
     Field("hub.smets_version", Kind.ENUM, "SMETS1 or SMETS2.", _words(SmetsVersion)),
     Field("hub.csp_region", Kind.TEXT, "The region of the Communications Service Provider."),
     Field("hub.model", Kind.TEXT, "The hub's model."),
-    Field("hub.hardware_version", Kind.TEXT, "The hub's hardware version."),
-    Field("hub.replaced_by", Kind.TEXT, "The Device ID of the hub that took its place."),
-    Field("hub.groups", Kind.WORDS, "Free words for groups of hubs, such as pilot."),
-    Field("recipient.id", Kind.TEXT, "The candidate's User ID (EUI-64, upper case)."),
+    Field("hub.hardware_version", Kind.VERSION, "The hub's hardware version."),
+    _id("hub.replaced_by", "The Device ID of the hub that took its place."),
+    _list("hub.groups", "Free words for groups of hubs, such as pilot."),
+    _id("recipient.id", "The candidate's User ID."),
     Field("recipient.name", Kind.TEXT, "The candidate's name in the service users file."),
     Field("recipient.role", Kind.ENUM, "The candidate's role for this hub.", _words(Role)),
-    Field(
+    _list(
         "recipient.subscriptions",
-        Kind.WORDS,
         "Free words of the service users file, such as firmware.",
     ),
-    Field("recipient.duis_version", Kind.VERSION, "The DUIS version that the candidate speaks."),
+    Field(
+        "recipient.duis_version",
+        Kind.VERSION,
+        "The DUIS version that the candidate speaks.",
+        pattern=r"[0-9]{1,2}\.[0-9]{1,2}",
+        prefix=r"[0-9]{1,2}(\.[0-9]{0,2})?",
+    ),
 )
+"""Everything that rules can ask, by name."""
 
 
 def fields_of(activation: Activation, hub: Hub, role: Role, user: ServiceUser) -> dict[str, Value]:
@@ -124,23 +151,23 @@ def compare_versions(one: str, other: str) -> int:
     Two versions of eight hex digits compare as numbers. Others are split at `.`, `-` and `_` and
     compared part by part: digits as numbers, numbers before words, a missing part first. So
     1.9 < 1.10, 01020304 < A1B2C3D4, 9001 < 9010, 1.2 < 1.2.1 < 1.2.rc.
+
+    Versions that differ as text can have the same place (1.2 and 01.2).
     """
-    if _HEX8.fullmatch(one) and _HEX8.fullmatch(other):
-        return _sign(int(one, 16), int(other, 16))
-    pairs = zip_longest(_SEPARATORS.split(one), _SEPARATORS.split(other))
-    return next((found for pair in pairs if (found := _compare_parts(*pair))), 0)
+    mine, theirs = version_place(one), version_place(other)
+    return (mine > theirs) - (mine < theirs)
 
 
-def _compare_parts(one: str | None, other: str | None) -> int:
-    def rank(part: str | None) -> tuple[int, int, str]:
-        if part is None:
-            return (0, 0, "")
-        if part.isascii() and part.isdigit():
-            return (1, int(part), "")
-        return (2, 0, part)
+def version_place(version: str) -> tuple[tuple[bool, int, str], ...]:
+    """Where a version stands in the order.
 
-    return _sign(rank(one), rank(other))
-
-
-def _sign(one: object, other: object) -> int:
-    return (one > other) - (one < other)  # type: ignore[operator]
+    Eight hex digits are a number beside other versions too; else the order would go round
+    (0000000A < 00000010 < 11 < 0000000A). Reading all digits as hex keeps the order of decimal
+    numbers and makes both kinds comparable.
+    """
+    if _HEX8.fullmatch(version):
+        return ((False, int(version, 16), ""),)
+    return tuple(
+        (False, int(part, 16), "") if part.isascii() and part.isdigit() else (True, 0, part)
+        for part in _SEPARATORS.split(version)
+    )

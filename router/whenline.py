@@ -1,148 +1,195 @@
 """One line of `when`: a field, a comparison, and what it is compared with.
 
-The grammar is lark's; what a field can take is the catalogue's. Every mistake has its column.
+The grammar is lark's; what a field can take is the catalogue's. A comparison that no value could
+ever meet is a mistake, since it would silently tell nobody. Every mistake has its column.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import cache
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from router.conditions import OPERATORS_OF, Comparison, Literal
+from router.conditions import OPERATORS, OPERATORS_OF, Comparison, Literal
 from router.document import Location
-from router.fields import FIELDS, Field, Kind
+from router.fields import ANYTHING, FIELDS, Field, Kind
 from router.wording import did_you_mean
 
-LONGEST_TEXT = 200
+LONGEST_LINE = 2000
 
+# A text has no escapes: it reaches to the next quote of its kind.
 _GRAMMAR = r"""
-    start: NAME "exists"                   -> exists
-         | NAME SIGN literal               -> compared
-         | NAME WORD_SIGN literal          -> compared
-    ?literal: TEXT | list | BOOLEAN
-    list: "[" [TEXT ("," TEXT)* ","?] "]"
-    SIGN: "==" | "!=" | "<=" | ">=" | "<" | ">"
-    WORD_SIGN.2: /not\s+in\b/ | /in\b/ | /startswith\b/ | /has\b/
-    BOOLEAN.2: /true\b/ | /false\b/
-    NAME: /[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+/
-    TEXT: /"[^"]*"/ | /'[^']*'/
+    start: NAME SIGN [literal]
+    ?literal: TEXT | BOOLEAN | list
+    list: "[" [TEXT ("," TEXT)* [","]] "]"
+    NAME: /[A-Za-z_][A-Za-z0-9_.]*/
+    SIGN: /==|!=|<=|>=|<|>|(not[ \t]+in|in|startswith|has|exists)(?![A-Za-z0-9_.])/
+    TEXT: /"[^"]*"|'[^']*'/
+    BOOLEAN: /(true|false)(?![A-Za-z0-9_.])/
     %ignore /[ \t]+/
 """
-_PARSER = Lark(_GRAMMAR, parser="lalr", propagate_positions=True)
+_SHAPE = "write FIELD COMPARISON VALUE, or FIELD exists"
 
 
-@dataclass
+@cache
+def _parser() -> Lark:
+    return Lark(_GRAMMAR, parser="lalr", propagate_positions=True)
+
+
 class Mistake(Exception):
     """What is wrong in a line, and at which character (from 0)."""
 
-    message: str
-    at: int = 0
+    def __init__(self, message: str, at: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
 
 
 def parse_line(text: str, location: Location) -> Comparison:
     """The comparison that a line says; Mistake says what is wrong with it and where."""
-    if len(text) > 2000:
-        raise Mistake("a line of more than 2,000 characters; split it with any: or all:")
-    tree = _tree(text)
-    name, *rest = tree.children
+    if len(text) > LONGEST_LINE:
+        raise Mistake(f"more than {LONGEST_LINE:,} characters; split it with any: or all:")
+    name, sign, literal = _tree(text).children
     assert isinstance(name, Token)
+    assert isinstance(sign, Token)
     field = FIELDS.get(name)
     if field is None:
-        raise Mistake(f"unknown field {str(name)!r}{did_you_mean(name, FIELDS)}", _place(name))
-    if tree.data == "exists":
-        return Comparison(field.name, "exists", None, text, location)
-    sign, literal = rest
-    assert isinstance(sign, Token)
+        raise Mistake(f"unknown field {str(name)!r}{_meant(name)}", _place(name))
     operator = " ".join(sign.split())
-    if operator not in OPERATORS_OF[field.kind]:
-        allowed = ", ".join(OPERATORS_OF[field.kind])
-        kind = field.kind.value
-        raise Mistake(
-            f"{field.name} ({kind}) can't be compared with {operator!r}; use one of: {allowed}",
-            _place(sign),
-        )
+    allowed = OPERATORS_OF[field.kind]
+    if operator not in allowed:
+        choice = f"it takes {', '.join(allowed)}"
+        message = f"{field.name} ({field.kind}) can't be compared with {operator!r}; {choice}"
+        raise Mistake(message, _place(sign))
+    if operator == "exists":
+        if literal is not None:
+            raise Mistake("nothing may stand after `exists`", _place(literal))
+        return Comparison(field.name, operator, None, text, location)
+    if literal is None:
+        raise Mistake(f"the line ends too early; {operator!r} needs a value", len(text))
     return Comparison(field.name, operator, _literal(field, operator, literal), text, location)
+
+
+def _meant(name: str) -> str:
+    """Fields that end as `name` does, when only the part before the dot is wrong or missing."""
+    ends = [known for known in FIELDS if known.endswith(f".{name.lower().rpartition('.')[2]}")]
+    return did_you_mean(ends[0] if len(ends) == 1 else name, ends or FIELDS)
+
+
+# --- the shape of a line --------------------------------------------------------------------
 
 
 def _tree(text: str) -> Tree[Token]:
     try:
-        return _PARSER.parse(text)
-    except UnexpectedInput as error:
-        at = getattr(error, "pos_in_stream", None)
-        if at is None or at < 0 or (isinstance(error, UnexpectedToken) and not str(error.token)):
-            at = len(text)
-        raise Mistake(_explain(text, at, error), min(at, max(len(text) - 1, 0))) from None
+        return _parser().parse(text)
+    except UnexpectedCharacters as error:
+        at, expected = error.pos_in_stream, error.allowed
+    except UnexpectedToken as error:
+        ended = error.token.type == "$END"
+        at, expected = len(text) if ended else error.pos_in_stream, error.accepts
+    except UnexpectedInput as error:  # no other is known; say at least where
+        at, expected = error.pos_in_stream, set()
+    at = len(text) if at is None or at < 0 else at
+    raise Mistake(_explain(text, at, expected or set()), at)
 
 
-def _explain(text: str, at: int, error: UnexpectedInput) -> str:
-    rest = text[at:].strip()
-    word = re.match(r"[^\s,\]]+", rest)
-    if not text.strip():
+def _explain(text: str, at: int, expected: set[str]) -> str:
+    """What to write instead of what stands at `at`, where the grammar took only `expected`."""
+    return _wrong_kind(text) or _wrong_rest(text[at:].strip(), expected)
+
+
+def _wrong_kind(line: str) -> str:
+    """What to say where the whole line is meant as something else."""
+    line = line.strip()
+    if not line:
         return 'an empty condition; write one such as hub.status == "Commissioned"'
-    if text.lstrip().startswith(("any:", "all:", "not:")):
+    if line.startswith("not "):
+        return "to negate a condition, write `not:` and the condition below it, with a dash"
+    if line.startswith(("any:", "all:", "not:")):
         return "put the lines of any:, all: and not: below it, each with a dash"
-    if rest.startswith("=") and not rest.startswith("=="):
+    return ""
+
+
+def _wrong_rest(rest: str, expected: set[str]) -> str:
+    word = re.split(r"[\s,\]\"']", rest, maxsplit=1)[0]
+    bare = word.strip("“”‘’„")
+    if not rest:
+        return f"the line ends too early; {_SHAPE}"
+    if rest[0] in "\"'" and rest.count(rest[0]) == 1:
+        return (
+            "the quotes are not closed (if they are, put the whole condition in the other kind "
+            "of quotes: YAML takes ' #' for a comment)"
+        )
+    if "SIGN" in expected:
+        return _no_operator(word)
+    if re.fullmatch(r"(and|or|&&?|\|\|?)", word):
+        return "one comparison a line; for `and` write another line, for `or` write `any:`"
+    if "TEXT" in expected and bare.isprintable() and bare:
+        return f'{word} must be in quotes: "{bare}"'
+    return f"{rest[:20]!r} is not expected here; {_SHAPE}"
+
+
+def _no_operator(word: str) -> str:
+    if word.startswith("="):
         return "compare with == (two signs)"
-    if isinstance(error, UnexpectedCharacters) and rest[:1] in {'"', "'"}:
-        return "the quotes are not closed"
-    if word is not None and re.fullmatch(r"[A-Za-z0-9._-]+", word[0]) and at > 0:
-        if re.search(r"(==|!=|<|>|=|\bin|startswith|has|\[|,)\s*$", text[:at]):
-            return f'{word[0]} must be in quotes: "{word[0]}"'
-        known = ("in", "not in", "startswith", "has", "exists", "==", "!=", "<", "<=", ">", ">=")
-        return f"{word[0]!r} is not a comparison{did_you_mean(word[0], known)}"
-    if at >= len(text.rstrip()):
-        return "the line ends too early; write FIELD COMPARISON VALUE, or FIELD exists"
-    return f"not a condition at {rest[:20]!r}; write FIELD COMPARISON VALUE, or FIELD exists"
+    if word.startswith("not"):
+        return "only `in` can follow `not`; for others write `not:` and the condition below it"
+    if not word:
+        return f"a comparison is missing here: {', '.join(OPERATORS)}"
+    return f"{word!r} is not a comparison{did_you_mean(word, OPERATORS)}"
 
 
-def _literal(field: Field, operator: str, given: object) -> Literal:
+# --- what a field is compared with ----------------------------------------------------------
+
+
+def _literal(field: Field, operator: str, given: Token | Tree[Token]) -> Literal:
     if operator in {"in", "not in"}:
         if not isinstance(given, Tree):
             raise Mistake(f'{operator!r} needs a list, such as ["a", "b"]', _place(given))
         found = [item for item in given.children if isinstance(item, Token)]
         if not found:
-            raise Mistake("an empty list: it can never match", _place(given))
-        return tuple(_text(field, item) for item in found)
+            raise Mistake("an empty list: nothing can be in it", _place(given))
+        return tuple(dict.fromkeys(_text(field, operator, item) for item in found))
     if isinstance(given, Tree):
-        raise Mistake(f"{operator!r} takes one value; use `in` for a list", _place(given))
-    assert isinstance(given, Token)
+        hint = "; use `in` for a list" if "in" in OPERATORS_OF[field.kind] else ""
+        raise Mistake(f"{operator!r} takes one value{hint}", _place(given))
     if field.kind is Kind.BOOLEAN:
         if given.type != "BOOLEAN":
             raise Mistake(f"{field.name} is true or false, without quotes", _place(given))
         return str(given) == "true"
     if given.type == "BOOLEAN":
         raise Mistake(f'{given} must be in quotes: "{given}"', _place(given))
-    return _text(field, given, part=operator == "startswith")
+    return _text(field, operator, given)
 
 
-def _text(field: Field, token: Token, *, part: bool = False) -> str:
+def _text(field: Field, operator: str, token: Token) -> str:
     text = str(token)[1:-1]
     if not text:
-        raise Mistake(f"{field.name} is never empty; use `exists`", _place(token))
-    if len(text) > LONGEST_TEXT or not text.isprintable():
-        raise Mistake(f"more than {LONGEST_TEXT} or unprintable characters", _place(token))
+        hint = "; use `exists`" if "exists" in OPERATORS_OF[field.kind] else ""
+        raise Mistake(f"{field.name} is never empty{hint}", _place(token))
     if field.kind is Kind.ENUM and text not in field.values:
         hint = did_you_mean(text, field.values)
         raise Mistake(f"{field.name} is never {text!r}{hint}", _place(token))
-    if field.kind is Kind.VERSION and not re.fullmatch(r"[0-9A-Za-z._-]{1,8}", text):
-        allowed = "1 to 8 of letters, digits, '.', '_' and '-'"
-        raise Mistake(f"{field.name} is never {text!r}: a version has {allowed}", _place(token))
-    ids = {"hub.device_id", "hub.replaced_by", "recipient.id"}
-    if field.name in ids:
-        whole = r"[0-9A-F]{2}(-[0-9A-F]{2}){7}"
-        prefix = r"[0-9A-F-]{1,23}"
-        if not re.fullmatch(prefix if part else whole, text):
-            example = "90-B3-D5-1F-30-01-00-00"
-            raise Mistake(f"{field.name} is an EUI-64 in upper case: {example}", _place(token))
+    if field.kind is Kind.ID:
+        text = text.upper()
+    start = operator == "startswith"
+    if not text.isprintable() or not re.fullmatch(field.prefix if start else field.pattern, text):
+        begins = "begins with" if start else "is"
+        message = f"{field.name} never {begins} {text[:60]!r}: it is {_like(field)}"
+        raise Mistake(message, _place(token))
     return text
 
 
-def _place(found: object) -> int:
-    if isinstance(found, Token):
-        return found.start_pos or 0
-    if isinstance(found, Tree) and not found.meta.empty:
-        return found.meta.start_pos
-    return 0
+def _like(field: Field) -> str:
+    if field.kind is Kind.ID:
+        return "an EUI-64 such as 90-B3-D5-1F-30-01-00-00"
+    if field.pattern == ANYTHING:
+        return "1 to 100 printable characters"
+    return f"text that matches {field.pattern}"
+
+
+def _place(found: Token | Tree[Token]) -> int:
+    place = found.start_pos if isinstance(found, Token) else found.meta.start_pos
+    return place or 0
