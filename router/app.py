@@ -88,6 +88,9 @@ class _Router:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, _refuse_reload)  # its default would kill us
+        if self.config.watch:
+            _refuse_reload()
         async with AsyncExitStack() as stack:
             lanes, rows = await self._lanes(stack)
             sources = await self._sources(stack)
@@ -249,6 +252,10 @@ class _Router:
             metrics=self.metrics,
             clock=self.clock,
         )
+
+
+def _refuse_reload() -> None:
+    _log.warning("reload.unavailable", advice="restart to make changed rules and users live")
 
 
 _WHY = {
