@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,8 @@ class Summary:
     activations: int
     homes: Mapping[str, int]
     """Homes by kind."""
+    examples: Mapping[str, str]
+    """The Device ID of one home of each kind."""
     expected: Tally = field(repr=False)
 
 
@@ -130,11 +133,11 @@ def simulate(
     channels = {user: setting.channels_of(user) for user in market.users}
     _write(out / "service_users.yaml", users_file(market, channels))
     _write(out / "hubherald.yaml", _CONFIG.format(listen=setting.listen))
-    registrations, homes = _write_inventory(estate, out, tell)
+    registrations, homes, examples = _write_inventory(estate, out, tell)
     with _expected(out / "expected.json", market, seed) as oracle:
         campaign = Campaign(estate, oracle, activations=activations, seed=seed, today=today)
         _write_inbox(campaign, out / "inbox" / "facts.jsonl", tell)
-    return Summary(out, hubs, registrations, users, activations, homes, oracle.tally)
+    return Summary(out, hubs, registrations, users, activations, homes, examples, oracle.tally)
 
 
 def _quiet(_count: int) -> None:
@@ -156,9 +159,9 @@ def _write(file: Path, text: str) -> None:
 
 def _write_inventory(
     estate: Estate, out: Path, progress: Callable[[int], None]
-) -> tuple[int, dict[str, int]]:
-    """hubs.csv and registrations.csv; gives the number of registrations, and homes by kind."""
-    registrations, kinds = 0, dict[str, int]()
+) -> tuple[int, dict[str, int], dict[str, str]]:
+    """The two tables; gives the number of registrations, and the number and one hub by kind."""
+    registrations, kinds, examples = 0, Counter[str](), dict[str, str]()
     with _table(out / "hubs.csv") as hubs_file, _table(out / "registrations.csv") as rows_file:
         hubs = csv.writer(hubs_file, lineterminator="\n")
         rows = csv.writer(rows_file, lineterminator="\n")
@@ -168,11 +171,12 @@ def _write_inventory(
             hubs.writerow(_hub_cells(home))
             rows.writerows(_registration_cells(home))
             registrations += len(home.registrations)
-            kinds[home.kind] = kinds.get(home.kind, 0) + 1
+            kinds[home.kind] += 1
+            examples.setdefault(home.kind, home.hub.device_id)
             if number % _STEP == 0:
                 progress(_STEP)
     progress(estate.count % _STEP)
-    return registrations, dict(sorted(kinds.items()))
+    return registrations, dict(sorted(kinds.items())), examples
 
 
 def _table(file: Path) -> TextIO:

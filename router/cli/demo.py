@@ -1,0 +1,107 @@
+"""`hubherald demo`: the main job on a made-up estate."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing, redirect_stderr
+from pathlib import Path
+
+import click
+
+from router import logs
+from router.cli.printing import line, plural
+from router.cli.telling import tell
+from router.cli.totals import tell_totals
+from router.demo import Demonstration, demonstrate
+from router.errors import RouterError
+from router.ledger.opening import Use, open_database
+from router.ledger.why import why
+
+
+@click.command("demo")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to: a new or empty folder. A temporary one unless given; it is kept.",
+)
+def command(*, out: Path | None) -> None:
+    """The main job on a small made-up estate, without any set-up.
+
+    Makes up 200 homes, awkward ones among them, and a campaign; routes its facts; delivers the
+    Alerts to local recipients over HTTP, signed, and into folders; tells what came of it.
+
+    \b
+    Example:
+      hubherald demo
+    """
+    folder = out or Path(tempfile.mkdtemp(prefix="hubherald-demo-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    line(f"simulating, importing and routing in {folder} ...")
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
+        with redirect_stderr(log):
+            logs.configure()
+        try:
+            shown = demonstrate(folder)
+        finally:
+            log.seek(0)
+            (folder / "router.log").write_text(log.read(), encoding="utf-8")
+    _tell(shown)
+    if not shown.complete:
+        raise RouterError(
+            f"not all Alerts arrived as expected: compare {folder}/expected.json with "
+            f"`hubherald alerts list`, and look into {folder}/router.log"
+        )
+
+
+def _tell(shown: Demonstration) -> None:
+    made, totals = shown.made, shown.totals
+    line(
+        f"an estate of {plural(made.hubs, 'hub')} ({len(made.homes)} kinds of homes), "
+        f"{plural(made.registrations, 'registration')}, {plural(made.users, 'Service User')}; "
+        f"an inbox of {plural(made.expected.lines, 'line')}"
+    )
+    _heading("What was routed")
+    tell_totals(totals)
+    _heading("Alerts by Service User and role")
+    _tell_users(shown)
+    _heading("What was suppressed, and why")
+    _tell_counts({f"{rule}: {why}": count for (rule, why), count in totals.suppressed.items()})
+    _heading(f"Why, for one hub (hubherald why --hub {shown.hub})")
+    with closing(open_database(shown.config.ledger.url, Use.READ)) as database:
+        tell(why(database, shown.hub))
+    _heading("Where to look next")
+    line(f"  cd {shown.folder}")
+    for words in ("alerts list", "quarantine list", "lanes list", "check"):
+        line(f"  hubherald {words}")
+    line("  then change a rule in rules/ and see with `hubherald explain` what it would do")
+    if shown.complete:
+        line("")
+        line(
+            f"All {made.expected.alerts:,} Alerts that the simulation expects: "
+            f"{shown.posted.total():,} over HTTP with verified signatures, "
+            f"{shown.filed.total():,} as files, {made.expected.held:,} held."
+        )
+
+
+def _heading(text: str) -> None:
+    line("")
+    line(text, style="bright_white")
+
+
+def _tell_users(shown: Demonstration) -> None:
+    for user in shown.config.users.by_id.values():
+        roles = {
+            role: count for (told, role), count in shown.totals.told.items() if told == user.id
+        }
+        count = shown.totals.alerts.get(user.id, 0)
+        by_role = ", ".join(f"{number} as {role}" for role, number in roles.items())
+        arrived = shown.posted[user.id] + shown.filed[user.id]
+        how = "in its folder" if user.id in shown.filed else "over HTTP"
+        where = f"{arrived} {how}" if user.status == "active" else "held: the user is suspended"
+        line(f"  {user.id} {user.name}: {plural(count, 'Alert')} ({by_role or '-'}); {where}")
+
+
+def _tell_counts(counts: Mapping[str, int]) -> None:
+    for text, count in counts.items():
+        line(f"  {count:>5,}  {text}")
