@@ -17,6 +17,7 @@ from router.demo import Demonstration, demonstrate
 from router.errors import RouterError
 from router.ledger.opening import Use, open_database
 from router.ledger.why import why
+from router.users import ServiceUser, UserStatus
 
 
 @click.command("demo")
@@ -95,11 +96,19 @@ def _tell_users(shown: Demonstration) -> None:
             role: count for (told, role), count in shown.totals.told.items() if told == user.id
         }
         count = shown.totals.alerts.get(user.id, 0)
-        by_role = ", ".join(f"{number} as {role}" for role, number in roles.items())
-        arrived = shown.posted[user.id] + shown.filed[user.id]
-        how = "in its folder" if user.id in shown.filed else "over HTTP"
-        where = f"{arrived} {how}" if user.status == "active" else "held: the user is suspended"
-        line(f"  {user.id} {user.name}: {plural(count, 'Alert')} ({by_role or '-'}); {where}")
+        by_role = ", ".join(f"{number:,} as {role}" for role, number in roles.items())
+        line(
+            f"  {user.id} {user.name}: {plural(count, 'Alert')}"
+            + (f" ({by_role}); {_whereabouts(shown, user)}" if count else "")
+        )
+
+
+def _whereabouts(shown: Demonstration, user: ServiceUser) -> str:
+    if user.status is UserStatus.SUSPENDED:
+        return "held, as the user is suspended"
+    if user.id in shown.filed:
+        return f"{shown.filed[user.id]} in its folder"
+    return f"{shown.posted[user.id]} over HTTP"
 
 
 def _tell_counts(counts: Mapping[str, int]) -> None:

@@ -19,7 +19,7 @@ from router.errors import UsageError
 from router.facts import Defect, Fact, Hub, Point, Registration, check_mpan, check_mprn, parse
 from router.inventory import Home, in_effect, responsible
 from router.simulation import Setting, Summary, simulate
-from router.simulation.estate import Estate
+from router.simulation.estate import SHOWCASE, Estate
 from router.simulation.market import make_market
 from router.simulation.shapes import SHAPES
 from router.simulation.stories import KINDS
@@ -118,6 +118,15 @@ def test_small_estates_have_homes_and_stories_of_every_kind(tmp_path: Path) -> N
         "no_recipient",
         "same_activation",
     }
+
+
+def test_the_first_homes_of_a_small_estate_all_have_their_turn(tmp_path: Path) -> None:
+    for seed in range(5):
+        out = tmp_path / str(seed)
+        make(out, 200, 150, seed=seed)
+        activated = {fact["device_id"] for fact in expected(out)["facts"]}
+        shown = {row["device_id"] for row in rows(out / "hubs.csv")[:SHOWCASE]}
+        assert shown <= activated
 
 
 def test_every_meter_point_has_good_check_digits(tmp_path: Path) -> None:
