@@ -220,11 +220,11 @@ def _pick(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdraw
     hubs = set(wish.busy_hubs)
     blocked = False
     for row in rows:
+        if row.batch is not None and together[row.batch][0] is not row:
+            continue  # goes with the first of its batch, whose time counts for all
         if row.due_at > stamp(now):
             picked.next_due = moment(row.due_at)
             break
-        if row.batch is not None and together[row.batch][0] is not row:
-            continue  # goes with the first of its batch
         members = together[row.batch] if row.batch is not None else [row]
         if any(each.device_id in hubs for each in members):
             blocked = True  # until the answer comes; to look again before would find the same

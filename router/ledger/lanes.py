@@ -166,11 +166,22 @@ def why_closed(database: Database) -> dict[int, ClosedReason | None]:
 
 def count_waiting(database: Database) -> dict[int, tuple[int, datetime]]:
     """By lane: how many are pending, and the decision of the oldest."""
-    statement = (
-        select(deliveries.c.lane_id, func.count(), func.min(alerts.c.decided_at))
-        .join(alerts, alerts.c.id == deliveries.c.alert)
+    # counted in the index alone: a lane that is closed for days has a million of them
+    pending = (
+        select(
+            deliveries.c.lane_id,
+            func.count().label("count"),
+            func.min(deliveries.c.sequence).label("first"),
+        )
         .where(PENDING)
         .group_by(deliveries.c.lane_id)
+        .subquery()
+    )
+    statement = (
+        select(pending.c.lane_id, pending.c.count, alerts.c.decided_at)
+        .join(deliveries, deliveries.c.lane_id == pending.c.lane_id)
+        .join(alerts, alerts.c.id == deliveries.c.alert)
+        .where(deliveries.c.sequence == pending.c.first, PENDING)
     )
     with database.transaction() as connection:
         return {row[0]: (row[1], moment(row[2])) for row in connection.execute(statement)}

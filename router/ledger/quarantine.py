@@ -99,12 +99,16 @@ def settle_quarantine(
 
 _RELEASED = (
     select(quarantined)
-    .join(holding, holding.c.quarantined_id == quarantined.c.id)
     .where(
-        or_(
-            holding.c.released == 1,
-            (holding.c.reason == Reason.UNKNOWN_HUB.value)
-            & holding.c.device_id.in_(select(hubs.c.device_id)),
+        # not a join: SQLite would begin it with all that was ever quarantined
+        quarantined.c.id.in_(
+            select(holding.c.quarantined_id).where(
+                or_(
+                    holding.c.released == 1,
+                    (holding.c.reason == Reason.UNKNOWN_HUB.value)
+                    & holding.c.device_id.in_(select(hubs.c.device_id)),
+                )
+            )
         )
     )
     # registrations first, so that an activation finds its recipients
