@@ -15,7 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, redirect_stderr
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import Self
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from router import app
+from router import app, logs
 from router.config import Config, load
 from router.inventoryfiles import import_inventory
 from router.ledger.counting import Summary as Totals
@@ -80,7 +80,10 @@ def demonstrate(folder: Path) -> Demonstration:
         made = simulate(HUBS, USERS, ACTIVATIONS, SEED, folder, rules=rules, setting=setting)
         config = load(folder / "hubherald.yaml")
         _import(config, folder)
-        app.run(config, until_idle=True)
+        with (folder / "router.log").open("w", encoding="utf-8") as log:
+            with redirect_stderr(log):
+                logs.configure()
+            app.run(config, until_idle=True)
         receipts = recipients.receipts
     with closing(open_database(config.ledger.url, Use.READ)) as database:
         totals = summary(database)

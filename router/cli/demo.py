@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing, redirect_stderr
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from router import logs
 from router.cli.printing import line, plural
 from router.cli.telling import tell
 from router.cli.totals import tell_totals
@@ -37,16 +38,8 @@ def command(*, out: Path | None) -> None:
       hubherald demo
     """
     folder = out or Path(tempfile.mkdtemp(prefix="hubherald-demo-"))
-    folder.mkdir(parents=True, exist_ok=True)
     line(f"simulating, importing and routing in {folder} ...")
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
-        with redirect_stderr(log):
-            logs.configure()
-        try:
-            shown = demonstrate(folder)
-        finally:
-            log.seek(0)
-            (folder / "router.log").write_text(log.read(), encoding="utf-8")
+    shown = demonstrate(folder)
     _tell(shown)
     if not shown.complete:
         raise RouterError(
@@ -74,8 +67,8 @@ def _tell(shown: Demonstration) -> None:
     _heading("Where to look next")
     line(f"  cd {shown.folder}")
     for words in ("alerts list", "quarantine list", "lanes list", "check"):
-        line(f"  hubherald {words}")
-    line("  then change a rule in rules/ and see with `hubherald explain` what it would do")
+        line(f"  {_program()} {words}")
+    line("  then change a rule in rules/, and `explain` tells what it would do")
     if shown.complete:
         line("")
         line(
@@ -83,6 +76,13 @@ def _tell(shown: Demonstration) -> None:
             f"{shown.posted.total():,} over HTTP with verified signatures, "
             f"{shown.filed.total():,} as files, {made.expected.held:,} held."
         )
+
+
+def _program() -> str:
+    """How to call this program again: `make demo` does not put it on the PATH."""
+    found = shutil.which("hubherald")
+    called = Path(sys.argv[0]).resolve()
+    return "hubherald" if found and Path(found).resolve() == called else str(called)
 
 
 def _heading(text: str) -> None:
