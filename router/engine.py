@@ -1,54 +1,58 @@
 """durable_rules, kept on the narrow path where it is exact. The only module that imports it.
 
 durable_rules is a C library that hangs, mis-evaluates or corrupts memory outside of that path, so
-this module gives it one shape only: facts that are flat sets of properties, all always present,
+this module gives it one shape only: facts that are flat rows of small numbers, all always there,
 and rules that are one conjunction of comparisons on one fact. Conditions become alternatives of
-such conjunctions (paths.py); whatever the engine can't compare exactly (lists, prefixes, order of
-versions, membership) becomes a number computed in Python before the fact is asserted.
+such conjunctions (paths.py) and comparisons become ones on numbers (properties.py).
 
-Within a batch most candidates look alike to the rules, so each distinct set of properties is
-asserted once. Every result is checked: the canary and sink rules fired as they must, and the
-second opinion (conditions.py) agrees. What does not agree is never used.
+Within a batch most candidates look alike to the rules, so each distinct row is asserted once, and
+forgotten with the batch. Every result is checked: the canary and sink rules fired as they must,
+and the second opinion (conditions.py) agrees. What does not agree is never used.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import structlog
 
-from router.conditions import AllOf, Comparison, holds
 from router.errors import EngineError
-from router.fields import FIELDS, Kind, Value, compare_versions
+from router.fields import Value
 from router.paths import Leaf, Path, paths
-from router.rules import Rules
+from router.properties import Check, Properties, Row
+from router.rules import Rules, matching
 
 try:
     import durable_rules_engine
     from durable.engine import Ruleset
-except ImportError as error:  # pragma: no cover - depends on how it was built
-    raise EngineError(
-        f"durable_rules does not import ({error}); build it again with "
-        'CPPFLAGS="-O2 -DPyEval_CallObject=PyObject_CallObject" pip install --force-reinstall '
-        "--no-cache-dir --no-binary durable-rules durable-rules==2.0.28"
-    ) from error
+except ImportError as error:
+    _missing = str(error)
+else:
+    _missing = ""
 
-PATHS_PER_RULESET = 48
-"""More than 64 conditions under one parent is an error, 512 an endless loop."""
+PATHS = 50
+"""The most conjunctions in one ruleset: more than 64 conditions under one parent is an error."""
+PROPERTIES = 200
+"""The most properties of a fact: beyond 250 durable_rules silently drops the rest of a batch."""
 CHUNK = 500
 """The most facts asserted at once."""
-_ENGINE_SIGN = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
-_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _SID = "1"
-_names = count()
+_CANARY = "canary"
+_numbers = count()
 _log = structlog.get_logger(__name__)
 
 Values = Mapping[str, Value]
-Properties = tuple[str | int, ...]
+Matched = frozenset[int]
+Conjunction = tuple[int, tuple[Check, ...]]
+"""The index of a rule, and what must hold at once for it to match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,282 +65,233 @@ class EngineAnomaly:
         return self.detail
 
 
-@dataclass(frozen=True, slots=True)
-class _Property:
-    """What the engine sees of a field: its text, or a number that stands for a comparison."""
-
-    field: str
-    compute: Callable[[Value | None], str | int]
-
-
-class _Compiler:
-    """Turns rules into properties and engine rules, sharing properties between conditions."""
-
-    def __init__(self, rules: Rules) -> None:
-        self.properties: list[_Property] = []
-        self._numbers: dict[tuple[object, ...], int] = {}
-        self.rules: list[tuple[int, list[dict[str, Any]]]] = []
-        for index, rule in enumerate(rules.rules):
-            for path in paths(rule.when):
-                self.rules.append((index, self._leaves(path)))
-
-    def _leaves(self, path: Path) -> list[dict[str, Any]]:
-        return [self._leaf(leaf) for leaf in path]
-
-    def _leaf(self, leaf: Leaf) -> dict[str, Any]:
-        each, wanted = leaf.comparison, leaf.wanted
-        operator = each.operator
-        if operator in {"!=", "not in"}:
-            wanted = not wanted
-            operator = "==" if operator == "!=" else "in"
-        kind = FIELDS[each.field].kind
-        if operator == "==" and kind is not Kind.BOOLEAN:
-            assert isinstance(each.literal, str)
-            return _equal(self._text(each.field), each.literal, wanted=wanted)
-        if operator == "exists" and kind is not Kind.WORDS and kind is not Kind.BOOLEAN:
-            return _equal(self._text(each.field), "", wanted=not wanted)
-        if operator in {"<", "<=", ">", ">="}:
-            return self._order(each, wanted=wanted)
-        return _equal(self._truth(each, operator), 1, wanted=wanted)
-
-    def _text(self, field: str) -> str:
-        """The field's own text; empty when absent, which no value and no literal is."""
-        return self._name((field,), _Property(field, lambda value: _as_text(value)))
-
-    def _truth(self, each: Comparison, operator: str) -> str:
-        """1 where the comparison holds, else 0: for lists, prefixes, membership and booleans."""
-        plain = Comparison(each.field, operator, each.literal, each.text, each.location)
-
-        def compute(value: Value | None) -> int:
-            return int(holds(plain, {} if value is None else {plain.field: value}))
-
-        return self._name((each.field, operator, each.literal), _Property(each.field, compute))
-
-    def _order(self, each: Comparison, *, wanted: bool) -> dict[str, Any]:
-        """-1, 0 or 1 for the order of versions; the engine compares that number with 0."""
-        literal = each.literal
-        assert isinstance(literal, str)
-        # an absent version lies where no comparison of its direction holds
-        absent = 2 if each.operator.startswith("<") else -2
-
-        def compute(value: Value | None) -> int:
-            return compare_versions(value, literal) if isinstance(value, str) else absent
-
-        name = self._name((each.field, absent, literal), _Property(each.field, compute))
-        operator = each.operator if wanted else _OPPOSITE[each.operator]
-        return {_ENGINE_SIGN[operator]: {name: 0}}
-
-    def _name(self, key: tuple[object, ...], made: _Property) -> str:
-        """Short generated names: the engine tells names apart by a 32-bit hash only."""
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.properties)
-            self.properties.append(made)
-        return f"f{number}"
-
-
-def _equal(name: str, value: str | int, *, wanted: bool) -> dict[str, Any]:
-    return {name: value} if wanted else {"$neq": {name: value}}
-
-
-def _as_text(value: Value | None) -> str:
-    return value if isinstance(value, str) else ""
-
-
-class _RulesetOf50:
-    """One ruleset of the engine with its sink and canary, and what fired in it."""
-
-    def __init__(self, rules: Sequence[tuple[int, list[dict[str, Any]]]]) -> None:
-        self._fired: list[tuple[int | str, str]] = []
-        self.anomaly: str | None = None
-        definition: dict[str, Any] = {}
-        for number, (index, leaves) in enumerate(rules):
-            definition[f"r{number}"] = _rule([{"k": 1}, *leaves], self._action(index))
-        definition["sink"] = _rule([{"k": 1}], self._action("sink"))
-        definition["canary"] = _rule([{"k": 2}], self._action("canary"))
-        self._ruleset = Ruleset(f"hubherald{next(_names)}", None, definition)
-        self._evaluated = False
-
-    def _action(self, name: int | str) -> Callable[[Any], None]:
-        fired = self._fired
-
-        def action(closure: Any) -> None:
-            fired.append((name, closure.m["id"]))
-
-        return action
-
-    def evaluate(self, facts: Sequence[Properties]) -> list[set[int]]:
-        """The indexes of the rules that fired for each fact. EngineError on any anomaly."""
-        asserted: list[dict[str, Any]] = [
-            {"sid": _SID, "id": str(number), "k": 1}
-            | {f"f{place}": value for place, value in enumerate(fact)}
-            for number, fact in enumerate(facts)
-        ]
-        asserted.append({"sid": _SID, "id": "canary", "k": 2})
-        self._fired.clear()
-        try:
-            self._do(self._ruleset.assert_facts(asserted))
-            self._do(self._ruleset.retract_facts(asserted))
-        except EngineError:
-            raise
-        except Exception as error:  # durable_rules raises bare Exception
-            raise EngineError(f"durable_rules: {error}") from error
-        self._evaluated = True
-        return self._sorted_out(len(facts))
-
-    def _do(self, state: int) -> None:
-        def complete(error: object, found: object) -> None:
-            if error is not None:
-                raise EngineError(f"durable_rules: {error}")
-            if isinstance(found, dict) and "exception" in found:
-                raise EngineError(f"durable_rules: {found['exception']}")
-
-        problems: list[EngineError] = []
-
-        def safely(error: object, found: object) -> None:
-            try:
-                complete(error, found)
-            except EngineError as problem:  # the engine would swallow it
-                problems.append(problem)
-
-        self._ruleset.do_actions(state, safely)
-        if problems:
-            raise problems[0]
-
-    def _sorted_out(self, facts: int) -> list[set[int]]:
-        found: list[set[int]] = [set() for _ in range(facts)]
-        sinks = [0] * facts
-        canaries = 0
-        for name, fact in self._fired:
-            if name == "canary":
-                canaries += 1
-                continue
-            number = int(fact) if fact.isdigit() else facts
-            if number >= facts:
-                raise EngineError(f"durable_rules fired for an unknown fact {fact!r}")
-            if name == "sink":
-                sinks[number] += 1
-            else:
-                found[number].add(int(name))
-        if canaries != 1 or any(seen != 1 for seen in sinks):
-            raise EngineError("durable_rules left out facts or fired twice")
-        return found
-
-    def close(self) -> None:
-        """Give the memory back: without this a reload leaks it."""
-        if self._evaluated:  # a state that never fired crashes when it is deleted
-            self._ruleset.delete_state(_SID)
-        durable_rules_engine.delete_ruleset(self._ruleset._handle)
-
-
-def _rule(leaves: list[dict[str, Any]], action: Callable[[Any], None]) -> dict[str, Any]:
-    return {"all": [{"m": {"$and": leaves}}], "run": action}
-
-
 class Engine:
     """The rules, compiled; evaluates batches of candidates. One thread only."""
 
     def __init__(self, rules: Rules) -> None:
+        """EngineError when durable_rules can't be used or does not take the rules."""
         self.rules = rules
         self.mismatches = 0
-        """Evaluations in which the second opinion differed."""
+        """Evaluations in which durable_rules and the second opinion differed."""
         self.rebuilds = 0
-        self._compiled = _Compiler(rules)
-        self._conditions = [rule.when for rule in rules.rules]
-        self._rulesets = self._build()
-
-    def _build(self) -> list[_RulesetOf50]:
-        rules = self._compiled.rules
-        built = [
-            _RulesetOf50(rules[start : start + PATHS_PER_RULESET])
-            for start in range(0, len(rules), PATHS_PER_RULESET)
+        """How often the rulesets were thrown away and made anew."""
+        alternatives = [
+            (index, path) for index, rule in enumerate(rules.rules) for path in paths(rule.when)
         ]
-        for ruleset in built:
-            ruleset.evaluate([])  # the canary first
-        return built
+        self._fields = tuple(sorted(rules.fields))
+        self._properties = Properties(leaf for _, path in alternatives for leaf in path)
+        self._parts = list(_parts(alternatives, self._properties))
+        self._rulesets: list[_Ruleset] = []
+        self._build()
 
-    def evaluate(self, candidates: Sequence[Values]) -> list[frozenset[int] | EngineAnomaly]:
+    def evaluate(self, candidates: Sequence[Values]) -> list[Matched | EngineAnomaly]:
         """For each candidate the indexes of the rules that match it, checked twice."""
-        properties = self._compiled.properties
-        keys: list[Properties] = [
-            tuple([each.compute(values.get(each.field)) for each in properties])
-            for values in candidates
-        ]
-        distinct: dict[Properties, Values] = dict(zip(keys, candidates, strict=True))
-        decided: dict[Properties, frozenset[int] | EngineAnomaly] = {}
-        facts = list(distinct)
-        for start in range(0, len(facts), CHUNK):
-            chunk = facts[start : start + CHUNK]
-            found = self._decide(chunk, [distinct[key] for key in chunk])
-            decided.update(zip(chunk, found, strict=True))
+        # what the rules do not read can't make a difference
+        keys = [tuple(map(values.get, self._fields)) for values in candidates]
+        distinct = list(dict.fromkeys(keys))
+        decided: dict[tuple[Value | None, ...], Matched | EngineAnomaly] = {}
+        for start in range(0, len(distinct), CHUNK):
+            chunk = distinct[start : start + CHUNK]
+            decided.update(
+                zip(chunk, self._decide([self._read(key) for key in chunk]), strict=True)
+            )
         return [decided[key] for key in keys]
 
-    def _decide(
-        self, facts: Sequence[Properties], values: Sequence[Values]
-    ) -> Sequence[frozenset[int] | EngineAnomaly]:
-        expected = [second_opinion(self._conditions, each) for each in values]
-        found = self._ask(facts)
+    def _read(self, key: tuple[Value | None, ...]) -> dict[str, Value]:
+        named = zip(self._fields, key, strict=True)
+        return {field: value for field, value in named if value is not None}
+
+    def _decide(self, candidates: Sequence[Values]) -> Sequence[Matched | EngineAnomaly]:
+        expected = [matching(self.rules, values) for values in candidates]
+        rows = [self._properties.row(values) for values in candidates]
+        found = self._ask(rows)
         if found == expected:
             return expected
-        first = self._note(found, expected)
-        self.rebuild()
-        again = self._ask(facts)
-        if again == expected:
+        _log.warning("engine.anomaly", what=self._compare(found, expected))
+        try:
+            self.rebuild()
+        except EngineError as error:
+            found = error
+        else:
+            found = self._ask(rows)
+        if found == expected:
             return expected
-        _log.error("engine.mismatch", first=first, again=self._note(again, expected))
-        if isinstance(again, EngineError):
-            return [EngineAnomaly(str(again)) for _ in facts]
+        what = self._compare(found, expected)
+        _log.error("engine.anomaly_persists", what=what)
+        if isinstance(found, EngineError):
+            return [EngineAnomaly(what)] * len(rows)
         return [
-            mine if mine == theirs else EngineAnomaly(_differ(self.rules, mine, theirs))
-            for mine, theirs in zip(again, expected, strict=True)
+            theirs if mine == theirs else EngineAnomaly(self._difference(mine, theirs))
+            for mine, theirs in zip(found, expected, strict=True)
         ]
 
-    def _ask(self, facts: Sequence[Properties]) -> list[frozenset[int]] | EngineError:
-        fired: list[set[int]] = [set() for _ in facts]
+    def _ask(self, rows: Sequence[Row]) -> list[Matched] | EngineError:
+        """What durable_rules alone says."""
+        if not self._rulesets:
+            return EngineError("durable_rules could not be set up again")
+        distinct = list(dict.fromkeys(rows))
+        fired: list[set[int]] = [set() for _ in distinct]
         try:
             for ruleset in self._rulesets:
-                for mine, more in zip(fired, ruleset.evaluate(facts), strict=True):
-                    mine |= more
+                for each, more in zip(fired, ruleset.evaluate(distinct), strict=True):
+                    each.update(more)
         except EngineError as error:
             return error
-        return [frozenset(each) for each in fired]
+        matched = {row: frozenset(each) for row, each in zip(distinct, fired, strict=True)}
+        return [matched[row] for row in rows]
 
-    def _note(
-        self, found: list[frozenset[int]] | EngineError, expected: Sequence[frozenset[int]]
-    ) -> str:
+    def _compare(self, found: list[Matched] | EngineError, expected: Sequence[Matched]) -> str:
+        """Counts the differences and tells the first."""
         if isinstance(found, EngineError):
             return str(found)
-        self.mismatches += sum(a != b for a, b in zip(found, expected, strict=True))
-        return next(
-            _differ(self.rules, mine, theirs)
-            for mine, theirs in zip(found, expected, strict=True)
-            if mine != theirs
-        )
+        pairs = zip(found, expected, strict=True)
+        differing = [(mine, theirs) for mine, theirs in pairs if mine != theirs]
+        self.mismatches += len(differing)
+        return self._difference(*differing[0])
+
+    def _difference(self, mine: Matched, theirs: Matched) -> str:
+        names = ", ".join(self.rules.rules[index].name for index in sorted(mine ^ theirs))
+        return f"durable_rules and the second opinion differ on: {names}"
 
     def rebuild(self) -> None:
-        """Throw the rulesets away and make them anew."""
+        """Throw the rulesets away and make them anew; EngineError when that fails."""
         self.rebuilds += 1
-        old, self._rulesets = self._rulesets, self._build()
-        for ruleset in old:
-            ruleset.close()
+        self.close()
+        self._build()
+
+    def _build(self) -> None:
+        if _missing:
+            raise EngineError(
+                f"durable_rules can't be imported ({_missing}); build it again: "
+                'CPPFLAGS="-O2 -DPyEval_CallObject=PyObject_CallObject" pip install '
+                "--no-binary durable-rules --force-reinstall durable-rules==2.0.28"
+            )
+        try:
+            for part in self._parts:
+                self._rulesets.append(_Ruleset(part))
+        except EngineError:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Give back what the C library holds."""
-        for ruleset in self._rulesets:
-            ruleset.close()
-        self._rulesets = []
+        """Give back what the C library holds: without this a reload leaks it."""
+        while self._rulesets:
+            self._rulesets.pop().close()
 
 
-def second_opinion(conditions: Sequence[AllOf], values: Values) -> frozenset[int]:
-    """What the rules come to without durable_rules."""
-    return frozenset(
-        index for index, condition in enumerate(conditions) if holds(condition, values)
-    )
+def _parts(
+    alternatives: Sequence[tuple[int, Path]], properties: Properties
+) -> Iterator[list[Conjunction]]:
+    """The conjunctions in portions that one ruleset can take."""
+    part: list[Conjunction] = []
+    used: set[int] = set()
+    for index, path in alternatives:
+        checks = tuple(properties.check(leaf) for leaf in path)
+        places = {check.place for check in checks}
+        if len(part) == PATHS or len(used | places) > PROPERTIES:
+            yield part
+            part, used = [], set()
+        part.append((index, checks))
+        used |= places
+    yield part
 
 
-def _differ(rules: Rules, mine: frozenset[int], theirs: frozenset[int]) -> str:
-    names = ", ".join(rules.rules[index].name for index in sorted(mine ^ theirs))
-    return f"durable_rules and the second opinion differ on: {names}"
+# --- one ruleset of durable_rules -----------------------------------------------------------
+
+
+class _Ruleset:
+    """Some conjunctions, a sink that each fact fires, and a canary that each batch fires."""
+
+    def __init__(self, conjunctions: Sequence[Conjunction]) -> None:
+        self._fired: list[tuple[int | str, str]] = []
+        self._places = sorted({check.place for _, each in conjunctions for check in each})
+        definition = {
+            f"r{number}": self._rule(1, checks, index)
+            for number, (index, checks) in enumerate(conjunctions)
+        }
+        definition["sink"] = self._rule(1, (), "sink")
+        definition["canary"] = self._rule(2, (), _CANARY)
+        try:
+            self._ruleset = Ruleset(f"hubherald{next(_numbers)}", None, definition)
+        except Exception as error:  # durable_rules raises nothing narrower
+            raise EngineError(f"durable_rules does not take the rules: {error}") from error
+        self._alive = False
+        try:
+            self.evaluate([])
+        except EngineError:
+            self.close()
+            raise
+        self._alive = True
+
+    def _rule(self, anchor: int, checks: Sequence[Check], name: int | str) -> dict[str, Any]:
+        fired = self._fired
+
+        def action(closure: Any) -> None:  # one argument, no default: else it counts as async
+            fired.append((name, closure.m["id"]))
+
+        return {"all": [{"m": {"$and": [{"k": anchor}, *map(_check, checks)]}}], "run": action}
+
+    def evaluate(self, rows: Sequence[Row]) -> list[set[int]]:
+        """The rules that fired for each row. EngineError when anything is not as it must be."""
+        facts: list[dict[str, Any]] = [
+            {"sid": _SID, "id": str(number), "k": 1}
+            | {f"f{place}": row[place] for place in self._places}
+            for number, row in enumerate(rows)
+        ]
+        facts.append({"sid": _SID, "id": _CANARY, "k": 2})
+        self._fired.clear()
+        try:
+            self._act(self._ruleset.assert_facts(facts))
+            self._act(self._ruleset.retract_facts(facts))
+        except EngineError:
+            raise
+        except Exception as error:  # as above
+            raise EngineError(f"durable_rules: {error}") from error
+        return self._sort_out(len(rows))
+
+    def _act(self, state: int) -> None:
+        """Run the actions that are due; what goes wrong in them ends up in the state."""
+        ends: list[tuple[object, object]] = []
+        self._ruleset.do_actions(state, lambda error, found: ends.append((error, found)))
+        for error, found in ends:
+            said = error or (isinstance(found, dict) and found.get("exception"))
+            if said:
+                raise EngineError(f"durable_rules: {said}")
+        if len(ends) != 1:
+            raise EngineError("durable_rules did not finish")
+
+    def _sort_out(self, rows: int) -> list[set[int]]:
+        known = {str(number): number for number in range(rows)}
+        found: list[set[int]] = [set() for _ in known]
+        sinks = [0] * rows
+        canaries = 0
+        for name, fact in self._fired:
+            if name == fact == _CANARY:
+                canaries += 1
+            elif fact not in known:
+                raise EngineError(f"durable_rules fired for a fact that is not there: {fact!r}")
+            elif isinstance(name, int):
+                found[known[fact]].add(name)
+            else:
+                sinks[known[fact]] += 1
+        if canaries != 1 or any(seen != 1 for seen in sinks):
+            raise EngineError("durable_rules left facts out or took them twice")
+        return found
+
+    def close(self) -> None:
+        """Give the memory back."""
+        if self._alive:  # a state that never fired crashes when it is deleted
+            with suppress(Exception):  # as above; what follows frees the rest
+                self._ruleset.delete_state(_SID)
+        durable_rules_engine.delete_ruleset(self._ruleset._handle)
+
+
+def _check(check: Check) -> dict[str, Any]:
+    comparison: dict[str, Any] = {f"f{check.place}": check.number}
+    return comparison if check.sign == "$eq" else {check.sign: comparison}
+
+
+# --- rules that are not live yet ------------------------------------------------------------
 
 
 def trial(rules: Rules, timeout_s: float = 10.0) -> None:
@@ -344,23 +299,51 @@ def trial(rules: Rules, timeout_s: float = 10.0) -> None:
 
     EngineError when it does not come through within `timeout_s` seconds.
     """
-    context = multiprocessing.get_context("spawn")
-    child = context.Process(target=_try, args=(rules,), daemon=True)
-    child.start()
-    child.join(timeout_s)
-    if child.is_alive():
-        child.kill()
-        child.join()
-        raise EngineError(f"the rules did not compile within {timeout_s:g} s; nothing was started")
-    code = child.exitcode
-    child.close()
-    if code != 0:
-        raise EngineError(f"the rules do not compile (trial ended with {code}); see above")
+    code = (
+        "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+        "from router.engine import _try; _try(sys.stdin.buffer.read())"
+    )
+    command = [sys.executable, "-c", code, json.dumps(sys.path)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and words
+            command, input=pickle.dumps(rules), capture_output=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineError(
+            f"durable_rules did not come through with these rules within {timeout_s:g} s; "
+            "nothing was started. Look at the rules that changed last"
+        ) from None
+    if done.returncode != 0:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise EngineError(
+            "durable_rules can't be trusted with these rules; nothing was started: "
+            + (last or f"the trial ended with {done.returncode}")
+        )
 
 
-def _try(rules: Rules) -> None:
-    engine = Engine(rules)
-    found = engine.evaluate([{}])
+def _try(pickled: bytes) -> None:
+    """What the child does: every rule once with values that should make it match."""
+    rules: Rules = pickle.loads(pickled)  # noqa: S301 - from our own parent
+    try:
+        engine = Engine(rules)
+        tried = [{}, *(_example(path) for rule in rules.rules for path in paths(rule.when))]
+        found = engine.evaluate(tried)
+    except EngineError as error:
+        sys.exit(str(error))
+    anomaly = next((each for each in found if isinstance(each, EngineAnomaly)), None)
+    if anomaly or engine.rebuilds:
+        sys.exit(str(anomaly or "durable_rules contradicts the second opinion"))
     engine.close()
-    if isinstance(found[0], EngineAnomaly) or engine.mismatches:
-        raise EngineError(str(found[0]))
+
+
+def _example(path: Path) -> dict[str, Value]:
+    return {leaf.field: _value(leaf) for leaf in path if leaf.wanted and leaf.literal is not None}
+
+
+def _value(leaf: Leaf) -> Value:
+    literal = leaf.literal
+    if leaf.operator == "has":
+        return (str(literal),)
+    if isinstance(literal, tuple):
+        return literal[0]
+    return literal if literal is not None else ""

@@ -8,34 +8,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from router.conditions import AllOf, AnyOf, Comparison, Condition, Not
+from router.conditions import AllOf, AnyOf, Comparison, Condition, Literal, Not
 
-MOST = 48
-"""The most alternatives of one rule: one ruleset of the engine holds 50."""
+MOST = 64
+"""The most alternatives of one rule. `any:` times `any:` grows fast, and each is a rule to the
+engine."""
 LONGEST = 48
-"""The most comparisons in one alternative: beyond 64 the engine gives up."""
+"""The most comparisons in one alternative."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A comparison that must, or must not, hold."""
 
-    comparison: Comparison
+    field: str
+    operator: str
+    """Never `!=` or `not in`: these are `==` and `in` that must not hold."""
+    literal: Literal
     wanted: bool
 
 
 Path = tuple[Leaf, ...]
 
 
-class TooManyPaths(Exception):
-    """The condition has more alternatives than the engine can be trusted with."""
+class TooLarge(Exception):
+    """The condition is more than the engine can be trusted with; the text says in what."""
 
 
 def paths(condition: Condition, *, wanted: bool = True) -> tuple[Path, ...]:
-    """The alternatives of a condition, each a conjunction. TooManyPaths beyond MOST."""
+    """The alternatives of a condition, each a conjunction. TooLarge beyond MOST or LONGEST."""
     match condition:
         case Comparison():
-            return ((Leaf(condition, wanted),),)
+            return ((_leaf(condition, wanted=wanted),),)
         case Not(part):
             return paths(part, wanted=not wanted)
         case AllOf(parts) | AnyOf(parts):
@@ -45,19 +49,34 @@ def paths(condition: Condition, *, wanted: bool = True) -> tuple[Path, ...]:
             return _every(found)
 
 
+def _leaf(comparison: Comparison, *, wanted: bool) -> Leaf:
+    operator = comparison.operator
+    if operator in {"!=", "not in"}:
+        operator, wanted = "==" if operator == "!=" else "in", not wanted
+    return Leaf(comparison.field, operator, comparison.literal, wanted)
+
+
 def _every(found: list[tuple[Path, ...]]) -> tuple[Path, ...]:
     total = 1
     for each in found:
         total *= len(each)
         if total > MOST:
-            raise TooManyPaths
+            raise _too_many()
     joined = (tuple(leaf for path in chosen for leaf in path) for chosen in product(*found))
     return _checked(tuple(joined))
 
 
 def _checked(found: tuple[Path, ...]) -> tuple[Path, ...]:
     # what is asked twice counts once
-    unique = tuple({tuple(dict.fromkeys(path)): None for path in found})
-    if len(unique) > MOST or any(len(path) > LONGEST for path in unique):
-        raise TooManyPaths
+    unique = tuple(dict.fromkeys(tuple(dict.fromkeys(path)) for path in found))
+    if len(unique) > MOST:
+        raise _too_many()
+    if any(len(path) > LONGEST for path in unique):
+        raise TooLarge(f"more than {LONGEST} comparisons must hold at once; use `in` for lists")
     return unique
+
+
+def _too_many() -> TooLarge:
+    return TooLarge(
+        f"more than {MOST} alternatives (`any:` times `any:`); split it into several rules"
+    )

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from router.conditions import AllOf, AnyOf, Comparison, Condition, Not, comparisons
-from router.document import Document, Location, Problem
-from router.paths import MOST, TooManyPaths, paths
+from router.conditions import AllOf, AnyOf, Condition, Not, Values, comparisons, holds
+from router.document import Document, Location, Place, Problem
+from router.paths import TooLarge, paths
 from router.whenline import Mistake, parse_line
 from router.wording import did_you_mean
-from router.yamlfile import read
+from router.yamlfile import MAX_BYTES, parse
 
 KEYS = ("name", "description", "when", "alert", "suppress")
 GROUPS = ("all", "any", "not")
 DEEPEST = 10
+"""How deep groups may stand in groups."""
+LONGEST_TEXT = 1000
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 _CODE = re.compile(r"[A-Z0-9]{1,10}")
 
@@ -55,8 +58,8 @@ class Rules:
 
     @property
     def text(self) -> str:
-        """All files as JSON, kept as evidence."""
-        return json.dumps(dict(self.files), ensure_ascii=False)
+        """All files as JSON, kept as evidence; `digest` is the SHA-256 of exactly this."""
+        return _as_json(self.files)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -64,196 +67,247 @@ class Rules:
         return frozenset(each.field for rule in self.rules for each in comparisons(rule.when))
 
 
+def _as_json(files: Mapping[str, str]) -> str:
+    return json.dumps(dict(files), sort_keys=True)
+
+
+def matching(rules: Rules, values: Values) -> frozenset[int]:
+    """The indexes of the rules that match a candidate, by the second opinion."""
+    return frozenset(index for index, rule in enumerate(rules.rules) if holds(rule.when, values))
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
 def load(folder: Path) -> tuple[Rules | None, list[Problem]]:
-    """Read every rule below `folder`; Rules only when there is no problem in any of them."""
-    files = rule_files(folder)
-    if not files:
-        message = (
-            "holds no rules (*.yaml)" if folder.is_dir() else "there is no such folder of rules"
-        )
-        return None, [Problem(Location(folder), message)]
-    reader = _Reader()
+    """Read every rule below `folder`; Rules only when there is no problem in any of them.
+
+    Never raises for what the folder or its files hold.
+    """
+    found, problems = find(folder)
     texts: dict[str, str] = {}
-    for file in files:
-        document = read(file)
+    reader = _Reader()
+    for file in found:
+        if file.name.endswith(".test.yaml"):
+            continue
+        document, text = _open(file)
         reader.read(document)
-        texts[file.relative_to(folder).as_posix()] = "\n".join(document.lines)
-        reader.problems += document.problems
-    if reader.problems:
-        return None, reader.problems
-    if not reader.rules:
-        return None, [Problem(Location(files[0]), "no rules in any file: nobody would be told")]
-    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
+        texts[file.relative_to(folder).as_posix()] = text
+        problems += document.problems
+    if not texts and not problems:
+        problems.append(Problem(Location(folder), "holds no rules (*.yaml): nobody would be told"))
+    if problems:
+        return None, problems
+    digest = hashlib.sha256(_as_json(texts).encode()).hexdigest()
     return Rules(tuple(reader.rules), texts, digest), []
 
 
-def rule_files(folder: Path) -> list[Path]:
-    """The files of rules below a folder, in their order; tests of rules are not among them."""
-    found = (*folder.rglob("*.yaml"), *folder.rglob("*.yml"))
-    return sorted(
-        (
-            file
-            for file in found
-            if file.is_file() and not file.name.endswith((".test.yaml", ".test.yml"))
-        ),
-        key=lambda file: file.relative_to(folder).as_posix(),
-    )
+def find(folder: Path) -> tuple[list[Path], list[Problem]]:
+    """Every *.yaml below `folder` in the order of rules, tests of rules among them.
+
+    Hidden files and folders are left out: editors and mounted volumes keep copies in them.
+    """
+    problems: list[Problem] = []
+
+    def unreadable(error: OSError) -> None:
+        where = Path(os.fsdecode(error.filename or folder))
+        problems.append(Problem(Location(where), f"cannot be read: {error.strerror}"))
+
+    found: list[Path] = []
+    try:
+        for place, folders, files in os.walk(folder, onerror=unreadable):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found += [Path(place, name) for name in files if not name.startswith(".")]
+    except ValueError:  # a path that cannot be one
+        problems.append(Problem(Location(folder), "cannot be read: not the name of a folder"))
+    if not problems and not folder.is_dir():
+        problems.append(Problem(Location(folder), "cannot be read: not a folder"))
+    problems += [
+        Problem(Location(file), "would not be read; give its name the ending .yaml")
+        for file in found
+        if file.suffix == ".yml"
+    ]
+    chosen = (file for file in found if file.suffix == ".yaml")
+    return sorted(chosen, key=lambda file: file.relative_to(folder).as_posix()), problems
+
+
+def _open(file: Path) -> tuple[Document, str]:
+    """A document and its whole text, from one reading: evidence must be what was decided by."""
+    try:
+        if not file.is_file():
+            raise FileNotFoundError(0, "there is no such file, or it is not a plain one")
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        document = Document(file)
+        document.add(Location(file), f"cannot be read: {error.strerror}")
+        return document, ""
+    return parse(raw, file), raw.decode(errors="replace")
+
+
+# --- what stands in them --------------------------------------------------------------------
 
 
 class _Reader:
-    """Reads rules out of documents and gathers all that is wrong."""
+    """Reads rules out of documents, one after the other; problems go to their document."""
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
-        self.problems: list[Problem] = []
         self.names: dict[str, Location] = {}
+        self.document = Document(Path())
+
+    def add(self, place: Place, message: str) -> None:
+        self.document.add(self.document.at(*place), message)
 
     def read(self, document: Document) -> None:
+        self.document = document
         value = document.value
         if value is None:
             if not document.problems:
-                document.add(document.at(), "an empty file; a file of rules begins with `rules:`")
+                self.add((), "holds no rules; a file of rules begins with `rules:`")
             return
         if not isinstance(value, dict):
-            document.add(document.at(), "must begin with `rules:` and a list of rules below it")
+            self.add((), "must begin with `rules:` and a list of rules below it")
             return
-        for key in value:
-            if key != "rules":
-                hint = did_you_mean(key, ("rules",))
-                document.add(document.key(key), f"unknown key {key!r}{hint}")
+        self.unknown_keys((), value, ("rules",))
         listed = value.get("rules")
         if not isinstance(listed, list) or not listed:
-            document.add(document.at("rules"), "`rules:` must be a list with at least one rule")
+            self.add(("rules",), "`rules:` must be a list with at least one rule")
             return
         for number, item in enumerate(listed):
-            self.rule(document, number, item)
+            self.rule(("rules", number), item)
 
-    def rule(self, document: Document, number: int, item: Any) -> None:
-        place = ("rules", number)
-        where = document.at(*place)
+    def unknown_keys(self, place: Place, value: dict[str, Any], known: tuple[str, ...]) -> None:
+        for key in value:
+            if key not in known:
+                where = self.document.key(*place, key)
+                self.document.add(where, f"unknown key {key!r}{did_you_mean(key, known)}")
+
+    def rule(self, place: Place, item: Any) -> None:
         if not isinstance(item, dict):
-            document.add(where, "a rule has `name:`, `when:` and either `alert:` or `suppress:`")
+            self.add(place, "a rule has `name:`, `when:` and either `alert:` or `suppress:`")
             return
-        before = len(document.problems)
-        for key in item:
-            if key not in KEYS:
-                hint = did_you_mean(key, KEYS)
-                document.add(document.key(*place, key), f"unknown key {key!r}{hint}")
-        name = self.name(document, place, item)
-        description = self.text(document, place, item, "description", required=False)
-        alert, suppress = self.consequence(document, place, item)
-        when = self.when(document, (*place, "when"), item.get("when"), has="when" in item)
-        if len(document.problems) > before or when is None:
-            return
-        try:
-            paths(when)
-        except TooManyPaths:
-            message = (
-                f"more than {MOST} alternatives (any: times any:); split it into several rules"
-            )
-            document.add(document.key(*place, "when"), message)
-            return
-        self.rules.append(Rule(name, description, when, alert, suppress, where))
+        before = len(self.document.problems)
+        self.unknown_keys(place, item, KEYS)
+        name = self.name(place, item)
+        description = self.text(place, item, "description") if "description" in item else ""
+        alert, suppress = self.consequence(place, item)
+        when = self.when(place, item)
+        if len(self.document.problems) == before and when is not None:
+            where = self.document.at(*place)
+            self.rules.append(Rule(name, description, when, alert, suppress, where))
 
-    def text(
-        self,
-        document: Document,
-        place: tuple[str | int, ...],
-        item: dict[str, Any],
-        key: str,
-        *,
-        required: bool = True,
-    ) -> str:
-        value = item.get(key)
-        if key not in item and not required:
-            return ""
-        if not isinstance(value, str) or not value.strip() or len(value) > 1000:
-            document.add(document.at(*place, key), f"{key}: must be text (in quotes if in doubt)")
-            return ""
-        return value
-
-    def name(self, document: Document, place: tuple[str | int, ...], item: dict[str, Any]) -> str:
+    def name(self, place: Place, item: dict[str, Any]) -> str:
         if "name" not in item:
-            document.add(document.at(*place), "missing key 'name'")
+            self.add(place, "missing key 'name'")
             return ""
-        name = item["name"]
-        where = document.at(*place, "name")
+        name, where = item["name"], self.document.at(*place, "name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            document.add(where, "name: must be lower case letters, digits and hyphens")
-            return ""
-        if name in self.names:
-            document.add(where, f"duplicate rule name {name!r}; first used at {self.names[name]}")
-            return ""
-        self.names[name] = where
-        return name
+            shape = "at most 80 lower case letters, digits and hyphens, no hyphen first"
+            self.add((*place, "name"), f"name: must be {shape}")
+        elif name in self.names:
+            first = self.names[name]
+            line = "line" if first.file == where.file else f"{first.file}, line"
+            message = f"duplicate rule name {name!r}; first used in {line} {first.line}"
+            self.add((*place, "name"), message)
+        else:
+            self.names[name] = where
+            return name
+        return ""
 
-    def consequence(
-        self, document: Document, place: tuple[str | int, ...], item: dict[str, Any]
-    ) -> tuple[str | None, str | None]:
-        given = [key for key in ("alert", "suppress") if key in item]
+    def text(self, place: Place, item: dict[str, Any], key: str) -> str:
+        value = item[key]
+        if not isinstance(value, str):
+            self.add((*place, key), f"{key}: must be text (in quotes if in doubt)")
+        elif not value.strip():
+            self.add((*place, key), f"{key}: must not be empty")
+        elif len(value) > LONGEST_TEXT:
+            self.add((*place, key), f"{key}: must have at most {LONGEST_TEXT:,} characters")
+        else:
+            return value
+        return ""
+
+    def consequence(self, place: Place, item: dict[str, Any]) -> tuple[str | None, str | None]:
+        given = [key for key in item if key in {"alert", "suppress"}]
         if len(given) != 1:
             said = "both are there" if given else "neither is there"
-            where = document.key(*place, "suppress") if given else document.at(*place)
-            document.add(where, f"a rule has either `alert:` or `suppress:`; {said}")
+            where = self.document.key(*place, given[-1]) if given else self.document.at(*place)
+            self.document.add(where, f"a rule has either `alert:` or `suppress:`; {said}")
             return None, None
-        text = self.text(document, place, item, given[0])
+        text = self.text(place, item, given[0])
         if given == ["suppress"]:
             return None, text
         if text and not _CODE.fullmatch(text):
-            document.add(document.at(*place, "alert"), "alert: must be a code such as N64")
+            shape = "a code of at most 10 capital letters and digits, such as N64"
+            self.add((*place, "alert"), f"alert: must be {shape}")
         return text, None
 
-    def when(
-        self, document: Document, place: tuple[str | int, ...], value: Any, *, has: bool
-    ) -> AllOf | None:
-        if not has:
-            document.add(document.at(*place[:-1]), "missing key 'when'")
-            return None
-        parts = self.lines(document, place, value)
-        return AllOf(parts) if parts is not None else None
+    # --- conditions
 
-    def lines(
-        self, document: Document, place: tuple[str | int, ...], value: Any
-    ) -> tuple[Condition, ...] | None:
+    def when(self, place: Place, item: dict[str, Any]) -> AllOf | None:
+        if "when" not in item:
+            self.add(place, "missing key 'when'")
+            return None
+        parts = self.lines((*place, "when"), item["when"])
+        if parts is None:
+            return None
+        try:
+            paths(AllOf(parts))
+        except TooLarge as error:
+            self.document.add(self.document.key(*place, "when"), f"when: {error}")
+            return None
+        return AllOf(parts)
+
+    def lines(self, place: Place, value: Any, depth: int = 0) -> tuple[Condition, ...] | None:
         if not isinstance(value, list) or not value:
-            document.add(document.at(*place), f"{place[-1]}: must be a list of conditions")
+            message = f"{place[-1]}: must be a list of conditions, each with a dash"
+            self.add(place, message)
             return None
-        if len(place) > 2 * DEEPEST:
-            document.add(document.at(*place), "nested too deeply; split it into several rules")
+        if depth > DEEPEST:
+            self.add(place, "nested too deeply; split it into several rules")
             return None
-        found = [self.line(document, (*place, n), item) for n, item in enumerate(value)]
-        return None if None in found else tuple(part for part in found if part is not None)
+        found = [self.line((*place, number), item, depth) for number, item in enumerate(value)]
+        parts = tuple(part for part in found if part is not None)
+        return parts if len(parts) == len(found) else None
 
-    def line(self, document: Document, place: tuple[str | int, ...], item: Any) -> Condition | None:
+    def line(self, place: Place, item: Any, depth: int) -> Condition | None:
         if isinstance(item, str):
-            return self.comparison(document, place, item)
-        if not isinstance(item, dict) or len(item) != 1 or next(iter(item)) not in GROUPS:
-            hint = ""
-            if isinstance(item, dict) and item and (key := next(iter(item))) not in GROUPS:
-                hint = did_you_mean(str(key), GROUPS)
-            message = "a condition is one line of text, or `any:`, `all:` or `not:` with lines"
-            document.add(document.at(*place), message + hint)
+            return self.comparison(place, item)
+        if not isinstance(item, dict):
+            self.add(place, "a condition is one line of text, or `any:`, `all:` or `not:`")
             return None
-        group = next(iter(item))
-        parts = self.lines(document, (*place, group), item[group])
+        if len(item) != 1 or next(iter(item)) not in GROUPS:
+            self.wrong_group(place, item)
+            return None
+        group, lines = next(iter(item.items()))
+        parts = self.lines((*place, group), lines, depth + 1)
         if parts is None:
             return None
         if group == "any":
             return AnyOf(parts)
         return AllOf(parts) if group == "all" else Not(AllOf(parts))
 
-    def comparison(
-        self, document: Document, place: tuple[str | int, ...], text: str
-    ) -> Comparison | None:
-        where = document.at(*place)
+    def wrong_group(self, place: Place, item: dict[str, Any]) -> None:
+        wrong = next((key for key in item if key not in GROUPS), None)
+        if wrong is None:
+            self.add(place, "one of `any:`, `all:` and `not:` each; begin the next with a dash")
+        elif re.search(r"\s", wrong):
+            hint = "put the whole line in quotes of the other kind"
+            self.add(place, f"YAML takes ': ' within a condition for a key; {hint}")
+        else:
+            where = self.document.key(*place, wrong)
+            self.document.add(where, f"unknown key {wrong!r}{did_you_mean(wrong, GROUPS)}")
+
+    def comparison(self, place: Place, text: str) -> Condition | None:
         try:
-            return parse_line(text, where)
+            return parse_line(text, self.document.at(*place))
         except Mistake as mistake:
-            document.add(_within(document, place, text, mistake.at), mistake.message)
+            where = _within(self.document, place, text, mistake.at)
+            self.document.add(where, mistake.message)
             return None
 
 
-def _within(document: Document, place: tuple[str | int, ...], text: str, offset: int) -> Location:
+def _within(document: Document, place: Place, text: str, offset: int) -> Location:
     """The column inside a line of `when`, where its source is the text itself or in quotes."""
     where = document.at(*place)
     written = document.written.get(place, "")
