@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from router.alerts import Alert, alert_id
 from router.facts import Activation, ActivationOutcome, Hub, HubStatus, Point, Registration
 from router.facts import SmetsVersion as Smets
 
@@ -74,6 +75,24 @@ def activation(device_id: str = HUB, version: str = "9002", **more: Any) -> Acti
     """A successful activation an hour before NOW unless said otherwise."""
     usual = {"activated_at": "2026-06-01T11:00:00Z", "outcome": ActivationOutcome.SUCCESS}
     return Activation(device_id=device_id, firmware_version=version, **{**usual, **more})
+
+
+ALERT = Alert(
+    id=alert_id("dsp", "f-1", user(1), "N64"),
+    alert_code="N64",
+    dcc_id=DCC,
+    service_user_id=user(1),
+    device_id=HUB,
+    firmware_version="9002",
+    previous_firmware_version=None,
+    activated_at=NOW - timedelta(hours=1),
+    decided_at=NOW,
+    roles=("gas_supplier", "import_supplier"),
+    rules={"gas_supplier": "alert-gas-supplier", "import_supplier": "alert-import-supplier"},
+    sequence=1,
+    rules_digest="0" * 64,
+)
+"""An Alert to Service User 1 about that activation."""
 
 
 def event(data: object = None, **attributes: Any) -> dict[str, Any]:

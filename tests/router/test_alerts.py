@@ -9,25 +9,10 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import DCC, HUB, NOW, user
+from samples import ALERT, DCC, HUB, NOW, user
 
 from router.alerts import EVENT_TYPE, Alert, alert_id
 
-ALERT = Alert(
-    id=alert_id("dsp", "f-1", user(1), "N64"),
-    alert_code="N64",
-    dcc_id=DCC,
-    service_user_id=user(1),
-    device_id=HUB,
-    firmware_version="9002",
-    previous_firmware_version=None,
-    activated_at=NOW - timedelta(hours=1),
-    decided_at=NOW,
-    roles=("gas_supplier", "import_supplier"),
-    rules={"gas_supplier": "alert-gas-supplier", "import_supplier": "alert-import-supplier"},
-    sequence=1,
-    rules_digest="0" * 64,
-)
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 
 
