@@ -34,10 +34,12 @@ test: $(READY) ## run every test; fetches the servers that they need
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(READY) ## style, types and the order of imports
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --quiet --check .
-	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-logo > $(VENV)/.imports || { cat $(VENV)/.imports; exit 1; }
+	@failed=; \
+	$(BIN)/ruff check --quiet . || failed=1; \
+	$(BIN)/ruff format --quiet --check . || failed=1; \
+	$(BIN)/mypy --no-error-summary || failed=1; \
+	$(BIN)/lint-imports --no-logo > $(VENV)/.imports || { cat $(VENV)/.imports; failed=1; }; \
+	test -z "$$failed"
 
 format: $(READY) ## let ruff mend and format the code
 	@$(BIN)/ruff check --quiet --fix .
