@@ -1,0 +1,278 @@
+"""The command line as such, and the commands over files."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from commandline import PROGRAM, call, rows, start
+from estate import HUB, S1, S2, SUPPLIER, Estate
+
+from router.cli import COMMANDS
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Estate:
+    estate = Estate(tmp_path)
+    estate.user(S1, SUPPLIER)
+    estate.user(S2, ["gas_supplier"])
+    return estate
+
+
+def test_help_lists_every_command_and_each_has_its_own() -> None:
+    text = call("--help").stdout
+    for name in COMMANDS:
+        assert re.search(rf"^  {name} ", text, re.MULTILINE)
+        own = call(name, "--help")
+        assert own.exit_code == 0
+        assert own.stdout.startswith(f"Usage: main {name}")
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    script = (
+        "import sys; from router.cli import main; main(['--help'], standalone_mode=False); "
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & "
+        "{'pydantic', 'sqlalchemy', 'rich', 'aiohttp', 'durable', 'lark', 'structlog'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert call("--version").stdout.split()[-1] == version("hubherald")
+
+
+def test_a_misspelt_command_is_wrong_use_with_a_suggestion() -> None:
+    result = call("lane", "list")
+    assert result.exit_code == 2
+    assert "no such command 'lane'; did you mean 'lanes'?" in result.stderr
+    assert "no such command 'xyzzy'" in call("xyzzy").stderr
+
+
+def test_without_a_configuration_the_line_says_how_to_get_one(tmp_path: Path) -> None:
+    for words in (["run"], ["check"], ["alerts", "list"], ["test"]):
+        result = call(*words, folder=tmp_path)
+        assert result.exit_code == 1
+        assert "there is no such file" in result.stderr
+        assert "hubherald init" in result.stderr
+
+
+def test_the_configuration_is_also_named_by_the_environment(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBHERALD_CONFIG", str(estate.folder / "hubherald.yaml"))
+    assert call("check").exit_code == 0
+
+
+def test_check_says_what_is_there(estate: Estate) -> None:
+    result = call("check", folder=estate.folder)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert re.fullmatch(r"ok: \d+ rules, 2 Service Users, 2 channels, 1 source\n", result.stdout)
+    assert rows("check", folder=estate.folder) == []
+
+
+def test_check_tells_all_problems_of_all_files_at_once(estate: Estate) -> None:
+    config = estate.folder / "hubherald.yaml"
+    config.write_text(config.read_text().replace('"dcc"', '"dcd"'))
+    estate.users[0]["roles"] = ["import_suplier"]
+    estate.write_users()
+    result = call("check", folder=estate.folder)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "unknown key 'dcd'; did you mean 'dcc'?" in result.stderr
+    assert "import_suplier" in result.stderr
+    assert re.search(r"hubherald\.yaml:\d+:\d+: ", result.stderr)
+    assert re.search(r"service_users\.yaml:\d+:\d+: ", result.stderr)
+    assert re.search(r"\n *\^\n", result.stderr)
+    assert re.search(r"\n\d+ problems\n$", result.stderr)
+    listed = call("check", "-o", "json", folder=estate.folder)
+    assert listed.exit_code == 1
+    problems = json.loads(listed.stdout)
+    assert {Path(problem["file"]).name for problem in problems} == {
+        "hubherald.yaml",
+        "service_users.yaml",
+    }
+    assert all(problem["line"] > 0 and problem["column"] > 0 for problem in problems)
+
+
+def test_a_line_with_a_position_is_never_wrapped(estate: Estate) -> None:
+    config = estate.folder / "hubherald.yaml"
+    config.write_text(config.read_text().replace('"dcc"', '"' + "x" * 100 + '"'))
+    with start("check", folder=estate.folder) as process:
+        _, told = process.communicate()
+    assert process.returncode == 1
+    assert any(line.startswith("hubherald.yaml:") and len(line) > 120 for line in told.splitlines())
+
+
+def test_a_router_is_not_started_on_broken_files(estate: Estate) -> None:
+    (estate.folder / "service_users.yaml").write_text("service_users: []\n")
+    result = call("run", "--until-idle", folder=estate.folder)
+    assert result.exit_code == 1
+    assert "service_users.yaml:1:" in result.stderr
+    assert not (estate.folder / "hubherald.db").exists()
+
+
+def test_run_until_idle_counts_what_it_did(estate: Estate) -> None:
+    estate.users[1]["status"] = "suspended"
+    estate.write_users()
+    estate.hub()
+    estate.registration("import_mpan", S1)
+    estate.registration("mprn", S2)
+    estate.activation()
+    estate.line(b"nonsense")
+    result = call("run", "--until-idle", folder=estate.folder)
+    assert result.exit_code == 0
+    assert "facts: 1 decided, 3 applied" in result.stdout
+    assert "Alerts: 2 to 2 Service Users" in result.stdout
+    assert "deliveries: 1 delivered, 1 held" in result.stdout
+    assert "1 held: `hubherald lanes list` says why" in result.stdout
+    assert "in quarantine: 1 (1 malformed)" in result.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_router_ends_well_on_a_signal(estate: Estate, number: signal.Signals) -> None:
+    with start("run", folder=estate.folder) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if json.loads(line)["event"] == "router.started":
+                break
+        process.send_signal(number)
+        _, told = process.communicate()
+    assert process.returncode == 0
+    assert "Traceback" not in told
+
+
+def test_a_second_router_is_refused_in_a_line(estate: Estate) -> None:
+    with start("run", folder=estate.folder) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if json.loads(line)["event"] == "router.started":
+                break
+        result = call("run", "--until-idle", folder=estate.folder)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert result.exit_code == 1
+    assert f"held by another router (process {process.pid})" in result.stderr.splitlines()[-1]
+
+
+def activation(estate: Estate, **more: object) -> bytes:
+    """The last fact of the inbox after an activation was written there."""
+    estate.activation(**more)
+    return (estate.folder / "inbox" / "facts.jsonl").read_bytes().splitlines()[-1]
+
+
+def test_explain_says_which_rule_and_which_condition_failed(estate: Estate) -> None:
+    estate.hub()
+    estate.registration("import_mpan", S1)
+    estate.registration("mprn", "90-B3-D5-1F-30-01-00-77")
+    estate.run()
+    fact = activation(estate)
+    result = call("explain", "-", folder=estate.folder, given=fact)
+    assert result.exit_code == 0
+    text = result.stdout
+    assert f"{S1} as import_supplier: alerted by rule alert-import-supplier, Alert N64" in text
+    assert "90-B3-D5-1F-30-01-00-77 as gas_supplier: no eligible user: not a Service User" in text
+    assert '"export_supplier": fails, recipient.role is "import_supplier"' in text
+    file = estate.folder / "fact.json"
+    file.write_bytes(fact)
+    told = rows("explain", file, folder=estate.folder)
+    verdicts = {(row["role"], row["verdict"]) for row in told if row["kind"] == "decision"}
+    assert verdicts == {("import_supplier", "alerted"), ("gas_supplier", "no_eligible_user")}
+    failed = [row for row in told if row["kind"] == "condition"]
+    assert all(row["held"] is False for row in failed)
+    assert estate.verdicts() == []
+
+
+def test_explain_knows_what_the_ledger_has_decided(estate: Estate) -> None:
+    estate.hub()
+    fact = activation(estate)
+    estate.run()
+    text = call("explain", "-", folder=estate.folder, given=fact).stdout
+    assert f"the ledger has this fact: see `hubherald why --hub {HUB}`" in text
+    assert "nobody: no recipient: nobody is registered for the hub" in text
+
+
+def test_explain_says_what_it_cannot_decide(estate: Estate) -> None:
+    fact = activation(estate)
+    no_ledger = call("explain", "-", folder=estate.folder, given=fact)
+    assert no_ledger.exit_code == 1
+    assert "there is no ledger" in no_ledger.stderr
+    estate.run()
+    unknown = call("explain", "-", folder=estate.folder, given=fact)
+    assert unknown.exit_code == 1
+    assert f"error: hub {HUB} is not in the inventory" in unknown.stderr
+    malformed = call("explain", "-", folder=estate.folder, given=b"{")
+    assert malformed.exit_code == 1
+    assert "malformed: not JSON" in malformed.stderr
+    estate.hub()
+    hub = (estate.folder / "inbox" / "facts.jsonl").read_bytes().splitlines()[-1]
+    inventory = call("explain", "-", folder=estate.folder, given=hub)
+    assert inventory.exit_code == 1
+    assert "changes the inventory; nothing is decided" in inventory.stderr
+
+
+def test_a_starter_is_right_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "my-router"
+    result = call("init", folder)
+    assert result.exit_code == 0
+    assert f"wrote {folder}/hubherald.yaml" in result.stdout
+    assert call("check", folder=folder).exit_code == 0
+    again = call("init", folder)
+    assert again.exit_code == 1
+    assert "nothing was written" in again.stderr
+
+
+def test_adapters_lists_sources_and_deliveries_with_their_options() -> None:
+    listed = rows("adapters")
+    found = {(row["role"], row["adapter"], row["option"]) for row in listed}
+    assert ("source", "folder", "path") in found
+    assert ("delivery", "webhook", "url") in found
+    assert ("delivery", "log", None) in found
+    secret = next(row for row in listed if row["option"] == "secret")
+    assert (secret["type"], secret["required"]) == ("secret", False)
+    assert all(row["description"] for row in listed if row["option"])
+    text = call("adapters").stdout
+    assert "delivery webhook: " in text
+    assert "  no options" in text
+
+
+@pytest.mark.parametrize("what", ["fact", "rules", "users", "config"])
+def test_schema_prints_a_json_schema(what: str) -> None:
+    result = call("schema", what)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_a_simulated_estate_can_be_loaded_and_routed(tmp_path: Path) -> None:
+    folder = tmp_path / "estate"
+    sizes = ["--hubs", "30", "--users", "8", "--activations", "20"]
+    made = call("simulate", *sizes, "--out", folder)
+    assert made.exit_code == 0
+    assert "30 hubs" in made.stdout
+    files = ["--hubs", folder / "hubs.csv", "--registrations", folder / "registrations.csv"]
+    assert call("inventory", "import", *files, folder=folder).exit_code == 0
+    assert call("check", folder=folder).exit_code == 0
+    again = call("simulate", *sizes, "--out", folder)
+    assert again.exit_code == 1
+    assert "is there and not empty" in again.stderr
+
+
+def test_a_pipe_that_is_closed_early_is_no_traceback(estate: Estate) -> None:
+    command = f"{' '.join(map(_quoted, PROGRAM))} schema config | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=estate.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "{\n"
+    assert "Traceback" not in done.stderr
+
+
+def _quoted(word: str) -> str:
+    return f"'{word}'"
