@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -15,16 +16,39 @@ from rich.progress import (
 )
 
 
-@contextmanager
-def bar(what: str, total: int, *, of_bytes: bool = False) -> Iterator[Callable[[int], None]]:
-    """Gives what is to be told of each step; draws nothing when standard error is no terminal."""
-    errors = Console(stderr=True)
-    if not errors.is_terminal:
-        yield lambda _: None
-        return
-    done = DownloadColumn() if of_bytes else MofNCompleteColumn()
-    with Progress(
-        what, BarColumn(), done, TimeRemainingColumn(), console=errors, transient=True
-    ) as drawn:
-        task = drawn.add_task("", total=total)
-        yield lambda count: drawn.advance(task, count)
+class Bar:
+    """Drawn on standard error when that is a terminal; gone when the work is done."""
+
+    def __init__(self, what: str, total: int, *, of_bytes: bool = False) -> None:
+        self._console = Console(stderr=True)
+        done = DownloadColumn() if of_bytes else MofNCompleteColumn()
+        self._drawn = Progress(
+            *(what, BarColumn(), done, TimeRemainingColumn()),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._drawn.add_task("", total=total)
+
+    def __enter__(self) -> Self:
+        self._drawn.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._drawn.stop()
+
+    def advance(self, count: int) -> None:
+        """So much more is done."""
+        self._drawn.advance(self._task, count)
+
+    def say(self, text: str) -> None:
+        """A line on standard error, above the bar and never wrapped."""
+        if self._console.is_terminal:
+            self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+        else:
+            click.echo(text, err=True)

@@ -120,13 +120,14 @@ def _rows(found: Explanation) -> Iterator[dict[str, Any]]:
         for rule in each.rules:
             yield {"kind": "rule", **who, "rule": rule.rule.name, "matched": rule.matched}
             for seen in rule.failed:
+                value = seen.value
                 yield {
                     "kind": "condition",
                     **who,
                     "rule": rule.rule.name,
                     "condition": seen.comparison.text,
                     "field": seen.comparison.field,
-                    "value": seen.value,
+                    "value": ";".join(value) if isinstance(value, tuple) else value,
                     "held": seen.held,
                 }
 

@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from router.cli.arguments import eui64, moment, now
-from router.cli.bar import bar
+from router.cli.bar import Bar
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, line, output, plural, shown
 from router.errors import UsageError
 from router.inventory import Home, in_effect, responsible
-from router.inventoryfiles import BadRow, import_inventory
+from router.inventoryfiles import import_inventory
 from router.ledger.asking import find_home
 from router.ledger.inventory import Running
 from router.ledger.opening import Use
@@ -55,7 +55,7 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
     size = sum(file.stat().st_size for file in files)
     with (
         ledger(ctx.obj, Use.CHANGE) as database,
-        bar("importing", size, of_bytes=True) as progress,
+        Bar("importing", size, of_bytes=True) as bar,
     ):
         done = import_inventory(
             database,
@@ -63,17 +63,13 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
             registrations=registrations,
             operator=who.name,
             now=who.now,
-            report=_report,
-            progress=progress,
+            report=lambda row: bar.say(shown(str(row))),
+            progress=bar.advance,
         )
     loaded = f"{plural(done.hubs, 'hub')}, {plural(done.registrations, 'registration')}"
     line(f"loaded: {loaded}" + (f"; {plural(done.bad, 'bad row')} left out" if done.bad else ""))
     if done.bad:
         ctx.exit(1)
-
-
-def _report(row: BadRow) -> None:
-    click.echo(shown(str(row)), err=True)
 
 
 @command.command("show")

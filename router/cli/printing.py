@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -18,7 +17,7 @@ from rich.text import Text
 from router.ledger.moments import rfc3339
 
 WIDEST = 100_000
-"""Columns of a table in a pipe: it is never cut."""
+"""Columns of a table: ids and positions are copied, so it is never cut or folded."""
 
 output = click.option(
     "-o",
@@ -55,23 +54,18 @@ def as_table(rows: Sequence[Any], columns: Sequence[str], *, nothing: str) -> No
     if not rows:
         click.echo(nothing)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name.replace("_", " "), overflow="fold")
+        table.add_column(name.replace("_", " "))
     for row in rows:
         fields = flat(row)
         table.add_row(*(Text(shown(fields[name])) for name in columns))
-    _print(table)
-
-
-def _print(table: Table) -> None:
-    """In colour and folded on a terminal, plain and uncut in a pipe."""
-    if sys.stdout.isatty():
-        Console(highlight=False).print(table)
-        return
     text = io.StringIO()
-    Console(file=text, width=WIDEST, highlight=False).print(table)
-    click.echo("\n".join(row.rstrip() for row in text.getvalue().splitlines()))
+    Console(file=text, width=WIDEST, highlight=False, color_system=None).print(table)
+    header, *lines = (each.rstrip() for each in text.getvalue().splitlines())
+    click.secho(header, bold=True)
+    for each in lines:
+        click.echo(each)
 
 
 def shown(value: object) -> str:
@@ -80,6 +74,8 @@ def shown(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, datetime):  # people can do without microseconds
+        return rfc3339(value, "milliseconds" if value.microsecond else "seconds")
     text = _plain(value)
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.bar import bar
+from router.cli.bar import Bar
 from router.cli.printing import line, plural
 from router.simulation import simulate
 from router.starter import shipped_rules
@@ -39,9 +39,9 @@ def command(*, hubs: int, users: int, activations: int, seed: int, out: Path) ->
       hubherald inventory import --hubs hubs.csv --registrations registrations.csv
       hubherald run --until-idle
     """
-    with bar("simulating", hubs + activations) as progress:
+    with Bar("simulating", hubs + activations) as bar:
         made = simulate(
-            hubs, users, activations, seed, out, rules=shipped_rules(), progress=progress
+            hubs, users, activations, seed, out, rules=shipped_rules(), progress=bar.advance
         )
     line(
         f"{out}: {plural(made.hubs, 'hub')}, {plural(made.registrations, 'registration')}, "

@@ -18,6 +18,6 @@ def moment(stamped: int) -> datetime:
     return _EPOCH + stamped * _MICROSECOND
 
 
-def rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime, precision: str = "auto") -> str:
     """As people and programs read it: `2026-01-31T23:59:00Z`."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
