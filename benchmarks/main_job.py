@@ -279,6 +279,9 @@ def work(folder: Path, given: argparse.Namespace) -> list[str]:
         problems.append(f"the router ended with {lives.ends[-1]}: see {estate / 'router.log'}")
     if lives.kills < given.kill:
         problems.append(f"only {lives.kills} of {given.kill} kills: it was done before")
+    in_flight = lives.kills * given.users * given.window * given.batch
+    if not given.failures and proof.duplicates > in_flight:
+        problems.append(f"{proof.duplicates} duplicates: more than were in flight at the kills")
     if proof.overtaken >= given.window * given.batch:
         problems.append(f"an Alert came before {proof.overtaken} earlier ones: beyond the window")
     return problems

@@ -1,5 +1,7 @@
 """Holds what receivers got against what had to come, id by id and byte by byte.
 
+    python benchmarks/proof.py estate/expected.json received.tsv
+
 Nothing here is imported from Hubherald. The Alert's id is worked out once more from the contract
 (UUIDv5 of fact source, fact id, user, code), so that a changed id is found as lost and foreign.
 """
@@ -7,6 +9,7 @@ Nothing here is imported from Hubherald. The Alert's id is worked out once more 
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -58,8 +61,13 @@ class _Due:
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> _Due:
-        names = ("service_user_id", "device_id", "firmware_version", "alert_code")
-        return cls(*(str(data[name]) for name in names), tuple(data["roles"]))
+        return cls(
+            service_user_id=data["service_user_id"],
+            device_id=data["device_id"],
+            firmware_version=data["firmware_version"],
+            alert_code=data["alert_code"],
+            roles=tuple(data["roles"]),
+        )
 
 
 def due(expected: dict[str, Any]) -> dict[str, _Due]:
@@ -144,3 +152,16 @@ def _sequences(proof: Proof, sequences: dict[str, list[int]]) -> None:
             while awaited in ahead:
                 ahead.remove(awaited)
                 awaited += 1
+
+
+def main() -> None:
+    expected, log = (Path(word) for word in sys.argv[1:])
+    proof = prove(json.loads(expected.read_text()), log)
+    print(f"{proof.received:,} of {proof.expected:,} Alerts, {proof.duplicates:,} duplicates")
+    for problem in proof.problems:
+        print(f"WRONG: {problem}")
+    raise SystemExit(1 if proof.problems else 0)
+
+
+if __name__ == "__main__":
+    main()
