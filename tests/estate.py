@@ -1,4 +1,4 @@
-"""A small estate on disk for tests: files as an operator would write them, and runs of the router."""
+"""A small estate on disk: files as an operator would write them, and runs of the router."""
 
 from __future__ import annotations
 
