@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from commandline import PROGRAM, call, rows, start
-from estate import HUB, S1, S2, SUPPLIER, Estate
+from estate import HUB, ROOT, S1, S2, SUPPLIER, Estate
 
 from router.cli import COMMANDS
 
@@ -224,6 +225,35 @@ def test_a_starter_is_right_as_it_is(tmp_path: Path) -> None:
     again = call("init", folder)
     assert again.exit_code == 1
     assert "nothing was written" in again.stderr
+
+
+def test_the_shipped_rules_pass_their_tests(estate: Estate) -> None:
+    result = call("test", folder=estate.folder)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert re.search(r"^[1-9]\d* tests passed, 0 failed; ", result.stdout, re.MULTILINE)
+    told = rows("test", ROOT / "rules" / "alerts.test.yaml", folder=estate.folder)
+    assert all(row["passed"] for row in told if row["kind"] == "test")
+    assert any(row["kind"] == "uncovered" for row in told)  # the other file's rules
+
+
+def test_a_failing_test_is_told_with_its_position(estate: Estate) -> None:
+    shutil.copytree(ROOT / "rules", estate.folder / "rules")
+    estate.configure(estate.folder / "rules")
+    rule_file = estate.folder / "rules" / "alerts.yaml"
+    rule_file.write_text(rule_file.read_text().replace("alert: N64", "alert: N65"))
+    result = call("test", folder=estate.folder)
+    assert result.exit_code == 1
+    file = re.escape(str(estate.folder / "rules" / "alerts.test.yaml"))
+    assert re.search(rf"^{file}:\d+:\d+: FAILED: ", result.stdout, re.MULTILINE)
+    assert "    missing: N64 to " in result.stdout
+
+
+def test_no_tests_are_a_failure_too(estate: Estate) -> None:
+    empty = estate.folder / "empty"
+    empty.mkdir()
+    result = call("test", empty, folder=estate.folder)
+    assert result.exit_code == 1
+    assert f"no tests in {empty} (*.test.yaml)" in result.stderr
 
 
 def test_adapters_lists_sources_and_deliveries_with_their_options() -> None:
