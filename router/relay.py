@@ -52,12 +52,14 @@ class Relay:
         withdrawn: Withdrawn,
         metrics: Metrics,
         clock: Clock,
+        drain: float = DRAIN,
     ) -> None:
         self.ledger = ledger
         self.lanes: Mapping[int, Lane] = {lane.id: lane for lane in lanes}
         self.withdrawn = withdrawn
         self.metrics = metrics
         self.clock = clock
+        self.drain = drain
         self._wake = asyncio.Event()
         self._stopping = False
         self._settled: list[Settlement] = []
@@ -206,9 +208,9 @@ class Relay:
                 continue
             if lane.next_due is not None and lane.next_due > now:
                 pauses.append((lane.next_due - now).total_seconds())
-            if lane.ready or (lane.next_due is not None and lane.next_due <= now):
-                rate = lane.wait_for_rate()
-                pauses += [rate] if rate is not None else []
+            rate = lane.wait_for_rate()
+            if rate is not None and lane.ready:
+                pauses.append(rate)
         return max(min(pauses), 0.001)
 
     def _probe(self) -> None:
@@ -331,8 +333,8 @@ class Relay:
     async def _drain(self) -> None:
         """Wait for the answers of what is under way; what stays without one becomes unknown."""
         if self._sends:
-            _log.info("relay.draining", sends=len(self._sends), seconds=DRAIN)
-            await asyncio.wait(self._sends, timeout=DRAIN)
+            _log.info("relay.draining", sends=len(self._sends), seconds=self.drain)
+            await asyncio.wait(self._sends, timeout=self.drain)
         now = self.clock()
         for task in list(self._sends):
             task.cancel()
