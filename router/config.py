@@ -22,7 +22,7 @@ from router.options import Kinds, expand, read_model, require_private
 from router.ports import SOURCES, Options
 from router.rules import Rules
 from router.users import ServiceUsers
-from router.yamlfile import Document, Problem, read
+from router.yamlfile import Document, Location, Problem, read
 
 
 def _ledger_url(url: str, info: ValidationInfo) -> str:
@@ -148,11 +148,18 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
     if document.value is None:
         raise _error(document.problems)
     users, in_users = usersfile.load(_beside(document, "service_users"), environment)
-    rules, in_rules = rulesfolder.load(_beside(document, "rules"))
+    rules, in_rules = _rules(_beside(document, "rules"))
     if found is None or users is None or rules is None:
         raise _error(document.problems, in_users, in_rules)
     own = {field.name: getattr(found, field.name) for field in fields(found)}
     return Config(**own, rules=rules, users=users)
+
+
+def _rules(folder: Path) -> tuple[Rules | None, list[Problem]]:
+    try:
+        return rulesfolder.load(folder)
+    except OSError as error:
+        return None, [Problem(Location(folder), f"cannot be read: {error.strerror}")]
 
 
 def _error(*found: list[Problem]) -> FilesError:

@@ -72,19 +72,21 @@ def parse(raw: bytes, file: Path) -> Document:
         document.add(document.location(line, column), "not YAML: holds a control character")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line, column = (mark.line, mark.column) if mark else (0, 0)
-        document.add(document.location(line, column), f"not YAML: {_say(error)}")
+        where = document.location(mark.line, mark.column) if mark else document.location(0, 0)
+        in_braces = where.text[: where.column - 1].endswith("$")
+        hint = "; put a text with ${NAME} in quotes here" if in_braces else ""
+        document.add(where, f"not YAML: {_say(error)}{hint}")
     except (YAMLError, ValueError) as error:
         document.add(Location(file), f"not YAML: {' '.join(str(error).split())}")
     return document
 
 
-_SECRET = re.compile(
-    r"""(?ix) (?P<key> [\w-]* (?:secret|password|passphrase|token|api_?key) (?![\w-]*_file) [\w-]*
-        ["']? \s* : \s* )
-        (?P<value> "[^"]*"? | '[^']*'? | \[ [^\]]* | [^\r\n]+ )"""
-)
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_KEY = re.compile(r"""(?<![\w-])([\w-]++)["']?\s*+:\s*+""")
+_SECRET = re.compile(r"(?i)secret|password|passphrase|token|api_?key")
+_IN_QUOTES = r"""\[[^\]\r\n]*|"[^"\r\n]*"?|'[^'\r\n]*'?"""
+_BLOCK_VALUE = re.compile(rf"{_IN_QUOTES}|[^\r\n]*")
+_FLOW_VALUE = re.compile(rf"{_IN_QUOTES}|[^,}}\r\n]*")
+_USER_IN_URL = re.compile(r"(?<=://)[^/\s]*(?=@)")
 _KEPT = "\t\r\n\x85\u2028\u2029"
 
 
@@ -92,19 +94,23 @@ def _presentable(line: str) -> str:
     """The line as it may be shown: nothing that moves the cursor, no value of a secret key.
 
     This goes by the look of a line and so also works in a file that is not YAML at all; what
-    the options of an adapter call a secret is hidden besides.
+    the options of an adapter call a secret is hidden besides. No character comes or goes.
     """
     if not line.isprintable():
         line = "".join(each if each.isprintable() or each in _KEPT else "?" for each in line)
     line = _USER_IN_URL.sub(lambda found: "*" * len(found[0]), line)
-    found = _SECRET.search(line)
-    if found is None:
-        return line
-    start, end = found.span("value")
-    alone = re.fullmatch(r"[\s-]*[\"']?", line[: found.start()])
-    if not alone and line[start] not in "\"'[":  # within {a: b, secret: c, d: e}
-        end = start + len(re.split(r"[,}]", line[start:], maxsplit=1)[0])
-    return line[:start] + "*" * (end - start) + line[end:]
+    parts: list[str] = []
+    end = 0
+    for found in _KEY.finditer(line):
+        is_secret = _SECRET.search(found[1]) and not found[1].lower().endswith("_file")
+        if found.start() < end or not is_secret:
+            continue
+        alone = not line[: found.start()].strip(" -\"'") if not parts else False
+        value = (_BLOCK_VALUE if alone else _FLOW_VALUE).match(line, found.end())
+        assert value is not None
+        parts += [line[end : value.start()], "*" * len(value[0])]
+        end = value.end()
+    return "".join([*parts, line[end:]])
 
 
 def _say(error: MarkedYAMLError) -> str:

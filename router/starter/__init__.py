@@ -37,7 +37,13 @@ def write(folder: Path) -> list[Path]:
     UsageError when any of them is there already (nothing is written then), or can't be written.
     """
     wanted = {folder / path: content for path, content in files().items()}
-    there = [str(file) for file in wanted if file.exists() or file.is_symlink()]
+    in_the_way = {file for file in wanted if file.exists() or file.is_symlink()} | {
+        parent
+        for file in wanted
+        for parent in file.parents
+        if parent.exists() and not parent.is_dir()
+    }
+    there = [str(path) for path in sorted(in_the_way)]
     if there:
         verb = "is" if len(there) == 1 else "are"
         raise UsageError(
