@@ -1,4 +1,4 @@
-"""What is not fit to run does not start: exit 1, the place of the mistake, nothing made or taken."""
+"""What is not fit to run does not start: exit 1, the place of the mistake, nothing made."""
 
 from __future__ import annotations
 
