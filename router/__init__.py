@@ -1,1 +1,1 @@
-"""The core of Hubherald: facts in, decisions, Alerts out. ARCHITECTURE.md shows the way of a fact."""
+"""The core of Hubherald: facts in, decisions, Alerts out. ARCHITECTURE.md shows the way."""
