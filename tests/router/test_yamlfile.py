@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -146,18 +147,16 @@ def test_files_beyond_reading_are_told(tmp_path: Path) -> None:
 
 
 def test_a_problem_shows_its_line_with_a_caret() -> None:
-    [problem] = document("users:\n\t- x: 1").problems[:1] or document("a: b: c").problems
-    assert problem.render().startswith("file.yaml:2:1: ")
     assert document("a: b: c").problems[0].render() == (
         "file.yaml:1:5: not YAML: mapping values are not allowed here\n    a: b: c\n        ^"
     )
 
 
 def test_the_caret_of_a_long_line_is_under_its_column() -> None:
-    text = "a: {" + "b, " * 100 + "c: &x 1}"
+    text = "a: [" + "b, " * 100 + "&x 1]"
     head, line, caret = document(text).problems[0].render().split("\n")
-    assert head.startswith("file.yaml:1:308: ")
-    assert line[len(caret) - 1 :] == "&x 1}"
+    assert head.startswith("file.yaml:1:305: ")
+    assert line[len(caret) - 1 :] == "&x 1]"
 
 
 def test_a_problem_without_a_line_is_one_line() -> None:
@@ -201,9 +200,7 @@ def test_hiding_covers_a_value_in_all_its_lines_and_in_problems_found_before() -
     assert hidden.value["key"] == "one\ntwo\n"
 
 
-@given(
-    st.text(alphabet=st.sampled_from("ab:-[]{},'\"#&*!|>?%@`\\ \n\t~01.\0\x1b\u2028é"), max_size=80)
-)
+@given(st.text(st.sampled_from("ab:-[]{},'\"#&*!|>?%@`\\ \n\t~01.\0\x1b\u2028é"), max_size=80))
 def test_any_text_is_read_or_refused(text: str) -> None:
     result = parse(text.encode(), FILE)
     assert (result.value is None) or result.values
@@ -226,8 +223,6 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     )
 )
 def test_what_json_says_is_read_as_json(value: Any) -> None:
-    import json
-
     result = document(json.dumps(value))
     assert result.problems == []
     assert result.value == value
