@@ -100,27 +100,33 @@ async def test_never_two_for_one_hub_and_no_spinning_while_one_waits(tmp_path: P
         assert recipient.got == [1, 2, 3, 4]
 
 
-async def test_no_spinning_while_a_refused_alert_waits_behind_a_busy_hub(tmp_path: Path) -> None:
-    class Picky(Slow):
-        async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-            if deliveries[0].alert.device_id == device(2) and 2 not in self.got:
-                self.requests.append([2])
-                return [Refused(Reason.REJECTED, "422")]
-            return await super().deliver(deliveries)
+class Picky(Slow):
+    """Refuses the first and the third Alert once; takes the rest when it is let."""
 
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        number = deliveries[0].alert.sequence
+        if number in {1, 3} and number not in self.got:
+            self.requests.append([number])
+            return [Refused(Reason.REJECTED, "422")]
+        return await super().deliver(deliveries)
+
+
+async def test_no_spinning_while_refused_alerts_wait_for_a_busy_hub(tmp_path: Path) -> None:
     recipient = Picky()
     async with relaying(tmp_path, recipient) as running:
+        await running.record([device(1)])
+        await running.quiet()
         await running.record([device(1), device(2)])
         await running.quiet()
-        await running.record([device(1)])
-        running.passes(timedelta(minutes=1))  # the refused one is due
+        assert recipient.got == [1, 2, 3]  # the second is under way, and has passed the first
+        running.passes(timedelta(minutes=1))  # so both refused ones are due, and must wait
         await running.quiet()
         before = running.exchanges
         await running.quiet()
         assert running.exchanges == before
         recipient.may_answer.set()
         await running.idle()
-        assert sorted(recipient.got) == [1, 2, 2, 3]
+        assert recipient.got == [1, 2, 3, 1, 3]
         assert await running.states() == ["delivered"] * 3
 
 
