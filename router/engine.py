@@ -32,7 +32,7 @@ from router.rules import Rules, matching
 
 try:
     import durable_rules_engine
-    from durable.engine import Ruleset
+    from durable.engine import MessageNotHandledException, MessageObservedException, Ruleset
 except ImportError as error:
     _missing = str(error)
 else:
@@ -213,7 +213,7 @@ class _Ruleset:
         definition["canary"] = self._rule(2, (), _CANARY)
         try:
             self._ruleset = Ruleset(f"hubherald{next(_numbers)}", None, definition)
-        except Exception as error:  # durable_rules raises nothing narrower
+        except durable_rules_engine.error as error:
             raise EngineError(f"durable_rules does not take the rules: {error}") from error
         self._alive = False
         try:
@@ -243,9 +243,9 @@ class _Ruleset:
         try:
             self._act(self._ruleset.assert_facts(facts))
             self._act(self._ruleset.retract_facts(facts))
-        except EngineError:
-            raise
-        except Exception as error:  # as above
+        except (MessageNotHandledException, MessageObservedException):  # they carry the facts
+            raise EngineError("durable_rules did not take all facts") from None
+        except durable_rules_engine.error as error:
             raise EngineError(f"durable_rules: {error}") from error
         return self._sort_out(len(rows))
 
@@ -279,11 +279,12 @@ class _Ruleset:
         return found
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Give the memory back; what can't be closed is broken and left alone."""
         if self._alive:  # a state that never fired crashes when it is deleted
-            with suppress(Exception):  # as above; what follows frees the rest
+            with suppress(durable_rules_engine.error):
                 self._ruleset.delete_state(_SID)
-        durable_rules_engine.delete_ruleset(self._ruleset._handle)
+        with suppress(durable_rules_engine.error):
+            durable_rules_engine.delete_ruleset(self._ruleset._handle)
 
 
 def _check(check: Check) -> dict[str, Any]:

@@ -1,0 +1,243 @@
+"""Tests of durable_rules on its safe path: always the same answer as the second opinion."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+from typing import Any
+
+import durable_rules_engine
+import pytest
+from durable.engine import Ruleset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rulemaking import candidates, conditions, read, rule, shipped
+from samples import activation, hub, user
+
+from router.engine import CHUNK, PATHS, PROPERTIES, Engine, EngineAnomaly, trial
+from router.errors import EngineError
+from router.fields import Value, fields_of
+from router.paths import LONGEST, MOST
+from router.rules import Rules, matching
+from router.users import Role, ServiceUser
+
+SUPPLIER = {"recipient.role": "gas_supplier", "activation.outcome": "success"}
+
+
+def agree(rules: Rules, values: list[dict[str, Value]]) -> None:
+    """durable_rules and the evaluator say the same, at the first try and at the second."""
+    engine = Engine(rules)
+    try:
+        for _ in range(2):
+            assert engine.evaluate(values) == [matching(rules, each) for each in values]
+        assert (engine.mismatches, engine.rebuilds) == (0, 0)
+    finally:
+        engine.close()
+
+
+def evaluate(rules: Rules, values: list[dict[str, Value]]) -> list[frozenset[int] | EngineAnomaly]:
+    engine = Engine(rules)
+    try:
+        return engine.evaluate(values)
+    finally:
+        engine.close()
+
+
+# --- the same as the second opinion ---------------------------------------------------------
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.lists(conditions(), min_size=1, max_size=3), min_size=1, max_size=4),
+    st.lists(candidates(), max_size=12),
+)
+def test_random_rules_and_hostile_values(
+    tmp_path_factory: pytest.TempPathFactory, whens: list[Any], values: list[dict[str, Value]]
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "random"
+    listed = [rule(when, f"rule-{number}") for number, when in enumerate(whens)]
+    agree(read(folder, *listed), values)
+
+
+def test_the_shipped_rules_over_all_that_they_read() -> None:
+    rules = shipped()
+    assert rules.fields == {
+        "activation.outcome",
+        "hub.replaced_by",
+        "hub.smets_version",
+        "hub.status",
+        "recipient.role",
+        "recipient.subscriptions",
+    }
+    users = [
+        ServiceUser(user(1), "one", frozenset(Role)),
+        ServiceUser(user(2), "two", frozenset(Role), subscriptions=("other", "firmware")),
+    ]
+    hubs = [
+        hub(status=status, smets_version=smets, replaced_by=replaced)
+        for status in ("Pending", "Commissioned", "Decommissioned", "Suspended")
+        for smets in ("SMETS1", "SMETS2")
+        for replaced in (None, user(9))
+    ]
+    outcomes = [activation(outcome=outcome) for outcome in ("success", "failure")]
+    every = itertools.product(outcomes, hubs, Role, users)
+    agree(rules, [fields_of(*each) for each in every])
+
+
+def test_absent_values_match_only_what_negates(tmp_path: Path) -> None:
+    lines = [
+        'hub.model == "a"',
+        'hub.model != "a"',
+        'hub.model not in ["a"]',
+        "hub.model exists",
+        'activation.previous_firmware_version < "2"',
+        'activation.previous_firmware_version >= "2"',
+        'hub.groups has "a"',
+        "activation.version_changed != true",
+    ]
+    rules = read(tmp_path, *(rule([line], f"r{number}") for number, line in enumerate(lines)))
+    assert evaluate(rules, [{}]) == [frozenset({1, 2, 7})]
+
+
+def test_many_rules_go_into_several_rulesets(tmp_path: Path) -> None:
+    listed = [rule([f'hub.model == "m{number}"'], f"r{number}") for number in range(3 * PATHS)]
+    rules = read(tmp_path, *listed, rule(["hub.model exists"], "all"))
+    found = evaluate(rules, [{"hub.model": f"m{number}"} for number in range(3 * PATHS)])
+    assert found == [frozenset({number, 3 * PATHS}) for number in range(3 * PATHS)]
+
+
+def test_more_properties_than_a_fact_can_have(tmp_path: Path) -> None:
+    listed = [
+        rule([f'hub.model startswith "{number}-{each}-"' for each in range(10)], f"r{number}")
+        for number in range(PROPERTIES // 5)
+    ]
+    agree(read(tmp_path, *listed, rule(["hub.model exists"], "all")), [{"hub.model": "1-1-"}, {}])
+
+
+def test_the_largest_rules_that_can_be_loaded(tmp_path: Path) -> None:
+    wide = {"any": [f'hub.model == "{number}"' for number in range(MOST)]}
+    deep = [f'hub.csp_region != "{number}"' for number in range(LONGEST)]
+    rules = read(tmp_path, rule([wide], "wide"), rule(deep, "deep"), rule([{"not": deep}], "not"))
+    values: list[dict[str, Value]] = [{"hub.model": str(number)} for number in range(MOST + 1)]
+    values += [{"hub.csp_region": str(number)} for number in range(LONGEST + 1)]
+    agree(rules, values)
+
+
+def test_batches_of_any_size(tmp_path: Path) -> None:
+    rules = read(tmp_path, *(rule([f'hub.model startswith "{n}"'], f"r{n}") for n in range(1, 10)))
+    values: list[dict[str, Value]] = [{"hub.model": str(number)} for number in range(CHUNK + 10)]
+    engine = Engine(rules)
+    try:
+        assert engine.evaluate([]) == []
+        assert engine.evaluate(values * 2) == [matching(rules, each) for each in values * 2]
+        assert engine.evaluate(values[7:8]) == [frozenset({6})]
+    finally:
+        engine.close()
+
+
+def test_a_row_for_each_subset_of_many_conditions(tmp_path: Path) -> None:
+    words = [f"w{number}" for number in range(10)]
+    rules = read(tmp_path, *(rule([f'hub.groups has "{word}"'], word) for word in words))
+    subsets = [
+        {"hub.groups": tuple(word for bit, word in enumerate(words) if number >> bit & 1)}
+        for number in range(1, 2 ** len(words))
+    ]
+    agree(rules, [dict(each) for each in subsets])
+
+
+def test_generated_names_differ_as_the_core_tells_them_apart() -> None:
+    """By a 32-bit hash (FNV-1a) only; the numbers in it are those of the core's own names."""
+
+    def told_apart(text: str) -> int:
+        found = 0x811C9DC5
+        for byte in text.encode():
+            found = ((found ^ byte) * 16_777_619) & 0xFFFFFFFF
+        return found
+
+    assert (told_apart("id"), told_apart("sid")) == (926_444_256, 3_593_476_751)
+    for names in (
+        ["id", "sid", "k", "$s", "$m", *(f"f{number}" for number in range(5000))],
+        ["canary", *(str(number) for number in range(CHUNK))],
+        ["sink", "canary", *(f"r{number}" for number in range(PATHS))],
+    ):
+        assert len({told_apart(name) for name in names}) == len(names)
+
+
+# --- when something is wrong ----------------------------------------------------------------
+
+
+class Contrary(str):
+    """Text about which two ways to look at its beginning differ."""
+
+    __slots__ = ()
+
+    def startswith(self, *_: object) -> bool:
+        return True
+
+
+def test_a_contradiction_quarantines_that_candidate_only(tmp_path: Path) -> None:
+    rules = read(tmp_path, rule(['hub.model startswith "a"'], "by-model"))
+    engine = Engine(rules)
+    try:
+        found = engine.evaluate([{"hub.model": "ab"}, {"hub.model": Contrary("x")}, {}])
+        assert found[0] == frozenset({0})
+        assert str(found[1]) == "durable_rules and the second opinion differ on: by-model"
+        assert found[2] == frozenset()
+        assert (engine.mismatches, engine.rebuilds) == (2, 1)
+    finally:
+        engine.close()
+
+
+def test_a_broken_ruleset_is_made_anew_and_nothing_is_lost() -> None:
+    probe = Ruleset("probe", None, {"r": {"all": [{"m": {"k": 1}}], "run": lambda _: None}})
+    engine = Engine(shipped())
+    try:
+        durable_rules_engine.delete_ruleset(probe._handle + 1)  # that of the engine
+        assert engine.evaluate([SUPPLIER]) == [frozenset({2})]
+        assert (engine.mismatches, engine.rebuilds) == (0, 1)
+        assert engine.evaluate([SUPPLIER]) == [frozenset({2})]
+        assert engine.rebuilds == 1
+    finally:
+        engine.close()
+        durable_rules_engine.delete_ruleset(probe._handle)
+
+
+def test_an_engine_can_be_closed_twice_and_made_again() -> None:
+    rules = shipped()
+    for _ in range(50):
+        engine = Engine(rules)
+        engine.evaluate([SUPPLIER, {}])
+        engine.close()
+        engine.close()
+
+
+# --- trials ---------------------------------------------------------------------------------
+
+
+def test_a_trial_of_right_rules_says_nothing(tmp_path: Path) -> None:
+    trial(shipped())
+    lines = [
+        'hub.model != "a"',
+        'hub.groups has "x"',
+        'hub.model in ["b", "c"]',
+        "hub.model exists",
+    ]
+    trial(read(tmp_path, rule(lines)))
+
+
+def test_a_trial_that_does_not_end_is_killed() -> None:
+    with pytest.raises(EngineError, match=r"within 0\.001 s; nothing was started"):
+        trial(shipped(), timeout_s=0.001)
+
+
+def test_a_trial_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "durable_rules_engine.py").write_text("raise ImportError('no PyEval_CallObject')")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(EngineError) as caught:
+        trial(shipped())
+    said = str(caught.value)
+    assert (
+        "durable_rules can't be imported (no PyEval_CallObject); build it again: CPPFLAGS=" in said
+    )
+    assert "\n" not in said

@@ -1,0 +1,316 @@
+"""Tests of reading rules: everything wrong in every file at once, each at its place."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rulemaking import SHIPPED, read, rule, said, shipped, write
+
+from router import rules
+from router.conditions import AllOf, AnyOf, Not
+from router.engine import Engine, EngineAnomaly
+from router.rules import Rules
+
+
+def file(folder: Path, text: str, name: str = "rules.yaml") -> Path:
+    place = folder / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(textwrap.dedent(text))
+    return folder
+
+
+def problems(folder: Path) -> list[str]:
+    found, wrong = rules.load(folder)
+    assert found is None
+    return said(wrong)
+
+
+# --- what is right --------------------------------------------------------------------------
+
+
+def test_a_rule_as_operators_write_it(tmp_path: Path) -> None:
+    text = """\
+        rules:
+          - name: only-pilots   # a comment
+            description: New hubs first.
+            when:
+              - 'activation.outcome == "success"'
+              - any:
+                  - hub.groups has "pilot"
+                  - not:
+                      - hub.csp_region in ["North", "South"]
+                      - all: [hub.model exists]
+            suppress: only pilots are told
+        """
+    found, wrong = rules.load(file(tmp_path, text))
+    assert wrong == []
+    assert found is not None
+    (only,) = found.rules
+    assert (only.name, only.description) == ("only-pilots", "New hubs first.")
+    assert (only.alert, only.suppress) == (None, "only pilots are told")
+    assert only.location.line == 2
+    either = only.when.parts[1]
+    assert isinstance(either, AnyOf)
+    negated = either.parts[1]
+    assert isinstance(negated, Not)
+    assert isinstance(negated.part, AllOf)
+    assert found.fields == {"activation.outcome", "hub.groups", "hub.csp_region", "hub.model"}
+
+
+def test_rules_come_in_the_order_of_paths_and_then_lines(tmp_path: Path) -> None:
+    write(tmp_path / "b", rule(["hub.model exists"], "third"))
+    write(tmp_path, rule(["hub.model exists"], "fourth"), file="c.yaml")
+    write(
+        tmp_path,
+        rule(["hub.model exists"], "first"),
+        rule(["hub.model exists"], "second"),
+        file="a.yaml",
+    )
+    found, _ = rules.load(tmp_path)
+    assert found is not None
+    assert [each.name for each in found.rules] == ["first", "second", "third", "fourth"]
+    assert list(found.files) == ["a.yaml", "b/rules.yaml", "c.yaml"]
+
+
+def test_tests_hidden_and_other_files_are_no_rules(tmp_path: Path) -> None:
+    only = read(tmp_path, rule(["hub.model exists"]))
+    for name in ("rules.test.yaml", ".rules.yaml", ".git/rules.yaml", "README.md", "rules.yaml~"):
+        file(tmp_path, "not: rules", name)
+    again, wrong = rules.load(tmp_path)
+    assert wrong == []
+    assert again == only
+
+
+def test_the_digest_is_that_of_the_text_and_changes_with_it(tmp_path: Path) -> None:
+    one = read(tmp_path, rule(["hub.model exists"]))
+    assert one.digest == hashlib.sha256(one.text.encode()).hexdigest()
+    (tmp_path / "rules.yaml").write_text((tmp_path / "rules.yaml").read_text() + "# a comment\n")
+    other, _ = rules.load(tmp_path)
+    assert other is not None
+    assert other.digest != one.digest
+    (tmp_path / "rules.yaml").rename(tmp_path / "other.yaml")
+    renamed, _ = rules.load(tmp_path)
+    assert renamed is not None
+    assert renamed.digest not in {one.digest, other.digest}
+
+
+def test_rules_can_be_handed_to_another_process() -> None:
+    assert pickle.loads(pickle.dumps(shipped())) == shipped()
+
+
+# --- what is wrong --------------------------------------------------------------------------
+
+
+def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    file(
+        tmp_path,
+        """\
+        rules:
+          - name: Bad Name
+            wen: [x]
+            when:
+              - activation.outcome == "succes"
+              - "hub.modle == 'x'"
+            alert: n64
+          - name: a
+            when: []
+            alert: N64
+            suppress: why
+        """,
+        "one.yaml",
+    )
+    file(tmp_path, "rules: [{name: a, when: [hub.model exists], alert: 64}]\nrule: 1\n", "two.yaml")
+    file(tmp_path, "rules: [", "three.yaml")
+    found = problems(tmp_path)
+    assert [each for each in found if "not YAML" not in each] == [
+        "3:5 unknown key 'wen'; did you mean 'when'?",
+        "2:11 name: must be at most 80 lower case letters, digits and hyphens, no hyphen first",
+        "7:12 alert: must be a code of at most 10 capital letters and digits, such as N64",
+        "5:31 activation.outcome is never 'succes'; did you mean 'success'?",
+        "6:10 unknown field 'hub.modle'; did you mean 'hub.model'?",
+        "11:5 a rule has either `alert:` or `suppress:`; both are there",
+        "9:11 when: must be a list of conditions, each with a dash",
+        "2:1 unknown key 'rule'; did you mean 'rules'?",
+        f"1:16 duplicate rule name 'a'; first used in {tmp_path / 'one.yaml'}, line 8",
+        "1:52 alert: must be text (in quotes if in doubt)",
+    ]
+    assert len(found) == 11
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "1:1 holds no rules; a file of rules begins with `rules:`"),
+        ("# nothing\n", "1:1 holds no rules"),
+        ("[]", "1:1 must begin with `rules:`"),
+        ("rules: []", "1:8 `rules:` must be a list with at least one rule"),
+        ("rules: {a: b}", "1:8 `rules:` must be a list"),
+        ("ruls: []", "1:1 unknown key 'ruls'; did you mean 'rules'?"),
+        ("rules: [5]", "1:9 a rule has `name:`, `when:` and either"),
+        ("rules: [{when: [hub.model exists], alert: N64}]", "1:9 missing key 'name'"),
+        ("rules: [{name: a, alert: N64}]", "1:9 missing key 'when'"),
+        ("rules: [{name: a, when: [hub.model exists]}]", "1:9 a rule has either `alert:`"),
+        ("rules: [{name: 5, when: [hub.model exists], alert: N64}]", "1:16 name: must be at most"),
+        ("rules: [{name: a, when: x, alert: N64}]", "1:25 when: must be a list of conditions"),
+        ("rules: [{name: a, when: [5], alert: N64}]", "1:26 a condition is one line of text"),
+        (
+            "rules: [{name: a, when: [{nto: []}], alert: N64}]",
+            "unknown key 'nto'; did you mean 'not'",
+        ),
+        ("rules: [{name: a, when: [{not: []}], alert: N64}]", "1:32 not: must be a list"),
+        (
+            "rules: [{name: a, when: [{}], alert: N64}]",
+            "1:26 one of `any:`, `all:` and `not:` each",
+        ),
+        ('rules:\n- name: a\n  when:\n  - hub.model == "a: b"\n  alert: N64', "YAML takes ': '"),
+        (
+            'rules:\n- name: a\n  when:\n  - hub.model == "a # b"\n  alert: N64',
+            "4:18 the quotes are",
+        ),
+        (
+            "rules: [{name: a, when: [hub.model exists], suppress: ' '}]",
+            "suppress: must not be empty",
+        ),
+        (
+            "rules: [{name: a, when: [hub.model exists], suppress: [a]}]",
+            "1:55 suppress: must be text",
+        ),
+        (
+            "rules: [{name: a, when: [hub.model exists], alert: N64, description: 5}]",
+            "description: must",
+        ),
+        ("rules: [{name: &x a, when: [hub.model exists], alert: N64}]", "anchors and aliases"),
+    ],
+)
+def test_one_mistake(tmp_path: Path, text: str, message: str) -> None:
+    found = problems(file(tmp_path, text))
+    assert any(message in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("written", "column"),
+    [
+        ("hub.model == x", 18),
+        ("'hub.model == x'", 19),
+        ('"hub.model == x"', 19),
+        ('"hub.model \\u003d= x"', 5),
+        ("'hub.model == \"it''s'", 5),
+        ("|\n      hub.model == x", 5),
+        ("hub.model\n      == x", 5),
+    ],
+)
+def test_a_mistake_in_a_line_is_told_at_its_column(
+    tmp_path: Path, written: str, column: int
+) -> None:
+    """Where the source is not the text itself, at the beginning of the line."""
+    folder = file(tmp_path, f"rules:\n- name: a\n  when:\n  - {written}\n  alert: N64\n")
+    (found,) = problems(folder)
+    assert found.startswith(f"4:{column} ")
+
+
+def test_too_large_conditions_are_told_at_their_key(tmp_path: Path) -> None:
+    models, regions = (
+        {"any": [f'{field} == "{number}"' for number in range(9)]}
+        for field in ("hub.model", "hub.csp_region")
+    )
+    (found,) = problems(write(tmp_path, rule([models, regions])))
+    assert "when: more than 64 alternatives (`any:` times `any:`)" in found
+
+
+def test_groups_can_stand_in_groups_but_not_for_ever(tmp_path: Path) -> None:
+    def nested(depth: int) -> Any:
+        return "hub.model exists" if depth == 0 else {"not": [nested(depth - 1)]}
+
+    read(tmp_path, rule([nested(rules.DEEPEST)]))
+    (found,) = problems(write(tmp_path, rule([nested(rules.DEEPEST + 1)])))
+    assert "nested too deeply" in found
+
+
+def test_a_folder_without_rules_is_a_mistake(tmp_path: Path) -> None:
+    assert problems(tmp_path) == ["1:1 holds no rules (*.yaml): nobody would be told"]
+    assert problems(tmp_path / "none") == ["1:1 cannot be read: No such file or directory"]
+    assert "holds no rules" in problems(file(tmp_path, "tests: []", "a.test.yaml"))[0]
+    assert problems(Path("a\0b")) == ["1:1 cannot be read: not the name of a folder"]
+    plain = tmp_path / "plain"
+    plain.write_text("rules")
+    assert problems(plain)[0].startswith("1:1 cannot be read: Not a directory")
+
+
+def test_files_that_would_be_overlooked_are_told(tmp_path: Path) -> None:
+    read(tmp_path, rule(["hub.model exists"]))
+    file(tmp_path, "rules: []", "more.yml")
+    assert problems(tmp_path) == ["1:1 would not be read; give its name the ending .yaml"]
+
+
+def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    read(tmp_path, rule(["hub.model exists"]))
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
+    (tmp_path / "latin.yaml").write_bytes(b"rules: \xe4")
+    assert len(problems(tmp_path)) == 2
+
+
+# --- any edit -------------------------------------------------------------------------------
+
+TEXTS = [each.read_bytes() for each in sorted(SHIPPED.glob("*.yaml")) if ".test." not in each.name]
+PIECES = [b"\t", b"\r", b"\x00", b"\xff", b"- ", b": ", b" #", b'"', b"'", b"[", b"]", b"{", b"}"]
+PIECES += [b"not:\n", b"any:\n", b"not ", b"*x", b"&x ", b"!!int ", b"---\n", b"5", b"~", b"true"]
+PIECES += ["“é𝒳\u2028".encode(), b"hub.model", b"<", b"==", b"N64", b"in", b"  "]
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> bytes:
+    """A shipped file after a few slips."""
+    text = draw(st.sampled_from(TEXTS))
+    for _ in range(draw(st.integers(1, 4))):
+        lines = text.splitlines(keepends=True) or [b""]
+        at, line = draw(st.integers(0, len(text))), draw(st.integers(0, len(lines) - 1))
+        piece = draw(st.sampled_from([*PIECES, *lines]) | st.binary(max_size=3))
+        text = draw(
+            st.sampled_from(
+                [
+                    text[:at] + piece + text[at:],
+                    text[:at] + piece + text[at + len(piece) :],
+                    text[:at] + text[at + 1 :],
+                    text[:at],
+                    b"".join([*lines[:line], *lines[line + 1 :]]),
+                    b"".join([*lines[:line], piece, *lines[line:]]),
+                    b"".join([*lines[:line], lines[-1], *lines[line:]]),
+                ]
+            )
+        )
+    return text
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("edited")
+
+
+@given(text=edits())
+def test_after_any_edit_rules_work_or_their_problems_are_told(edited: Path, text: bytes) -> None:
+    (edited / "rules.yaml").write_bytes(text)
+    found, wrong = rules.load(edited)
+    assert (found is None) is bool(wrong)
+    for problem in wrong:
+        assert problem.location.file == edited / "rules.yaml"
+        assert problem.render()
+    if found is not None:
+        work(found)
+
+
+def work(found: Rules) -> None:
+    engine = Engine(found)
+    try:
+        values = [{}, {"activation.outcome": "success", "recipient.role": "gas_supplier"}]
+        decided = engine.evaluate(values)
+        assert not any(isinstance(each, EngineAnomaly) for each in decided)
+        assert engine.rebuilds == 0
+    finally:
+        engine.close()
