@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 
 from router import rules as rulesfolder
 from router import usersfile
@@ -53,6 +53,7 @@ class LedgerOptions(Options):
     url: Annotated[
         str,
         AfterValidator(_ledger_url),
+        WithJsonSchema({"type": "string", "pattern": "^sqlite:///."}),
         Field(description="sqlite:///FILE; a relative FILE lies beside this file"),
     ] = "sqlite:///hubherald.db"
 
@@ -73,7 +74,10 @@ class OperationsOptions(Options):
     """The endpoint for metrics and health."""
 
     listen: Annotated[
-        str, AfterValidator(_address), Field(description="HOST:PORT; port 0 takes a free one")
+        str,
+        AfterValidator(_address),
+        WithJsonSchema({"type": "string", "pattern": ".:[0-9]{1,5}$"}),
+        Field(description="HOST:PORT; port 0 takes a free one"),
     ] = "127.0.0.1:9464"
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from router.facts import ShortText, UserId, Word
 from router.options import Kinds, expand, read_model
@@ -20,14 +20,20 @@ from router.ports import ADAPTERS, Options
 from router.users import Channel, Role, ServiceUser, ServiceUsers, UserStatus
 from router.yamlfile import Document, Problem, read
 
+_DUIS_VERSION = r"^[0-9]{1,2}\.[0-9]{1,2}$"
+
 
 def _duis_version(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}", text):
+    if not re.fullmatch(_DUIS_VERSION, text):
         raise ValueError('must be a version of DUIS, such as "5.4"')
     return text
 
 
-DuisVersion = Annotated[str, AfterValidator(_duis_version)]
+DuisVersion = Annotated[
+    str,
+    AfterValidator(_duis_version),
+    WithJsonSchema({"type": "string", "pattern": _DUIS_VERSION}),
+]
 
 
 class ChannelKeys(BaseModel):

@@ -6,6 +6,7 @@ router would have done anyway.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from router.errors import UsageError
@@ -37,24 +38,28 @@ def write(folder: Path) -> list[Path]:
     UsageError when any of them is there already (nothing is written then), or can't be written.
     """
     wanted = {folder / path: content for path, content in files().items()}
-    in_the_way = {file for file in wanted if file.exists() or file.is_symlink()} | {
-        parent
-        for file in wanted
-        for parent in file.parents
-        if parent.exists() and not parent.is_dir()
-    }
-    there = [str(path) for path in sorted(in_the_way)]
-    if there:
-        verb = "is" if len(there) == 1 else "are"
-        raise UsageError(
-            f"{', '.join(there)} {verb} there already; nothing was written:"
-            " choose another folder, or move them away"
-        )
-    for file, content in wanted.items():
-        try:
+    try:
+        there = [str(path) for path in sorted(_in_the_way(wanted))]
+        if there:
+            verb = "is" if len(there) == 1 else "are"
+            raise UsageError(
+                f"{', '.join(there)} {verb} there already; nothing was written:"
+                " choose another folder, or move them away"
+            )
+        for file, content in wanted.items():
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("xb") as out:
                 out.write(content)
-        except OSError as error:
-            raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder}: {error.strerror}") from None
     return list(wanted)
+
+
+def _in_the_way(wanted: Iterable[Path]) -> set[Path]:
+    """What is there under a wanted name, and what is a file where a folder must be."""
+    found: set[Path] = set()
+    for file in wanted:
+        found |= {parent for parent in file.parents if parent.exists() and not parent.is_dir()}
+        if file.exists() or file.is_symlink():
+            found.add(file)
+    return found
