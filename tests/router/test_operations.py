@@ -1,0 +1,102 @@
+"""The operations endpoint over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from router.errors import UsageError
+from router.metrics import Metrics
+from router.operations import Operations
+
+
+class Router:
+    """What the endpoint asks of a router."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.reason: str | None = "starting"
+        self.scrapes = 0
+
+    def scraped(self) -> None:
+        self.scrapes += 1
+
+    def operations(self, port: int = 0) -> Operations:
+        return Operations(
+            "127.0.0.1",
+            port,
+            metrics=self.metrics,
+            not_ready=lambda: self.reason,
+            before_scrape=self.scraped,
+        )
+
+
+@pytest.fixture
+def router() -> Router:
+    return Router()
+
+
+@pytest.fixture
+async def address(router: Router) -> AsyncIterator[str]:
+    async with router.operations() as operations:
+        yield f"http://127.0.0.1:{operations.port}"
+
+
+async def get(url: str) -> tuple[int, str, str]:
+    """Status, content type and text."""
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, response.headers["Content-Type"], await response.text()
+
+
+async def test_metrics_are_what_prometheus_reads(router: Router, address: str) -> None:
+    router.metrics.alerts.labels("90-B3-D5-1F-30-01-00-01").inc(3)
+    status, kind, text = await get(f"{address}/metrics")
+    assert status == 200
+    assert kind.startswith("text/plain")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    sample = families["hubherald_alerts"].samples[0]
+    assert sample.name == "hubherald_alerts_total"
+    assert (sample.value, sample.labels) == (3.0, {"recipient": "90-B3-D5-1F-30-01-00-01"})
+    assert router.scrapes == 1
+
+
+async def test_it_is_healthy_before_it_is_ready(router: Router, address: str) -> None:
+    assert (await get(f"{address}/-/healthy"))[::2] == (200, "alive\n")
+    assert (await get(f"{address}/-/ready"))[::2] == (503, "not ready: starting\n")
+    router.reason = None
+    assert (await get(f"{address}/-/ready"))[::2] == (200, "ready\n")
+
+
+@pytest.mark.parametrize("path", ["/", "/-/reload", "/metrics/", "/../etc/passwd"])
+async def test_there_is_nothing_else(address: str, path: str) -> None:
+    assert (await get(address + path))[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready"])
+async def test_it_only_gives(address: str, path: str) -> None:
+    async with aiohttp.ClientSession() as session, session.post(address + path) as response:
+        assert response.status == 405
+
+
+async def test_a_taken_port_is_named(router: Router) -> None:
+    async with router.operations() as first:
+        taken = router.operations(first.port)
+        with pytest.raises(UsageError, match=f"127.0.0.1:{first.port}: .*give a free port"):
+            await taken.__aenter__()
+        assert (await get(f"http://127.0.0.1:{first.port}/-/healthy"))[0] == 200
+
+
+async def test_it_is_gone_when_it_is_left(router: Router) -> None:
+    async with router.operations() as operations:
+        port = operations.port
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)  # a scraper that idles
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    await reader.read()
+    writer.close()
+    with pytest.raises(OSError, match=r"refused|Connect"):
+        await asyncio.open_connection("127.0.0.1", port)
