@@ -16,8 +16,8 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, WithJson
 
 from router import rules as rulesfolder
 from router import usersfile
+from router.allowlist import UserId, Word
 from router.errors import FilesError
-from router.facts import UserId, Word
 from router.options import Kinds, expand, read_model, require_private
 from router.ports import SOURCES, Options
 from router.rules import Rules

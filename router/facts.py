@@ -11,27 +11,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
-from operator import mul
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     StringConstraints,
     ValidationError,
-    WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+
+from router.allowlist import (
+    DeviceId,
+    FirmwareVersion,
+    Groups,
+    LocalDate,
+    Moment,
+    ShortText,
+    UserId,
+    check_mpan,
+    check_mprn,
+    printable,
+    shown_as,
+    text_only,
+)
 
 MAX_BODY = 262_144
 """The largest body in bytes that is read as a fact; real ones have about 500."""
@@ -89,120 +98,6 @@ class ActivationOutcome(StrEnum):
     FAILURE = "failure"
 
 
-# --- the allow-lists ------------------------------------------------------------------------
-
-_EUI64 = re.compile(r"[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}")
-_VERSION = r"^[0-9A-Za-z._-]{1,8}$"
-_WORD = r"^[0-9A-Za-z._:-]{1,40}$"
-_MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
-
-
-def eui64(text: str) -> str:
-    """A Device ID or User ID in upper case; ValueError when it is not an EUI-64."""
-    # not after upper(): it makes FF of the single character that printers set for ff
-    if not _EUI64.fullmatch(text):
-        raise ValueError("must be eight hyphenated hex octets, such as 90-B3-D5-1F-30-01-00-00")
-    return text.upper()
-
-
-def check_mpan(text: str) -> str:
-    """An MPAN core of 13 digits with its check digit; ValueError when it is not one."""
-    if not re.fullmatch(r"[0-9]{13}", text):
-        raise ValueError("an MPAN has 13 digits")
-    total = sum(map(mul, map(int, text), _MPAN_WEIGHTS))
-    if total % 11 % 10 != int(text[12]):
-        raise ValueError("the MPAN's check digit (the last) does not fit; look for a typing error")
-    return text
-
-
-def check_mprn(text: str) -> str:
-    """An MPRN of 6 to 10 digits with its two check digits; ValueError when it is not one."""
-    if not re.fullmatch(r"[0-9]{6,10}", text):
-        raise ValueError("an MPRN has 6 to 10 digits")
-    body, check = text[:-2], text[-2:]
-    total = sum(map(mul, map(int, body), range(len(body), 0, -1)))
-    if f"{total % 11:02d}" != check:
-        raise ValueError("the MPRN's check digits (last two) do not fit; look for a typing error")
-    return text
-
-
-def _text_only(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise PydanticCustomError("string_type", "must be text in quotes")
-    return value
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("holds control or invisible characters")
-    return text
-
-
-def _utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must lie within the years 1 to 9999 in UTC") from None
-
-
-def _rfc3339(value: Any) -> Any:
-    # pydantic would take numbers as Unix times, and dates without a time
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", value):
-        raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T23:59:00+00:00")
-    return value
-
-
-def _local_date(value: Any) -> Any:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        raise ValueError("must be a date, such as 2026-01-31")
-    return value
-
-
-def _shown_as(pattern: str) -> WithJsonSchema:
-    """What the JSON Schema says of a text that validators check."""
-    return WithJsonSchema({"type": "string", "pattern": pattern})
-
-
-DeviceId = Annotated[
-    str,
-    BeforeValidator(_text_only),
-    AfterValidator(eui64),
-    _shown_as(r"^[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}$"),
-]
-"""EUI-64, compared without case, kept in upper case."""
-UserId = DeviceId
-FirmwareVersion = Annotated[
-    str,
-    BeforeValidator(_text_only),
-    StringConstraints(pattern=_VERSION),
-    _shown_as(_VERSION),
-]
-"""1 to 8 of `0-9 A-Z a-z . _ -`; text, never a number."""
-ShortText = Annotated[
-    str,
-    BeforeValidator(_text_only),
-    StringConstraints(min_length=1, max_length=100),
-    AfterValidator(_printable),
-]
-Word = Annotated[
-    str,
-    BeforeValidator(_text_only),
-    StringConstraints(pattern=_WORD),
-    _shown_as(_WORD),
-]
-"""A free word such as `pilot`."""
-Groups = Annotated[tuple[Word, ...], Field(max_length=100)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_utc)]
-"""RFC 3339 with offset, kept in UTC."""
-LocalDate = Annotated[date, BeforeValidator(_local_date)]
-"""A day in Europe/London."""
-
-
-# --- the facts ------------------------------------------------------------------------------
-
-
 class Activation(BaseModel):
     """A Communications Hub has (or has not) activated new firmware."""
 
@@ -243,7 +138,7 @@ class Registration(BaseModel):
     type: ClassVar[FactType] = FactType.REGISTRATION
 
     device_id: DeviceId
-    mpxn: Annotated[str, BeforeValidator(_text_only), _shown_as(r"^[0-9]{6,13}$")]
+    mpxn: Annotated[str, BeforeValidator(text_only), shown_as(r"^[0-9]{6,13}$")]
     point: Point
     supplier_id: UserId | None = None
     network_operator_id: UserId | None = None
@@ -283,9 +178,9 @@ class Envelope(BaseModel):
     id: ShortText
     source: Annotated[
         str,
-        BeforeValidator(_text_only),
+        BeforeValidator(text_only),
         StringConstraints(min_length=1, max_length=300),
-        AfterValidator(_printable),
+        AfterValidator(printable),
     ]
     type: ShortText
     time: Moment | None = None

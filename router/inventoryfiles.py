@@ -16,21 +16,10 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from router.allowlist import Groups, LocalDate, ShortText, UserId, eui64
 from router.csvsheet import Sheet
 from router.errors import FilesError
-from router.facts import (
-    Groups,
-    Hub,
-    HubStatus,
-    LocalDate,
-    Point,
-    Registration,
-    ShortText,
-    SmetsVersion,
-    UserId,
-    check_registration,
-    eui64,
-)
+from router.facts import Hub, HubStatus, Point, Registration, SmetsVersion, check_registration
 from router.ledger.imports import Import, Refused
 from router.ledger.inventory import HubRow, RegistrationRow
 from router.ledger.moments import stamp

@@ -31,8 +31,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from router.allowlist import Moment, ShortText, UserId, Word
 from router.document import Document, Location, Problem
-from router.facts import Activation, Hub, Moment, Point, Registration, ShortText, UserId, Word
+from router.facts import Activation, Hub, Point, Registration
 from router.inventory import Home
 from router.options import read_model
 from router.ports import Options

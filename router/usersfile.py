@@ -14,11 +14,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from router.facts import ShortText, UserId, Word
+from router.allowlist import ShortText, UserId, Word
 from router.options import Kinds, expand, read_model
 from router.ports import ADAPTERS, Options
 from router.users import Channel, Role, ServiceUser, ServiceUsers, UserStatus
-from router.yamlfile import Document, Problem, read
+from router.yamlfile import Document, Place, Problem, read
 
 _DUIS_VERSION = r"^[0-9]{1,2}\.[0-9]{1,2}$"
 
@@ -154,31 +154,32 @@ class _Users:
         names: dict[str, int] = {}
         for index, value in enumerate(raw if isinstance(raw, list) else []):
             place = ("service_users", number, "channels", index)
-            if not isinstance(value, dict):
-                continue  # which the model of the user reports
-            own = {key: inner for key, inner in value.items() if key in OWN}
-            keys = read_model(self.document, ChannelKeys, own, *place)
-            options = self.kinds.options(self.document, value, *place, own=OWN)
-            if keys is None:
+            channel = self._channel(value, place) if isinstance(value, dict) else None
+            if channel is None:
                 continue
-            name = keys.name or keys.adapter
-            if name in names:
-                line = self.document.at(*place[:-1], names[name]).line
-                hint = "another `name:`" if keys.name else "a `name:` of its own"
-                self.document.add(
-                    self.document.at(*place),
-                    f"a second channel {name!r} (the first: line {line}); give it {hint}",
+            found.append(channel)
+            first = names.setdefault(channel.name, index)
+            if first != index:
+                line = self.document.at(*place[:-1], first).line
+                hint = "another `name:`" if value.get("name") else "a `name:` of its own"
+                message = (
+                    f"a second channel {channel.name!r} (the first: line {line}); give it {hint}"
                 )
-            names.setdefault(name, index)
-            found.append(
-                Channel(
-                    name=name,
-                    adapter=keys.adapter,
-                    options=options,
-                    window=keys.window,
-                    rate=keys.rate,
-                    timeout=keys.timeout,
-                    hold_hours=keys.hold_hours,
-                )
-            )
+                self.document.add(self.document.at(*place), message)
         return found
+
+    def _channel(self, value: dict[str, Any], place: Place) -> Channel | None:
+        own = {key: inner for key, inner in value.items() if key in OWN}
+        keys = read_model(self.document, ChannelKeys, own, *place)
+        options = self.kinds.options(self.document, value, *place, own=OWN)
+        if keys is None:
+            return None
+        return Channel(
+            name=keys.name or keys.adapter,
+            adapter=keys.adapter,
+            options=options,
+            window=keys.window,
+            rate=keys.rate,
+            timeout=keys.timeout,
+            hold_hours=keys.hold_hours,
+        )

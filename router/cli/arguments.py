@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from router import facts
+from router import allowlist
 from router.inventory import LOCAL
 
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
@@ -22,7 +22,7 @@ def now() -> datetime:
 def eui64(text: str) -> str:
     """A Device ID or User ID, in either case; in upper case, as the ledger has it."""
     try:
-        return facts.eui64(text)
+        return allowlist.eui64(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} {error}") from None
 

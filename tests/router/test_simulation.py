@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from router.allowlist import check_mpan, check_mprn
 from router.errors import UsageError
-from router.facts import Defect, Fact, Hub, Point, Registration, check_mpan, check_mprn, parse
+from router.facts import Defect, Fact, Hub, Point, Registration, parse
 from router.inventory import Home, in_effect, responsible
 from router.simulation import Setting, Summary, simulate
 from router.simulation.estate import SHOWCASE, Estate

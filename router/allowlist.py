@@ -1,0 +1,135 @@
+"""What text may come in: identifiers, versions, words, moments, each with its allow-list.
+
+Whatever may reach an Alert passes here once, at intake or in a file that operators edit, so
+nothing behind this door needs to distrust it.
+
+Sources: for Device ID and firmware version the DCC User Interface Specification; for the check
+digits of MPAN and MPRN the industry's rules.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from operator import mul
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+_EUI64 = re.compile(r"[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}")
+_VERSION = r"^[0-9A-Za-z._-]{1,8}$"
+_WORD = r"^[0-9A-Za-z._:-]{1,40}$"
+_MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
+
+
+def eui64(text: str) -> str:
+    """A Device ID or User ID in upper case; ValueError when it is not an EUI-64."""
+    # not after upper(): it makes FF of the single character that printers set for ff
+    if not _EUI64.fullmatch(text):
+        raise ValueError("must be eight hyphenated hex octets, such as 90-B3-D5-1F-30-01-00-00")
+    return text.upper()
+
+
+def check_mpan(text: str) -> str:
+    """An MPAN core of 13 digits with its check digit; ValueError when it is not one."""
+    if not re.fullmatch(r"[0-9]{13}", text):
+        raise ValueError("an MPAN has 13 digits")
+    total = sum(map(mul, map(int, text), _MPAN_WEIGHTS))
+    if total % 11 % 10 != int(text[12]):
+        raise ValueError("the MPAN's check digit (the last) does not fit; look for a typing error")
+    return text
+
+
+def check_mprn(text: str) -> str:
+    """An MPRN of 6 to 10 digits with its two check digits; ValueError when it is not one."""
+    if not re.fullmatch(r"[0-9]{6,10}", text):
+        raise ValueError("an MPRN has 6 to 10 digits")
+    body, check = text[:-2], text[-2:]
+    total = sum(map(mul, map(int, body), range(len(body), 0, -1)))
+    if f"{total % 11:02d}" != check:
+        raise ValueError("the MPRN's check digits (last two) do not fit; look for a typing error")
+    return text
+
+
+def text_only(value: Any) -> Any:
+    """The value if it is text at all: numbers and booleans are not turned into text."""
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "must be text in quotes")
+    return value
+
+
+def printable(text: str) -> str:
+    """The text if every character of it can be seen."""
+    if not text.isprintable():
+        raise ValueError("holds control or invisible characters")
+    return text
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie within the years 1 to 9999 in UTC") from None
+
+
+def _rfc3339(value: Any) -> Any:
+    # pydantic would take numbers as Unix times, and dates without a time
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", value):
+        raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T23:59:00+00:00")
+    return value
+
+
+def _local_date(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("must be a date, such as 2026-01-31")
+    return value
+
+
+def shown_as(pattern: str) -> WithJsonSchema:
+    """What the JSON Schema says of a text that validators check."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+DeviceId = Annotated[
+    str,
+    BeforeValidator(text_only),
+    AfterValidator(eui64),
+    shown_as(r"^[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}$"),
+]
+"""EUI-64, compared without case, kept in upper case."""
+UserId = DeviceId
+FirmwareVersion = Annotated[
+    str,
+    BeforeValidator(text_only),
+    StringConstraints(pattern=_VERSION),
+    shown_as(_VERSION),
+]
+"""1 to 8 of `0-9 A-Z a-z . _ -`; text, never a number."""
+ShortText = Annotated[
+    str,
+    BeforeValidator(text_only),
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(printable),
+]
+Word = Annotated[
+    str,
+    BeforeValidator(text_only),
+    StringConstraints(pattern=_WORD),
+    shown_as(_WORD),
+]
+"""A free word such as `pilot`."""
+Groups = Annotated[tuple[Word, ...], Field(max_length=100)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_utc)]
+"""RFC 3339 with offset, kept in UTC."""
+LocalDate = Annotated[date, BeforeValidator(_local_date)]
+"""A day in Europe/London."""
