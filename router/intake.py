@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from router.clock import Clock
-from router.facts import Activation, Fact, parse
+from router.facts import Activation, Defect, Fact, Hub, parse
 from router.judgement import Judgement
 from router.ledger.batch import Accepted, Arrival, Batch, Recorded, Standing
 from router.ledger.intake import look_up, read_cursors, record
 from router.ledger.opening import LedgerUnavailable
-from router.ledger.quarantine import released
+from router.ledger.quarantine import released, waiting_for
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
 from router.ports import Cursor, Message, Source
@@ -126,9 +126,11 @@ class Intake:
         async with self._one_at_a_time:
             while True:
                 try:
-                    known = await self.ledger.call(look_up, facts)
+                    waiting = await self._waiting(facts)
+                    early = [fact for _, fact in waiting if isinstance(fact, Fact)]
+                    known = await self.ledger.call(look_up, [*facts, *early])
                     started = time.perf_counter()
-                    batch = self.judgement.judge(found, known, self.clock())
+                    batch = self.judgement.judge(found, known, self.clock(), waiting)
                     self.metrics.evaluation.observe(time.perf_counter() - started)
                     with self.metrics.commit.labels("intake").time():
                         recorded = await self.ledger.call(record, batch, self.standing)
@@ -140,6 +142,14 @@ class Intake:
         self._count(arrivals, batch, recorded)
         self.notify(recorded.lanes)
         return batch
+
+    async def _waiting(self, facts: Sequence[Fact]) -> list[tuple[Arrival, Fact | Defect]]:
+        """What waits in quarantine for the hubs that these facts announce."""
+        hubs = {fact.data.device_id for fact in facts if isinstance(fact.data, Hub)}
+        if not hubs:
+            return []
+        arrivals = await self.ledger.call(waiting_for, hubs, self.clock())
+        return [(arrival, parse(arrival.message.body)) for arrival in arrivals]
 
     async def _hold(self, error: LedgerUnavailable) -> bool:
         """The messages stay in hand, unacknowledged; False when the router stops."""
@@ -164,7 +174,9 @@ class Intake:
                 reason=each.reason.value,
                 detail=each.detail,
             )
-        repeated = len(arrivals) - len(batch.accepted) - len(batch.quarantined)
+        told = {id(each.arrival) for each in batch.accepted}
+        told |= {id(each.arrival) for each in batch.quarantined}
+        repeated = sum(id(arrival) not in told for arrival in arrivals)
         if repeated:
             metrics.duplicates.labels(arrivals[0].intake).inc(repeated)
         metrics.mismatches.set(self.judgement.engine.mismatches)

@@ -6,8 +6,9 @@ behind it. Activations are then evaluated together, since durable_rules is fast 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from router import decisions as deciding
@@ -47,6 +48,20 @@ class _Case:
     values: list[dict[str, Value]]
 
 
+@dataclass(slots=True)
+class _Docket:
+    """A batch while it is worked through."""
+
+    batch: Batch
+    came: Mapping[int, int]
+    """The arrivals of this batch by identity, in order; all others wait in quarantine."""
+    cases: list[_Case] = field(default_factory=list)
+    early: defaultdict[str, list[tuple[Arrival, Fact]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """By hub: facts that came before it."""
+
+
 class Judgement:
     """Rules and users under which facts are decided."""
 
@@ -55,41 +70,68 @@ class Judgement:
         self.users = users
         self.engine = engine
 
-    def judge(self, found: Sequence[Found], known: Known, now: datetime) -> Batch:
-        """What these messages come to, given what the ledger knows, at the moment `now`."""
-        batch = Batch(now)
-        cases: list[_Case] = []
+    def judge(
+        self, found: Sequence[Found], known: Known, now: datetime, waiting: Sequence[Found] = ()
+    ) -> Batch:
+        """What these messages come to, given what the ledger knows, at the moment `now`.
+
+        `waiting` are the facts in quarantine whose hub is announced among `found`: they count
+        from there on, as those of this batch do that came before their hub.
+        """
+        came = {id(arrival): place for place, (arrival, _) in enumerate(found)}
+        docket = _Docket(Batch(now), came)
+        for arrival, fact in waiting:
+            if isinstance(fact, Fact):
+                docket.early[fact.data.device_id].append((arrival, fact))
         for arrival, fact in found:
             if arrival.message.cursor is not None:
-                batch.cursors[(arrival.intake, arrival.message.cursor.key)] = arrival.message.cursor
+                cursor = arrival.message.cursor
+                docket.batch.cursors[(arrival.intake, cursor.key)] = cursor
             if isinstance(fact, Defect):
-                _quarantine(batch, arrival, fact.reason, fact.detail, fact)
-                continue
-            if not self._is_new(batch, arrival, fact, known):
-                continue
-            if fact.data.device_id not in known.inventory.hubs and not isinstance(fact.data, Hub):
-                detail = f"hub {fact.data.device_id} is not in the inventory; waits for it"
-                _quarantine(batch, arrival, Reason.UNKNOWN_HUB, detail, fact)
-            elif isinstance(fact.data, Activation):
-                cases.append(self._open(arrival, fact, fact.data, known, now))
-            else:
-                _apply(batch, known, arrival, fact)
-        self._decide(batch, cases, known)
-        return batch
+                _quarantine(docket.batch, arrival, fact.reason, fact.detail, fact)
+            elif self._is_new(docket.batch, arrival, fact, known):
+                self._place(docket, arrival, fact, known)
+        for early in docket.early.values():
+            for arrival, fact in early:
+                if id(arrival) in docket.came:
+                    detail = f"hub {fact.data.device_id} is not in the inventory; waits for it"
+                    _quarantine(docket.batch, arrival, Reason.UNKNOWN_HUB, detail, fact)
+        self._decide(docket.batch, docket.cases, known)
+        docket.batch.quarantined.sort(key=lambda each: came.get(id(each.arrival), -1))
+        return docket.batch
+
+    def _place(self, docket: _Docket, arrival: Arrival, fact: Fact, known: Known) -> None:
+        device_id = fact.data.device_id
+        if not isinstance(fact.data, Hub) and device_id not in known.inventory.hubs:
+            docket.early[device_id].append((arrival, fact))
+        elif isinstance(fact.data, Activation):
+            case = self._open(arrival, fact, fact.data, known, docket.batch.decided_at)
+            docket.cases.append(case)
+        else:
+            _apply(docket.batch, known, arrival, fact)
+            early = docket.early.pop(device_id, [])
+            # registrations first, so that an activation finds its recipients
+            for then, each in sorted(early, key=lambda pair: isinstance(pair[1].data, Activation)):
+                if id(then) in docket.came or self._is_new(docket.batch, then, each, known):
+                    self._place(docket, then, each, known)
 
     def _is_new(self, batch: Batch, arrival: Arrival, fact: Fact, known: Known) -> bool:
-        again = arrival.quarantined_id is not None
         taken = known.taken.get(fact.key)
         waiting = known.waiting.get(fact.key)
         if any(seen not in {None, fact.content_digest} for seen in (taken, waiting)):
             detail = f"id {fact.id!r} of {fact.source!r} came before with other data"
             _quarantine(batch, arrival, Reason.CONFLICTING_ID, detail, fact)
             return False
+        if taken is not None:
+            if arrival.quarantined_id is not None:
+                batch.resolved.append(arrival.quarantined_id)
+            return False
+        # A fact that comes back out of quarantine has itself left its digest there; the same
+        # from a source is a redelivery, and what waits is the one that will be decided.
+        if waiting is not None and arrival.quarantined_id is None:
+            return False
         known.taken[fact.key] = fact.content_digest
-        if taken is not None and arrival.quarantined_id is not None:
-            batch.resolved.append(arrival.quarantined_id)
-        # A fact that comes back out of quarantine has itself left its digest there.
-        return taken is None and (waiting is None or again)
+        return True
 
     def _open(
         self, arrival: Arrival, fact: Fact, activation: Activation, known: Known, now: datetime

@@ -230,6 +230,33 @@ def test_13_what_cannot_be_used_waits_and_an_unknown_hub_decides_itself(estate: 
     assert estate.ask("SELECT reason FROM holding ORDER BY 1") == [("invalid",), ("invalid",)]
 
 
+def test_13_what_waited_for_a_hub_counts_for_the_activation_behind_it(estate: Estate) -> None:
+    estate.user(S1, SUPPLIER)
+    estate.registration("import_mpan", S1)
+    estate.run()
+    estate.activation("V0", activated_at="2026-06-01T09:00:00Z", id="early")
+    estate.run()
+    estate.activation("V0", activated_at="2026-06-01T09:00:00Z", id="early")  # a redelivery
+    estate.activation("V1", activated_at="2026-06-01T10:00:00Z")
+    estate.hub()
+    estate.activation("V0", activated_at="2026-06-01T09:00:00Z", id="early")
+    estate.activation("V2", activated_at="2026-06-01T11:00:00Z")
+    estate.run()
+    versions = [event["data"]["firmware_version"] for event in estate.sent(S1)]
+    assert sorted(versions) == ["V0", "V1", "V2"]
+    assert estate.ask("SELECT count(*) FROM holding") == [(0,)]
+
+
+def test_13_a_registration_before_its_hub_in_one_file_counts_too(estate: Estate) -> None:
+    estate.user(S1, SUPPLIER)
+    estate.registration("import_mpan", S1)
+    estate.hub()
+    estate.activation()
+    estate.run()
+    assert estate.told() == {S1: ["import_supplier"]}
+    assert estate.ask("SELECT count(*) FROM quarantined") == [(0,)]
+
+
 def test_14_a_replaced_hub_is_silent_and_the_new_one_speaks(estate: Estate) -> None:
     new = "90-B3-D5-1F-30-00-10-02"
     estate.user(S1, SUPPLIER)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -121,6 +121,24 @@ def released(database: Database, now: datetime) -> list[Arrival]:
     """What may leave quarantine: released by an operator, or its hub has come."""
     with database.transaction() as connection:
         return [_arrival(row, now) for row in connection.execute(_RELEASED)]
+
+
+def waiting_for(database: Database, devices: Iterable[str], now: datetime) -> list[Arrival]:
+    """What waits for these hubs, in the order of receipt."""
+    statement = (
+        select(quarantined)
+        .where(
+            quarantined.c.id.in_(
+                select(holding.c.quarantined_id).where(
+                    holding.c.reason == Reason.UNKNOWN_HUB.value,
+                    holding.c.device_id.in_(sorted(devices)),
+                )
+            )
+        )
+        .order_by(quarantined.c.id)
+    )
+    with database.transaction() as connection:
+        return [_arrival(row, now) for row in connection.execute(statement)]
 
 
 def _arrival(row: Any, now: datetime) -> Arrival:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from rulemaking import candidates, comparison, conditions, read, rule
+from rulemaking import candidates, comparison, conditions, drawn, read, rule
 
 from router.conditions import AllOf, AnyOf, Condition, Not, compare, comparisons, holds, seen
 from router.fields import Value
@@ -115,7 +115,7 @@ def test_rules_match_by_their_index(tmp_path: Path) -> None:
 def test_alternatives_come_to_the_same(
     tmp_path_factory: pytest.TempPathFactory, written: Any, values: dict[str, Value]
 ) -> None:
-    found = read(tmp_path_factory.getbasetemp() / "alternatives", rule([written])).rules[0].when
+    found = drawn(tmp_path_factory.getbasetemp() / "alternatives", rule([written])).rules[0].when
     by_operator = {(each.field, each.operator, each.literal): each for each in comparisons(found)}
 
     def leaf_holds(field: str, operator: str, literal: Any) -> bool:

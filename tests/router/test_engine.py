@@ -12,7 +12,7 @@ import pytest
 from durable.engine import Ruleset
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rulemaking import candidates, conditions, read, rule, shipped
+from rulemaking import candidates, conditions, drawn, read, rule, shipped
 from samples import activation, hub, user
 
 from router.engine import CHUNK, PATHS, PROPERTIES, Engine, EngineAnomaly, trial
@@ -57,7 +57,7 @@ def test_random_rules_and_hostile_values(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "random"
     listed = [rule(when, f"rule-{number}") for number, when in enumerate(whens)]
-    agree(read(folder, *listed), values)
+    agree(drawn(folder, *listed), values)
 
 
 def test_the_shipped_rules_over_all_that_they_read() -> None:
