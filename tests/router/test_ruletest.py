@@ -1,0 +1,217 @@
+"""Tests of the unit tests of rules: what passes, what fails and why, what no test looked at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rulemaking import SHIPPED, read, rule, said, shipped
+from samples import device, user
+
+from router.rules import Rules
+from router.ruletest import Report, find_tests, run
+
+GAS = {"point": "mprn", "supplier_id": user(1)}
+SUPPLIER = {"id": user(1), "roles": ["gas_supplier"]}
+HEARD = {"user": user(1), "roles": ["gas_supplier"], "code": "N64"}
+
+
+def case(name: str = "a test", *, alerts: Any = (HEARD,), **more: Any) -> dict[str, Any]:
+    """A gas supplier who hears of it, unless said otherwise."""
+    given = {"registrations": [GAS], "users": [SUPPLIER], **more.pop("given", {})}
+    expect = {"alerts": list(alerts), **more.pop("expect", {})}
+    return {"name": name, "given": given, "expect": expect, **more}
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Rules:
+    return read(
+        tmp_path,
+        rule(['recipient.role == "gas_supplier"'], "alert-gas"),
+        rule(['hub.groups has "quiet"'], "quiet-please", suppress="asked for"),
+    )
+
+
+def outcome(rules: Rules, folder: Path, *cases: Any, **shared: Any) -> Report:
+    file = folder / "some.test.yaml"
+    file.write_text(json.dumps({"tests": cases, **shared}))
+    return run(rules, [file])
+
+
+def failure(report: Report) -> str:
+    assert report.problems == ()
+    (result,) = report.results
+    assert not result.passed
+    assert not report.passed
+    return result.message
+
+
+# --- what passes ----------------------------------------------------------------------------
+
+
+def test_exactly_the_expected_alerts_pass(rules: Rules, tmp_path: Path) -> None:
+    report = outcome(rules, tmp_path, case())
+    assert report.passed
+    (result,) = report.results
+    assert (result.test, result.message) == ("a test", "")
+    assert result.location.file == tmp_path / "some.test.yaml"
+
+
+def test_the_order_of_roles_and_alerts_and_the_case_of_ids_do_not_matter(tmp_path: Path) -> None:
+    rules = read(tmp_path, rule(["recipient.role exists"]))
+    both = [GAS, {"point": "import_mpan", "supplier_id": user(1)}]
+    roles = ["import_supplier", "gas_supplier"]
+    heard = {"user": user(1).lower(), "roles": roles, "code": "N64"}
+    given = {"registrations": both, "users": [{"id": user(1), "roles": roles[::-1]}]}
+    assert outcome(rules, tmp_path, case(given=given, alerts=[heard])).passed
+
+
+def test_what_a_test_leaves_out_comes_from_its_file(rules: Rules, tmp_path: Path) -> None:
+    shared = {"registrations": [GAS], "users": [SUPPLIER], "hub": {"groups": ["quiet"]}}
+    silent = {"name": "silent", "expect": {"alerts": []}}
+    own = {"name": "own hub", "given": {"hub": {"model": "x"}}, "expect": {"alerts": []}}
+    loud = {"name": "loud", "given": {"hub": {"groups": []}}, "expect": {"alerts": [HEARD]}}
+    assert outcome(rules, tmp_path, silent, own, loud, given=shared).passed
+
+
+def test_who_is_responsible_is_read_at_the_moment_of_decision(rules: Rules, tmp_path: Path) -> None:
+    left = {**GAS, "effective_to": "2026-06-02"}
+    given = {"registrations": [left], "activation": {"activated_at": "2026-06-01T12:00:00Z"}}
+    before = case("before", given=given)
+    after = case("after", given=given, at="2026-06-02T00:00:00+01:00", alerts=[])
+    assert outcome(rules, tmp_path, before, after).passed
+
+
+def test_another_hub_is_meant_everywhere(rules: Rules, tmp_path: Path) -> None:
+    assert outcome(rules, tmp_path, case(given={"hub": {"device_id": device(7)}})).passed
+
+
+def test_the_shipped_rules_pass_their_tests_which_look_at_every_condition() -> None:
+    report = run(shipped(), find_tests(SHIPPED))
+    assert report.problems == ()
+    assert [result for result in report.results if not result.passed] == []
+    assert len(report.results) > 10
+    assert report.uncovered == ()
+
+
+def test_tests_are_found_below_a_folder_or_named(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    names = ["a.test.yaml", "a.yaml", "deep/b.test.yaml", ".hidden.test.yaml"]
+    for name in names:
+        (tmp_path / name).write_text("")
+    assert find_tests(tmp_path) == [tmp_path / "a.test.yaml", tmp_path / "deep" / "b.test.yaml"]
+    assert find_tests(tmp_path / "a.test.yaml") == [tmp_path / "a.test.yaml"]
+
+
+# --- what fails -----------------------------------------------------------------------------
+
+
+def test_an_alert_too_much_fails(rules: Rules, tmp_path: Path) -> None:
+    said = failure(outcome(rules, tmp_path, case(alerts=[])))
+    assert said == (
+        f"not expected: N64 to {user(1)} as gas_supplier "
+        "(decided: gas_supplier alerted by alert-gas)"
+    )
+
+
+def test_a_missing_alert_fails_and_says_what_was_decided(rules: Rules, tmp_path: Path) -> None:
+    said = failure(outcome(rules, tmp_path, case(given={"hub": {"groups": ["quiet"]}})))
+    assert said == (
+        f"missing: N64 to {user(1)} as gas_supplier "
+        "(decided: gas_supplier suppressed by quiet-please)"
+    )
+    said = failure(outcome(rules, tmp_path, case(given={"users": []})))
+    assert said.endswith("(decided: gas_supplier no_eligible_user)")
+    said = failure(outcome(rules, tmp_path, case(given={"registrations": []})))
+    assert said.endswith("(decided: nothing, it is not responsible for the hub)")
+
+
+def test_another_code_or_role_fails_twice(rules: Rules, tmp_path: Path) -> None:
+    said = failure(outcome(rules, tmp_path, case(alerts=[{**HEARD, "code": "N65"}])))
+    assert [line.partition(":")[0] for line in said.splitlines()] == ["missing", "not expected"]
+
+
+def test_suppressions_are_compared_when_they_are_given(rules: Rules, tmp_path: Path) -> None:
+    quiet = {"hub": {"groups": ["quiet"]}}
+    silenced = {"user": user(1), "role": "gas_supplier", "rule": "quiet-please"}
+    right = case(given=quiet, alerts=[], expect={"suppressed": [silenced]})
+    assert outcome(rules, tmp_path, right).passed
+    none = case(given=quiet, alerts=[], expect={"suppressed": []})
+    said = failure(outcome(rules, tmp_path, none))
+    assert said == f"not expected: {user(1)} as gas_supplier suppressed by quiet-please"
+    loud = case(expect={"suppressed": [silenced]})
+    said = failure(outcome(rules, tmp_path, loud))
+    assert said.startswith(f"missing: {user(1)} as gas_supplier suppressed by quiet-please")
+
+
+def test_conditions_that_no_test_saw_both_ways_are_told(rules: Rules, tmp_path: Path) -> None:
+    found = outcome(rules, tmp_path, case()).uncovered
+    assert [(each.rule.name, each.comparison.text, each.never) for each in found] == [
+        ("alert-gas", 'recipient.role == "gas_supplier"', "failed"),
+        ("quiet-please", 'hub.groups has "quiet"', "held"),
+    ]
+
+
+# --- what is wrong in a file ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "1:1 holds no tests; write `tests:` and the tests"),
+        ("[]", "1:1 must be a mapping"),
+        ("tests: []", "1:8 tests: must not be empty"),
+        ("tests: [5]", "1:9 tests: must be a mapping"),
+        ("tsts: []", "1:1 unknown key 'tsts'; did you mean 'tests'?"),
+        ("given: {hub: {modle: x}}\ntests: []", "1:15 unknown key 'modle'; did you mean 'model'?"),
+        ("tests: [{name: a}]", "1:9 missing key 'expect'"),
+        ("tests: [{name: a, expect: {}}]", "1:27 missing key 'alerts'"),
+        ("tests: [{name: a, given: 5, expect: {alerts: []}}]", "1:26 given: must be a mapping"),
+        ("tests: [{name: a, at: noon, expect: {alerts: []}}]", "1:23 at: must be an RFC 3339 time"),
+        (
+            "tests: [{name: a, given: {hub: {status: Gone}}, expect: {alerts: []}}]",
+            "1:41 status: must be one of Pending",
+        ),
+        (
+            "tests: [{name: a, given: {registrations: [{point: gas}]}, expect: {alerts: []}}]",
+            "1:51 point: must be one of import_mpan, export_mpan, mprn",
+        ),
+        (
+            "tests: [{name: a, given: {activation: {device_id: 90-B3-D5-1F-30-00-00-02}},"
+            " expect: {alerts: []}}]",
+            "1:51 the activation must be one of the hub that is given",
+        ),
+        (
+            "tests: [{name: a, expect: {alerts: [],"
+            " suppressed: [{user: 90-B3-D5-1F-30-01-00-01, role: gas_supplier, rule: quiet}]}}]",
+            "1:111 there is no rule 'quiet'",
+        ),
+        (
+            "tests: [{name: a, expect: {alerts: []}}, {name: a, expect: {alerts: []}}]",
+            "1:49 a second test named 'a'",
+        ),
+        (
+            "given: {users: [{id: 90-B3-D5-1F-30-01-00-01, roles: [gas_supplier]},"
+            " {id: 90-b3-d5-1f-30-01-00-01, roles: [gas_supplier]}]}\n"
+            "tests: [{name: a, expect: {alerts: []}}]",
+            "2:9 user 90-B3-D5-1F-30-01-00-01 is given twice",
+        ),
+    ],
+)
+def test_a_mistake_is_told_at_its_place(
+    rules: Rules, tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "bad.test.yaml"
+    file.write_text(text)
+    report = run(rules, [file])
+    assert any(message in each for each in said(list(report.problems))), said(list(report.problems))
+    assert (report.results, report.passed) == ((), False)
+
+
+def test_mistakes_of_all_files_are_told_at_once(rules: Rules, tmp_path: Path) -> None:
+    files = [tmp_path / "gone.test.yaml", tmp_path / "bad.test.yaml"]
+    files[1].write_text("tests: 5")
+    found = run(rules, files).problems
+    assert [each.location.file for each in found] == files
