@@ -9,6 +9,10 @@ from types import TracebackType
 from typing import Self
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1024  # many lanes call at once; five would keep them waiting for seconds
+
+
 class Listener:
     """Listens on loopback; remembers what it took."""
 
@@ -21,6 +25,8 @@ class Listener:
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if listener.broken:
@@ -38,7 +44,7 @@ class Listener:
             def log_message(self, format: str, *args: object) -> None:
                 """Tests have nothing to say."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
         self.url = f"http://127.0.0.1:{self._server.server_port}/alerts"
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.ledger.moments import moment, stamp
 from router.ledger.opening import Database
@@ -119,15 +120,18 @@ def ensure_lanes(
     database: Database, wanted: Iterable[tuple[str, str, str]]
 ) -> dict[tuple[str, str], LaneRow]:
     """The lanes of (user, channel, adapter), made where new; and all others that there are."""
+    rows = [
+        {"service_user_id": user, "channel": channel, "adapter": adapter}
+        for user, channel, adapter in wanted
+    ]
     with database.transaction() as connection:
-        known = {(row.service_user_id, row.channel) for row in connection.execute(select(lanes))}
-        rows = [
-            {"service_user_id": user, "channel": channel, "adapter": adapter}
-            for user, channel, adapter in wanted
-            if (user, channel) not in known
-        ]
         if rows:
-            connection.execute(insert(lanes), rows)
+            write = upsert(lanes)
+            write = write.on_conflict_do_update(
+                index_elements=["service_user_id", "channel"],
+                set_={"adapter": write.excluded.adapter},
+            )
+            connection.execute(write, rows)
         return read_lanes(connection)
 
 
