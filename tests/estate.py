@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,10 +139,8 @@ class Estate:
 
     def ask(self, question: str) -> list[tuple[Any, ...]]:
         """What the ledger says, in SQL."""
-        with sqlite3.connect(self.folder / "hubherald.db") as connection:
-            rows = connection.execute(question).fetchall()
-        connection.close()
-        return rows
+        with closing(sqlite3.connect(self.folder / "hubherald.db")) as connection:
+            return connection.execute(question).fetchall()
 
     def verdicts(self) -> list[tuple[str | None, str | None, str]]:
         """(party, role, verdict) of every decision, in order."""
