@@ -387,7 +387,7 @@ def outcome(
         return {name: running.ask(question) for name, question in TOLD.items()}
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(BODIES, min_size=1, max_size=6), min_size=1, max_size=4))
 def test_how_facts_are_cut_into_batches_makes_no_difference(
     rules: Rules, engine: Engine, groups: list[list[bytes]]
