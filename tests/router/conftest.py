@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import intaking
 import ledgers
 import pytest
 
+from router.engine import Engine
 from router.ledger.opening import Database
+from router.rules import Rules, load
 
 
 @pytest.fixture
@@ -17,3 +20,18 @@ def database(tmp_path: Path) -> Iterator[Database]:
     """A real ledger on disk, opened as the router does."""
     with closing(ledgers.made(tmp_path)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def shipped_rules() -> Rules:
+    """The rules that operators start from."""
+    found, problems = load(intaking.SHIPPED)
+    assert found is not None, problems
+    return found
+
+
+@pytest.fixture(scope="module")
+def shipped_engine(shipped_rules: Rules) -> Iterator[Engine]:
+    """The engine with these rules."""
+    with closing(Engine(shipped_rules)) as engine:
+        yield engine

@@ -11,7 +11,8 @@ from samples import NOW
 from router.ledger.moments import moment, stamp
 
 OFFSETS = st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours)))
-MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=OFFSETS)
+FIRST, LAST = datetime.fromisoformat("0002-01-01"), datetime.fromisoformat("9998-01-01")
+MOMENTS = st.datetimes(FIRST, LAST, timezones=OFFSETS)
 
 
 @given(MOMENTS)
