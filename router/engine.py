@@ -7,7 +7,7 @@ such conjunctions (paths.py) and comparisons become ones on numbers (properties.
 
 Within a batch most candidates look alike to the rules, so each distinct row is asserted once, and
 forgotten with the batch. Every result is checked: the canary and sink rules fired as they must,
-and the second opinion (conditions.py) agrees. What does not agree is never used.
+and the second opinion (secondopinion.py) agrees. What does not agree is never used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from router.errors import EngineError
 from router.fields import Value
 from router.paths import Leaf, Path, paths
 from router.properties import Check, Properties, Row
-from router.rules import Rules, matching
+from router.rules import Rules
+from router.secondopinion import SecondOpinion
 
 try:
     import durable_rules_engine
@@ -82,6 +83,7 @@ class Engine:
         self._properties = Properties(leaf for _, path in alternatives for leaf in path)
         self._parts = list(_parts(alternatives, self._properties))
         self._rulesets: list[_Ruleset] = []
+        self._second = SecondOpinion(rules)
         self._build()
 
     def evaluate(self, candidates: Sequence[Values]) -> list[Matched | EngineAnomaly]:
@@ -102,7 +104,7 @@ class Engine:
         return {field: value for field, value in named if value is not None}
 
     def _decide(self, candidates: Sequence[Values]) -> Sequence[Matched | EngineAnomaly]:
-        expected = [matching(self.rules, values) for values in candidates]
+        expected = [self._second.matching(values) for values in candidates]
         rows = [self._properties.row(values) for values in candidates]
         found = self._ask(rows)
         if found == expected:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 
 import structlog
 
@@ -61,7 +62,9 @@ class Intake:
 
     async def run(self, name: str, source: Source) -> None:
         """Read one source until stopped."""
-        cursors = await self.ledger.call(read_cursors, name)
+        cursors = await self._cursors(name)
+        if cursors is None:
+            return
         gathered: asyncio.Queue[Message] = asyncio.Queue(maxsize=2 * GATHER)
         self.metrics.intake_up.labels(name).set(1)
         async with asyncio.TaskGroup() as group:
@@ -82,12 +85,22 @@ class Intake:
             stopping.cancel()
         self.metrics.intake_up.labels(name).set(0)
 
+    async def _cursors(self, name: str) -> Mapping[str, Cursor] | None:
+        """How far the source has been read; None when the router stops before that is known."""
+        while True:
+            try:
+                return await self.ledger.call(read_cursors, name)
+            except LedgerUnavailable as error:
+                if not await self._hold(error):
+                    return None
+
     async def _read(
         self, source: Source, cursors: Mapping[str, Cursor], gathered: asyncio.Queue[Message]
     ) -> None:
-        async for message in source.messages(cursors):
-            self._busy += 1
-            await gathered.put(message)
+        async with aclosing(source.messages(cursors)) as messages:
+            async for message in messages:
+                self._busy += 1
+                await gathered.put(message)
 
     async def _take(self, name: str, source: Source, messages: Sequence[Message]) -> None:
         now = self.clock()
@@ -98,8 +111,6 @@ class Intake:
         if batch is None:
             return
         await source.acknowledge(messages)
-        if batch.hubs:
-            await self.release()
 
     async def release(self) -> int:
         """Decide what may leave quarantine; gives how many were taken up."""

@@ -47,7 +47,7 @@ def in_effect(home: Home, moment: datetime) -> list[Registration]:
     today = moment.astimezone(LOCAL).date()
     latest: dict[str, date] = {}
     for each in home.registrations:
-        if each.effective_from <= today:
+        if each.effective_from <= today and each.effective_to != each.effective_from:
             latest[each.mpxn] = max(each.effective_from, latest.get(each.mpxn, date.min))
     # Two hubs may claim a meter point from the same day on (a hub exchange hands the registration
     # over unchanged), so only a later day ends a registration.

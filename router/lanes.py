@@ -84,7 +84,7 @@ class Lane:
             each.delivery.alert.device_id for group in self.in_flight.values() for each in group
         )
         render = self.adapter.render if isinstance(self.adapter, Renders) else None
-        return Wish(self.id, room, batch, busy, self.failing, render)
+        return Wish(self.id, room, batch, busy, self.failing, self.failures > 0, render)
 
     def _refill(self, monotonic: float) -> float:
         """Alerts that the rate allows now; saves up for at most a second."""

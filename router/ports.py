@@ -8,7 +8,7 @@ relay does, once, for all. Both are found by their entry point (`hubherald.sourc
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -142,7 +142,7 @@ class Source(Protocol):
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *exc: object) -> None: ...
 
-    def messages(self, cursors: Mapping[str, Cursor]) -> AsyncIterator[Message]:
+    def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message, None]:
         """Every Message from `cursors` (by key) on, for ever; the intake ends it by closing."""
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -88,7 +88,7 @@ class FolderSource:
     async def __aexit__(self, *exc: object) -> None:
         """Nothing is held open between two reads."""
 
-    async def messages(self, cursors: Mapping[str, Cursor]) -> AsyncIterator[Message]:
+    async def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message, None]:
         """Every line from `cursors` (by file name) on; ends only by being closed."""
         self._files = {key: _Reading(cursor) for key, cursor in cursors.items()}
         while True:

@@ -50,6 +50,9 @@ class Wish:
     busy_hubs: frozenset[str]
     """Hubs with an Alert in flight: never two for one hub."""
     failing: bool
+    """The oldest goes alone until it is through."""
+    hopeless: bool
+    """A send has failed since the start: what is past its time need not be tried to be parked."""
     render: Callable[[Alert], bytes | None] | None
     """Makes the bytes to send where they are not the Alert's JSON; None when it could not."""
 
@@ -212,7 +215,7 @@ def _pick(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdraw
     given = {"lane": wish.lane_id, "now": stamp(now), "most": most}
     rows = list(connection.execute(_CANDIDATES, given))
     picked = _Picked([], None, [])
-    rows = _without_ended(connection, rows, now, picked, withdrawn)
+    rows = _without_ended(connection, rows, now, picked, withdrawn, hopeless=wish.hopeless)
     together: dict[str, list[Any]] = {}
     for row in rows:
         if row.batch is not None:
@@ -259,6 +262,8 @@ def _without_ended(
     now: datetime,
     picked: _Picked,
     withdrawn: Withdrawn,
+    *,
+    hopeless: bool,
 ) -> list[Any]:
     """Parks what is past its time and withdraws what its user must not get any more."""
     pairs = [(row.device_id, row.service_user_id) for row in rows if row.recheck]
@@ -268,7 +273,7 @@ def _without_ended(
         if row.recheck and (row.device_id, row.service_user_id) in gone:
             detail = "the user is no longer responsible for the hub"
             picked.ended.append(_ended(row, State.WITHDRAWN, detail, now))
-        elif row.expires_at <= stamp(now) and row.attempts > 0:
+        elif row.expires_at <= stamp(now) and (row.attempts > 0 or hopeless):
             picked.ended.append(_ended(row, State.PARKED, "not delivered in time", now))
         else:
             kept.append(row)

@@ -1,7 +1,8 @@
 """The records of one transaction, and the link of the hash chain that covers them.
 
-Each transaction that adds records adds one link for its writer: SHA-256 over the writer's
-previous hash and every record, in the order of `tables.RECORDS` and of their ids. One chain for
+Each transaction that adds records adds one link for its writer: SHA-256 over the link's writer,
+number, moment and previous hash, and over every record, in the order of `tables.RECORDS` and of
+their ids. One chain for
 each writer and not one for all: a global chain would make replicas wait for each other.
 """
 
@@ -74,17 +75,18 @@ class Recorder:
             "number": number,
             "at": self.at,
             "previous": previous,
-            "hash": chain_hash(previous, self.rows),
         }
+        row["hash"] = chain_hash(row, self.rows)
         self.connection.execute(_INSERT["links"], row)
         for table in RECORDS:
             if found := self.rows.get(table.name):
                 self.connection.execute(_INSERT[table.name], found)
 
 
-def chain_hash(previous: str, rows: dict[str, list[Row]]) -> str:
+def chain_hash(link: Row, rows: dict[str, list[Row]]) -> str:
     """The hash of a link. A verifier gives the same rows as the ledger returns them."""
-    digest = hashlib.sha256(previous.encode())
+    head = [link["writer"], link["number"], link["at"], link["previous"]]
+    digest = hashlib.sha256(json.dumps(head, separators=(",", ":")).encode())
     for table in RECORDS:
         if found := rows.get(table.name):
             digest.update(table.name.encode())

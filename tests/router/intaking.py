@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -49,7 +49,7 @@ class Fed:
     async def __aexit__(self, *exc: object) -> None:
         """Nothing to close."""
 
-    async def messages(self, cursors: Mapping[str, Cursor]) -> AsyncIterator[Message]:
+    async def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message, None]:
         """From where the ledger says that we were."""
         skip = cursors["feed"].offset if "feed" in cursors else 0
         self.started.set()

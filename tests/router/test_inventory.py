@@ -183,3 +183,9 @@ def test_a_company_is_a_party_once_for_each_role() -> None:
         Party(S1, Role.GAS_SUPPLIER),
         Party(S1, Role.IMPORT_SUPPLIER),
     ]
+
+
+def test_an_empty_interval_holds_never_and_ends_nothing() -> None:
+    earlier = registration(supplier=S1)
+    empty = registration(supplier=S3, since=date(2026, 1, 1), until=date(2026, 1, 1))
+    assert in_effect(Home(hub(), (earlier, empty)), NOW) == [earlier]

@@ -238,6 +238,16 @@ def test_what_was_never_tried_is_tried_even_when_its_time_is_up(
     ]
 
 
+def test_what_was_never_tried_is_parked_at_once_where_sends_have_failed(
+    database: Database, lane: int
+) -> None:
+    fill(database, [device(1), device(2)], {S1: [lane]})
+    exchanged = swap(database, wish(lane, hopeless=True), now=NOW + HOLD + LATER)
+    assert exchanged.sends == {}
+    assert states(database) == ["parked", "parked"]
+    assert ask(database, "SELECT count(*) FROM attempts") == [(0,)]
+
+
 def test_it_is_parked_at_its_hour_and_not_before(database: Database, lane: int) -> None:
     fill(database, [device(1)], {S1: [lane]})
     (first,) = taken(database, lane)

@@ -69,7 +69,8 @@ def chain(database: Database) -> list[Link]:
     found = []
     with database.transaction() as connection:
         for link in connection.execute(select(links).order_by(links.c.id)).mappings():
-            digest = hashlib.sha256(link["previous"].encode())
+            head = [link["writer"], link["number"], link["at"], link["previous"]]
+            digest = hashlib.sha256(json.dumps(head, separators=(",", ":")).encode())
             for table in RECORDS:
                 keys = list(table.primary_key)
                 rows = connection.execute(
