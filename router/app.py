@@ -13,7 +13,7 @@ import uvloop
 
 from router.clock import Clock, SteadyClock
 from router.config import Config
-from router.engine import Engine, trial
+from router.engine import Engine
 from router.errors import RouterError
 from router.intake import Intake
 from router.judgement import Judgement
@@ -30,6 +30,7 @@ from router.operations import Operations
 from router.ports import ADAPTERS, SOURCES, Adapter, ClosedReason, Source, installed
 from router.relay import Relay
 from router.responsibility import Responsibility
+from router.trial import trial
 from router.users import Channel, ServiceUser, UserStatus
 
 LOOK = 0.5

@@ -6,6 +6,7 @@ Two-valued and without surprises: a comparison with an absent field is false, ex
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -143,6 +144,12 @@ class Seen:
     comparison: Comparison
     value: Value | None
     held: bool
+
+    def __str__(self) -> str:
+        """With what it came to: under `not:` one that held can be to blame as well."""
+        saw = "is not known" if self.value is None else f"is {json.dumps(self.value)}"
+        came_to = "holds" if self.held else "fails"
+        return f"{self.comparison.text}: {came_to}, {self.comparison.field} {saw}"
 
 
 def seen(condition: Condition, values: Values) -> list[Seen]:

@@ -5,17 +5,14 @@ this module gives it one shape only: facts that are flat rows of small numbers, 
 and rules that are one conjunction of comparisons on one fact. Conditions become alternatives of
 such conjunctions (paths.py) and comparisons become ones on numbers (properties.py).
 
-Within a batch most candidates look alike to the rules, so each distinct row is asserted once, and
-forgotten with the batch. Every result is checked: the canary and sink rules fired as they must,
-and the second opinion (secondopinion.py) agrees. What does not agree is never used.
+Within a batch many candidates look alike to some of the rules, so each ruleset is told of each
+distinct row once, and forgets it with the batch. Every result is checked: the canary and
+sink rules fired as they must, and the second opinion (secondopinion.py) agrees. What does not
+agree is never used.
 """
 
 from __future__ import annotations
 
-import json
-import pickle
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,8 +23,8 @@ import structlog
 
 from router.errors import EngineError
 from router.fields import Value
-from router.paths import Leaf, Path, paths
-from router.properties import Check, Properties, Row
+from router.paths import Path, paths
+from router.properties import Check, Properties, place_of
 from router.rules import Rules
 from router.secondopinion import SecondOpinion
 
@@ -52,7 +49,7 @@ _log = structlog.get_logger(__name__)
 
 Values = Mapping[str, Value]
 Matched = frozenset[int]
-Conjunction = tuple[int, tuple[Check, ...]]
+Alternative = tuple[int, Path]
 """The index of a rule, and what must hold at once for it to match."""
 
 
@@ -76,12 +73,8 @@ class Engine:
         """Evaluations in which durable_rules and the second opinion differed."""
         self.rebuilds = 0
         """How often the rulesets were thrown away and made anew."""
-        alternatives = [
-            (index, path) for index, rule in enumerate(rules.rules) for path in paths(rule.when)
-        ]
         self._fields = tuple(sorted(rules.fields))
-        self._properties = Properties(leaf for _, path in alternatives for leaf in path)
-        self._parts = list(_parts(alternatives, self._properties))
+        self._parts = list(_parts(rules))
         self._rulesets: list[_Ruleset] = []
         self._second = SecondOpinion(rules)
         self._build()
@@ -105,8 +98,7 @@ class Engine:
 
     def _decide(self, candidates: Sequence[Values]) -> Sequence[Matched | EngineAnomaly]:
         expected = [self._second.matching(values) for values in candidates]
-        rows = [self._properties.row(values) for values in candidates]
-        found = self._ask(rows)
+        found = self._ask(candidates)
         if found == expected:
             return expected
         _log.warning("engine.anomaly", what=self._compare(found, expected))
@@ -115,32 +107,30 @@ class Engine:
         except EngineError as error:
             found = error
         else:
-            found = self._ask(rows)
+            found = self._ask(candidates)
         if found == expected:
             return expected
         what = self._compare(found, expected)
         _log.error("engine.anomaly_persists", what=what)
         if isinstance(found, EngineError):
-            return [EngineAnomaly(what)] * len(rows)
+            return [EngineAnomaly(what)] * len(candidates)
         return [
             theirs if mine == theirs else EngineAnomaly(self._difference(mine, theirs))
             for mine, theirs in zip(found, expected, strict=True)
         ]
 
-    def _ask(self, rows: Sequence[Row]) -> list[Matched] | EngineError:
+    def _ask(self, candidates: Sequence[Values]) -> list[Matched] | EngineError:
         """What durable_rules alone says."""
         if not self._rulesets:
             return EngineError("durable_rules could not be set up again")
-        distinct = list(dict.fromkeys(rows))
-        fired: list[set[int]] = [set() for _ in distinct]
+        fired: list[set[int]] = [set() for _ in candidates]
         try:
             for ruleset in self._rulesets:
-                for each, more in zip(fired, ruleset.evaluate(distinct), strict=True):
+                for each, more in zip(fired, ruleset.evaluate(candidates), strict=True):
                     each.update(more)
         except EngineError as error:
             return error
-        matched = {row: frozenset(each) for row, each in zip(distinct, fired, strict=True)}
-        return [matched[row] for row in rows]
+        return [frozenset(each) for each in fired]
 
     def _compare(self, found: list[Matched] | EngineError, expected: Sequence[Matched]) -> str:
         """Counts the differences and tells the first."""
@@ -181,20 +171,18 @@ class Engine:
             self._rulesets.pop().close()
 
 
-def _parts(
-    alternatives: Sequence[tuple[int, Path]], properties: Properties
-) -> Iterator[list[Conjunction]]:
-    """The conjunctions in portions that one ruleset can take."""
-    part: list[Conjunction] = []
-    used: set[int] = set()
-    for index, path in alternatives:
-        checks = tuple(properties.check(leaf) for leaf in path)
-        places = {check.place for check in checks}
-        if len(part) == PATHS or len(used | places) > PROPERTIES:
-            yield part
-            part, used = [], set()
-        part.append((index, checks))
-        used |= places
+def _parts(rules: Rules) -> Iterator[list[Alternative]]:
+    """The alternatives of all rules in portions that one ruleset can take."""
+    part: list[Alternative] = []
+    used: set[object] = set()
+    for index, rule in enumerate(rules.rules):
+        for path in paths(rule.when):
+            places = {place_of(leaf) for leaf in path}
+            if len(part) == PATHS or len(used | places) > PROPERTIES:
+                yield part
+                part, used = [], set()
+            part.append((index, path))
+            used |= places
     yield part
 
 
@@ -202,14 +190,15 @@ def _parts(
 
 
 class _Ruleset:
-    """Some conjunctions, a sink that each fact fires, and a canary that each batch fires."""
+    """Some alternatives, a sink that each fact fires, and a canary that each batch fires."""
 
-    def __init__(self, conjunctions: Sequence[Conjunction]) -> None:
+    def __init__(self, part: Sequence[Alternative]) -> None:
         self._fired: list[tuple[int | str, str]] = []
-        self._places = sorted({check.place for _, each in conjunctions for check in each})
+        self._properties = Properties(leaf for _, path in part for leaf in path)
+        self._names = [f"f{place}" for place in range(len(self._properties))]
         definition = {
-            f"r{number}": self._rule(1, checks, index)
-            for number, (index, checks) in enumerate(conjunctions)
+            f"r{number}": self._rule(1, [self._properties.check(leaf) for leaf in path], index)
+            for number, (index, path) in enumerate(part)
         }
         definition["sink"] = self._rule(1, (), "sink")
         definition["canary"] = self._rule(2, (), _CANARY)
@@ -233,12 +222,13 @@ class _Ruleset:
 
         return {"all": [{"m": {"$and": [{"k": anchor}, *map(_check, checks)]}}], "run": action}
 
-    def evaluate(self, rows: Sequence[Row]) -> list[set[int]]:
-        """The rules that fired for each row. EngineError when anything is not as it must be."""
+    def evaluate(self, candidates: Sequence[Values]) -> list[set[int]]:
+        """The rules that fired for each. EngineError when anything is not as it must be."""
+        rows = [self._properties.row(values) for values in candidates]
+        places = {row: place for place, row in enumerate(dict.fromkeys(rows))}
         facts: list[dict[str, Any]] = [
-            {"sid": _SID, "id": str(number), "k": 1}
-            | {f"f{place}": row[place] for place in self._places}
-            for number, row in enumerate(rows)
+            {"sid": _SID, "id": str(place), "k": 1, **dict(zip(self._names, row, strict=True))}
+            for row, place in places.items()
         ]
         facts.append({"sid": _SID, "id": _CANARY, "k": 2})
         self._fired.clear()
@@ -249,7 +239,8 @@ class _Ruleset:
             raise EngineError("durable_rules did not take all facts") from None
         except durable_rules_engine.error as error:
             raise EngineError(f"durable_rules: {error}") from error
-        return self._sort_out(len(rows))
+        found = self._sort_out(len(places))
+        return [found[places[row]] for row in rows]
 
     def _act(self, state: int) -> None:
         """Run the actions that are due; what goes wrong in them ends up in the state."""
@@ -292,61 +283,3 @@ class _Ruleset:
 def _check(check: Check) -> dict[str, Any]:
     comparison: dict[str, Any] = {f"f{check.place}": check.number}
     return comparison if check.sign == "$eq" else {check.sign: comparison}
-
-
-# --- rules that are not live yet ------------------------------------------------------------
-
-
-def trial(rules: Rules, timeout_s: float = 10.0) -> None:
-    """Compile and evaluate in a child process first: a bad ruleset can hang with the GIL held.
-
-    EngineError when it does not come through within `timeout_s` seconds.
-    """
-    code = (
-        "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-        "from router.engine import _try; _try(sys.stdin.buffer.read())"
-    )
-    command = [sys.executable, "-c", code, json.dumps(sys.path)]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and words
-            command, input=pickle.dumps(rules), capture_output=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise EngineError(
-            f"durable_rules did not come through with these rules within {timeout_s:g} s; "
-            "nothing was started. Look at the rules that changed last"
-        ) from None
-    if done.returncode != 0:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise EngineError(
-            "durable_rules can't be trusted with these rules; nothing was started: "
-            + (last or f"the trial ended with {done.returncode}")
-        )
-
-
-def _try(pickled: bytes) -> None:
-    """What the child does: every rule once with values that should make it match."""
-    rules: Rules = pickle.loads(pickled)  # noqa: S301 - from our own parent
-    try:
-        engine = Engine(rules)
-        tried = [{}, *(_example(path) for rule in rules.rules for path in paths(rule.when))]
-        found = engine.evaluate(tried)
-    except EngineError as error:
-        sys.exit(str(error))
-    anomaly = next((each for each in found if isinstance(each, EngineAnomaly)), None)
-    if anomaly or engine.rebuilds:
-        sys.exit(str(anomaly or "durable_rules contradicts the second opinion"))
-    engine.close()
-
-
-def _example(path: Path) -> dict[str, Value]:
-    return {leaf.field: _value(leaf) for leaf in path if leaf.wanted and leaf.literal is not None}
-
-
-def _value(leaf: Leaf) -> Value:
-    literal = leaf.literal
-    if leaf.operator == "has":
-        return (str(literal),)
-    if isinstance(literal, tuple):
-        return literal[0]
-    return literal if literal is not None else ""

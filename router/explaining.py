@@ -15,7 +15,8 @@ from router.decisions import Candidate, Decision, Verdict
 from router.facts import Activation, Registration
 from router.fields import Value, fields_of
 from router.inventory import Home, in_effect, responsible
-from router.rules import Rule, Rules
+from router.rule import Rule
+from router.rules import Rules
 from router.users import ServiceUser
 
 

@@ -43,6 +43,15 @@ class Check:
     number: int
 
 
+def place_of(leaf: Leaf) -> object:
+    """What tells the property of a leaf from others: leaves with the same one share it."""
+    if leaf.operator in {"==", "exists"}:
+        return leaf.field, "=="
+    if leaf.operator in _ORDER:
+        return leaf.field, leaf.operator[0]
+    return leaf.field, leaf.operator, leaf.literal
+
+
 class Properties:
     """The properties that some leaves need, each once."""
 
@@ -77,27 +86,27 @@ class Properties:
         elif leaf.operator == "==":
             assert leaf.literal is not None
             code = self._codes[leaf.field][leaf.literal]
-            check = Check(self._equality(leaf.field), "$eq", code)
+            check = Check(self._equality(leaf), "$eq", code)
         elif leaf.operator == "exists":
-            absent = Check(self._equality(leaf.field), "$eq", 0)
+            absent = Check(self._equality(leaf), "$eq", 0)
             return absent if not leaf.wanted else Check(absent.place, "$neq", 0)
         else:
             check = Check(self._membership(leaf), "$eq", 1)
         return check if leaf.wanted else Check(check.place, _OPPOSITE[check.sign], check.number)
 
-    def _place(self, key: object, field: str, column: Column) -> int:
-        place = self._places.setdefault(key, len(self._columns))
+    def _place(self, leaf: Leaf, column: Column) -> int:
+        place = self._places.setdefault(place_of(leaf), len(self._columns))
         if place == len(self._columns):
-            self._columns.append((field, column))
+            self._columns.append((leaf.field, column))
         return place
 
-    def _equality(self, field: str) -> int:
-        codes = self._codes.get(field, {})
+    def _equality(self, leaf: Leaf) -> int:
+        codes = self._codes.get(leaf.field, {})
 
         def column(value: Value | None) -> int:
             return 0 if value is None else codes.get(value, 1)
 
-        return self._place((field, "=="), field, column)
+        return self._place(leaf, column)
 
     def _order(self, leaf: Leaf) -> Check:
         versions = self._versions[leaf.field]
@@ -108,9 +117,10 @@ class Properties:
         def column(value: Value | None) -> int:
             return _between(versions, value) if isinstance(value, str) else absent
 
-        place = self._place((leaf.field, below), leaf.field, column)
         assert isinstance(leaf.literal, str)
-        return Check(place, _ORDER[leaf.operator], _between(versions, leaf.literal))
+        return Check(
+            self._place(leaf, column), _ORDER[leaf.operator], _between(versions, leaf.literal)
+        )
 
     def _membership(self, leaf: Leaf) -> int:
         literal = leaf.literal
@@ -120,7 +130,7 @@ class Properties:
             column = _holding(str(literal))
         else:
             column = _starting(str(literal))
-        return self._place((leaf.field, leaf.operator, literal), leaf.field, column)
+        return self._place(leaf, column)
 
 
 def _among(texts: frozenset[str]) -> Column:

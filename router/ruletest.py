@@ -5,7 +5,7 @@ A condition that no test saw hold and fail may say anything; the tests would not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from router.conditions import Comparison, seen
 from router.decisions import Decision, Verdict, candidates, decide, due
 from router.document import Location, Problem
 from router.engine import Engine, EngineAnomaly
+from router.explaining import blamed
 from router.fields import Value, fields_of
 from router.inventory import in_effect, responsible
-from router.rules import Rule, Rules, find
+from router.rule import Rule
+from router.rules import Rules, find
 from router.ruletestfile import Case
 
 
@@ -76,58 +78,105 @@ def run(rules: Rules, files: Sequence[Path]) -> Report:
         engine.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a test came to."""
+
+    rules: Rules
+    decisions: Sequence[Decision]
+    values: Mapping[tuple[str, str], Mapping[str, Value]]
+    """What rules saw of each candidate, by user and role."""
+
+
 def _run(case: Case, engine: Engine, coverage: _Coverage) -> Result:
     activation = case.entry.given.activation
     parties = responsible(in_effect(case.home, case.entry.at or activation.activated_at))
     able, decisions = candidates(parties, case.users)
     values = [fields_of(activation, case.home.hub, each.role, each.user) for each in able]
-    anomalies: list[str] = []
+    differences: list[str] = []
     for candidate, mine, matched in zip(able, values, engine.evaluate(values), strict=True):
         coverage.saw(mine)
         if isinstance(matched, EngineAnomaly):
-            anomalies.append(str(matched))
+            differences.append(str(matched))
         else:
             decisions.append(decide(candidate, matched, engine.rules))
-    differences = [*anomalies, *_differences(case, decisions)]
+    keys = [(each.user.id, str(each.role)) for each in able]
+    outcome = _Outcome(engine.rules, decisions, dict(zip(keys, values, strict=True)))
+    differences += _alerts(case, outcome)
+    differences += _suppressions(case, outcome)
+    if not able and not differences:
+        differences.append(
+            "decides nothing: none of the users is responsible for the hub at that moment, "
+            "in a role that it holds"
+        )
     return Result(case.entry.name, not differences, "\n".join(differences), case.location)
 
 
-def _differences(case: Case, decisions: Sequence[Decision]) -> Iterator[str]:
-    expect = case.entry.expect
-    wanted = {(each.user, _sorted(each.roles), each.code) for each in expect.alerts}
+def _alerts(case: Case, outcome: _Outcome) -> Iterator[str]:
+    wanted = {(each.user, _sorted(each.roles), each.code) for each in case.entry.expect.alerts}
     found = {
-        (each.service_user_id, _sorted(each.rules), each.alert_code) for each in due(decisions)
+        (each.service_user_id, _sorted(each.rules), each.alert_code)
+        for each in due(outcome.decisions)
     }
     for user, roles, code in sorted(wanted - found):
-        yield f"missing: {code} to {user} as {', '.join(roles)}{_instead(user, decisions)}"
+        yield f"missing: {code} to {user} as {', '.join(roles)}{_instead(user, outcome)}"
+        for role in roles:
+            yield from _why_not(user, role, code, outcome)
     for user, roles, code in sorted(found - wanted):
-        yield f"not expected: {code} to {user} as {', '.join(roles)}{_instead(user, decisions)}"
-    if expect.suppressed is None:
+        yield f"not expected: {code} to {user} as {', '.join(roles)}{_instead(user, outcome)}"
+
+
+def _suppressions(case: Case, outcome: _Outcome) -> Iterator[str]:
+    if case.entry.expect.suppressed is None:
         return
-    silenced = {(each.user, str(each.role), each.rule) for each in expect.suppressed}
-    silent = {
+    wanted = {(each.user, str(each.role), each.rule) for each in case.entry.expect.suppressed}
+    found = {
         (each.party.id, str(each.party.role), each.rule or "")
-        for each in decisions
+        for each in outcome.decisions
         if each.verdict is Verdict.SUPPRESSED and each.party
     }
-    for user, role, rule in sorted(silenced - silent):
-        yield f"missing: {user} as {role} suppressed by {rule}{_instead(user, decisions)}"
-    for user, role, rule in sorted(silent - silenced):
-        yield f"not expected: {user} as {role} suppressed by {rule}"
+    for user, role, name in sorted(wanted - found):
+        yield f"missing: {user} as {role} suppressed by {name}{_instead(user, outcome)}"
+        named = [rule for rule in outcome.rules.rules if rule.name == name]
+        yield from _nearest(named, role, outcome.values.get((user, role)))
+    for user, role, name in sorted(found - wanted):
+        yield f"not expected: {user} as {role} suppressed by {name}"
 
 
 def _sorted(roles: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(str(role) for role in roles))
 
 
-def _instead(user: str, decisions: Sequence[Decision]) -> str:
+def _instead(user: str, outcome: _Outcome) -> str:
     """What was decided for that user."""
     mine = [
         f"{each.party.role} {each.verdict}{f' by {each.rule}' if each.rule else ''}"
-        for each in decisions
+        for each in outcome.decisions
         if each.party and each.party.id == user
     ]
     return f" (decided: {'; '.join(mine) or 'nothing, it is not responsible for the hub'})"
+
+
+def _why_not(user: str, role: str, code: str, outcome: _Outcome) -> Iterator[str]:
+    """Why a role was not alerted, where the decision does not say it."""
+    alerting = [rule for rule in outcome.rules.rules if rule.alert == code]
+    if not alerting:
+        yield f"  {role}: no rule alerts {code}"
+        return
+    for each in outcome.decisions:
+        mine = each.party and (each.party.id, each.party.role) == (user, role)
+        if mine and (each.verdict is Verdict.NO_RULE or each.alert_code not in {None, code}):
+            yield from _nearest(alerting, role, outcome.values.get((user, role)))
+
+
+def _nearest(rules: Sequence[Rule], role: str, values: Mapping[str, Value] | None) -> Iterator[str]:
+    """The first condition that failed, of the rule with the fewest of them."""
+    if values is None:
+        return
+    failed = [(rule, found) for rule in rules if (found := blamed(rule.when, values))]
+    if failed:
+        rule, found = min(failed, key=lambda each: len(each[1]))
+        yield f"  {role}: {rule.name} did not match: {found[0]}"
 
 
 class _Coverage:

@@ -6,8 +6,8 @@ import click
 
 from router.cli.printing import as_json, line, output, plural
 from router.config import Config, load
-from router.engine import trial
 from router.errors import FilesError
+from router.trial import trial
 
 
 @click.command("check")

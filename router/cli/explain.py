@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +11,6 @@ import click
 from router.cli.arguments import now
 from router.cli.opening import ledger
 from router.cli.printing import as_json, line, output, shown
-from router.conditions import Seen
 from router.config import load
 from router.decisions import Decision
 from router.errors import UsageError
@@ -87,7 +85,7 @@ def _words(found: Explanation) -> Iterator[str]:
                 continue
             yield f"  - {rule.rule.name} ({kind}): does not match"
             for seen in rule.failed:
-                yield f"      {seen.comparison.text}: {_held(seen)}"
+                yield f"      {seen}"
 
 
 def _verdict(decision: Decision) -> str:
@@ -97,12 +95,6 @@ def _verdict(decision: Decision) -> str:
     code = f", Alert {decision.alert_code}" if decision.alert_code else ""
     reason = f": {decision.reason}" if decision.reason else ""
     return f"{who}: {decision.verdict.replace('_', ' ')}{by}{code}{reason}"
-
-
-def _held(seen: Seen) -> str:
-    """What a comparison came to; under `not:` also one that held can be to blame."""
-    saw = "is not known" if seen.value is None else f"is {json.dumps(seen.value)}"
-    return f"{'holds' if seen.held else 'fails'}, {seen.comparison.field} {saw}"
 
 
 def _rows(found: Explanation) -> Iterator[dict[str, Any]]:

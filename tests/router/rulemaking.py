@@ -11,7 +11,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from router import rules
-from router.conditions import OPERATORS_OF, Comparison
+from router.conditions import OPERATORS_OF, Comparison, Values, holds
 from router.document import Location, Problem
 from router.fields import FIELDS, Field, Kind, Value
 from router.rules import Rules
@@ -51,6 +51,11 @@ def shipped() -> Rules:
     found, problems = rules.load(SHIPPED)
     assert found is not None, said(problems)
     return found
+
+
+def matching(rules: Rules, values: Values) -> frozenset[int]:
+    """The indexes of the rules whose conditions hold, each decided on its own."""
+    return frozenset(index for index, each in enumerate(rules.rules) if holds(each.when, values))
 
 
 def said(problems: list[Problem]) -> list[str]:

@@ -14,7 +14,8 @@ from router.conditions import AllOf
 from router.decisions import Candidate, Decision, Due, Verdict, candidates, decide, due
 from router.document import Location
 from router.inventory import Party
-from router.rules import Rule, Rules
+from router.rule import Rule
+from router.rules import Rules
 from router.users import Role, ServiceUser
 
 IMPORT, GAS, EXPORT = Role.IMPORT_SUPPLIER, Role.GAS_SUPPLIER, Role.EXPORT_SUPPLIER

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ import pytest
 from durable.engine import Ruleset
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rulemaking import candidates, conditions, drawn, read, rule, shipped
+from rulemaking import candidates, conditions, drawn, matching, read, rule, shipped
 from samples import activation, hub, user
 
-from router.engine import CHUNK, PATHS, PROPERTIES, Engine, EngineAnomaly, trial
-from router.errors import EngineError
+from router.engine import CHUNK, PATHS, PROPERTIES, Engine, EngineAnomaly
 from router.fields import Value, fields_of
 from router.paths import LONGEST, MOST
-from router.rules import Rules, matching
+from router.rules import Rules
 from router.users import Role, ServiceUser
 
 SUPPLIER = {"recipient.role": "gas_supplier", "activation.outcome": "success"}
@@ -210,34 +208,3 @@ def test_an_engine_can_be_closed_twice_and_made_again() -> None:
         engine.evaluate([SUPPLIER, {}])
         engine.close()
         engine.close()
-
-
-# --- trials ---------------------------------------------------------------------------------
-
-
-def test_a_trial_of_right_rules_says_nothing(tmp_path: Path) -> None:
-    trial(shipped())
-    lines = [
-        'hub.model != "a"',
-        'hub.groups has "x"',
-        'hub.model in ["b", "c"]',
-        "hub.model exists",
-    ]
-    trial(read(tmp_path, rule(lines)))
-
-
-def test_a_trial_that_does_not_end_is_killed() -> None:
-    with pytest.raises(EngineError, match=r"within 0\.001 s; nothing was started"):
-        trial(shipped(), timeout_s=0.001)
-
-
-def test_a_trial_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "durable_rules_engine.py").write_text("raise ImportError('no PyEval_CallObject')")
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    with pytest.raises(EngineError) as caught:
-        trial(shipped())
-    said = str(caught.value)
-    assert (
-        "durable_rules can't be imported (no PyEval_CallObject); build it again: CPPFLAGS=" in said
-    )
-    assert "\n" not in said

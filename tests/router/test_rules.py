@@ -16,6 +16,7 @@ from rulemaking import SHIPPED, read, rule, said, shipped, write
 from router import rules
 from router.conditions import AllOf, AnyOf, Not
 from router.engine import Engine, EngineAnomaly
+from router.rule import DEEPEST
 from router.rules import Rules
 
 
@@ -228,8 +229,8 @@ def test_groups_can_stand_in_groups_but_not_for_ever(tmp_path: Path) -> None:
     def nested(depth: int) -> Any:
         return "hub.model exists" if depth == 0 else {"not": [nested(depth - 1)]}
 
-    read(tmp_path, rule([nested(rules.DEEPEST)]))
-    (found,) = problems(write(tmp_path, rule([nested(rules.DEEPEST + 1)])))
+    read(tmp_path, rule([nested(DEEPEST)]))
+    (found,) = problems(write(tmp_path, rule([nested(DEEPEST + 1)])))
     assert "nested too deeply" in found
 
 

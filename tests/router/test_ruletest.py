@@ -81,7 +81,24 @@ def test_who_is_responsible_is_read_at_the_moment_of_decision(rules: Rules, tmp_
     given = {"registrations": [left], "activation": {"activated_at": "2026-06-01T12:00:00Z"}}
     before = case("before", given=given)
     after = case("after", given=given, at="2026-06-02T00:00:00+01:00", alerts=[])
-    assert outcome(rules, tmp_path, before, after).passed
+    came = {**GAS, "supplier_id": user(2), "effective_from": "2026-06-02"}
+    both = {
+        **given,
+        "registrations": [left, came],
+        "users": [SUPPLIER, {**SUPPLIER, "id": user(2)}],
+    }
+    taken = case("taken over", given=both, at=after["at"], alerts=[{**HEARD, "user": user(2)}])
+    assert outcome(rules, tmp_path, before, taken).passed
+    said = failure(outcome(rules, tmp_path, after))
+    assert said.startswith("decides nothing: none of the users is responsible")
+
+
+def test_the_usual_code_can_be_left_out(rules: Rules, tmp_path: Path) -> None:
+    heard = {"user": user(1), "roles": ["gas_supplier"]}
+    assert outcome(rules, tmp_path, case(alerts=[heard])).passed
+    other = read(tmp_path / "other", rule(["recipient.role exists"], alert="N65"))
+    said = failure(outcome(other, tmp_path, case(alerts=[heard])))
+    assert "\n  gas_supplier: no rule alerts N64\n" in said
 
 
 def test_another_hub_is_meant_everywhere(rules: Rules, tmp_path: Path) -> None:
@@ -130,7 +147,33 @@ def test_a_missing_alert_fails_and_says_what_was_decided(rules: Rules, tmp_path:
 
 def test_another_code_or_role_fails_twice(rules: Rules, tmp_path: Path) -> None:
     said = failure(outcome(rules, tmp_path, case(alerts=[{**HEARD, "code": "N65"}])))
-    assert [line.partition(":")[0] for line in said.splitlines()] == ["missing", "not expected"]
+    assert [line.partition(":")[0] for line in said.splitlines()] == [
+        "missing",
+        "  gas_supplier",
+        "not expected",
+    ]
+
+
+def test_the_condition_that_failed_is_told_with_what_it_saw(tmp_path: Path) -> None:
+    role = 'recipient.role == "gas_supplier"'
+    rules = read(
+        tmp_path,
+        rule(['recipient.role == "import_supplier"', 'hub.model == "A"'], "further"),
+        rule([role, 'hub.csp_region == "North"', 'hub.model in ["A"]'], "nearest"),
+        rule([role, 'hub.groups has "pilot"'], "hush", suppress="for pilots"),
+    )
+    known = {"hub": {"model": "B", "csp_region": "North", "groups": ["a", "b"]}}
+    said = failure(outcome(rules, tmp_path, case(given=known))).splitlines()
+    assert said == [
+        f"missing: N64 to {user(1)} as gas_supplier (decided: gas_supplier no_rule)",
+        '  gas_supplier: nearest did not match: hub.model in ["A"]: fails, hub.model is "B"',
+    ]
+    hushed = {"user": user(1), "role": "gas_supplier", "rule": "hush"}
+    silent = case(given=known, alerts=[], expect={"suppressed": [hushed]})
+    assert failure(outcome(rules, tmp_path, silent)).splitlines()[1:] == [
+        '  gas_supplier: hush did not match: hub.groups has "pilot": fails, '
+        'hub.groups is ["a", "b"]'
+    ]
 
 
 def test_suppressions_are_compared_when_they_are_given(rules: Rules, tmp_path: Path) -> None:

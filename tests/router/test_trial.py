@@ -1,0 +1,62 @@
+"""Tests of trials: right rules pass in silence, all else is told and leaves nothing behind."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from rulemaking import read, rule, shipped
+
+from router.errors import EngineError
+from router.trial import trial
+
+
+def children() -> set[str]:
+    """The processes that this one has started and that are still there."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {each for task in tasks for each in (task / "children").read_text().split()}
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a C library that children import instead of the real one."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    return tmp_path / "durable_rules_engine.py"
+
+
+def test_a_trial_of_right_rules_says_nothing(tmp_path: Path) -> None:
+    trial(shipped())
+    lines = [
+        'hub.model != "a"',
+        'hub.groups has "x"',
+        'hub.model in ["b", "c"]',
+        "hub.model exists",
+    ]
+    trial(read(tmp_path, rule(lines)))
+
+
+def test_a_trial_that_hangs_in_c_is_killed(broken: Path) -> None:
+    """A signal handler would never run there, nor a thread: a regex keeps the GIL."""
+    broken.write_text("import re\nre.match('(a+)+$', 'a' * 64 + 'b')\n")
+    before = children()
+    with pytest.raises(EngineError, match=r"within 1 s; nothing was started\. Look at the rules"):
+        trial(shipped(), timeout_s=1)
+    assert children() <= before
+
+
+def test_a_trial_that_crashes_is_told(broken: Path) -> None:
+    broken.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    with pytest.raises(EngineError, match=r"can't be trusted .*: the trial ended with -11"):
+        trial(shipped())
+
+
+def test_a_trial_that_fails_says_why(broken: Path) -> None:
+    broken.write_text("raise ImportError('no PyEval_CallObject')\n")
+    with pytest.raises(EngineError) as caught:
+        trial(shipped())
+    said = str(caught.value)
+    assert (
+        "durable_rules can't be imported (no PyEval_CallObject); build it again: CPPFLAGS=" in said
+    )
+    assert "\n" not in said
