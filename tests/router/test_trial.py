@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,11 @@ from router.trial import trial
 def children() -> set[str]:
     """The processes that this one has started and that are still there."""
     tasks = Path("/proc/self/task").iterdir()
-    return {each for task in tasks for each in (task / "children").read_text().split()}
+    found: set[str] = set()
+    for task in tasks:
+        with suppress(FileNotFoundError):  # the thread has ended since
+            found.update((task / "children").read_text().split())
+    return found
 
 
 @pytest.fixture
