@@ -150,7 +150,7 @@ class _Router:
 
     async def _watch(self, intake: Intake, relay: Relay) -> None:
         """Take over what operators' commands change; keep the gauges of waiting Alerts."""
-        seen = await self.ledger.call(Database.changes)
+        seen: int | None = None  # what changed since the lanes were read at the start counts too
         rounds = 0
         while True:
             try:

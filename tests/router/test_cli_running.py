@@ -6,12 +6,18 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from subprocess import Popen
 
 import pytest
 from commandline import call, rows, start
 from estate import HUB, S1, SUPPLIER, Estate
+from structlog.testing import capture_logs
+
+from router.app import run
+from router.config import load
 
 
 @pytest.fixture
@@ -56,6 +62,20 @@ def test_a_running_router_takes_over_pause_and_resume(estate: Estate) -> None:
         assert wait_for(router, "lane.opened")["by"] == "operator"
         while not estate.sent(S1):
             assert router.poll() is None
+
+
+def test_a_starting_router_takes_over_what_was_paused_after_it_had_looked(estate: Estate) -> None:
+    asked = count()
+
+    def clock() -> datetime:  # first asked when the lanes have just been read
+        if next(asked) == 0:
+            assert call("lanes", "pause", S1, folder=estate.folder).exit_code == 0
+        return datetime.now(UTC)
+
+    with capture_logs() as logs:
+        run(load(estate.folder / "hubherald.yaml"), until_idle=True, clock=clock)
+    closed = [log for log in logs if log["event"] == "lane.closed"]
+    assert [log["by"] for log in closed] == ["operator"]
 
 
 def test_a_running_router_decides_about_a_hub_that_an_import_brings(estate: Estate) -> None:
