@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +38,21 @@ def rows(*words: str | Path, folder: Path | None = None) -> list[dict[str, Any]]
     return found
 
 
-def start(*words: str | Path, folder: Path) -> subprocess.Popen[str]:
-    """Start a command in a process of its own, in `folder`."""
-    return subprocess.Popen(
+@contextmanager
+def start(
+    *words: str | Path, folder: Path, stderr: int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process of its own, in `folder`; a test that fails does not wait for it."""
+    with subprocess.Popen(
         [*PROGRAM, *map(str, words)],
         cwd=folder,
         env={**os.environ, "COLUMNS": "80"},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise

@@ -5,6 +5,7 @@ started, and it needs no root. `make test` runs this file before the tests, so t
 server is one line at the start and not a failure in the middle; tests ask for a program by name.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 CACHE = Path(__file__).parents[1] / ".cache" / "debian"
-# program -> the Debian package that has it
-PACKAGES = {"promtool": "prometheus"}
+# program -> the Debian packages that it needs
+PACKAGES = {
+    "promtool": ["prometheus"],
+    "rabbitmq-server": [
+        "erlang-asn1",
+        "erlang-base",
+        "erlang-crypto",
+        "erlang-eldap",
+        "erlang-inets",
+        "erlang-mnesia",
+        "erlang-os-mon",
+        "erlang-parsetools",
+        "erlang-public-key",
+        "erlang-runtime-tools",
+        "erlang-ssl",
+        "erlang-syntax-tools",
+        "erlang-tools",
+        "erlang-xmerl",
+        "rabbitmq-server",
+    ],
+}
+FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin")
 
 
 class MissingServerError(Exception):
@@ -21,32 +42,46 @@ class MissingServerError(Exception):
 
 
 def program(name: str) -> Path:
-    """Where the program is: on PATH, or unpacked by `make test`."""
-    found = shutil.which(name) or shutil.which(name, path=str(CACHE / "usr/bin"))
+    """Where the program is: unpacked by `make test`, or on PATH."""
+    unpacked = os.pathsep.join(str(CACHE / folder) for folder in FOLDERS)
+    found = shutil.which(name, path=unpacked) or shutil.which(name)
     if found is None:
+        packages = " ".join(PACKAGES[name])
         raise MissingServerError(
-            f"{name} is missing: run 'make test', or, as root: apt-get install {PACKAGES[name]}"
+            f"{name} is missing: run 'make test', or, as root: apt-get install {packages}"
         )
     return Path(found)
 
 
-def fetch(package: str) -> None:
-    """Download a Debian package and unpack it under `.cache/debian/`."""
+def fetch(packages: Sequence[str]) -> None:
+    """Download Debian packages and unpack them under `.cache/debian/`."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    tried = _apt_get("download", package)
+    tried = _apt_get("download", *packages)
     if tried.returncode != 0:  # the machine's package lists are empty or old: fetch our own
         own = [f"Dir::State::Lists={CACHE}/apt/lists", f"Dir::Cache={CACHE}/apt"]
         for folder in ("lists", "archives"):
             (CACHE / "apt" / folder / "partial").mkdir(parents=True, exist_ok=True)
         _apt_get("update", settings=own)
-        tried = _apt_get("download", package, settings=own)
+        tried = _apt_get("download", *packages, settings=own)
     if tried.returncode != 0:
         raise MissingServerError((tried.stderr.strip().splitlines() or ["no reason given"])[-1])
-    for archive in CACHE.glob(f"{package}_*.deb"):
-        unpacked = _run(["dpkg", "-x", str(archive), str(CACHE)])
-        archive.unlink()
-        if unpacked.returncode != 0:
-            raise MissingServerError(unpacked.stderr.strip())
+    for package in packages:
+        for archive in CACHE.glob(f"{package}_*.deb"):
+            unpacked = _run(["dpkg", "-x", str(archive), str(CACHE)])
+            archive.unlink()
+            if unpacked.returncode != 0:
+                raise MissingServerError(unpacked.stderr.strip())
+    _move_erlang()
+
+
+def _move_erlang() -> None:
+    """Debian's start script knows one place only; tell it of ours."""
+    erl = CACHE / "usr/lib/erlang/bin/erl"
+    if erl.exists():
+        script = erl.read_text()
+        erl.write_text(
+            script.replace("ROOTDIR=/usr/lib/erlang\n", f"ROOTDIR='{CACHE}/usr/lib/erlang'\n")
+        )
 
 
 def _apt_get(*words: str, settings: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
@@ -64,21 +99,22 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 def main() -> int:
     """Fetch what is missing; tell on one line what could not be had."""
     missing: list[str] = []
-    for name, package in PACKAGES.items():
+    packages = ""
+    for name, needed in PACKAGES.items():
         try:
             program(name)
             continue
         except MissingServerError:
-            print(f"Fetching {name} (Debian package {package}) into .cache/debian", flush=True)
+            print(f"Fetching {name} (from Debian's packages) into .cache/debian", flush=True)
         try:
-            fetch(package)
+            fetch(needed)
             program(name)
         except (MissingServerError, OSError) as reason:
-            missing.append(f"{name} (Debian package {package}: {reason})")
+            missing.append(f"{name} ({reason})")
+            packages += " " + " ".join(needed)
     if missing:
-        packages = " ".join(PACKAGES[line.split()[0]] for line in missing)
         print(
-            f"error: the tests need {', '.join(missing)}; as root: apt-get install {packages}",
+            f"error: the tests need {', '.join(missing)}; as root: apt-get install{packages}",
             file=sys.stderr,
         )
     return 1 if missing else 0

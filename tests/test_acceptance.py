@@ -9,12 +9,12 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from commandline import start
 from estate import ACTIVATED, D1, HUB, ROOT, S1, S2, S3, S4, SUPPLIER, Estate
 from listener import Listener
 
@@ -282,11 +282,11 @@ def test_15_an_endpoint_that_is_down_holds_nobody_else_up(estate: Estate) -> Non
         estate.registration("mprn", S2)
         for number in range(1, 6):
             estate.activation(f"V{number}", activated_at=f"2026-06-01T10:0{number}:00Z")
-        command = [sys.executable, "-m", "router.cli", "run"]
-        with subprocess.Popen(command, cwd=estate.folder, stderr=subprocess.DEVNULL) as process:
+        with start("run", folder=estate.folder, stderr=subprocess.DEVNULL) as process:
             wait_for(lambda: len(estate.sent(S2)) == 5)
             wait_for(lambda: listener.refused > 0)
-            assert estate.ask("SELECT count(*) FROM outcomes WHERE outcome='delivered'") == [(5,)]
+            delivered = "SELECT 1 FROM outcomes WHERE outcome='delivered'"
+            wait_for(lambda: len(estate.ask(delivered)) == 5)  # a file stands before it is noted
             listener.broken = False
             wait_for(lambda: len(listener.bodies) == 5)  # the retry comes within 300 s: after 5 s
             process.send_signal(signal.SIGTERM)
@@ -301,8 +301,7 @@ def test_15_after_48_hours_it_is_parked(estate: Estate) -> None:
     estate.hub()
     estate.registration("import_mpan", S1)
     estate.activation()
-    command = [sys.executable, "-m", "router.cli", "run"]
-    with subprocess.Popen(command, cwd=estate.folder, stderr=subprocess.DEVNULL) as process:
+    with start("run", folder=estate.folder, stderr=subprocess.DEVNULL) as process:
         wait_for(lambda: ledger_has(estate, "SELECT 1 FROM outcomes WHERE outcome='retry'"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(35) == 0
