@@ -4,6 +4,7 @@
     ├── FilesError    configuration, users or rules are not fit to run (carries every Problem)
     ├── LedgerError   the ledger is missing, locked, newer than the program or unreachable
     ├── EngineError   durable_rules did not build, hangs or contradicts the second opinion
+    ├── PublishError  facts could not be put where a source takes them from
     └── UsageError    the command cannot do what was asked (no such Alert, a taken port, ...)
 
 Each message says what, where and what to do; none carries a secret.
@@ -36,6 +37,10 @@ class LedgerError(RouterError):
 
 class EngineError(RouterError):
     """The rules engine cannot be trusted with these rules."""
+
+
+class PublishError(RouterError):
+    """Not every fact is confirmed; which ones is not known. The message is one line."""
 
 
 class UsageError(RouterError):

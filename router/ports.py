@@ -101,8 +101,8 @@ def _anonymous(url: str) -> str:
 _URI = WithJsonSchema({"type": "string", "format": "uri"})
 HttpUrl = Annotated[str, AfterValidator(_encrypted("http")), AfterValidator(_anonymous), _URI]
 """https:// anywhere, http:// to loopback addresses; may be shown."""
-AmqpUrl = Annotated[str, AfterValidator(_encrypted("amqp")), _URI]
-"""amqps:// anywhere, amqp:// to loopback addresses; may hold a password."""
+AmqpUrl = Annotated[str, AfterValidator(_encrypted("amqp")), AfterValidator(_anonymous), _URI]
+"""amqps:// anywhere, amqp:// to loopback addresses; its path is the virtual host."""
 
 
 # --- facts in -------------------------------------------------------------------------------
@@ -131,6 +131,9 @@ class Message:
     """Stored in the same transaction as the fact; None where the source remembers by itself."""
     evidence: Mapping[str, str] = field(default_factory=dict)
     """What else is worth keeping: message id, headers."""
+    deliveries: int = 0
+    """How often it had been given out before without being acknowledged; from 1 on it is suspected
+    of having killed who took it. Always 0 where the source does not count."""
 
 
 class Source(Protocol):
@@ -152,6 +155,62 @@ class Source(Protocol):
 
     def exhausted(self) -> bool:
         """True when all that had arrived at the last look has been given out."""
+        ...
+
+    def down(self) -> str | None:
+        """Why no facts can come at present and what to do, for people; None while they can."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A fact on its way to where a source takes it from."""
+
+    body: bytes
+    id: str
+    """The fact's own id; empty where it is not known."""
+    type: str
+    """The fact's type; empty where it is not known."""
+
+
+class Publisher(Protocol):
+    """Puts facts where a source takes them from."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exc: object) -> None: ...
+
+    async def publish(self, facts: Sequence[Outgoing]) -> None:
+        """When it returns, every one is confirmed. PublishError, in words, when that fails."""
+        ...
+
+
+@runtime_checkable
+class Publishes(Protocol):
+    """A source whose facts can also be put there by us, for `hubherald publish`."""
+
+    def publisher(self) -> Publisher:
+        """With the options of the source; the source itself need not be entered."""
+        ...
+
+
+# --- connections ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How a connection stands, for the metrics."""
+
+    up: bool
+    made: int
+    """Connections made since the start; more than 1: it was lost and made again."""
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """A source or an adapter that keeps one connection."""
+
+    def link(self) -> Link:
+        """How it stands now."""
         ...
 
 

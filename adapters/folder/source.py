@@ -111,6 +111,12 @@ class FolderSource:
         """True when every whole line that was there at the last look has been given out."""
         return self._exhausted
 
+    def down(self) -> str | None:
+        """Set while the folder can't be read."""
+        if self._readable:
+            return None
+        return f"folder {self._folder} can't be read; see the log line folder.unreadable"
+
     async def _grown(self) -> list[tuple[_Reading, _Seen]]:
         """The files that are new or have changed since they were last read, by name."""
         try:

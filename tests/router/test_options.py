@@ -145,8 +145,9 @@ def test_a_path_that_is_left_out_lies_beside_the_file_too(tmp_path: Path) -> Non
         ("url", "amqps://host/", "must be a URL such as https://"),
         ("url", "host.example", "must be a URL"),
         ("broker", "amqp://localhost/", ""),
-        ("broker", "amqps://user:S3CRET@host.example/", ""),
-        ("broker", "amqp://user:S3CRET@host.example/", "must use TLS (amqps://...)"),
+        ("broker", "amqps://host.example/site", ""),
+        ("broker", "amqp://host.example/", "must use TLS (amqps://...)"),
+        ("broker", "amqps://user:S3CRET@host.example/", "must not hold a user or password"),
     ],
 )
 def test_urls_need_tls_but_on_this_machine(tmp_path: Path, key: str, url: str, said: str) -> None:
