@@ -1,0 +1,1 @@
+"""RabbitMQ at both ends: facts from a queue, Alerts to exchanges."""

@@ -1,0 +1,139 @@
+"""A connection to a RabbitMQ node: TLS, credentials, deadlines. Dials once, never again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import unquote
+
+import aio_pika
+from aio_pika.abc import AbstractConnection
+from pydantic import Field, model_validator
+from yarl import URL
+
+from adapters.rabbitmq.trouble import BrokerError, Kind, trouble
+from router.ports import AmqpUrl, Options, Secret
+
+DIAL_S = 10.0
+"""Seconds in which a connection stands or has failed."""
+HANG_UP_S = 2.0
+"""Seconds that a broker has to take leave; one that hangs would keep us from stopping."""
+HEARTBEAT_S = 5
+"""Seconds; a connection on which nothing comes for three of them (and a bit) is lost."""
+
+
+class BrokerOptions(Options):
+    """How a RabbitMQ node is reached."""
+
+    url: Annotated[
+        AmqpUrl,
+        Field(
+            description="amqps://host/vhost, or amqp:// to this machine; an empty path is vhost /"
+        ),
+    ]
+    user: Annotated[str, Field(min_length=1, description="who we are there")] = "guest"
+    password: Annotated[Secret | None, Field(description="none: that of `guest`")] = None
+    ca_file: Annotated[
+        Path | None, Field(description="PEM; trusted instead of the system's certificates")
+    ] = None
+    certificate_file: Annotated[
+        Path | None, Field(description="PEM; our certificate, where the broker asks for one")
+    ] = None
+    key_file: Annotated[Path | None, Field(description="PEM; its key; nobody else may read it")] = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("`certificate_file` and `key_file` need each other")
+        if self.user != "guest" and self.password is None:
+            raise ValueError("a `user` needs a `password` (or `password_file`)")
+        return self
+
+    @property
+    def where(self) -> str:
+        """The node, for people: `host:port`."""
+        url = URL(self.url)
+        return f"{url.host}:{url.port or (5671 if url.scheme == 'amqps' else 5672)}"
+
+    @property
+    def virtual_host(self) -> str:
+        """Its name: the URL's path, or `/`."""
+        return unquote(URL(self.url).raw_path.removeprefix("/")) or "/"
+
+
+async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
+    """A new connection, that the broker knows by `name`. BrokerError when there is none to be had.
+
+    It does not mend itself: whoever holds it makes a new one, and so knows that it is new.
+    """
+    url = URL(options.url).with_query(heartbeat=HEARTBEAT_S, name=name)
+    password = options.password.get_secret_value() if options.password is not None else "guest"
+    _hush()
+    try:
+        async with asyncio.timeout(DIAL_S):
+            return await aio_pika.connect(
+                url.with_user(options.user).with_password(password),
+                ssl_context=await asyncio.to_thread(_trust, options),
+            )
+    except TimeoutError:
+        raise BrokerError(
+            Kind.NETWORK, f"{options.where} did not answer within {DIAL_S:g} s"
+        ) from None
+    except Exception as error:  # the library's are of many kinds, and each says the same: no
+        raise trouble(error, options.where, options.virtual_host, options.user) from error
+
+
+async def hang_up(connection: AbstractConnection | None) -> None:
+    """Close it, whatever state it is in."""
+    if connection is not None:
+        with suppress(Exception):  # it is of no use any more, and says so in many ways
+            async with asyncio.timeout(HANG_UP_S):
+                await connection.close()
+
+
+async def blocked(connection: AbstractConnection) -> bool:
+    """Whether the broker takes nothing from publishers: it is short of disk or memory."""
+    if connection.transport is None:
+        return False
+    try:
+        async with asyncio.timeout(0.05):
+            await connection.transport.ready()
+    except TimeoutError:
+        return True
+    return False
+
+
+def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
+    """Reads the files anew for each connection, so that a renewed certificate needs no restart."""
+    if not options.url.startswith("amqps:"):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=options.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if options.certificate_file is not None and options.key_file is not None:
+            if options.key_file.stat().st_mode & 0o077:
+                raise BrokerError(
+                    Kind.CREDENTIALS,
+                    f"{options.key_file}: others can read this key; chmod 600 it",
+                )
+            context.load_cert_chain(options.certificate_file, options.key_file)
+    except OSError as error:  # ssl.SSLError is one too
+        files = [options.ca_file, options.certificate_file, options.key_file]
+        named = ", ".join(str(file) for file in files if file is not None)
+        what = error.strerror or error.args[-1]
+        raise BrokerError(
+            Kind.CREDENTIALS, f"the certificates can't be used ({named}): {what}"
+        ) from None
+    return context
+
+
+def _hush() -> None:
+    """The library logs, in its own words, what we tell in ours."""
+    for name in ("aio_pika", "aiormq"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,0 +1,123 @@
+"""What goes wrong with a broker, in the words of those who have to mend it. Pure.
+
+The names of the errors are RabbitMQ's (AMQP 0-9-1 reply codes); the advice is ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from enum import Enum, auto
+
+from aio_pika import exceptions as amqp
+from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource, PublishError
+
+
+class Kind(Enum):
+    """Who can do something about it."""
+
+    NETWORK = auto()
+    """Perhaps nobody has to: the broker can't be reached or has gone away."""
+    BUSY = auto()
+    """The broker refuses for the moment: it, or a queue, is full."""
+    CREDENTIALS = auto()
+    """It does not let us in, or not do this."""
+    ENDPOINT = auto()
+    """Something that should be there is not, or is different."""
+
+
+class BrokerError(Exception):
+    """What is wrong and what to do, in one line without secrets."""
+
+    def __init__(self, kind: Kind, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+def trouble(error: BaseException, where: str, virtual_host: str, user: str) -> BrokerError:
+    """The words for what the library raised, from dialling or later."""
+    if isinstance(error, BrokerError):
+        return error
+    kind, text = _of_the_broker(error, virtual_host, user) or _of_the_line(error)
+    return BrokerError(kind, f"{where}: {text}")
+
+
+def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[Kind, str] | None:
+    """What the broker has answered."""
+    said = _said(error)
+    found: tuple[Kind, str] | None = None
+    match error:
+        case amqp.ProbableAuthenticationError() | amqp.AuthenticationError():
+            text = (
+                f"does not know user {user!r} with this password; correct `user` and "
+                "`password_file` (guest is let in from the broker's own machine only)"
+            )
+            found = Kind.CREDENTIALS, text
+        case amqp.InvalidFrameError() if "Connection.Close" in said:
+            # the library throws the broker's reason away; there are only these
+            text = (
+                f"does not let user {user!r} into virtual host {virtual_host!r}: it does not "
+                "exist, or the user has no permissions there; correct the path of `url`, or run: "
+                f"rabbitmqctl add_vhost {virtual_host}; rabbitmqctl set_permissions "
+                f"-p {virtual_host} {user} '.*' '.*' '.*'"
+            )
+            found = Kind.ENDPOINT, text
+        case ChannelAccessRefused():
+            how = f"rabbitmqctl set_permissions -p {virtual_host} {user} CONFIGURE WRITE READ"
+            found = Kind.CREDENTIALS, f"{said}; give it the permission: {how}"
+        case amqp.ChannelNotFoundEntity() | amqp.ChannelPreconditionFailed():
+            found = Kind.ENDPOINT, said
+        case ChannelLockedResource():
+            found = Kind.ENDPOINT, f"{said}; another connection owns it"
+        case PublishError():
+            found = Kind.ENDPOINT, f"has no queue for it ({said})"
+        case amqp.DeliveryError():
+            found = Kind.BUSY, "refused it (nack): a queue behind the exchange is full"
+    return found
+
+
+def _of_the_line(error: BaseException) -> tuple[Kind, str]:
+    """What has kept us from talking to it."""
+    said = _said(error)
+    causes = _causes(error)
+    kind = Kind.NETWORK
+    invalid = next(
+        (each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None
+    )
+    if invalid is not None:
+        kind = Kind.ENDPOINT
+        said = f"its certificate is not valid: {invalid.verify_message}"
+        said += "; have it put right, or set `ca_file`"
+    elif "WRONG_VERSION_NUMBER" in said:
+        kind = Kind.ENDPOINT
+        said = "it speaks no TLS on this port; correct the port or the scheme of `url`"
+    elif "CERTIFICATE_REQUIRED" in said or "HANDSHAKE_FAILURE" in said:
+        kind = Kind.CREDENTIALS
+        said = "it asks for our certificate; set `certificate_file` and `key_file`"
+    elif any(isinstance(each, ConnectionRefusedError) for each in causes):
+        said = "connection refused; is RabbitMQ running, and is the port right?"
+    elif any(isinstance(each, ConnectionResetError) for each in causes) or "reset" in said:
+        said = "connection reset; it went away, or it wants TLS (amqps://) or our certificate"
+    elif isinstance(error, asyncio.CancelledError):
+        said = "the connection was lost"
+    elif isinstance(error, TimeoutError):
+        said = "no answer in time"
+    return kind, said
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _said(error: BaseException) -> str:
+    """The broker's or the system's own words, on one line and of bounded length."""
+    words = [each for each in error.args if isinstance(each, str)]
+    text = " ".join((words[0] if words else str(error) or type(error).__name__).split())
+    text = re.sub(r" \(_ssl\.c:\d+\)", "", text)
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return safe if len(safe) <= 300 else f"{safe[:300]}..."
