@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -21,41 +19,16 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
+from lives import Counted, Lives, Run, hubherald
 from proof import Proof, prove
 
-HUBHERALD = Path(sys.executable).with_name("hubherald")
 RECEIVER = Path(__file__).with_name("receiver.py")
 SIMULATED_RECEIVER = "http://127.0.0.1:8900"
 SIMULATED_LISTEN = "127.0.0.1:9464"
 SIMULATED_WINDOW = "window: 16"
-
-
-@dataclass
-class Lives:
-    """The router's processes, from the first start to the last exit."""
-
-    seconds: float = 0.0
-    started_at: float = 0.0
-    """Of the first process, seconds since 1970."""
-    peak_mb: float = 0.0
-    kills: int = 0
-    cpu_s: float = 0.0
-    ends: list[int] = field(default_factory=list)
-
-
-def hubherald(estate: Path, *words: str | Path) -> str:
-    """Run a command to its end in the estate's folder; what it printed."""
-    done = subprocess.run(
-        [HUBHERALD, *words], cwd=estate, check=False, capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"hubherald {words[0]} failed ({done.returncode}):\n{done.stderr}")
-    return done.stdout
 
 
 @contextmanager
@@ -97,79 +70,6 @@ def import_inventory(estate: Path) -> tuple[int, float]:
     seconds = time.perf_counter() - started
     tables = ("hubs.csv", "registrations.csv")
     return sum((estate / name).read_bytes().count(b"\n") - 1 for name in tables), seconds
-
-
-class Run:
-    """`hubherald run --until-idle`, killed as often as asked."""
-
-    def __init__(self, estate: Path, log: Path, *, kills: int, alerts: int, seed: int) -> None:
-        self.estate = estate
-        self.log = log
-        self.lives = Lives()
-        self._read_to = 0
-        self._seen = 0
-        draw = Random(seed)
-        # A quarter dies young (start, intake), the others all along the way of the Alerts.
-        young = kills // 4
-        self.moments: list[tuple[float, int]] = [(draw.uniform(0.2, 4.0), 0) for _ in range(young)]
-        steps = kills - young
-        self.moments += [
-            (draw.uniform(0.0, 0.05), int((step + draw.random()) / (steps + 1) * alerts))
-            for step in range(steps)
-        ]
-
-    def go(self) -> Lives:
-        started = time.perf_counter()
-        self.lives.started_at = time.time()
-        for wait, alerts in [*self.moments, (0.0, -1)]:
-            if self._live(wait, alerts):
-                break
-        self.lives.seconds = time.perf_counter() - started
-        return self.lives
-
-    def _live(self, wait: float, alerts: int) -> bool:
-        """One process; True when it ended by itself. Killed `wait` seconds after the receiver
-        has as many `alerts`; never when that is -1."""
-        with (self.estate / "router.log").open("ab") as log:
-            process = subprocess.Popen(
-                [HUBHERALD, "run", "--until-idle"], cwd=self.estate, stdout=log, stderr=log
-            )
-        due: float | None = None
-        while True:
-            self._note_memory(process.pid)
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                process.returncode = os.waitstatus_to_exitcode(status)
-                self.lives.cpu_s += usage.ru_utime + usage.ru_stime
-                self.lives.ends.append(process.returncode)
-                return process.returncode != -signal.SIGKILL
-            if due is None and alerts >= 0 and self._received() >= alerts:
-                due = time.perf_counter() + wait
-            if due is not None and time.perf_counter() >= due:
-                os.kill(process.pid, signal.SIGKILL)
-                self.lives.kills += 1
-                due = float("inf")
-            time.sleep(0.002 if alerts >= 0 else 0.02)
-
-    def _received(self) -> int:
-        """Alerts so far, those that came twice counted twice."""
-        if self.log.exists():
-            with self.log.open("rb") as log:
-                log.seek(self._read_to)
-                grown = log.read()
-            self._read_to += len(grown)
-            self._seen += grown.count(b'"sequence":')
-        return self._seen
-
-    def _note_memory(self, pid: int) -> None:
-        # not ru_maxrss: that of a new process begins with the memory of the one that made it
-        try:
-            status = Path(f"/proc/{pid}/status").read_text()
-        except OSError:
-            return
-        for line in status.splitlines():
-            if line.startswith("VmHWM:"):
-                self.lives.peak_mb = max(self.lives.peak_mb, int(line.split()[1]) / 1024)
 
 
 def first_look(estate: Path) -> float:
@@ -270,7 +170,8 @@ def work(folder: Path, given: argparse.Namespace) -> list[str]:
         expected = json.loads((estate / "expected.json").read_text())
         imported = import_inventory(estate)
         alerts = expected["counts"]["alerts"]
-        lives = Run(estate, log, kills=given.kill, alerts=alerts, seed=given.seed).go()
+        run = Run(estate, received=Counted(log), kills=given.kill, alerts=alerts, seed=given.seed)
+        lives = run.go()
     proof = prove(expected, log)
     for name, value in report(proof, lives, expected, imported, first_look(estate)).items():
         print(f"{name:46} {value:>12,}")
