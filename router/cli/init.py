@@ -6,14 +6,32 @@ import shlex
 from pathlib import Path
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from router.cli.printing import line
+from router.ports import AmqpUrl
 from router.starter import HUB, write
+
+
+def _broker(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:
+    if url is not None:
+        try:
+            TypeAdapter(AmqpUrl).validate_python(url)
+        except ValidationError as error:
+            (problem,) = error.errors()
+            raise click.BadParameter(str(problem["ctx"]["error"])) from None
+    return url
 
 
 @click.command("init")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-def command(folder: Path) -> None:
+@click.option(
+    "--rabbitmq",
+    metavar="URL",
+    callback=_broker,
+    help="Take facts from this broker (amqp://localhost/, amqps://elsewhere/vhost), not a folder.",
+)
+def command(folder: Path, rabbitmq: str | None) -> None:
     """Write a commented starter into DIR: configuration, users, the shipped rules with tests.
 
     It works as it is, with a fact to try. Files that are there already are never overwritten.
@@ -27,13 +45,14 @@ def command(folder: Path) -> None:
       hubherald inventory import --hubs hubs.csv --registrations registrations.csv
       hubherald run --until-idle
     """
-    for file in write(folder):
+    for file in write(folder, rabbitmq):
         line(f"wrote {file}")
     line("")
     line("next:")
     for step in (
         f"cd {shlex.quote(str(folder))}",
         "hubherald inventory import --hubs hubs.csv --registrations registrations.csv",
+        *(["hubherald publish inbox/facts.jsonl"] if rabbitmq else []),
         "hubherald run --until-idle",
         f"hubherald why --hub {HUB}",
     ):

@@ -6,6 +6,7 @@ router would have done anyway.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ HUB = "90-B3-D5-1F-30-02-00-01"
 """A hub of the starter whose activation is told to three Service Users."""
 
 _FILES = Path(__file__).parent / "files"
+_CONFIG = Path("hubherald.yaml")
+_RABBITMQ = Path(__file__).parent / "rabbitmq_source.yaml"
 _HOME = Path(__file__).parents[1]
 
 
@@ -24,20 +27,32 @@ def shipped_rules() -> Path:
     return packed if packed.is_dir() else _HOME.parent / "rules"
 
 
-def files() -> dict[Path, bytes]:
-    """What the starter consists of, by the path in its folder."""
+def files(rabbitmq: str | None = None) -> dict[Path, bytes]:
+    """What the starter consists of, by the path in its folder; `rabbitmq` is a broker's URL."""
     rules = shipped_rules()
     found = {file.relative_to(_FILES): file for file in _FILES.rglob("*") if file.is_file()}
     found |= {Path("rules") / file.relative_to(rules): file for file in rules.rglob("*.yaml")}
-    return {path: found[path].read_bytes() for path in sorted(found)}
+    contents = {path: found[path].read_bytes() for path in sorted(found)}
+    if rabbitmq is not None:
+        contents[_CONFIG] = _from_rabbitmq(contents[_CONFIG].decode(), rabbitmq).encode()
+    return contents
 
 
-def write(folder: Path) -> list[Path]:
+def _from_rabbitmq(config: str, url: str) -> str:
+    """The configuration with a queue for its source, instead of a folder."""
+    before, _, rest = config.partition("sources:\n")
+    after = rest[rest.index("rules:") :]
+    source = _RABBITMQ.read_text(encoding="utf-8").replace("${URL}", json.dumps(url))
+    return before + source + after
+
+
+def write(folder: Path, rabbitmq: str | None = None) -> list[Path]:
     """Write the starter into `folder`, made when it is missing; the files that were written.
 
+    With `rabbitmq`, the URL of a broker, facts come from a queue there and not from a folder.
     UsageError when any of them is there already (nothing is written then), or can't be written.
     """
-    wanted = {folder / path: content for path, content in files().items()}
+    wanted = {folder / path: content for path, content in files(rabbitmq).items()}
     try:
         there = [str(path) for path in sorted(_in_the_way(wanted))]
         if there:

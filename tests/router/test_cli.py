@@ -160,6 +160,22 @@ def test_a_second_router_is_refused_in_a_line(estate: Estate) -> None:
     assert f"held by another router (process {process.pid})" in result.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("amqp://elsewhere/", "must use TLS"),
+        ("amqp://me:S3CRET@localhost/", "must not hold a user or password"),
+        ("localhost", "must be a URL such as amqps://"),
+    ],
+)
+def test_init_refuses_a_broker_that_check_would_refuse(tmp_path: Path, url: str, said: str) -> None:
+    result = call("init", "--rabbitmq", url, tmp_path / "new")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "S3CRET" not in result.stderr
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_starter_is_right_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "my-router"
     result = call("init", folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from router import config, starter
+from router import config, starter, yamlfile
 from router.errors import UsageError
 from router.facts import Activation, Fact, Hub, HubStatus, Point, Registration, SmetsVersion, parse
 
@@ -21,6 +21,25 @@ def test_it_is_fit_to_run(tmp_path: Path) -> None:
     loaded = config.load(tmp_path / "new" / "router" / "hubherald.yaml")
     assert loaded.rules.rules
     assert loaded.users.by_id
+
+
+def test_with_a_broker_its_facts_come_from_there(tmp_path: Path) -> None:
+    starter.write(tmp_path / "folder")
+    starter.write(tmp_path / "broker", "amqp://localhost:5673/site")
+    document = yamlfile.read(tmp_path / "broker" / "hubherald.yaml")
+    assert not document.problems
+    assert document.value["sources"] == {
+        "dsp": {
+            "adapter": "rabbitmq",
+            "url": "amqp://localhost:5673/site",
+            "queue": "hubherald.facts",
+            "prefetch": 500,
+        }
+    }
+    for file in (tmp_path / "folder").rglob("*.*"):
+        if file.is_file() and file.name != "hubherald.yaml":
+            other = tmp_path / "broker" / file.relative_to(tmp_path / "folder")
+            assert other.read_bytes() == file.read_bytes()
 
 
 def test_it_says_what_it_wrote(tmp_path: Path) -> None:
