@@ -28,6 +28,7 @@ COMMANDS = {
     "alerts": "List Alerts, show one, retry what is parked.",
     "lanes": "List the lanes (user and channel), pause and resume them.",
     "quarantine": "List facts that could not be used, show one, release them.",
+    "publish": "Put a file of facts on the broker, confirmed; goes on where it was ended.",
     "simulate": "Make up an estate with its files and facts.",
     "adapters": "List the installed sources and delivery adapters with their options.",
     "schema": "Print a JSON Schema, for editors and senders.",

@@ -1,0 +1,163 @@
+"""`hubherald publish`: a file of facts onto the broker."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from router.cli.bar import Bar
+from router.cli.printing import line, plural, shown
+from router.config import settings
+from router.errors import PublishError, UsageError
+from router.publishing.checking import check_lines, holds_facts
+from router.publishing.choosing import publisher_of, target_of
+from router.publishing.progress import Progress
+from router.publishing.sending import send
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
+
+
+def _plain_file(text: str) -> Path:
+    """A file that can be read from any place on."""
+    if text == "-":
+        raise click.BadParameter(
+            "standard input can't be read again after an interruption; write it to a file first"
+        )
+    file = Path(text)
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not the name of a file"
+        raise click.BadParameter(f"{shown(text)} can't be read: {why}") from None
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "not a plain file"
+        raise click.BadParameter(f"{shown(text)} is {what}; give a file with a fact a line")
+    return file
+
+
+@click.command("publish")
+@click.argument("file", metavar="FILE.jsonl", type=_plain_file)
+@click.option(
+    "--source", metavar="NAME", help="The source in hubherald.yaml; if there are several."
+)
+@click.option(
+    "--rate",
+    metavar="N",
+    type=click.FloatRange(min=0, min_open=True),
+    help="At most N facts a second, evenly.",
+)
+@click.option("--no-check", is_flag=True, help="Publish bad lines too, as they are.")
+@click.option("--again", is_flag=True, help="Begin anew, whatever is confirmed already.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    file: Path,
+    source: str | None,
+    rate: float | None,
+    no_check: bool,
+    again: bool,
+) -> None:
+    """Publish each line of a file as a fact, to the RabbitMQ that hubherald.yaml names.
+
+    The bytes go as they are, with the fact's type as routing key and its id as message id,
+    persistent, and the broker confirms each. All lines are checked first: bad ones are told as
+    `file:line: what`, and nothing is published then. With --no-check bad ones go too (routing
+    key `unknown` where no type can be read) and end in the router's quarantine.
+
+    What is confirmed is remembered in FILE.jsonl.published. After Ctrl-C, a crash or trouble with
+    the broker the same command goes on behind the last confirmed line, and later it publishes
+    the lines that were appended. A few hundred facts may then be sent twice; that does no harm,
+    as a fact with the same id is decided once.
+
+    \b
+    Example:
+      hubherald publish facts.jsonl
+      hubherald publish facts.jsonl --source dsp --rate 200
+    """
+    publisher = publisher_of(settings(ctx.obj), source)
+    progress = Progress(file, target_of(publisher))
+    with _opened(file) as opened:
+        end = os.fstat(opened.fileno()).st_size
+        progress.require_writable()
+        if not again:
+            progress.resume(opened, end)
+        if not holds_facts(opened, progress.mark, end):
+            _tell_nothing_left(file, progress)
+            return
+        try:
+            if not no_check:
+                _check(file, opened, progress, end)
+            progress.save()  # with --again nothing is confirmed from now on
+            started = time.monotonic()
+            with Bar("publishing", end - progress.mark.bytes, of_bytes=True) as bar:
+                sent = send(publisher, opened, end, progress, rate=rate, report=bar.advance)
+        except PublishError as error:
+            raise PublishError(f"{error}; {_standing(file, progress, again=again)}") from error
+        except KeyboardInterrupt:
+            click.echo(shown(f"interrupted; {_standing(file, progress, again=again)}"), err=True)
+            ctx.exit(INTERRUPTED)
+    seconds = time.monotonic() - started
+    speed = f"{seconds:,.1f} s, {sent / seconds:,.0f} a second"
+    line(f"published: {plural(sent, 'fact')}, confirmed by {target_of(publisher)} ({speed})")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """The file, for us alone: two that publish it would each forget what the other confirmed."""
+    try:
+        opened = file.open("rb")
+    except OSError as error:
+        raise UsageError(f"{file} can't be read: {error.strerror}") from None
+    with opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{file} is being published by another process") from None
+        except OSError:
+            pass  # not every file system has locks
+        yield opened
+
+
+def _check(file: Path, opened: BinaryIO, progress: Progress, end: int) -> None:
+    with Bar("checking", end - progress.mark.bytes, of_bytes=True) as bar:
+        bad = check_lines(
+            file,
+            opened,
+            progress.mark,
+            end,
+            report=lambda each: bar.say(shown(str(each))),
+            progress=bar.advance,
+        )
+    if bad:
+        raise UsageError(
+            f"{plural(bad, 'bad line')}, nothing was published; mend them, or publish them as they"
+            " are with --no-check"
+        )
+
+
+def _tell_nothing_left(file: Path, progress: Progress) -> None:
+    if not progress.mark.lines:
+        line(f"nothing to publish: {file} holds no facts")
+        return
+    line(
+        f"nothing to publish: all {plural(progress.mark.lines, 'line')} of {file} are confirmed"
+        f" (see {progress.path.name}); --again publishes them again"
+    )
+
+
+def _standing(file: Path, progress: Progress, *, again: bool) -> str:
+    same = "the same command without --again" if again else "the same command"
+    lines = progress.mark.lines
+    if not lines:
+        return f"no line of {file} is confirmed, {same} begins at the first"
+    return f"{plural(lines, 'line')} of {file} confirmed, {same} goes on from there"

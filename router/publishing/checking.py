@@ -1,0 +1,52 @@
+"""A look at every line before the first one is sent: a broker has no way to give one back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from router.facts import MAX_BODY, Defect, parse
+from router.publishing.lines import Mark, read_lines
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is not a fact that Hubherald could use."""
+
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+def check_lines(
+    path: Path,
+    file: BinaryIO,
+    start: Mark,
+    end: int,
+    *,
+    report: Callable[[BadLine], None],
+    progress: Callable[[int], None],
+) -> int:
+    """How many lines from `start` to byte `end` are bad; `report` hears of each.
+
+    `progress` is told how many bytes have been read since it was last told.
+    """
+    bad = 0
+    for line in read_lines(file, start, end, longest=MAX_BODY + 3):  # its end is no part of a body
+        if not line.blank:
+            read = parse(line.body)
+            if isinstance(read, Defect):
+                bad += 1
+                report(BadLine(path, line.number, read.detail))
+        progress(line.size)
+    return bad
+
+
+def holds_facts(file: BinaryIO, start: Mark, end: int) -> bool:
+    """Whether any line from `start` to byte `end` is more than blank."""
+    return any(not line.blank for line in read_lines(file, start, end))

@@ -1,0 +1,45 @@
+"""Which source of hubherald.yaml facts are published to."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from router.config import Settings
+from router.errors import UsageError
+from router.ports import SOURCES, Publisher, Publishes, installed
+
+
+@runtime_checkable
+class Aimed(Protocol):
+    """A publisher that can say where it puts facts."""
+
+    @property
+    def target(self) -> str:
+        """For people; another place has another text."""
+        ...
+
+
+def publisher_of(settings: Settings, name: str | None) -> Publisher:
+    """The publisher of source `name`, or of the only one that has one. UsageError when unclear."""
+    able = {}
+    for each, configured in settings.sources.items():
+        kind = installed(SOURCES)[configured.adapter].load()
+        source = kind(each, configured.options)
+        if isinstance(source, Publishes):
+            able[each] = source
+    names = ", ".join(able)
+    if not able:
+        raise UsageError(
+            f"{settings.file} has no source that facts can be published to; add this line below"
+            ' `sources:`, with your broker:  dsp: {adapter: rabbitmq, url: "amqp://localhost/"}'
+        )
+    if name is not None and name not in able:
+        raise UsageError(f"no facts can be published to {name!r}, only to: {names}")
+    if name is None and len(able) > 1:
+        raise UsageError(f"facts can be published to several sources: {names}; say --source NAME")
+    return able[name or next(iter(able))].publisher()
+
+
+def target_of(publisher: Publisher) -> str:
+    """Where it puts facts, for people."""
+    return publisher.target if isinstance(publisher, Aimed) else "the source"

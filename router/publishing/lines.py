@@ -1,0 +1,70 @@
+"""The lines of a file of facts, from any place on, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from router.facts import Defect, parse
+from router.ports import Outgoing
+
+LONGEST = 16 * 1024 * 1024
+"""Bytes of a line that are kept: what a RabbitMQ of today takes as one message, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place between two lines."""
+
+    lines: int = 0
+    """Lines before it, blank ones too."""
+    bytes: int = 0
+    """Bytes before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as it stands in the file."""
+
+    number: int
+    """Counted from 1."""
+    size: int
+    """Bytes with its end; more than `raw` has when the line is longer than was asked for."""
+    raw: bytes
+    """With its end (LF, CRLF, or none at the end of the file)."""
+
+    @property
+    def body(self) -> bytes:
+        """Without its end; the bytes that are published."""
+        return self.raw.removesuffix(b"\n").removesuffix(b"\r")
+
+    @property
+    def blank(self) -> bool:
+        """Nothing stands in it that could be a fact."""
+        return not self.raw.strip()
+
+
+def read_lines(file: BinaryIO, start: Mark, end: int, longest: int = LONGEST) -> Iterator[Line]:
+    """From `start` up to byte `end`; of a line that is too long the first `longest` bytes."""
+    file.seek(start.bytes)
+    number, offset = start.lines, start.bytes
+    while raw := file.readline(min(longest, end - offset)):
+        number += 1
+        size = len(raw)
+        last = raw
+        while not last.endswith(b"\n") and offset + size < end:
+            last = file.readline(min(LONGEST, end - offset - size))
+            if not last:
+                break  # the file has shrunk meanwhile
+            size += len(last)
+        offset += size
+        yield Line(number, size, raw)
+
+
+def outgoing(body: bytes) -> Outgoing:
+    """The fact with what a broker wants to know about it, as far as that can be read."""
+    read = parse(body)
+    if isinstance(read, Defect):
+        return Outgoing(body, read.id or "", read.type or "")
+    return Outgoing(body, read.id, read.data.type)
