@@ -36,6 +36,8 @@ class Arrival:
     intake: str
     received_at: datetime
     quarantined_id: int | None = None
+    suspect: bool = False
+    """It may have killed the router before, or made its engine fail: it is to be taken alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Batch:
     cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
     resolved: list[int] = field(default_factory=list)
     """Quarantine rows that need to wait no longer."""
+    noted: Sequence[Arrival] = ()
+    """What was noted before it was taken up; the notes go with the commit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from router.ledger.moments import stamp
 from router.ledger.opening import Database
 from router.ledger.quarantine import add_quarantined, settle_quarantine
 from router.ledger.recorder import Recorder, Row
+from router.ledger.suspects import clear
 from router.ledger.tables import (
     alerts,
     cursors,
@@ -107,6 +108,7 @@ def record(database: Database, batch: Batch, standing: Standing) -> Recorded:
             connection.execute(insert(deliveries), rows)
         settle_quarantine(connection, waiting, batch.resolved)
         _move_cursors(connection, batch.cursors)
+        clear(connection, batch.noted)
         return Recorded(frozenset(row["lane_id"] for row in rows), len(due))
 
 

@@ -144,7 +144,9 @@ def waiting_for(database: Database, devices: Iterable[str], now: datetime) -> li
 def _arrival(row: Any, now: datetime) -> Arrival:
     evidence = json.loads(row.evidence) if row.evidence else {}
     origin = row.origin.removeprefix(f"{row.intake} ")
-    return Arrival(Message(row.body, origin, None, evidence), row.intake, now, row.id)
+    message = Message(row.body, origin, None, evidence)
+    suspect = row.reason == Reason.ENGINE.value
+    return Arrival(message, row.intake, now, quarantined_id=row.id, suspect=suspect)
 
 
 def mark_released(connection: Connection, numbers: Sequence[int]) -> int:

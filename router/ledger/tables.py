@@ -2,8 +2,8 @@
 
 Records are append-only: facts, what was decided on which grounds, Alerts, attempts, outcomes,
 quarantine and operators' actions. Each record names the link of the hash chain that covers it.
-Work tables hold what is true now and may change; all of them but hubs and registrations can be
-told again from the records.
+Work tables hold what is true now and may change; all of them but hubs, registrations and suspects
+can be told again from the records.
 
 Moments are whole microseconds since 1970 UTC, days are ISO text, ids of users and devices are
 upper-case EUI-64.
@@ -315,4 +315,13 @@ holding = Table(
     Column("device_id", Text),
     Column("released", Integer, nullable=False),  # 1: to be tried again
     Index("ix_holding_device_id", "device_id"),
+)
+
+suspects = Table(
+    "suspects",  # bodies that were being decided on when the router ended, and those it is at now
+    metadata,
+    Column("intake", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),  # SHA-256 of the body
+    Column("taken", Integer, nullable=False),  # how often it was taken up and not finished
+    Column("at", BigInteger, nullable=False),  # when it was last taken up
 )

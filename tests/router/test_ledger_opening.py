@@ -12,13 +12,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from alembic.command import upgrade
+from alembic.config import Config as AlembicConfig
 from ledgers import ask, fill, lane_of, made
 from samples import device, user
 from sqlalchemy.exc import DatabaseError
 
 from router.errors import LedgerError
-from router.ledger.opening import LedgerUnavailable, Use, open_database
+from router.ledger.intake import read_cursors
+from router.ledger.opening import MIGRATIONS, LedgerUnavailable, Use, open_database
 from router.ledger.tables import metadata
+from router.ports import Cursor
 
 HOLDER = """
 import sys, time
@@ -139,13 +143,29 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path, use: Use) -> Non
 def test_a_newer_ledger_is_refused(tmp_path: Path, use: Use) -> None:
     made(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        ((ours,),) = connection.execute("SELECT version_num FROM alembic_version")
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     message = refused(tmp_path, use)
     assert "written by a newer Hubherald (revision 9999" in message
     # and what was refused holds nothing: the right version can open it
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("UPDATE alembic_version SET version_num = ?", (ours,))
     open_database(url(tmp_path), Use.ROUTE).close()
+
+
+@pytest.mark.parametrize("use", [Use.ROUTE, Use.CHANGE])
+def test_an_older_ledger_is_brought_up_with_what_is_in_it(tmp_path: Path, use: Use) -> None:
+    scripts = AlembicConfig()
+    scripts.set_main_option("script_location", str(MIGRATIONS))
+    scripts.set_main_option("sqlalchemy.url", url(tmp_path))
+    upgrade(scripts, "0001")
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("INSERT INTO cursors VALUES ('drop', 'facts.jsonl', 17, 1)")
+    assert "made by an older Hubherald" in refused(tmp_path, Use.READ)
+    with closing(open_database(url(tmp_path), use)) as database:
+        assert read_cursors(database, "drop") == {"facts.jsonl": Cursor("facts.jsonl", 17, 1)}
+        assert ask(database, "SELECT count(*) FROM suspects") == [(0,)]
+    open_database(url(tmp_path), Use.READ).close()
 
 
 @pytest.mark.parametrize("wrong", ["", "ledger.db", "postgresql://host/db", "sqlite://"])
