@@ -1,7 +1,8 @@
 """The intake: from a source into the ledger, and only then the acknowledgement.
 
 While one batch is being committed the source goes on giving messages: what has come by then is
-the next batch. No timer: a lone fact is decided at once, a flood in large batches.
+the next batch. No timer: a lone fact is decided at once, a flood in large batches. What may have
+killed the router before is cut out of its batch, noted and decided alone.
 """
 
 from __future__ import annotations
@@ -9,23 +10,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
 from router.clock import Clock
 from router.facts import Activation, Defect, Fact, Hub, parse
-from router.judgement import Judgement
-from router.ledger.batch import Accepted, Arrival, Batch, Recorded, Standing
+from router.judgement import Found, Judgement
+from router.ledger.batch import Accepted, Arrival, Batch, Standing
 from router.ledger.intake import look_up, read_cursors, record
-from router.ledger.opening import LedgerUnavailable
+from router.ledger.opening import Database, LedgerUnavailable
 from router.ledger.quarantine import released, waiting_for
+from router.ledger.suspects import Note, lay_down, note_of, noted, take_up
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
 from router.ports import Cursor, Message, Source
+from router.suspects import Piece, cut, given_up, hopeless
 
 GATHER = 500
 """The most messages in one batch."""
+P = ParamSpec("P")
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
@@ -62,7 +69,7 @@ class Intake:
 
     async def run(self, name: str, source: Source) -> None:
         """Read one source until stopped."""
-        cursors = await self._cursors(name)
+        cursors = await self._patiently(read_cursors, name)
         if cursors is None:
             return
         gathered: asyncio.Queue[Message] = asyncio.Queue(maxsize=2 * GATHER)
@@ -85,15 +92,6 @@ class Intake:
             stopping.cancel()
         self.metrics.intake_up.labels(name).set(0)
 
-    async def _cursors(self, name: str) -> Mapping[str, Cursor] | None:
-        """How far the source has been read; None when the router stops before that is known."""
-        while True:
-            try:
-                return await self.ledger.call(read_cursors, name)
-            except LedgerUnavailable as error:
-                if not await self._hold(error):
-                    return None
-
     async def _read(
         self, source: Source, cursors: Mapping[str, Cursor], gathered: asyncio.Queue[Message]
     ) -> None:
@@ -104,54 +102,108 @@ class Intake:
 
     async def _take(self, name: str, source: Source, messages: Sequence[Message]) -> None:
         now = self.clock()
-        arrivals = [Arrival(message, name, now) for message in messages]
-        self.metrics.messages.labels(name).inc(len(messages))
-        self.metrics.batch.observe(len(messages))
-        batch = await self._judge_and_record(arrivals)
-        if batch is None:
-            return
-        await source.acknowledge(messages)
+        arrivals = [Arrival(each, name, now, suspect=each.deliveries > 0) for each in messages]
+        self.metrics.messages.labels(name).inc(len(arrivals))
+        self.metrics.redelivered.labels(name).inc(sum(each.suspect for each in arrivals))
+        for piece in cut(arrivals):
+            self.metrics.batch.observe(len(piece.arrivals))
+            batch = await self._decide(piece, noting=piece.alone)
+            if batch is None:
+                return
+            await source.acknowledge([each.message for each in piece.arrivals])
+            if piece.alone and batch.hubs:
+                await self.release()  # what waited for this hub was left out
 
     async def release(self) -> int:
-        """Decide what may leave quarantine; gives how many were taken up."""
+        """Decide what may leave quarantine; gives how many were taken up.
+
+        No source counts how often these are given out, so all of them are noted: what kills the
+        router among others is taken up alone after the next start.
+        """
         total = 0
         while not self._stopping.is_set():
-            now = self.clock()
-            try:
-                arrivals = await self.ledger.call(released, now)
-            except LedgerUnavailable as error:
-                await self._hold(error)
-                continue
+            arrivals = await self._patiently(released, self.clock())
             if not arrivals:
                 break
             _log.info("quarantine.released", facts=len(arrivals))
-            if await self._judge_and_record(arrivals) is None:
-                break
-            total += len(arrivals)
+            for piece in cut(arrivals, await self._patiently(noted, arrivals) or ()):
+                if self._stopping.is_set() or await self._decide(piece, noting=True) is None:
+                    return total
+                total += len(piece.arrivals)
         return total
 
-    async def _judge_and_record(self, arrivals: Sequence[Arrival]) -> Batch | None:
-        """The batch, once it is committed; None when the router stops before it could be."""
-        found = [(arrival, parse(arrival.message.body)) for arrival in arrivals]
-        facts = [fact for _, fact in found if isinstance(fact, Fact)]
-        async with self._one_at_a_time:
-            while True:
-                try:
-                    waiting = await self._waiting(facts)
-                    early = [fact for _, fact in waiting if isinstance(fact, Fact)]
-                    known = await self.ledger.call(look_up, [*facts, *early])
-                    started = time.perf_counter()
-                    batch = self.judgement.judge(found, known, self.clock(), waiting)
-                    self.metrics.evaluation.observe(time.perf_counter() - started)
-                    with self.metrics.commit.labels("intake").time():
-                        recorded = await self.ledger.call(record, batch, self.standing)
-                    break
-                except LedgerUnavailable as error:
-                    if not await self._hold(error):
-                        return None
+    async def _decide(self, piece: Piece, *, noting: bool) -> Batch | None:
+        """The batch, once it is committed; None when the router stops before it could be.
+
+        A note stays when the process ends meanwhile, by whatever means, and not when the facts
+        are given back.
+        """
+        async with self._one_at_a_time:  # what is noted is all that the process could die of
+            if not noting:
+                return await self._judge_and_record(piece)
+            now = self.clock()
+            batch = None
+            try:
+                before = await self._patiently(take_up, piece.arrivals, now)
+                if before is not None:
+                    batch = await self._judge_and_record(piece, before)
+            except asyncio.CancelledError:
+                await self._lay_down(piece, now)
+                raise
+            if batch is None:
+                await self._lay_down(piece, now)
+            return batch
+
+    async def _lay_down(self, piece: Piece, taken_up: datetime) -> None:
+        with suppress(LedgerUnavailable):  # then one kill too many is noted; it takes three
+            await self.ledger.call(lay_down, piece.arrivals, taken_up)
+
+    async def _judge_and_record(
+        self, piece: Piece, before: Mapping[Note, int] | None = None
+    ) -> Batch | None:
+        """`before` says how often these had been noted, where they are noted now."""
+        kills = self._kills(piece, before) if before else 0
+        doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
+        found = [] if doomed else [(each, parse(each.message.body)) for each in piece.arrivals]
+        while True:
+            try:
+                if doomed:
+                    batch = given_up(piece.arrivals[0], kills, self.clock())
+                else:
+                    batch = await self._judge(found, alone=piece.alone)
+                batch.noted = piece.arrivals if before is not None else ()
+                with self.metrics.commit.labels("intake").time():
+                    recorded = await self.ledger.call(record, batch, self.standing)
+                break
+            except LedgerUnavailable as error:
+                if not await self._hold(error):
+                    return None
         self.metrics.ledger_up.set(1)
-        self._count(arrivals, batch, recorded)
+        self._count(piece.arrivals, batch)
         self.notify(recorded.lanes)
+        return batch
+
+    def _kills(self, piece: Piece, before: Mapping[Note, int]) -> int:
+        """How often the router died on a fact that was taken up alone."""
+        arrival = piece.arrivals[0]
+        kills = before.get(note_of(arrival), 0) if piece.alone else 0
+        if kills:
+            _log.warning(
+                "fact.suspect",
+                origin=f"{arrival.intake} {arrival.message.origin}",
+                kills=kills,
+                deliveries=arrival.message.deliveries,
+            )
+        return kills
+
+    async def _judge(self, found: Sequence[Found], *, alone: bool) -> Batch:
+        facts = [fact for _, fact in found if isinstance(fact, Fact)]
+        waiting = [] if alone else await self._waiting(facts)
+        early = [fact for _, fact in waiting if isinstance(fact, Fact)]
+        known = await self.ledger.call(look_up, [*facts, *early])
+        started = time.perf_counter()
+        batch = self.judgement.judge(found, known, self.clock(), waiting)
+        self.metrics.evaluation.observe(time.perf_counter() - started)
         return batch
 
     async def _waiting(self, facts: Sequence[Fact]) -> list[tuple[Arrival, Fact | Defect]]:
@@ -161,6 +213,17 @@ class Intake:
             return []
         arrivals = await self.ledger.call(waiting_for, hubs, self.clock())
         return [(arrival, parse(arrival.message.body)) for arrival in arrivals]
+
+    async def _patiently(
+        self, function: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T | None:
+        """What a function of the ledger gives, whenever it does; None when the router stops."""
+        while True:
+            try:
+                return await self.ledger.call(function, *args, **kwargs)
+            except LedgerUnavailable as error:
+                if not await self._hold(error):
+                    return None
 
     async def _hold(self, error: LedgerUnavailable) -> bool:
         """The messages stay in hand, unacknowledged; False when the router stops."""
@@ -173,7 +236,7 @@ class Intake:
             return True
         return False
 
-    def _count(self, arrivals: Sequence[Arrival], batch: Batch, recorded: Recorded) -> None:
+    def _count(self, arrivals: Sequence[Arrival], batch: Batch) -> None:
         metrics = self.metrics
         for accepted in batch.accepted:
             self._count_accepted(accepted, batch)

@@ -43,6 +43,11 @@ class Metrics:
 
         # intake
         self.messages = counter("intake_messages", "Messages taken from a source.", "source")
+        self.redelivered = counter(
+            "intake_redelivered_messages",
+            "Messages that had been given out before without being acknowledged.",
+            "source",
+        )
         self.facts = counter(
             "facts", "Facts recorded, by what they did.", "source", "type", "effect"
         )

@@ -80,6 +80,10 @@ class Fed:
         """True when all was given."""
         return self.all_given.is_set()
 
+    def down(self) -> str | None:
+        """Never."""
+        return None
+
 
 class Running:
     """An intake with the shipped rules on a real ledger."""
