@@ -160,4 +160,4 @@ def _standing(file: Path, progress: Progress, *, again: bool) -> str:
     lines = progress.mark.lines
     if not lines:
         return f"no line of {file} is confirmed, {same} begins at the first"
-    return f"{plural(lines, 'line')} of {file} confirmed, {same} goes on from there"
+    return f"confirmed are {plural(lines, 'line')} of {file}, {same} goes on from there"
