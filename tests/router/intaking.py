@@ -37,6 +37,10 @@ class Fed:
         self.groups = groups
         self.ledger = ledger
         self.acknowledged: list[bytes] = []
+        self.pieces: list[list[bytes]] = []
+        """The same, as they were acknowledged together."""
+        self.deliveries: Mapping[bytes, int] = {}
+        """How often a body had been given out before; 0 where it says nothing."""
         self.given = 0
         self.all_given = asyncio.Event()
         self.gate: asyncio.Event | None = None
@@ -59,7 +63,9 @@ class Fed:
             for raw in group:
                 self.given += 1
                 if self.given > skip:
-                    yield Message(raw, f"feed:{self.given}", Cursor("feed", self.given, self.given))
+                    cursor = Cursor("feed", self.given, self.given)
+                    again = self.deliveries.get(raw, 0)
+                    yield Message(raw, f"feed:{self.given}", cursor, deliveries=again)
             if self.given > skip:
                 await self._next.wait()
                 self._next.clear()
@@ -73,7 +79,8 @@ class Fed:
         last = messages[-1].cursor
         assert last is not None
         assert last.offset <= offset
-        self.acknowledged += [each.body for each in messages]
+        self.pieces.append([each.body for each in messages])
+        self.acknowledged += self.pieces[-1]
         self._next.set()
 
     def exhausted(self) -> bool:
@@ -97,7 +104,11 @@ class Running:
         self.judgement = Judgement(rules, USERS, engine)
 
     async def take(
-        self, *groups: Sequence[bytes], wait: bool = True, gate: asyncio.Event | None = None
+        self,
+        *groups: Sequence[bytes],
+        wait: bool = True,
+        gate: asyncio.Event | None = None,
+        deliveries: Mapping[bytes, int] | None = None,
     ) -> Fed:
         """Take these groups in, each as one batch; not before the gate opens."""
         self.intake = Intake(
@@ -110,6 +121,7 @@ class Running:
         )
         source = Fed(groups, Path(str(self.database.engine.url.database)))
         source.gate = gate
+        source.deliveries = deliveries or {}
         self.metrics.ledger_up.set(1)
         self.task = asyncio.create_task(self.intake.run("drop", source))
         await self.until(source.started.is_set)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,15 @@ TOLD = {
 
 
 def outcome(
-    groups: Sequence[Sequence[bytes]], shipped_rules: Rules, shipped_engine: Engine
+    groups: Sequence[Sequence[bytes]],
+    shipped_rules: Rules,
+    shipped_engine: Engine,
+    deliveries: Mapping[bytes, int] | None = None,
 ) -> dict[str, list[tuple[Any, ...]]]:
     """What the ledger says when these batches have been taken in."""
     with tempfile.TemporaryDirectory() as folder, LedgerThread(made(Path(folder))) as ledger:
         running = Running(ledger, shipped_rules, shipped_engine)
-        asyncio.run(running.take(*groups))
+        asyncio.run(running.take(*groups, deliveries=deliveries))
         return {name: running.ask(question) for name, question in TOLD.items()}
 
 
@@ -93,6 +96,9 @@ def test_how_facts_are_cut_into_batches_makes_no_difference(
         again = outcome(other, shipped_rules, shipped_engine)
         for name in TOLD:
             assert again[name] == found[name], name
+    suspected = outcome(together, shipped_rules, shipped_engine, dict.fromkeys(together[0], 1))
+    for name in TOLD:
+        assert suspected[name] == found[name], name
     for told in USERS:
         sequences = [row[1] for row in found["alerts"] if row[0] == told]
         assert sequences == list(range(1, len(sequences) + 1))
