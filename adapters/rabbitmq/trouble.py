@@ -45,7 +45,7 @@ def trouble(error: BaseException, where: str, virtual_host: str, user: str) -> B
 
 def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[Kind, str] | None:
     """What the broker has answered."""
-    said = _said(error)
+    words = said(error)
     found: tuple[Kind, str] | None = None
     match error:
         case amqp.ProbableAuthenticationError() | amqp.AuthenticationError():
@@ -54,7 +54,7 @@ def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[
                 "`password_file` (guest is let in from the broker's own machine only)"
             )
             found = Kind.CREDENTIALS, text
-        case amqp.InvalidFrameError() if "Connection.Close" in said:
+        case amqp.InvalidFrameError() if "Connection.Close" in words:
             # the library throws the broker's reason away; there are only these
             text = (
                 f"does not let user {user!r} into virtual host {virtual_host!r}: it does not "
@@ -65,13 +65,13 @@ def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[
             found = Kind.ENDPOINT, text
         case ChannelAccessRefused():
             how = f"rabbitmqctl set_permissions -p {virtual_host} {user} CONFIGURE WRITE READ"
-            found = Kind.CREDENTIALS, f"{said}; give it the permission: {how}"
+            found = Kind.CREDENTIALS, f"{words}; give it the permission: {how}"
         case amqp.ChannelNotFoundEntity() | amqp.ChannelPreconditionFailed():
-            found = Kind.ENDPOINT, said
+            found = Kind.ENDPOINT, words
         case ChannelLockedResource():
-            found = Kind.ENDPOINT, f"{said}; another connection owns it"
+            found = Kind.ENDPOINT, f"{words}; another connection owns it"
         case PublishError():
-            found = Kind.ENDPOINT, f"has no queue for it ({said})"
+            found = Kind.ENDPOINT, f"has no queue for it ({words})"
         case amqp.DeliveryError():
             found = Kind.BUSY, "refused it (nack): a queue behind the exchange is full"
     return found
@@ -79,7 +79,7 @@ def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[
 
 def _of_the_line(error: BaseException) -> tuple[Kind, str]:
     """What has kept us from talking to it."""
-    said = _said(error)
+    words = said(error)
     causes = _causes(error)
     kind = Kind.NETWORK
     invalid = next(
@@ -87,23 +87,23 @@ def _of_the_line(error: BaseException) -> tuple[Kind, str]:
     )
     if invalid is not None:
         kind = Kind.ENDPOINT
-        said = f"its certificate is not valid: {invalid.verify_message}"
-        said += "; have it put right, or set `ca_file`"
-    elif "WRONG_VERSION_NUMBER" in said:
+        words = f"its certificate is not valid: {invalid.verify_message}"
+        words += "; have it put right, or set `ca_file`"
+    elif "WRONG_VERSION_NUMBER" in words:
         kind = Kind.ENDPOINT
-        said = "it speaks no TLS on this port; correct the port or the scheme of `url`"
-    elif "CERTIFICATE_REQUIRED" in said or "HANDSHAKE_FAILURE" in said:
+        words = "it speaks no TLS on this port; correct the port or the scheme of `url`"
+    elif "CERTIFICATE_REQUIRED" in words or "HANDSHAKE_FAILURE" in words:
         kind = Kind.CREDENTIALS
-        said = "it asks for our certificate; set `certificate_file` and `key_file`"
+        words = "it asks for our certificate; set `certificate_file` and `key_file`"
     elif any(isinstance(each, ConnectionRefusedError) for each in causes):
-        said = "connection refused; is RabbitMQ running, and is the port right?"
-    elif any(isinstance(each, ConnectionResetError) for each in causes) or "reset" in said:
-        said = "connection reset; it went away, or it wants TLS (amqps://) or our certificate"
+        words = "connection refused; is RabbitMQ running, and is the port right?"
+    elif any(isinstance(each, ConnectionResetError) for each in causes) or "reset" in words:
+        words = "connection reset; it went away, or it wants TLS (amqps://) or our certificate"
     elif isinstance(error, asyncio.CancelledError):
-        said = "the connection was lost"
+        words = "the connection was lost"
     elif isinstance(error, TimeoutError):
-        said = "no answer in time"
-    return kind, said
+        words = "no answer in time"
+    return kind, words
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -114,7 +114,7 @@ def _causes(error: BaseException | None) -> list[BaseException]:
     return found
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """The broker's or the system's own words, on one line and of bounded length."""
     words = [each for each in error.args if isinstance(each, str)]
     text = " ".join((words[0] if words else str(error) or type(error).__name__).split())

@@ -1,0 +1,222 @@
+"""One connection to the broker that facts come through: from its first consumer to its end.
+
+It is never mended. Delivery tags mean something on their own channel only, and a consumer that
+was restored behind our back may be silent; so whatever goes wrong ends the session, and the
+source begins a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aio_pika.abc import (
+    AbstractChannel,
+    AbstractConnection,
+    AbstractIncomingMessage,
+    AbstractQueue,
+)
+from aiormq.abc import AbstractChannel as BareChannel
+
+from adapters.rabbitmq.connection import BrokerOptions, dial, hang_up
+from adapters.rabbitmq.topology import QueueOptions, prepare
+from adapters.rabbitmq.trouble import BrokerError, Kind, trouble
+from router.ports import Message
+
+ANSWER_S = 10.0
+"""Seconds that the broker has for anything we ask."""
+LOOK_S = 0.5
+"""Seconds between two looks at the queue."""
+SILENT_S = 10.0
+"""Seconds without a message, although some wait and we would take them, until we dial anew."""
+_COUNT = "x-delivery-count"
+_HEADERS = 20
+_HEADER = 500
+"""The most headers that are kept as evidence, and characters of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken(Message):
+    """A message in hand, and what the broker calls it."""
+
+    tag: int = 0
+    session: int = 0
+
+
+@contextmanager
+def in_words(options: BrokerOptions) -> Iterator[None]:
+    """Whatever the library raises becomes a BrokerError; our own cancellation stays one."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # the library cancels its callers when a connection is lost
+        raise trouble(error, options.where, options.virtual_host, options.user) from error
+    except Exception as error:
+        raise trouble(error, options.where, options.virtual_host, options.user) from error
+
+
+class Session:
+    """A consumer on a channel of its own connection."""
+
+    def __init__(
+        self, options: QueueOptions, prefetch: int, number: int, give: Callable[[Taken], None]
+    ) -> None:
+        """`give` is called with each message, in order; `number` is that of the session."""
+        self.number = number
+        self._options = options
+        self._full = prefetch
+        self._give = give
+        self._connection: AbstractConnection | None = None
+        self._looking: AbstractChannel | None = None
+        self._channel: AbstractChannel | None = None
+        self._bare: BareChannel | None = None
+        self._queue: AbstractQueue | None = None
+        self._consumer = ""
+        self._prefetch = 1
+        self._fresh = asyncio.Event()
+        """A message has come that nobody had before: the suspects are through."""
+        self._given = 0
+        self._in_hand = 0
+        self._last = time.monotonic()
+        self.empty = False
+        """At the last look nothing waited, and nothing has come since."""
+
+    async def begin(self) -> None:
+        """Dial, make or check the queue, and consume. BrokerError when any of it fails."""
+        options = self._options
+        self._connection = await dial(options, f"hubherald {options.queue}")
+        with in_words(options):
+            async with asyncio.timeout(ANSWER_S):
+                # each on its own channel: the broker closes the one on which it said no
+                await prepare(await self._connection.channel(), options)
+                self._looking = await self._connection.channel()
+                self._channel = await self._connection.channel()
+                self._bare = await self._channel.get_underlay_channel()
+                self._queue = await self._channel.get_queue(options.queue, ensure=False)
+                await self._consume(1)
+
+    async def _consume(self, prefetch: int) -> None:
+        assert self._channel is not None and self._queue is not None
+        await self._channel.set_qos(prefetch_count=prefetch)
+        self._prefetch = prefetch
+        self._consumer = await self._queue.consume(self._take)
+
+    async def _take(self, message: AbstractIncomingMessage) -> None:
+        self._given += 1
+        self._in_hand += 1
+        self._last = time.monotonic()
+        self.empty = False
+        taken = _taken(message, self._options.queue, self.number)
+        if not taken.deliveries:
+            self._fresh.set()
+        self._give(taken)
+
+    async def watch(self) -> None:
+        """Look after the consumer for as long as it lives; BrokerError says why it died."""
+        with in_words(self._options):
+            while True:
+                if self._prefetch < self._full:
+                    await self._widen()
+                else:
+                    await asyncio.sleep(LOOK_S)
+                await self._look()
+
+    async def _widen(self) -> None:
+        """To the full prefetch, once a message has come that is nobody's suspect.
+
+        Until then one message is in hand at a time: one that kills us has no neighbours whose
+        count rises with it. Returned messages come before all others.
+        """
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await self._fresh.wait()
+        except TimeoutError:
+            return
+        assert self._queue is not None
+        async with asyncio.timeout(ANSWER_S):
+            await self._queue.cancel(self._consumer)
+            await self._consume(self._full)
+
+    async def _look(self) -> None:
+        """Ask what waits and who consumes; the answer also shows that the connection lives."""
+        assert self._looking is not None
+        given, in_hand = self._given, self._in_hand
+        async with asyncio.timeout(ANSWER_S):
+            queue = await self._looking.declare_queue(self._options.queue, passive=True)
+        waiting = queue.declaration_result.message_count or 0
+        consumers = queue.declaration_result.consumer_count or 0
+        where, name = self._options.where, self._options.queue
+        assert self._channel is not None
+        if self._channel.is_closed:
+            raise BrokerError(Kind.NETWORK, f"{where}: the broker has closed our channel")
+        if not consumers:
+            raise BrokerError(Kind.NETWORK, f"{where}: it counts no consumer of queue {name!r}")
+        room = self._in_hand < self._prefetch
+        if not waiting or not room:
+            self._last = time.monotonic()
+        if time.monotonic() - self._last > SILENT_S:
+            raise BrokerError(
+                Kind.NETWORK,
+                f"{where}: {waiting} messages wait in queue {name!r}, and none has come to us for "
+                f"{SILENT_S:g} s",
+            )
+        self.empty = not waiting and not in_hand and given == self._given
+
+    async def acknowledge(self, tag: int, number: int) -> None:
+        """This one and all before it, `number` of them since the last time."""
+        assert self._bare is not None
+        with in_words(self._options):
+            async with asyncio.timeout(ANSWER_S):
+                await self._bare.basic_ack(tag, multiple=True)
+        self._in_hand -= number
+
+    async def stop(self) -> None:
+        """Take nothing more; what is in hand can still be acknowledged."""
+        if self._queue is not None and self._consumer:
+            with in_words(self._options):
+                async with asyncio.timeout(ANSWER_S):
+                    await self._queue.cancel(self._consumer)
+
+    async def end(self) -> None:
+        """Hang up: what is not acknowledged goes back to the queue."""
+        await hang_up(self._connection)
+
+
+def _taken(message: AbstractIncomingMessage, queue: str, session: int) -> Taken:
+    headers = message.headers
+    count = headers.get(_COUNT, 0)
+    return Taken(
+        body=message.body,
+        origin=f"{queue}#{message.message_id or message.delivery_tag}",
+        evidence=_evidence(message, headers),
+        deliveries=count if isinstance(count, int) else 0,
+        tag=message.delivery_tag or 0,
+        session=session,
+    )
+
+
+def _evidence(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> dict[str, str]:
+    """Who sent it and how it came: as text, and never without bounds."""
+    found = {
+        "message_id": message.message_id,
+        "routing_key": message.routing_key,
+        "exchange": message.exchange,
+        "content_type": message.content_type,
+        "app_id": message.app_id,
+        "user_id": message.user_id,
+        "timestamp": message.timestamp.isoformat() if message.timestamp else None,
+    }
+    kept = {name: value[:_HEADER] for name, value in found.items() if value}
+    for name in sorted(headers)[:_HEADERS]:
+        value = headers[name]
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        kept[f"header {name}"[:_HEADER]] = text[:_HEADER]
+    return kept

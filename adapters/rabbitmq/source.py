@@ -1,0 +1,168 @@
+"""Facts from a RabbitMQ queue: acknowledged after they are committed, back when we are not there.
+
+A keeper task holds one session at a time and begins the next when it ends, for whatever reason:
+a broker that is away, refuses us or is set up otherwise is said once and tried again, so that
+nothing needs a restart once it is mended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Annotated, ClassVar, Self
+
+import structlog
+from pydantic import Field
+from structlog.typing import FilteringBoundLogger
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity.wait import wait_exponential_jitter
+
+from adapters.rabbitmq.publisher import RabbitPublisher
+from adapters.rabbitmq.session import Session, Taken
+from adapters.rabbitmq.topology import QueueOptions
+from adapters.rabbitmq.trouble import BrokerError
+from router.ports import Cursor, Link, Message, Options
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
+"""Between two tries to connect: the consumer has to be back within 60 s of the broker."""
+
+
+class RabbitSourceOptions(QueueOptions):
+    """What a queue of facts takes in hubherald.yaml."""
+
+    prefetch: Annotated[
+        int,
+        Field(ge=1, le=10_000, description="the most facts in hand that are not yet committed"),
+    ] = 500
+
+
+class RabbitSource:
+    """Gives what the queue holds, for as long as the router runs."""
+
+    Config: ClassVar[type[Options]] = RabbitSourceOptions
+
+    def __init__(self, name: str, config: Options) -> None:
+        assert isinstance(config, RabbitSourceOptions)
+        self._options = config
+        self._arrived: asyncio.Queue[Taken] = asyncio.Queue()
+        self._tasks = asyncio.TaskGroup()
+        self._keeper: asyncio.Task[None] | None = None
+        self._session: Session | None = None
+        self._begun = 0
+        self._made = 0
+        self._stopping = False
+        self._trouble: str | None = f"{config.where}: not connected yet"
+        self._log: FilteringBoundLogger = structlog.get_logger().bind(
+            source=name, broker=config.where, queue=config.queue
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        self._keeper = self._tasks.create_task(self._keep())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        assert self._keeper is not None
+        self._keeper.cancel()
+        await self._tasks.__aexit__(None, None, None)
+
+    async def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message, None]:
+        """Each message as it comes; ends only by being closed. The broker knows how far we are."""
+        try:
+            while True:
+                yield await self._arrived.get()
+        finally:
+            self._stopping = True
+            await self._stop()
+
+    async def acknowledge(self, messages: Sequence[Message]) -> None:
+        """All at once. What came through an earlier session comes again, and is known then."""
+        session = self._session
+        if session is None:
+            return
+        tags = [
+            each.tag
+            for each in messages
+            if isinstance(each, Taken) and each.session == session.number
+        ]
+        if tags:
+            try:
+                await session.acknowledge(tags[-1], len(tags))
+            except BrokerError as error:  # the session is at its end, and the keeper finds out
+                self._log.warning("rabbitmq.not_acknowledged", facts=len(tags), detail=str(error))
+
+    def exhausted(self) -> bool:
+        """True when the broker had nothing more at the last look, and we have given out all."""
+        return self._session is not None and self._session.empty and self._arrived.empty()
+
+    def down(self) -> str | None:
+        """Why no facts can come; None while they can."""
+        return self._trouble
+
+    def link(self) -> Link:
+        """How the connection stands."""
+        return Link(up=self._session is not None, made=self._made)
+
+    def publisher(self) -> RabbitPublisher:
+        """For `hubherald publish`: into the exchange that the queue is bound to."""
+        return RabbitPublisher(self._options)
+
+    async def _keep(self) -> None:
+        while not self._stopping:
+            session = await self._connect()
+            self._session, self._trouble = session, None
+            self._made += 1
+            self._log.info("rabbitmq.connected", prefetch=self._options.prefetch)
+            try:
+                await session.watch()
+            except BrokerError as error:
+                self._trouble = str(error)
+                self._log.error("rabbitmq.lost", detail=str(error), advice="dialling again")
+            finally:
+                self._session = None
+                self._forget()
+                await session.end()
+            await asyncio.sleep(FIRST_PAUSE_S)
+
+    async def _connect(self) -> Session:
+        """A session that has begun; tries for as long as it takes."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(BrokerError),
+            wait=wait_exponential_jitter(initial=FIRST_PAUSE_S, max=LONGEST_PAUSE_S, jitter=0.5),
+            before_sleep=self._say,
+        )
+        return await retrying(self._begin)
+
+    async def _begin(self) -> Session:
+        self._begun += 1
+        session = Session(
+            self._options, self._options.prefetch, self._begun, self._arrived.put_nowait
+        )
+        try:
+            await session.begin()
+        except BaseException:
+            self._forget()
+            await session.end()
+            raise
+        return session
+
+    def _say(self, state: RetryCallState) -> None:
+        """One line for each trouble, not one for each try."""
+        assert state.outcome is not None
+        detail = str(state.outcome.exception())
+        if detail != self._trouble:
+            self._trouble = detail
+            self._log.error("rabbitmq.unavailable", detail=detail, advice="trying again")
+
+    def _forget(self) -> None:
+        """What the intake has not taken comes again, with the next session."""
+        while not self._arrived.empty():
+            self._arrived.get_nowait()
+
+    async def _stop(self) -> None:
+        if self._session is not None:
+            try:
+                await self._session.stop()
+            except BrokerError as error:
+                self._log.info("rabbitmq.stopped_late", detail=str(error))

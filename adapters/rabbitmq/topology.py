@@ -1,0 +1,121 @@
+"""Where facts wait on the broker: an exchange, a quorum queue, and a dead-letter queue behind it.
+
+Quorum queues count how often a message came back, and pass on what they give up at least once
+(both since RabbitMQ 3.10): https://www.rabbitmq.com/docs/quorum-queues
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from aio_pika import ExchangeType, exceptions
+from aio_pika.abc import AbstractChannel
+from pydantic import AfterValidator, Field, model_validator
+
+from adapters.rabbitmq.connection import BrokerOptions
+from adapters.rabbitmq.trouble import BrokerError, Kind, said
+
+FACTS = "hubherald.facts"
+LONGEST = 255
+"""Bytes in a name (AMQP 0-9-1, shortstr)."""
+
+
+def _name(text: str) -> str:
+    if not text or len(text.encode()) > LONGEST or not text.isprintable():
+        raise ValueError(f"must be 1 to {LONGEST} bytes without control characters")
+    if text.startswith("amq."):
+        raise ValueError("must not begin with 'amq.': those names are the broker's own")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class QueueOptions(BrokerOptions):
+    """The queue that facts come from."""
+
+    queue: Annotated[Name, Field(description="the quorum queue that facts are taken from")] = FACTS
+    exchange: Annotated[
+        Name, Field(description="the topic exchange that facts are published to")
+    ] = FACTS
+    rejected: Annotated[
+        Name | None,
+        Field(
+            description="the dead-letter exchange and queue, for what the broker gives up; "
+            "without: <queue>.rejected"
+        ),
+    ] = None
+    delivery_limit: Annotated[
+        int,
+        Field(
+            ge=20,
+            le=1_000_000,
+            description="how often the broker gives a message out before it gives it up; each lost "
+            "connection counts for all in hand, so keep it high: the router finds what kills it",
+        ),
+    ] = 1000
+    declare: Annotated[
+        bool,
+        Field(description="make what is missing; false: it is somebody else's, only check it"),
+    ] = True
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.rejected_name == self.queue:
+            raise ValueError("`rejected` must not be the queue itself")
+        return self
+
+    @property
+    def rejected_name(self) -> str:
+        """The dead-letter exchange and queue."""
+        return self.rejected or f"{self.queue}.rejected"
+
+
+async def prepare(channel: AbstractChannel, options: QueueOptions) -> None:
+    """Declare, or only check. BrokerError when something is missing or different; the broker has
+    closed the channel then."""
+    what = f"exchange {options.exchange!r}"
+    try:
+        if not options.declare:
+            await channel.get_exchange(options.exchange, ensure=True)
+            what = f"queue {options.queue!r}"
+            await channel.declare_queue(options.queue, passive=True)
+            return
+        exchange = await channel.declare_exchange(
+            options.exchange, ExchangeType.TOPIC, durable=True
+        )
+        what = f"exchange {options.rejected_name!r}"
+        dead_letters = await channel.declare_exchange(
+            options.rejected_name, ExchangeType.TOPIC, durable=True
+        )
+        what = f"queue {options.rejected_name!r}"
+        rejected = await channel.declare_queue(
+            options.rejected_name, durable=True, arguments={"x-queue-type": "quorum"}
+        )
+        await rejected.bind(dead_letters, "#")
+        what = f"queue {options.queue!r}"
+        queue = await channel.declare_queue(
+            options.queue,
+            durable=True,
+            arguments={
+                "x-queue-type": "quorum",
+                "x-delivery-limit": options.delivery_limit,
+                "x-dead-letter-exchange": options.rejected_name,
+                "x-dead-letter-strategy": "at-least-once",
+                # the strategy needs it: a full queue refuses, it does not drop its oldest
+                "x-overflow": "reject-publish",
+            },
+        )
+        await queue.bind(exchange, "#")
+    except exceptions.ChannelPreconditionFailed as error:
+        raise BrokerError(
+            Kind.ENDPOINT,
+            f"{options.where}: {what} is there, but different: {said(error)}; if it is right as it "
+            "is, set `declare: false`; else have it deleted once it is empty, and it is made anew",
+        ) from error
+    except exceptions.ChannelNotFoundEntity as error:
+        raise BrokerError(
+            Kind.ENDPOINT,
+            f"{options.where}: {what} is missing: {said(error)}; have it made, or let the router "
+            "do it with `declare: true`",
+        ) from error
