@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractConnection
 from aiormq.channel import Channel
 from aiormq.exceptions import PublishError as Unroutable
 from pamqp import commands
 
-from adapters.rabbitmq.connection import BrokerOptions, blocked, dial, hang_up
-from adapters.rabbitmq.trouble import BrokerError, Kind, trouble
+from adapters.rabbitmq.connection import blocked, dial, hang_up
+from adapters.rabbitmq.topology import QueueOptions, prepare
+from adapters.rabbitmq.trouble import trouble
 from router.errors import PublishError
 from router.ports import Outgoing
 
@@ -22,13 +23,11 @@ UNKNOWN = "unknown"
 SHORT = 255
 """Bytes that a routing key or message id may have (AMQP 0-9-1, shortstr)."""
 PREPARE_S = 10.0
-"""Seconds in which a channel stands and the exchange is known to be there."""
+"""Seconds in which a channel stands, with the exchange and the queue behind it."""
 CONFIRM_S = 30.0
 """Seconds in which all facts of one call are confirmed."""
 BLOCKED_S = 5.0
 """Seconds after which we ask whether the broker takes nothing at all; alarms can be short."""
-
-Prepare = Callable[[AbstractChannel], Awaitable[None]]
 
 
 class RabbitPublisher:
@@ -37,11 +36,8 @@ class RabbitPublisher:
     At most as many facts are unconfirmed as are given to one call of `publish`.
     """
 
-    def __init__(self, options: BrokerOptions, exchange: str, prepare: Prepare | None) -> None:
-        """`prepare` declares what is needed; None: the exchange must be there."""
+    def __init__(self, options: QueueOptions) -> None:
         self._options = options
-        self._exchange = exchange
-        self._prepare = prepare
         self._connection: AbstractConnection | None = None
         self._channel: Channel | None = None
 
@@ -50,21 +46,19 @@ class RabbitPublisher:
         """Where the facts go, for people."""
         host = self._options.virtual_host
         within = "" if host == "/" else f", virtual host {host!r}"
-        return f"exchange {self._exchange!r} on {self._options.where}{within}"
+        return f"exchange {self._options.exchange!r} on {self._options.where}{within}"
 
     async def __aenter__(self) -> Self:
         try:
             self._connection = await dial(self._options, "hubherald publish")
             async with asyncio.timeout(PREPARE_S):
                 channel = await self._connection.channel(on_return_raises=True)
-                if self._prepare is not None:
-                    await self._prepare(channel)
-                else:
-                    await channel.get_exchange(self._exchange, ensure=True)
+                # also before the first `run`: without a queue there is nowhere to keep facts
+                await prepare(channel, self._options)
                 bare = await channel.get_underlay_channel()
                 assert isinstance(bare, Channel)
                 self._channel = bare
-        except BaseException as error:
+        except (Exception, asyncio.CancelledError) as error:
             await hang_up(self._connection)
             if _is_ours(error):
                 raise
@@ -111,7 +105,7 @@ class RabbitPublisher:
         assert self._channel is not None
         await self._channel.basic_publish(
             fact.body,
-            exchange=self._exchange,
+            exchange=self._options.exchange,
             routing_key=_routing_key(fact),
             properties=commands.Basic.Properties(
                 content_type=CONTENT_TYPE,
@@ -129,12 +123,7 @@ class RabbitPublisher:
                 " queue to it with routing key '#' (`declare: true` in the source does that)"
             )
         options = self._options
-        found = trouble(error, options.where, options.virtual_host, options.user)
-        if found.kind is Kind.ENDPOINT and "no exchange" in str(found):
-            found = BrokerError(
-                found.kind, f"{found}; `declare: true` in the source makes it, with its queue"
-            )
-        return PublishError(str(found))
+        return PublishError(str(trouble(error, options.where, options.virtual_host, options.user)))
 
 
 def _routing_key(fact: Outgoing) -> str:
@@ -144,8 +133,8 @@ def _routing_key(fact: Outgoing) -> str:
 def _is_ours(error: BaseException) -> bool:
     """Somebody ends us; a lost connection cancels too, but not our task."""
     task = asyncio.current_task()
-    cancelled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()
-    return bool(cancelled) or isinstance(error, (KeyboardInterrupt, SystemExit))
+    assert task is not None
+    return isinstance(error, asyncio.CancelledError) and task.cancelling() > 0
 
 
 def _failure(done: asyncio.Task[None]) -> BaseException | None:

@@ -14,8 +14,8 @@ from broker import Broker
 from proxy import Proxy
 
 from adapters.rabbitmq import publisher as module
-from adapters.rabbitmq.connection import BrokerOptions
 from adapters.rabbitmq.publisher import RabbitPublisher
+from adapters.rabbitmq.topology import QueueOptions
 from router.errors import PublishError
 from router.ports import Outgoing
 
@@ -30,9 +30,11 @@ class Place:
     channel: AbstractChannel
     name: str
 
-    def publisher(self, url: str = "", **more: str) -> RabbitPublisher:
-        options = BrokerOptions.model_validate({"url": url or self.broker.url, **more})
-        return RabbitPublisher(options, self.name, None)
+    def publisher(self, url: str = "", **more: str | bool) -> RabbitPublisher:
+        given = {"queue": self.name, "exchange": self.name, "declare": False, **more}
+        return RabbitPublisher(
+            QueueOptions.model_validate({"url": url or self.broker.url, **given})
+        )
 
     async def make(self, key: str = "#", **arguments: int | str) -> None:
         exchange = await self.channel.declare_exchange(self.name, "topic", durable=True)
@@ -82,8 +84,8 @@ async def test_ten_megabytes_arrive(place: Place) -> None:
 
 def test_the_target_is_told_without_secrets() -> None:
     def target(url: str) -> str:
-        options = BrokerOptions.model_validate({"url": url, "user": "ann", "password": "hush"})
-        return RabbitPublisher(options, "facts", None).target
+        given = {"url": url, "exchange": "facts", "user": "ann", "password": "hush"}
+        return RabbitPublisher(QueueOptions.model_validate(given)).target
 
     assert target("amqp://localhost/") == "exchange 'facts' on localhost:5672"
     assert target("amqps://b.example/prod") == (
@@ -109,17 +111,13 @@ async def test_the_same_fact_twice_at_once_does_not_confuse(place: Place) -> Non
 
 
 async def test_a_missing_exchange_says_how_to_make_it(place: Place) -> None:
-    with pytest.raises(PublishError, match=r"no exchange .*`declare: true`"):
+    with pytest.raises(PublishError, match=r"exchange .* is missing.*`declare: true`"):
         async with place.publisher():
             pass
 
 
-async def test_what_is_needed_is_prepared(place: Place) -> None:
-    async def prepare(channel: AbstractChannel) -> None:
-        await Place(place.broker, channel, place.name).make()
-
-    options = BrokerOptions(url=place.broker.url)
-    async with RabbitPublisher(options, place.name, prepare) as publisher:
+async def test_before_the_first_run_nothing_is_lost(place: Place) -> None:
+    async with place.publisher(declare=True) as publisher:
         await publisher.publish(facts(7))
     assert len(await place.taken()) == 7
 
