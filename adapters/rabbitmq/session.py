@@ -81,8 +81,10 @@ class Session:
         self._queue: AbstractQueue | None = None
         self._consumer = ""
         self._prefetch = 1
+        self._held: Taken | None = None
         self._fresh = asyncio.Event()
-        """A message has come that nobody had before: the suspects are through."""
+        """A message has come that nobody had before: the suspects are through. It is held until
+        more may come, so that none comes while we change consumers: it would come back."""
         self._given = 0
         self._in_hand = 0
         self._last = time.monotonic()
@@ -115,9 +117,11 @@ class Session:
         self._last = time.monotonic()
         self.empty = False
         taken = _taken(message, self._options.queue, self.number)
-        if not taken.deliveries:
+        if self._prefetch < self._full and not taken.deliveries:
+            self._held = taken
             self._fresh.set()
-        self._give(taken)
+        else:
+            self._give(taken)
 
     async def watch(self) -> None:
         """Look after the consumer for as long as it lives; BrokerError says why it died."""
@@ -140,9 +144,10 @@ class Session:
                 await self._fresh.wait()
         except TimeoutError:
             return
-        assert self._queue is not None
+        assert self._queue is not None and self._held is not None
         async with asyncio.timeout(ANSWER_S):
             await self._queue.cancel(self._consumer)
+            self._give(self._held)
             await self._consume(self._full)
 
     async def _look(self) -> None:

@@ -129,7 +129,7 @@ class RabbitSource:
         """A session that has begun; tries for as long as it takes."""
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(BrokerError),
-            wait=wait_exponential_jitter(initial=FIRST_PAUSE_S, max=LONGEST_PAUSE_S, jitter=0.5),
+            wait=wait_exponential_jitter(multiplier=FIRST_PAUSE_S, max=LONGEST_PAUSE_S, jitter=0.5),
             before_sleep=self._say,
         )
         return await retrying(self._begin)
