@@ -28,6 +28,7 @@ from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
 from router.operations import Operations
 from router.ports import ADAPTERS, SOURCES, Adapter, ClosedReason, Source, installed
+from router.readiness import Readiness
 from router.relay import Relay
 from router.responsibility import Responsibility
 from router.trial import trial
@@ -82,7 +83,6 @@ class _Router:
         self.metrics.rules.set(len(config.rules.rules))
         self.metrics.rules_info.labels(config.rules.digest).set(1)
         self.metrics.rules_reload.set(1)
-        self.started = False
         self.stopping = asyncio.Event()
 
     async def run(self, *, until_idle: bool) -> None:
@@ -97,12 +97,13 @@ class _Router:
             sources = await self._sources(stack)
             relay = self._relay(lanes, rows)
             intake = await self._intake(lanes, relay)
+            readiness = Readiness(self.metrics, sources=sources, lanes=lanes)
             operations = Operations(
                 self.config.operations.host,
                 self.config.operations.port,
                 metrics=self.metrics,
-                not_ready=self._not_ready,
-                before_scrape=lambda: None,
+                not_ready=readiness.not_ready,
+                before_scrape=readiness.show,
             )
             await stack.enter_async_context(operations)
             _log.info(
@@ -114,29 +115,40 @@ class _Router:
                 lanes=len(lanes),
                 sources=sorted(sources),
             )
-            await self._work(intake, relay, sources, until_idle=until_idle)
+            await self._work(intake, relay, sources, readiness, until_idle=until_idle)
         _log.info("router.stopped")
 
     async def _work(
-        self, intake: Intake, relay: Relay, sources: Mapping[str, Source], *, until_idle: bool
+        self,
+        intake: Intake,
+        relay: Relay,
+        sources: Mapping[str, Source],
+        readiness: Readiness,
+        *,
+        until_idle: bool,
     ) -> None:
         async with asyncio.TaskGroup() as group:
             relaying = group.create_task(relay.run())
+            ending = group.create_task(self._end(intake, readiness))
             await intake.release()
             async with asyncio.TaskGroup() as taking:
                 for name, source in sources.items():
                     taking.create_task(intake.run(name, source))
                 watching = group.create_task(self._watch(intake, relay))
-                self.started = True
+                readiness.started = not self.stopping.is_set()
                 if until_idle:
                     group.create_task(self._end_when_idle(intake, relay, sources))
-                await self.stopping.wait()
-                self.started = False
-                _log.info("router.stopping")
-                intake.stop()
+                await ending
             watching.cancel()
             relay.stop()
             await relaying
+
+    async def _end(self, intake: Intake, readiness: Readiness) -> None:
+        """Beside everything else: what is released at the start may take long, too."""
+        await self.stopping.wait()
+        readiness.started = False
+        _log.info("router.stopping")
+        intake.stop()
 
     async def _end_when_idle(
         self, intake: Intake, relay: Relay, sources: Mapping[str, Source]
@@ -173,9 +185,6 @@ class _Router:
             labels = (lane.service_user_id, lane.channel.name)
             self.metrics.waiting.labels(*labels).set(count)
             self.metrics.oldest.labels(*labels).set(oldest.timestamp() if oldest else 0)
-
-    def _not_ready(self) -> str | None:
-        return None if self.started else "starting or stopping"
 
     async def _sources(self, stack: AsyncExitStack) -> dict[str, Source]:
         found: dict[str, Source] = {}

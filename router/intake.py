@@ -73,7 +73,6 @@ class Intake:
         if cursors is None:
             return
         gathered: asyncio.Queue[Message] = asyncio.Queue(maxsize=2 * GATHER)
-        self.metrics.intake_up.labels(name).set(1)
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(self._read(source, cursors, gathered))
             stopping = group.create_task(self._stopping.wait())
@@ -90,7 +89,6 @@ class Intake:
                 self._busy -= len(messages)
             reading.cancel()
             stopping.cancel()
-        self.metrics.intake_up.labels(name).set(0)
 
     async def _read(
         self, source: Source, cursors: Mapping[str, Cursor], gathered: asyncio.Queue[Message]

@@ -58,7 +58,13 @@ class Metrics:
         self.batch = histogram(
             "intake_batch_messages", "Messages in one batch.", (1, 2, 5, 10, 25, 50, 100, 250, 500)
         )
-        self.intake_up = gauge("intake_up", "1 while the source is being read.", "source")
+        self.intake_up = gauge("intake_up", "1 while facts can come from the source.", "source")
+        self.intake_connected = gauge(
+            "intake_connected", "1 while the connection of the source stands.", "source"
+        )
+        self.intake_connections = gauge(
+            "intake_connections", "Connections that the source made, since the start.", "source"
+        )
         self.lag = histogram(
             "activation_lag_seconds", "From activation to decision.", _LONG, "source"
         )
@@ -97,7 +103,12 @@ class Metrics:
             "outcome",
             "reason",
         )
-        self.send = histogram("delivery_send_seconds", "Time of one send.", _SHORT, "adapter")
+        self.send = histogram(
+            "delivery_send_seconds",
+            "Time of one send, until the other side answered or confirmed.",
+            _SHORT,
+            "adapter",
+        )
         self.delivery = histogram(
             "alert_delivery_seconds", "From decision to delivery.", _LONG, "adapter"
         )
@@ -115,6 +126,15 @@ class Metrics:
         self.lane_failures = gauge(
             "lane_consecutive_failures",
             "Failed sends in a row; from 5 on the breaker is open.",
+            "recipient",
+            "channel",
+        )
+        self.lane_connected = gauge(
+            "lane_connected", "1 while the connection of the lane stands.", "recipient", "channel"
+        )
+        self.lane_connections = gauge(
+            "lane_connections",
+            "Connections that the lane made, since the start.",
             "recipient",
             "channel",
         )

@@ -1,0 +1,51 @@
+"""Whether facts can come, and how connections stand: asked when somebody looks, kept by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from router.lanes import Lane
+from router.metrics import Metrics
+from router.ports import Linked, Source
+
+
+class Readiness:
+    """Asks sources and lanes for `/-/ready` and for the metrics that are read before a scrape."""
+
+    def __init__(
+        self, metrics: Metrics, *, sources: Mapping[str, Source], lanes: Sequence[Lane]
+    ) -> None:
+        self._metrics = metrics
+        self._sources = sources
+        self._lanes = lanes
+        self.started = False
+        """From when the sources are read until the router begins to stop."""
+
+    def not_ready(self) -> str | None:
+        """Why no facts, or not all of them, can come now: a line for each source; else None."""
+        if not self.started:
+            return "starting or stopping"
+        lines = [f"source {name}: {reason}" for name, reason in self._down().items()]
+        return "\n".join(lines) or None
+
+    def show(self) -> None:
+        """Set the gauges of sources and connections."""
+        metrics = self._metrics
+        down = self._down()
+        for name, source in self._sources.items():
+            metrics.intake_up.labels(name).set(self.started and name not in down)
+            if isinstance(source, Linked):
+                link = source.link()
+                metrics.intake_connected.labels(name).set(link.up)
+                metrics.intake_connections.labels(name).set(link.made)
+        for lane in self._lanes:
+            if isinstance(lane.adapter, Linked):
+                link = lane.adapter.link()
+                labels = (lane.service_user_id, lane.channel.name)
+                metrics.lane_connected.labels(*labels).set(link.up)
+                metrics.lane_connections.labels(*labels).set(link.made)
+
+    def _down(self) -> dict[str, str]:
+        """By name: the sources from which nothing can come, and why."""
+        reasons = {name: source.down() for name, source in self._sources.items()}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
