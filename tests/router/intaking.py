@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,7 +17,8 @@ from samples import NOW, body, user
 from router.engine import Engine
 from router.facts import Activation, Data
 from router.intake import Intake
-from router.judgement import Judgement
+from router.judgement import Found, Judgement
+from router.ledger.batch import Batch, Known
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
 from router.ports import Cursor, Message, Options
@@ -42,6 +44,8 @@ class Fed:
         self.deliveries: Mapping[bytes, int] = {}
         """How often a body had been given out before; 0 where it says nothing."""
         self.given = 0
+        self.left_with: list[bytes] | None = None
+        """What was acknowledged by the time it was left; None until then."""
         self.all_given = asyncio.Event()
         self.gate: asyncio.Event | None = None
         self.started = asyncio.Event()
@@ -59,18 +63,21 @@ class Fed:
         self.started.set()
         if self.gate is not None:
             await self.gate.wait()
-        for group in self.groups:
-            for raw in group:
-                self.given += 1
+        try:
+            for group in self.groups:
+                for raw in group:
+                    self.given += 1
+                    if self.given > skip:
+                        cursor = Cursor("feed", self.given, self.given)
+                        again = self.deliveries.get(raw, 0)
+                        yield Message(raw, f"feed:{self.given}", cursor, deliveries=again)
                 if self.given > skip:
-                    cursor = Cursor("feed", self.given, self.given)
-                    again = self.deliveries.get(raw, 0)
-                    yield Message(raw, f"feed:{self.given}", cursor, deliveries=again)
-            if self.given > skip:
-                await self._next.wait()
-                self._next.clear()
-        self.all_given.set()
-        await asyncio.Event().wait()
+                    await self._next.wait()
+                    self._next.clear()
+            self.all_given.set()
+            await asyncio.Event().wait()
+        finally:
+            self.left_with = list(self.acknowledged)
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """Only what another process can read in the ledger by now may be acknowledged."""
@@ -90,6 +97,19 @@ class Fed:
     def down(self) -> str | None:
         """Never."""
         return None
+
+
+class Watched(Judgement):
+    """Judges as ever, and lets a test look in before each judgement."""
+
+    look: Callable[[Sequence[Found], Sequence[Found]], None]
+
+    def judge(
+        self, found: Sequence[Found], known: Known, now: datetime, waiting: Sequence[Found] = ()
+    ) -> Batch:
+        """Not before the test has had its look."""
+        self.look(found, waiting)
+        return super().judge(found, known, now, waiting)
 
 
 class Running:

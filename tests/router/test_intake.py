@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from intaking import Running, fact
+from intaking import USERS, Running, Watched, fact
 from ledgers import made
 from samples import NOW, activation, device, hub, registration, user
 
@@ -126,6 +126,23 @@ async def test_the_same_activation_under_another_id_is_one_alert(running: Runnin
         "same_activation",
     ]
     assert running.ask("SELECT count(*) FROM alerts") == [(1,)]
+
+
+async def test_a_stop_finishes_and_acknowledges_what_is_in_hand_then_leaves_the_source(
+    running: Running, shipped_rules: Rules, shipped_engine: Engine
+) -> None:
+    running.judgement = judgement = Watched(shipped_rules, USERS, shipped_engine)
+    judgement.look = lambda _found, _waiting: running.intake.stop()
+    gate = asyncio.Event()
+    source = await running.take([*HOME, V1], wait=False, gate=gate, deliveries={HOME[1]: 1})
+    gate.set()
+    await running.until(lambda: source.given == 3)
+    await running.task
+    in_hand = source.acknowledged
+    assert in_hand == [*HOME, V1][: len(in_hand)] != []
+    assert source.left_with == in_hand
+    assert running.ask("SELECT count(*) FROM facts") == [(len(in_hand),)]
+    assert running.ask("SELECT * FROM suspects") == []
 
 
 @pytest.fixture

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from intaking import USERS, Fed, Running, fact
+from intaking import USERS, Fed, Running, Watched, fact
 from ledgers import made
 from samples import NOW, activation, hub, registration, user
 
 from router.engine import Engine
-from router.judgement import Found, Judgement
+from router.judgement import Found
 from router.ledger.actions import Operator, release_reason
-from router.ledger.batch import Batch, Known
 from router.ledger.opening import Use, open_database
 from router.ledger.thread import LedgerThread
 from router.rules import Rules
@@ -26,19 +24,6 @@ from router.rules import Rules
 HOME = [fact(hub(), "hub"), fact(registration(), "registration")]
 V1, V2, V3 = (fact(activation(version=f"900{n}"), f"v{n}") for n in (1, 2, 3))
 NOTES = "SELECT digest, taken FROM suspects ORDER BY taken"
-
-
-class Watched(Judgement):
-    """Judges as ever, and lets a test look in before each judgement."""
-
-    look: Callable[[Sequence[Found], Sequence[Found]], None]
-
-    def judge(
-        self, found: Sequence[Found], known: Known, now: datetime, waiting: Sequence[Found] = ()
-    ) -> Batch:
-        """Not before the test has had its look."""
-        self.look(found, waiting)
-        return super().judge(found, known, now, waiting)
 
 
 @pytest.fixture
