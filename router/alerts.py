@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 NAMESPACE = uuid.UUID("b8a5c7de-6f0c-5d0f-9f43-2f6f3e1f64a1")
 """The fixed namespace of Alert ids. Changing it would send every Alert again under a new id."""
 EVENT_TYPE = "hubherald.alert.v1"
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
+"""As CloudEvents 1.0 names them, for one event and for a JSON array of them."""
 
 
 def alert_id(fact_source: str, fact_id: str, service_user_id: str, alert_code: str) -> uuid.UUID:
@@ -91,6 +94,16 @@ class Alert:
             sequence=data["sequence"],
             rules_digest=data["rules_digest"],
         )
+
+
+def batch_id(alerts: Iterable[Alert]) -> uuid.UUID:
+    """The same for the same members in the same order: a batch that comes again is known by it."""
+    return uuid.uuid5(NAMESPACE, " ".join(str(alert.id) for alert in alerts))
+
+
+def batch_body(events: Iterable[bytes]) -> bytes:
+    """A CloudEvents batch of events, each as it was stored."""
+    return b"[" + b",".join(events) + b"]"
 
 
 def _moment(value: datetime) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import unquote
@@ -86,6 +87,21 @@ async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
             Kind.NETWORK, f"{options.where} did not answer within {DIAL_S:g} s"
         ) from None
     except Exception as error:  # the library's are of many kinds, and each says the same: no
+        raise trouble(error, options.where, options.virtual_host, options.user) from error
+
+
+@contextmanager
+def in_words(options: BrokerOptions) -> Iterator[None]:
+    """Whatever the library raises becomes a BrokerError; our own cancellation stays one."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # the library cancels its callers when a connection is lost
+        raise trouble(error, options.where, options.virtual_host, options.user) from error
+    except Exception as error:
         raise trouble(error, options.where, options.virtual_host, options.user) from error
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +22,9 @@ from aio_pika.abc import (
 )
 from aiormq.abc import AbstractChannel as BareChannel
 
-from adapters.rabbitmq.connection import BrokerOptions, dial, hang_up
+from adapters.rabbitmq.connection import dial, hang_up, in_words
 from adapters.rabbitmq.topology import QueueOptions, prepare
-from adapters.rabbitmq.trouble import BrokerError, Kind, trouble
+from adapters.rabbitmq.trouble import BrokerError, Kind
 from router.ports import Message
 
 ANSWER_S = 10.0
@@ -46,21 +45,6 @@ class Taken(Message):
 
     tag: int = 0
     session: int = 0
-
-
-@contextmanager
-def in_words(options: BrokerOptions) -> Iterator[None]:
-    """Whatever the library raises becomes a BrokerError; our own cancellation stays one."""
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        # the library cancels its callers when a connection is lost
-        raise trouble(error, options.where, options.virtual_host, options.user) from error
-    except Exception as error:
-        raise trouble(error, options.where, options.virtual_host, options.user) from error
 
 
 class Session:

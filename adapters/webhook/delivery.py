@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -18,11 +17,9 @@ from yarl import URL
 
 from adapters.webhook.answer import Answer, outcome_of, outcome_of_failure
 from adapters.webhook.signing import Signer, SigningSecret
-from router.alerts import NAMESPACE
+from router.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, batch_body, batch_id
 from router.ports import Closed, ClosedReason, Delivery, HttpUrl, Options, Outcome
 
-SINGLE = "application/cloudevents+json; charset=utf-8"
-BATCH = "application/cloudevents-batch+json"
 MAX_ANSWER = 4096
 """Bytes of an answer's body that are read; a longer one costs its connection."""
 BODY_S = 2.0
@@ -117,11 +114,11 @@ class WebhookAdapter:
         """The body and its headers; the same members give the same id, however often."""
         if self.batch == 1:
             (delivery,) = deliveries
-            body, message_id, kind = delivery.body, str(delivery.alert.id), SINGLE
+            body, message_id, kind = delivery.body, str(delivery.alert.id), CONTENT_TYPE
         else:
-            body = b"[" + b",".join(delivery.body for delivery in deliveries) + b"]"
-            members = " ".join(str(delivery.alert.id) for delivery in deliveries)
-            message_id, kind = str(uuid.uuid5(NAMESPACE, members)), BATCH
+            body = batch_body(delivery.body for delivery in deliveries)
+            message_id = str(batch_id(delivery.alert for delivery in deliveries))
+            kind = BATCH_CONTENT_TYPE
         signature = self._signer.headers(message_id, body, self._now())
         return body, {"Content-Type": kind, "webhook-id": message_id, **signature}
 

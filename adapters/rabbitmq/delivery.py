@@ -1,0 +1,205 @@
+"""Alerts to a RabbitMQ exchange: persistent, mandatory, each message confirmed by the broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Self
+
+from aio_pika.abc import AbstractConnection
+from aiormq.channel import Channel as BareChannel
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.exceptions import PublishError as Unroutable
+from pamqp.commands import Basic
+from pydantic import Field
+
+from adapters.rabbitmq.connection import BrokerOptions, blocked, dial, hang_up, in_words
+from adapters.rabbitmq.routing import RoutingKey, keys
+from adapters.rabbitmq.trouble import BrokerError, Kind, said
+from router.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, EVENT_TYPE, batch_body, batch_id
+from router.ports import (
+    Closed,
+    ClosedReason,
+    Delivered,
+    Delivery,
+    Link,
+    Options,
+    Outcome,
+    Reason,
+    Refused,
+    Retry,
+)
+
+CHANNEL_S = 10.0
+"""Seconds in which a channel stands."""
+CONFIRM_S = 10.0
+"""Seconds after which we ask why nothing is confirmed; a disk alarm can last for hours."""
+
+
+class RabbitOptions(BrokerOptions):
+    """What a RabbitMQ exchange takes in service_users.yaml."""
+
+    exchange: Annotated[
+        str,
+        Field(
+            max_length=255,
+            description="the recipient's exchange, which must be there; '' is the default exchange,"
+            " whose routing keys are names of queues",
+        ),
+    ]
+    routing_key: Annotated[
+        RoutingKey,
+        Field(
+            description="text with {alert_code}, {service_user_id}, {device_id} or"
+            " {firmware_version} in it"
+        ),
+    ] = "{alert_code}"
+    batch: Annotated[
+        int, Field(ge=1, le=1000, description="the most Alerts in a message; 1: no batches")
+    ] = 1
+
+
+class RabbitAdapter:
+    """One connection for one channel, made when there is something to send and none stands."""
+
+    Config: ClassVar[type[Options]] = RabbitOptions
+
+    def __init__(self, config: Options) -> None:
+        assert isinstance(config, RabbitOptions)
+        self.batch: int = config.batch
+        self._options = config
+        self._connection: AbstractConnection | None = None
+        self._channel: BareChannel | None = None
+        self._connecting = asyncio.Lock()
+        self._made = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await hang_up(self._connection)
+
+    def link(self) -> Link:
+        """How the connection stands; it is made with the first Alert."""
+        return Link(up=_alive(self._connection), made=self._made)
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """A message for each routing key; the same outcome for all that were in it."""
+        try:
+            channel = await self._ready()
+        except BrokerError as error:
+            return [_outcome(error)] * len(deliveries)
+        found: list[Outcome] = [Delivered()] * len(deliveries)
+        groups = keys(self._options.routing_key, [each.alert for each in deliveries])
+        outcomes = await asyncio.gather(
+            *(
+                self._publish(channel, key, [deliveries[place] for place in places])
+                for key, places in groups.items()
+            )
+        )
+        for places, outcome in zip(groups.values(), outcomes, strict=True):
+            for place in places:
+                found[place] = outcome
+        return found
+
+    async def _ready(self) -> BareChannel:
+        """A channel that publishes are confirmed on. BrokerError when there is none to be had."""
+        if self._channel is not None and not self._channel.is_closed and _alive(self._connection):
+            return self._channel
+        async with self._connecting:  # whoever came first may have made it by now
+            if not _alive(self._connection):
+                await hang_up(self._connection)
+                self._channel = None
+                self._connection = await dial(self._options, f"hubherald {self._options.exchange}")
+                self._made += 1
+            assert self._connection is not None
+            if self._channel is None or self._channel.is_closed:
+                with in_words(self._options):
+                    async with asyncio.timeout(CHANNEL_S):
+                        channel = await self._connection.channel(on_return_raises=True)
+                        bare = await channel.get_underlay_channel()
+                        assert isinstance(bare, BareChannel)
+                        self._channel = bare
+            return self._channel
+
+    async def _publish(
+        self, channel: BareChannel, key: str, deliveries: Sequence[Delivery]
+    ) -> Outcome:
+        try:
+            with in_words(self._options):
+                async with asyncio.timeout(CONFIRM_S):
+                    await channel.basic_publish(
+                        self._body(deliveries),
+                        exchange=self._options.exchange,
+                        routing_key=key,
+                        properties=self._properties(deliveries),
+                        mandatory=True,
+                        wait=False,  # for the socket; several messages then go in one write
+                    )
+        except BrokerError as error:
+            return await self._failure(error, key)
+        return Delivered("confirmed")
+
+    def _body(self, deliveries: Sequence[Delivery]) -> bytes:
+        if self.batch == 1:
+            return deliveries[0].body
+        return batch_body(each.body for each in deliveries)
+
+    def _properties(self, deliveries: Sequence[Delivery]) -> Basic.Properties:
+        single = self.batch == 1
+        alerts = [each.alert for each in deliveries]
+        return Basic.Properties(
+            content_type=CONTENT_TYPE if single else BATCH_CONTENT_TYPE,
+            delivery_mode=2,  # persistent
+            message_id=str(alerts[0].id if single else batch_id(alerts)),
+            message_type=EVENT_TYPE,
+            app_id="hubherald",
+            timestamp=alerts[0].decided_at,
+        )
+
+    async def _failure(self, error: BrokerError, key: str) -> Outcome:
+        """What the recipient has to mend, where we know it better than the broker says it."""
+        options = self._options
+        where = f"{options.where}: exchange {options.exchange!r}"
+        match error.__cause__:
+            case Unroutable():
+                return Closed(
+                    ClosedReason.ENDPOINT,
+                    f"{where} has no queue for routing key {key!r}; have the recipient's queue "
+                    "bound to it with that key",
+                )
+            case ChannelNotFoundEntity():
+                return Closed(
+                    ClosedReason.ENDPOINT,
+                    f"{where} is missing; have it made, with the recipient's queue bound to it for "
+                    f"routing key {key!r}, or correct `exchange`",
+                )
+            case ChannelPreconditionFailed() as refused:
+                return Refused(Reason.REJECTED, f"{where}: {said(refused)}")
+            case TimeoutError() if self._connection is not None:
+                if _alive(self._connection) and await blocked(self._connection):
+                    return Retry(
+                        Reason.BUSY,
+                        f"{options.where}: takes nothing, it is short of disk or memory "
+                        "(`rabbitmqctl status` shows the alarm); make room there",
+                    )
+                return Retry(
+                    Reason.TIMEOUT, f"{options.where}: not confirmed within {CONFIRM_S:g} s"
+                )
+        return _outcome(error)
+
+
+def _alive(connection: AbstractConnection | None) -> bool:
+    return connection is not None and not connection.is_closed and connection.transport is not None
+
+
+def _outcome(error: BrokerError) -> Outcome:
+    match error.kind:
+        case Kind.NETWORK:
+            return Retry(Reason.NETWORK, str(error))
+        case Kind.BUSY:
+            return Retry(Reason.BUSY, str(error))
+        case Kind.CREDENTIALS:
+            return Closed(ClosedReason.CREDENTIALS, str(error))
+        case Kind.ENDPOINT:
+            return Closed(ClosedReason.ENDPOINT, str(error))
