@@ -113,9 +113,21 @@ async def hang_up(connection: AbstractConnection | None) -> None:
                 await connection.close()
 
 
-async def blocked(connection: AbstractConnection) -> bool:
-    """Whether the broker takes nothing from publishers: it is short of disk or memory."""
-    if connection.transport is None:
+def alive(connection: AbstractConnection | None) -> bool:
+    """Whether it stands, as far as we have heard."""
+    return (
+        connection is not None
+        and connection.transport is not None
+        and not connection.transport.connection.is_closed
+    )
+
+
+async def blocked(connection: AbstractConnection | None) -> bool:
+    """Whether the broker takes nothing from publishers: it is short of disk or memory.
+
+    It says so only to connections that have tried to publish since.
+    """
+    if connection is None or connection.transport is None or not alive(connection):
         return False
     try:
         async with asyncio.timeout(0.05):

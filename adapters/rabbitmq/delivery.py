@@ -13,7 +13,14 @@ from aiormq.exceptions import PublishError as Unroutable
 from pamqp.commands import Basic
 from pydantic import Field
 
-from adapters.rabbitmq.connection import BrokerOptions, blocked, dial, hang_up, in_words
+from adapters.rabbitmq.connection import (
+    BrokerOptions,
+    alive,
+    blocked,
+    dial,
+    hang_up,
+    in_words,
+)
 from adapters.rabbitmq.routing import RoutingKey, keys
 from adapters.rabbitmq.trouble import BrokerError, Kind, said
 from router.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, EVENT_TYPE, batch_body, batch_id
@@ -32,8 +39,8 @@ from router.ports import (
 
 CHANNEL_S = 10.0
 """Seconds in which a channel stands."""
-CONFIRM_S = 10.0
-"""Seconds after which we ask why nothing is confirmed; a disk alarm can last for hours."""
+CONFIRM_S = 5.0
+"""Seconds in which a message is confirmed; then we ask whether the broker takes any at all."""
 
 
 class RabbitOptions(BrokerOptions):
@@ -81,12 +88,14 @@ class RabbitAdapter:
 
     def link(self) -> Link:
         """How the connection stands; it is made with the first Alert."""
-        return Link(up=_alive(self._connection), made=self._made)
+        return Link(up=alive(self._connection), made=self._made)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """A message for each routing key; the same outcome for all that were in it."""
         try:
             channel = await self._ready()
+            if await blocked(self._connection):
+                return [_short(self._options)] * len(deliveries)
         except BrokerError as error:
             return [_outcome(error)] * len(deliveries)
         found: list[Outcome] = [Delivered()] * len(deliveries)
@@ -104,10 +113,10 @@ class RabbitAdapter:
 
     async def _ready(self) -> BareChannel:
         """A channel that publishes are confirmed on. BrokerError when there is none to be had."""
-        if self._channel is not None and not self._channel.is_closed and _alive(self._connection):
+        if self._channel is not None and not self._channel.is_closed and alive(self._connection):
             return self._channel
         async with self._connecting:  # whoever came first may have made it by now
-            if not _alive(self._connection):
+            if not alive(self._connection):
                 await hang_up(self._connection)
                 self._channel = None
                 self._connection = await dial(self._options, f"hubherald {self._options.exchange}")
@@ -176,21 +185,21 @@ class RabbitAdapter:
                 )
             case ChannelPreconditionFailed() as refused:
                 return Refused(Reason.REJECTED, f"{where}: {said(refused)}")
-            case TimeoutError() if self._connection is not None:
-                if _alive(self._connection) and await blocked(self._connection):
-                    return Retry(
-                        Reason.BUSY,
-                        f"{options.where}: takes nothing, it is short of disk or memory "
-                        "(`rabbitmqctl status` shows the alarm); make room there",
-                    )
+            case TimeoutError():
+                if await blocked(self._connection):
+                    return _short(options)
                 return Retry(
                     Reason.TIMEOUT, f"{options.where}: not confirmed within {CONFIRM_S:g} s"
                 )
         return _outcome(error)
 
 
-def _alive(connection: AbstractConnection | None) -> bool:
-    return connection is not None and not connection.is_closed and connection.transport is not None
+def _short(options: RabbitOptions) -> Outcome:
+    return Retry(
+        Reason.BUSY,
+        f"{options.where}: takes nothing, it is short of disk or memory (`rabbitmqctl status` "
+        "shows the alarm); make room there",
+    )
 
 
 def _outcome(error: BrokerError) -> Outcome:
