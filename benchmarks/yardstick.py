@@ -32,7 +32,7 @@ async def pass_through(url: str, bodies: Sequence[bytes], *, block: int = 100) -
             )
         arrived: asyncio.Queue[aio_pika.abc.AbstractIncomingMessage] = asyncio.Queue()
         started = time.perf_counter()
-        await source.consume(arrived.put)
+        consumer = await source.consume(arrived.put)
         done = 0
         while done < len(bodies):
             messages = [await arrived.get()]
@@ -48,6 +48,7 @@ async def pass_through(url: str, bodies: Sequence[bytes], *, block: int = 100) -
             await messages[-1].ack(multiple=True)
             done += len(messages)
         seconds = time.perf_counter() - started
+        await source.cancel(consumer)
         for each in (source, *targets):
             await each.delete(if_unused=False, if_empty=False)
     return len(bodies) / seconds
