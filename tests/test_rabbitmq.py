@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,40 @@ def test_a_broker_that_comes_and_goes(estate: Estate, broker: Broker) -> None:
         wait_for(router.ready)
         route_one(estate)
         assert router.metric('hubherald_intake_connections{source="dsp"}') >= 2
+
+
+def many(estate: Estate, number: int) -> None:
+    """A hub, its supplier, and so many activations: in the inbox and on the queue."""
+    estate.hub()
+    estate.registration("import_mpan", S1)
+    for each in range(number):
+        at = f"2026-06-01T{10 + each // 60:02}:{each % 60:02}:00Z"
+        estate.activation(f"V{each}", activated_at=at)
+    publish(estate)
+
+
+def test_while_the_ledger_is_locked_messages_stay_in_hand(estate: Estate) -> None:
+    with running(estate) as router:
+        wait_for(router.ready)
+        with closing(sqlite3.connect(estate.folder / "hubherald.db")) as locked:
+            locked.execute("BEGIN IMMEDIATE")
+            many(estate, 100)
+            wait_for(lambda: router.said("ledger.unavailable"))
+            locked.rollback()
+        wait_for(lambda: len(estate.sent(S1)) == 100)
+        assert router.metric('hubherald_intake_redelivered_messages_total{source="dsp"}') == 0
+    assert rows("quarantine", "list", folder=estate.folder) == []
+
+
+def test_a_router_that_is_stopped_under_load_repeats_nothing(estate: Estate) -> None:
+    many(estate, 400)
+    with running(estate):
+        wait_for(lambda: estate.sent(S1))
+    assert len(estate.sent(S1)) < 400, "the router was too fast for this test: give it more to do"
+    estate.run()
+    assert [event["data"]["sequence"] for event in estate.sent(S1)] == list(range(1, 401))
+    assert estate.ask("SELECT count(*) FROM attempts") == [(400,)]
+    assert rows("quarantine", "list", folder=estate.folder) == []
 
 
 # --- faults ---------------------------------------------------------------------------------
