@@ -77,6 +77,10 @@ def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[
     return found
 
 
+_LOST = (asyncio.CancelledError, amqp.ChannelInvalidStateError, StopAsyncIteration)
+"""What the library raises on a connection that is no more, in words that tell nobody anything."""
+
+
 def _of_the_line(error: BaseException) -> tuple[Kind, str]:
     """What has kept us from talking to it."""
     words = said(error)
@@ -99,7 +103,7 @@ def _of_the_line(error: BaseException) -> tuple[Kind, str]:
         words = "connection refused; is RabbitMQ running, and is the port right?"
     elif any(isinstance(each, ConnectionResetError) for each in causes) or "reset" in words:
         words = "connection reset; it went away, or it wants TLS (amqps://) or our certificate"
-    elif isinstance(error, asyncio.CancelledError):
+    elif isinstance(error, _LOST):
         words = "the connection was lost"
     elif isinstance(error, TimeoutError):
         words = "no answer in time"
