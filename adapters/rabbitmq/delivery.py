@@ -8,7 +8,11 @@ from typing import Annotated, ClassVar, Self
 
 from aio_pika.abc import AbstractConnection
 from aiormq.channel import Channel as BareChannel
-from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.exceptions import (
+    ChannelInvalidStateError,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+)
 from aiormq.exceptions import PublishError as Unroutable
 from pamqp.commands import Basic
 from pydantic import Field
@@ -21,7 +25,7 @@ from adapters.rabbitmq.connection import (
     hang_up,
     in_words,
 )
-from adapters.rabbitmq.routing import RoutingKey, keys
+from adapters.rabbitmq.routing import ExchangeName, RoutingKey, keys
 from adapters.rabbitmq.trouble import BrokerError, Kind, said
 from router.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, EVENT_TYPE, batch_body, batch_id
 from router.ports import (
@@ -41,17 +45,18 @@ CHANNEL_S = 10.0
 """Seconds in which a channel stands."""
 CONFIRM_S = 5.0
 """Seconds in which a message is confirmed; then we ask whether the broker takes any at all."""
+UNCONFIRMED = 300
+"""The most messages that wait for their confirmation at a time."""
 
 
 class RabbitOptions(BrokerOptions):
-    """What a RabbitMQ exchange takes in service_users.yaml."""
+    """Where on a RabbitMQ node the Alerts go."""
 
     exchange: Annotated[
-        str,
+        ExchangeName,
         Field(
-            max_length=255,
-            description="the recipient's exchange, which must be there; '' is the default exchange,"
-            " whose routing keys are names of queues",
+            description="the recipient's; it must be there, with a queue bound to it; '' is the"
+            " default exchange, whose routing keys are names of queues"
         ),
     ]
     routing_key: Annotated[
@@ -62,12 +67,22 @@ class RabbitOptions(BrokerOptions):
         ),
     ] = "{alert_code}"
     batch: Annotated[
-        int, Field(ge=1, le=1000, description="the most Alerts in a message; 1: no batches")
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="the most Alerts in a message, which then share a routing key; 1: no"
+            " batches",
+        ),
     ] = 1
 
 
 class RabbitAdapter:
-    """One connection for one channel, made when there is something to send and none stands."""
+    """Publishes to the recipient's exchange; the broker confirms that a queue has each message.
+
+    One connection with one channel. Each is made when there is something to send and they do not
+    stand, both anew: what is still under way on a channel that was closed can't harm the next.
+    """
 
     Config: ClassVar[type[Options]] = RabbitOptions
 
@@ -78,6 +93,10 @@ class RabbitAdapter:
         self._connection: AbstractConnection | None = None
         self._channel: BareChannel | None = None
         self._connecting = asyncio.Lock()
+        self._tries = 0
+        self._failed: BrokerError | None = None
+        """Why the last try to connect came to nothing."""
+        self._unconfirmed = asyncio.Semaphore(UNCONFIRMED)
         self._made = 0
 
     async def __aenter__(self) -> Self:
@@ -113,40 +132,58 @@ class RabbitAdapter:
 
     async def _ready(self) -> BareChannel:
         """A channel that publishes are confirmed on. BrokerError when there is none to be had."""
-        if self._channel is not None and not self._channel.is_closed and alive(self._connection):
+        if self._channel is not None and self._stands(self._channel):
             return self._channel
-        async with self._connecting:  # whoever came first may have made it by now
-            if not alive(self._connection):
-                await hang_up(self._connection)
-                self._channel = None
-                self._connection = await dial(self._options, f"hubherald {self._options.exchange}")
-                self._made += 1
-            assert self._connection is not None
-            if self._channel is None or self._channel.is_closed:
-                with in_words(self._options):
-                    async with asyncio.timeout(CHANNEL_S):
-                        channel = await self._connection.channel(on_return_raises=True)
-                        bare = await channel.get_underlay_channel()
-                        assert isinstance(bare, BareChannel)
-                        self._channel = bare
-            return self._channel
+        tries = self._tries
+        async with self._connecting:
+            if self._channel is not None and self._stands(self._channel):
+                return self._channel
+            if self._failed is not None and self._tries != tries:
+                raise self._failed  # it was tried while we waited; a lane waits once, not 16 times
+            self._tries += 1
+            self._failed = None
+            try:
+                return await self._connect()
+            except BrokerError as error:
+                self._failed = error
+                raise
+
+    def _stands(self, channel: BareChannel) -> bool:
+        return not channel.is_closed and alive(self._connection)
+
+    async def _connect(self) -> BareChannel:
+        self._channel = None
+        await hang_up(self._connection)
+        self._connection = await dial(self._options, f"hubherald {self._options.exchange}")
+        self._made += 1
+        with in_words(self._options):
+            async with asyncio.timeout(CHANNEL_S):
+                channel = await self._connection.channel(on_return_raises=True)
+                bare = await channel.get_underlay_channel()
+        assert isinstance(bare, BareChannel)
+        self._channel = bare
+        return bare
 
     async def _publish(
         self, channel: BareChannel, key: str, deliveries: Sequence[Delivery]
     ) -> Outcome:
+        body = self._body(deliveries)
         try:
-            with in_words(self._options):
-                async with asyncio.timeout(CONFIRM_S):
-                    await channel.basic_publish(
-                        self._body(deliveries),
-                        exchange=self._options.exchange,
-                        routing_key=key,
-                        properties=self._properties(deliveries),
-                        mandatory=True,
-                        wait=False,  # for the socket; several messages then go in one write
-                    )
+            async with self._unconfirmed:
+                with in_words(self._options):
+                    async with asyncio.timeout(CONFIRM_S):
+                        await channel.basic_publish(
+                            body,
+                            exchange=self._options.exchange,
+                            routing_key=key,
+                            properties=self._properties(deliveries),
+                            mandatory=True,
+                            wait=False,  # for the socket; the confirmation says more
+                        )
         except BrokerError as error:
-            return await self._failure(error, key)
+            if isinstance(error.__cause__, TimeoutError) and await blocked(self._connection):
+                return _short(self._options)
+            return _answer(error, self._options, key, len(body))
         return Delivered("confirmed")
 
     def _body(self, deliveries: Sequence[Delivery]) -> bytes:
@@ -166,32 +203,38 @@ class RabbitAdapter:
             timestamp=alerts[0].decided_at,
         )
 
-    async def _failure(self, error: BrokerError, key: str) -> Outcome:
-        """What the recipient has to mend, where we know it better than the broker says it."""
-        options = self._options
-        where = f"{options.where}: exchange {options.exchange!r}"
-        match error.__cause__:
-            case Unroutable():
-                return Closed(
-                    ClosedReason.ENDPOINT,
-                    f"{where} has no queue for routing key {key!r}; have the recipient's queue "
-                    "bound to it with that key",
-                )
-            case ChannelNotFoundEntity():
-                return Closed(
-                    ClosedReason.ENDPOINT,
-                    f"{where} is missing; have it made, with the recipient's queue bound to it for "
-                    f"routing key {key!r}, or correct `exchange`",
-                )
-            case ChannelPreconditionFailed() as refused:
-                return Refused(Reason.REJECTED, f"{where}: {said(refused)}")
-            case TimeoutError():
-                if await blocked(self._connection):
-                    return _short(options)
-                return Retry(
-                    Reason.TIMEOUT, f"{options.where}: not confirmed within {CONFIRM_S:g} s"
-                )
-        return _outcome(error)
+
+def _answer(error: BrokerError, options: RabbitOptions, key: str, size: int) -> Outcome:
+    """What the recipient has to mend, where we know it better than the broker says it."""
+    where = f"{options.where}: exchange {options.exchange!r}"
+    match error.__cause__:
+        case Unroutable():
+            if not options.exchange:
+                what = f"{options.where}: there is no queue {key!r}; have it made"
+                return Closed(ClosedReason.ENDPOINT, f"{what}, or correct `routing_key`")
+            what = f"{where} has no queue for routing key {key!r}"
+            advice = "have the recipient's queue bound to it with that key"
+            return Closed(ClosedReason.ENDPOINT, f"{what}; {advice}")
+        case ChannelNotFoundEntity():
+            return Closed(
+                ClosedReason.ENDPOINT,
+                f"{where} is missing; have it made, with the recipient's queue bound to it for "
+                f"routing key {key!r}, or correct `exchange`",
+            )
+        case ChannelPreconditionFailed() as refused:
+            return _too_large(where, said(refused), size)
+        case ChannelInvalidStateError():
+            return Retry(Reason.NETWORK, f"{options.where}: the channel was closed")
+        case TimeoutError():
+            return Retry(Reason.TIMEOUT, f"{options.where}: not confirmed within {CONFIRM_S:g} s")
+    return _outcome(error)
+
+
+def _too_large(where: str, words: str, size: int) -> Outcome:
+    """The broker closes the channel and names one size: whoever else was on it is innocent."""
+    if str(size) in words.split():
+        return Refused(Reason.REJECTED, f"{where}: {words}")
+    return Retry(Reason.SERVER, f"{where}: the channel was closed over another message: {words}")
 
 
 def _short(options: RabbitOptions) -> Outcome:

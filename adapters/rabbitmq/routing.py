@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -11,39 +12,58 @@ from pydantic import AfterValidator
 from router.alerts import Alert
 
 LONGEST = 255
-"""Bytes in a routing key (AMQP 0-9-1, shortstr)."""
-FIELDS = ("alert_code", "device_id", "firmware_version", "service_user_id")
-_ROOM = 150
-"""Bytes that the text around the fields may have: the rest is for what stands in them."""
+"""Bytes in a routing key, and in the name of an exchange (AMQP 0-9-1, shortstr)."""
+FIELDS = {"alert_code": 10, "device_id": 23, "firmware_version": 8, "service_user_id": 23}
+"""What a template may name, and the most bytes that stand there in an Alert."""
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
 def _usable(template: str) -> str:
+    """The template, if every Alert makes a routing key of it."""
     named = _FIELD.findall(template)
     text = _FIELD.sub("", template)
-    unknown = [name for name in named if name not in FIELDS]
-    if unknown:
-        known = ", ".join(f"{{{name}}}" for name in FIELDS)
-        raise ValueError(f"has no field {{{unknown[0]}}}; there are {known}")
+    for name in named:
+        if name not in FIELDS:
+            raise ValueError(f"has no field {{{name}}}{_meant(name)}")
     if "{" in text or "}" in text:
         raise ValueError("has a brace without its partner; a field is written {alert_code}")
-    if len(text.encode()) > _ROOM or not text.isprintable():
-        raise ValueError(f"must be at most {_ROOM} bytes without control characters")
+    if not text.isprintable():
+        raise ValueError("must not hold control or invisible characters")
+    longest = len(text.encode()) + sum(FIELDS[name] for name in named)
+    if longest > LONGEST:
+        raise ValueError(
+            f"must make routing keys of at most {LONGEST} bytes; this one makes up to {longest}"
+        )
     return template
+
+
+def _meant(name: str) -> str:
+    close = get_close_matches(name.strip().lower(), FIELDS, n=1)
+    if close:
+        return f"; did you mean {{{close[0]}}}?"
+    return f"; there are {', '.join(f'{{{known}}}' for known in FIELDS)}"
+
+
+def _name(exchange: str) -> str:
+    if len(exchange.encode()) > LONGEST or not exchange.isprintable():
+        raise ValueError(f"must be at most {LONGEST} bytes without control characters")
+    return exchange
 
 
 RoutingKey = Annotated[str, AfterValidator(_usable)]
 """Such as `{alert_code}` or `firmware.{service_user_id}`."""
+ExchangeName = Annotated[str, AfterValidator(_name)]
+"""May be empty: the default exchange, whose routing keys are names of queues."""
 
 
 def keys(template: str, alerts: Sequence[Alert]) -> dict[str, list[int]]:
     """The routing keys of these Alerts, with the places of those that have each, in order."""
     found: dict[str, list[int]] = {}
     for place, alert in enumerate(alerts):
-        found.setdefault(_fill(template, alert), []).append(place)
+        found.setdefault(fill(template, alert), []).append(place)
     return found
 
 
-def _fill(template: str, alert: Alert) -> str:
-    key = _FIELD.sub(lambda found: str(getattr(alert, found[1])), template)
-    return key.encode()[:LONGEST].decode(errors="ignore")
+def fill(template: str, alert: Alert) -> str:
+    """The routing key of one Alert."""
+    return _FIELD.sub(lambda found: str(getattr(alert, found[1])), template)
