@@ -36,7 +36,9 @@ class Queue:
         pass
 
     def note(self):
-        self.book.write_text(json.dumps(self.given))
+        new = self.book.with_suffix(".new")
+        new.write_text(json.dumps(self.given))
+        new.replace(self.book)
 
     async def messages(self, cursors):
         self.given = json.loads(self.book.read_text()) if self.book.exists() else {}
