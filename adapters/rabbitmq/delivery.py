@@ -209,12 +209,7 @@ def _answer(error: BrokerError, options: RabbitOptions, key: str, size: int) -> 
     where = f"{options.where}: exchange {options.exchange!r}"
     match error.__cause__:
         case Unroutable():
-            if not options.exchange:
-                what = f"{options.where}: there is no queue {key!r}; have it made"
-                return Closed(ClosedReason.ENDPOINT, f"{what}, or correct `routing_key`")
-            what = f"{where} has no queue for routing key {key!r}"
-            advice = "have the recipient's queue bound to it with that key"
-            return Closed(ClosedReason.ENDPOINT, f"{what}; {advice}")
+            return Closed(ClosedReason.ENDPOINT, _missing_queue(options, key))
         case ChannelNotFoundEntity():
             return Closed(
                 ClosedReason.ENDPOINT,
@@ -228,6 +223,14 @@ def _answer(error: BrokerError, options: RabbitOptions, key: str, size: int) -> 
         case TimeoutError():
             return Retry(Reason.TIMEOUT, f"{options.where}: not confirmed within {CONFIRM_S:g} s")
     return _outcome(error)
+
+
+def _missing_queue(options: RabbitOptions, key: str) -> str:
+    if not options.exchange:
+        what = f"there is no queue {key!r}"
+        return f"{options.where}: {what}; have it made, or correct `routing_key`"
+    what = f"exchange {options.exchange!r} has no queue for routing key {key!r}"
+    return f"{options.where}: {what}; have the recipient's queue bound to it with that key"
 
 
 def _too_large(where: str, words: str, size: int) -> Outcome:
