@@ -93,7 +93,6 @@ class RabbitAdapter:
         self._connection: AbstractConnection | None = None
         self._channel: BareChannel | None = None
         self._connecting = asyncio.Lock()
-        self._tries = 0
         self._failed: BrokerError | None = None
         """Why the last try to connect came to nothing."""
         self._unconfirmed = asyncio.Semaphore(UNCONFIRMED)
@@ -134,13 +133,12 @@ class RabbitAdapter:
         """A channel that publishes are confirmed on. BrokerError when there is none to be had."""
         if self._channel is not None and self._stands(self._channel):
             return self._channel
-        tries = self._tries
+        known = self._failed
         async with self._connecting:
             if self._channel is not None and self._stands(self._channel):
                 return self._channel
-            if self._failed is not None and self._tries != tries:
+            if self._failed is not None and self._failed is not known:
                 raise self._failed  # it was tried while we waited; a lane waits once, not 16 times
-            self._tries += 1
             self._failed = None
             try:
                 return await self._connect()
