@@ -76,18 +76,17 @@ async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
     url = URL(options.url).with_query(heartbeat=HEARTBEAT_S, name=name)
     password = options.password.get_secret_value() if options.password is not None else "guest"
     _hush()
-    try:
-        async with asyncio.timeout(DIAL_S):
-            return await aio_pika.connect(
-                url.with_user(options.user).with_password(password),
-                ssl_context=await asyncio.to_thread(_trust, options),
-            )
-    except TimeoutError:
-        raise BrokerError(
-            Kind.NETWORK, f"{options.where} did not answer within {DIAL_S:g} s"
-        ) from None
-    except Exception as error:  # the library's are of many kinds, and each says the same: no
-        raise trouble(error, options.where, options.virtual_host, options.user) from error
+    with in_words(options):
+        try:
+            async with asyncio.timeout(DIAL_S):
+                return await aio_pika.connect(
+                    url.with_user(options.user).with_password(password),
+                    ssl_context=await asyncio.to_thread(_trust, options),
+                )
+        except TimeoutError:
+            raise BrokerError(
+                Kind.NETWORK, f"{options.where} did not answer within {DIAL_S:g} s"
+            ) from None
 
 
 @contextmanager
@@ -96,21 +95,30 @@ def in_words(options: BrokerOptions) -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if _wanted():
             raise
-        # the library cancels its callers when a connection is lost
         raise trouble(error, options.where, options.virtual_host, options.user) from error
-    except Exception as error:
+    except Exception as error:  # the library's are of many kinds, and each says the same: no
         raise trouble(error, options.where, options.virtual_host, options.user) from error
+
+
+def _wanted() -> bool:
+    """Whether a CancelledError is somebody's who ends us: the library, too, raises it at its
+    callers when a connection is lost."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def hang_up(connection: AbstractConnection | None) -> None:
     """Close it, whatever state it is in."""
     if connection is not None:
-        with suppress(Exception):  # it is of no use any more, and says so in many ways
-            async with asyncio.timeout(HANG_UP_S):
-                await connection.close()
+        try:
+            with suppress(Exception):  # it is of no use any more, and says so in many ways
+                async with asyncio.timeout(HANG_UP_S):
+                    await connection.close()
+        except asyncio.CancelledError:
+            if _wanted():
+                raise
 
 
 def alive(connection: AbstractConnection | None) -> bool:
@@ -150,7 +158,8 @@ def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
                     Kind.CREDENTIALS,
                     f"{options.key_file}: others can read this key; chmod 600 it",
                 )
-            context.load_cert_chain(options.certificate_file, options.key_file)
+            # a key that wants a password must not have OpenSSL ask the terminal for it
+            context.load_cert_chain(options.certificate_file, options.key_file, password="")
     except OSError as error:  # ssl.SSLError is one too
         files = [options.ca_file, options.certificate_file, options.key_file]
         named = ", ".join(str(file) for file in files if file is not None)

@@ -14,13 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aio_pika.abc import (
-    AbstractChannel,
-    AbstractConnection,
-    AbstractIncomingMessage,
-    AbstractQueue,
-)
-from aiormq.abc import AbstractChannel as BareChannel
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq import Channel as BareChannel
+from aiormq.abc import DeliveredMessage
 
 from adapters.rabbitmq.connection import dial, hang_up, in_words
 from adapters.rabbitmq.topology import QueueOptions, prepare
@@ -29,6 +25,8 @@ from router.ports import Message
 
 ANSWER_S = 10.0
 """Seconds that the broker has for anything we ask."""
+LEAVE_S = 2.0
+"""Seconds that it has to end our consumer when we stop; it is a courtesy."""
 LOOK_S = 0.5
 """Seconds between two looks at the queue."""
 SILENT_S = 10.0
@@ -62,8 +60,12 @@ class Session:
         self._looking: AbstractChannel | None = None
         self._channel: AbstractChannel | None = None
         self._bare: BareChannel | None = None
-        self._queue: AbstractQueue | None = None
         self._consumer = ""
+        self._changing = asyncio.Lock()
+        """Held while consumers are changed."""
+        self._stopped = False
+        self._broken: BrokerError | None = None
+        """What went wrong beside the watch; it ends the session."""
         self._prefetch = 1
         self._held: Taken | None = None
         self._fresh = asyncio.Event()
@@ -85,17 +87,23 @@ class Session:
                 await prepare(await self._connection.channel(), options)
                 self._looking = await self._connection.channel()
                 self._channel = await self._connection.channel()
-                self._bare = await self._channel.get_underlay_channel()
-                self._queue = await self._channel.get_queue(options.queue, ensure=False)
+                bare = await self._channel.get_underlay_channel()
+                assert isinstance(bare, BareChannel)
+                self._bare = bare
                 await self._consume(1)
 
     async def _consume(self, prefetch: int) -> None:
-        assert self._channel is not None and self._queue is not None
-        await self._channel.set_qos(prefetch_count=prefetch)
+        """By the bare library: the message that aio_pika makes of it can't be made of every one,
+        and one that it fails at would stay in hand unseen."""
+        assert self._bare is not None
+        await self._bare.basic_qos(prefetch_count=prefetch)
         self._prefetch = prefetch
-        self._consumer = await self._queue.consume(self._take)
+        answer = await self._bare.basic_consume(self._options.queue, self._take)
+        self._consumer = answer.consumer_tag or ""
 
-    async def _take(self, message: AbstractIncomingMessage) -> None:
+    async def _take(self, message: DeliveredMessage) -> None:
+        if self._stopped:
+            return  # it goes back when we hang up
         self._given += 1
         self._in_hand += 1
         self._last = time.monotonic()
@@ -111,7 +119,7 @@ class Session:
         """Look after the consumer for as long as it lives; BrokerError says why it died."""
         with in_words(self._options):
             while True:
-                if self._prefetch < self._full:
+                if self._prefetch < self._full and not self._stopped:
                     await self._widen()
                 else:
                     await asyncio.sleep(LOOK_S)
@@ -128,9 +136,11 @@ class Session:
                 await self._fresh.wait()
         except TimeoutError:
             return
-        assert self._queue is not None and self._held is not None
-        async with asyncio.timeout(ANSWER_S):
-            await self._queue.cancel(self._consumer)
+        assert self._bare is not None and self._held is not None
+        async with self._changing, asyncio.timeout(ANSWER_S):
+            if self._stopped:
+                return
+            await self._bare.basic_cancel(self._consumer)
             self._give(self._held)
             await self._consume(self._full)
 
@@ -143,11 +153,18 @@ class Session:
         waiting = queue.declaration_result.message_count or 0
         consumers = queue.declaration_result.consumer_count or 0
         where, name = self._options.where, self._options.queue
-        assert self._channel is not None
-        if self._channel.is_closed:
-            raise BrokerError(Kind.NETWORK, f"{where}: the broker has closed our channel")
-        if not consumers:
-            raise BrokerError(Kind.NETWORK, f"{where}: it counts no consumer of queue {name!r}")
+        assert self._bare is not None
+        if self._broken is not None:
+            raise self._broken
+        if self._bare.is_closed:
+            await self._bare.closing  # raises what the broker said
+            raise BrokerError(Kind.NETWORK, f"{where}: our channel is closed")
+        if self._stopped:
+            return
+        if not consumers or self._consumer not in self._bare.consumers:
+            raise BrokerError(
+                Kind.NETWORK, f"{where}: the broker has ended our consumer of queue {name!r}"
+            )
         room = self._in_hand < self._prefetch
         if not waiting or not room:
             self._last = time.monotonic()
@@ -162,29 +179,36 @@ class Session:
     async def acknowledge(self, tag: int, number: int) -> None:
         """This one and all before it, `number` of them since the last time."""
         assert self._bare is not None
-        with in_words(self._options):
-            async with asyncio.timeout(ANSWER_S):
-                await self._bare.basic_ack(tag, multiple=True)
+        try:
+            with in_words(self._options):
+                async with asyncio.timeout(ANSWER_S):
+                    await self._bare.basic_ack(tag, multiple=True)
+        except BrokerError as error:
+            self._broken = error  # it may hold these for ours, and give us nothing more
+            raise
         self._in_hand -= number
 
     async def stop(self) -> None:
         """Take nothing more; what is in hand can still be acknowledged."""
-        if self._queue is not None and self._consumer:
-            with in_words(self._options):
-                async with asyncio.timeout(ANSWER_S):
-                    await self._queue.cancel(self._consumer)
+        self._stopped = True
+        with in_words(self._options):
+            async with asyncio.timeout(LEAVE_S), self._changing:
+                if self._bare is not None and self._consumer:
+                    await self._bare.basic_cancel(self._consumer)
 
     async def end(self) -> None:
         """Hang up: what is not acknowledged goes back to the queue."""
+        self._stopped = True
         await hang_up(self._connection)
 
 
-def _taken(message: AbstractIncomingMessage, queue: str, session: int) -> Taken:
-    headers = message.headers
+def _taken(message: DeliveredMessage, queue: str, session: int) -> Taken:
+    properties = message.header.properties
+    headers = properties.headers or {}
     count = headers.get(_COUNT, 0)
     return Taken(
         body=message.body,
-        origin=f"{queue}#{message.message_id or message.delivery_tag}",
+        origin=f"{queue}#{properties.message_id or message.delivery_tag}",
         evidence=_evidence(message, headers),
         deliveries=count if isinstance(count, int) else 0,
         tag=message.delivery_tag or 0,
@@ -192,16 +216,17 @@ def _taken(message: AbstractIncomingMessage, queue: str, session: int) -> Taken:
     )
 
 
-def _evidence(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> dict[str, str]:
+def _evidence(message: DeliveredMessage, headers: Mapping[str, Any]) -> dict[str, str]:
     """Who sent it and how it came: as text, and never without bounds."""
+    properties = message.header.properties
     found = {
-        "message_id": message.message_id,
+        "message_id": properties.message_id,
         "routing_key": message.routing_key,
         "exchange": message.exchange,
-        "content_type": message.content_type,
-        "app_id": message.app_id,
-        "user_id": message.user_id,
-        "timestamp": message.timestamp.isoformat() if message.timestamp else None,
+        "content_type": properties.content_type,
+        "app_id": properties.app_id,
+        "user_id": properties.user_id,
+        "timestamp": properties.timestamp.isoformat() if properties.timestamp else None,
     }
     kept = {name: value[:_HEADER] for name, value in found.items() if value}
     for name in sorted(headers)[:_HEADERS]:

@@ -38,7 +38,7 @@ class RabbitSourceOptions(QueueOptions):
 
 
 class RabbitSource:
-    """Gives what the queue holds, for as long as the router runs."""
+    """Facts from a RabbitMQ queue, acknowledged once they are decided and stored."""
 
     Config: ClassVar[type[Options]] = RabbitSourceOptions
 
@@ -73,7 +73,6 @@ class RabbitSource:
             while True:
                 yield await self._arrived.get()
         finally:
-            self._stopping = True
             await self._stop()
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
@@ -123,6 +122,7 @@ class RabbitSource:
                 self._session = None
                 self._forget()
                 await session.end()
+                self._forget()  # what came while the broker took leave
             await asyncio.sleep(FIRST_PAUSE_S)
 
     async def _connect(self) -> Session:
@@ -161,7 +161,12 @@ class RabbitSource:
             self._arrived.get_nowait()
 
     async def _stop(self) -> None:
-        if self._session is not None:
+        """Take nothing more; the session stays for what is still to be acknowledged."""
+        assert self._keeper is not None
+        self._stopping = True
+        if self._session is None:
+            self._keeper.cancel()
+        else:
             try:
                 await self._session.stop()
             except BrokerError as error:

@@ -63,6 +63,12 @@ class QueueOptions(BrokerOptions):
     def _distinct(self) -> Self:
         if self.rejected_name == self.queue:
             raise ValueError("`rejected` must not be the queue itself")
+        if self.rejected_name == self.exchange:
+            raise ValueError(
+                "`rejected` must not be the exchange of the facts: what is given up would come back"
+            )
+        if len(self.rejected_name.encode()) > LONGEST:
+            raise ValueError("`queue` is so long that `rejected` needs a name of its own")
         return self
 
     @property
