@@ -16,7 +16,7 @@ class LogOptions(Options):
 
 
 class LogAdapter:
-    """One line for each Alert; nothing can go wrong on the way."""
+    """Writes a line in the router's log for each Alert."""
 
     Config: ClassVar[type[Options]] = LogOptions
     batch: int = 100

@@ -31,7 +31,10 @@ class FolderOptions(Options):
 
 
 class FolderAdapter:
-    """Writes `<alert id>.json`. One thread of its own: a disk that hangs stalls only this lane."""
+    """Writes each Alert to a file of its own, `<alert id>.json`.
+
+    In one thread of its own: a disk that hangs stalls only this lane.
+    """
 
     Config: ClassVar[type[Options]] = FolderOptions
     batch: int = 64

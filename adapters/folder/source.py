@@ -58,7 +58,7 @@ class _Reading:
 
 
 class FolderSource:
-    """Gives the lines of all files, file by file in the order of their names, then looks again."""
+    """Takes each line of each *.jsonl in a folder as a fact; progress is in the ledger."""
 
     Config: ClassVar[type[Options]] = FolderSourceOptions
 
