@@ -11,12 +11,14 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as BareChannel
 from aiormq.abc import DeliveredMessage
+from pamqp.commands import Basic
 
 from adapters.rabbitmq.connection import dial, hang_up, in_words
 from adapters.rabbitmq.topology import QueueOptions, prepare
@@ -200,6 +202,23 @@ class Session:
         """Hang up: what is not acknowledged goes back to the queue."""
         self._stopped = True
         await hang_up(self._connection)
+
+
+_decode = Basic.Properties.unmarshal
+
+
+def _decode_what_can_be(self: Basic.Properties, flags: int, data: bytes) -> None:
+    """The properties in front of the first that is broken.
+
+    The library gives up the connection over a timestamp in microseconds or a message id that is no
+    UTF-8. The message would come again, first of all, and end the next: the broker gives it up
+    after a thousand times, and nothing else would pass for hours. We need no property to decide.
+    """
+    with suppress(Exception):
+        _decode(self, flags, data)
+
+
+Basic.Properties.unmarshal = _decode_what_can_be  # type: ignore[assignment, method-assign]
 
 
 def _taken(message: DeliveredMessage, queue: str, session: int) -> Taken:
