@@ -116,8 +116,10 @@ class RabbitAdapter:
                 return [_short(self._options)] * len(deliveries)
         except BrokerError as error:
             return [_outcome(error)] * len(deliveries)
-        found: list[Outcome] = [Delivered()] * len(deliveries)
         groups = keys(self._options.routing_key, [each.alert for each in deliveries])
+        if len(groups) == 1:
+            return [await self._publish(channel, *groups, deliveries)] * len(deliveries)
+        found: list[Outcome] = [Delivered()] * len(deliveries)
         outcomes = await asyncio.gather(
             *(
                 self._publish(channel, key, [deliveries[place] for place in places])
