@@ -118,7 +118,8 @@ class RabbitAdapter:
             return [_outcome(error)] * len(deliveries)
         groups = keys(self._options.routing_key, [each.alert for each in deliveries])
         if len(groups) == 1:
-            return [await self._publish(channel, *groups, deliveries)] * len(deliveries)
+            (key,) = groups
+            return [await self._publish(channel, key, deliveries)] * len(deliveries)
         found: list[Outcome] = [Delivered()] * len(deliveries)
         outcomes = await asyncio.gather(
             *(
