@@ -28,7 +28,7 @@ from router.ports import Message
 ANSWER_S = 10.0
 """Seconds that the broker has for anything we ask."""
 LEAVE_S = 2.0
-"""Seconds that it has to end our consumer when we stop; it is a courtesy."""
+"""Seconds in which we have told it that we take nothing more; it is a courtesy."""
 LOOK_S = 0.5
 """Seconds between two looks at the queue."""
 SILENT_S = 10.0
@@ -196,7 +196,7 @@ class Session:
         with in_words(self._options):
             async with asyncio.timeout(LEAVE_S), self._changing:
                 if self._bare is not None and self._consumer:
-                    await self._bare.basic_cancel(self._consumer)
+                    await self._bare.basic_cancel(self._consumer, nowait=True)
 
     async def end(self) -> None:
         """Hang up: what is not acknowledged goes back to the queue."""
