@@ -8,6 +8,8 @@ nothing needs a restart once it is mended.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Annotated, ClassVar, Self
 
@@ -26,6 +28,8 @@ from router.ports import Cursor, Link, Message, Options
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 """Between two tries to connect: the consumer has to be back within 60 s of the broker."""
+AGAIN_S = 60.0
+"""Seconds in which a trouble that takes turns with another is not said again."""
 
 
 class RabbitSourceOptions(QueueOptions):
@@ -52,6 +56,10 @@ class RabbitSource:
         self._begun = 0
         self._made = 0
         self._stopping = False
+        self._told = ""
+        """The trouble that was said last."""
+        self._said: dict[str, float] = {}
+        """When each was said, since the last connection."""
         self._trouble: str | None = f"{config.where}: not connected yet"
         self._log: FilteringBoundLogger = structlog.get_logger().bind(
             source=name, broker=config.where, queue=config.queue
@@ -110,13 +118,14 @@ class RabbitSource:
     async def _keep(self) -> None:
         while not self._stopping:
             session = await self._connect()
-            self._session, self._trouble = session, None
+            self._session, self._trouble, self._told = session, None, ""
+            self._said.clear()
             self._made += 1
             self._log.info("rabbitmq.connected", prefetch=self._options.prefetch)
             try:
                 await session.watch()
             except BrokerError as error:
-                self._trouble = str(error)
+                self._trouble = self._told = str(error)
                 self._log.error("rabbitmq.lost", detail=str(error), advice="dialling again")
             finally:
                 self._session = None
@@ -148,12 +157,18 @@ class RabbitSource:
         return session
 
     def _say(self, state: RetryCallState) -> None:
-        """One line for each trouble, not one for each try."""
+        """One line for each trouble, not one for each try.
+
+        A broker that wants our certificate may answer with that or with a reset, as it happens.
+        """
         assert state.outcome is not None
-        detail = str(state.outcome.exception())
-        if detail != self._trouble:
-            self._trouble = detail
-            self._log.error("rabbitmq.unavailable", detail=detail, advice="trying again")
+        detail, now = str(state.outcome.exception()), time.monotonic()
+        self._trouble = detail
+        if detail == self._told or now - self._said.get(detail, -math.inf) < AGAIN_S:
+            return
+        self._told = detail
+        self._said[detail] = now
+        self._log.error("rabbitmq.unavailable", detail=detail, advice="trying again")
 
     def _forget(self) -> None:
         """What the intake has not taken comes again, with the next session."""
