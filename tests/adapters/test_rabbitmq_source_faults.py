@@ -14,6 +14,7 @@ from proxy import Proxy
 from structlog.typing import EventDict
 from test_rabbitmq_source import Place, reading, until
 
+from adapters.rabbitmq import connection
 from adapters.rabbitmq import session as session_module
 from adapters.rabbitmq import source as module
 from adapters.rabbitmq.source import RabbitSource
@@ -145,6 +146,7 @@ async def test_a_broker_that_hangs_is_left_and_found_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the heartbeat alone; the looks at the queue would find it sooner."""
+    monkeypatch.setattr(connection, "HEARTBEAT_S", 1)
     monkeypatch.setattr(session_module, "ANSWER_S", 600.0)
     async with reading(place.source()) as reader, AsyncExitStack() as stack:
         await place.publish([1])

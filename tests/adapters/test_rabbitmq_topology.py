@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 from broker import Broker
+from commandline import call
 from test_rabbitmq_source import Place, reading, until
 
 from adapters.rabbitmq import source as module
@@ -156,3 +157,20 @@ def test_mistakes_are_found_where_they_are(tmp_path: Path, mistake: str) -> None
     assert words in problem.message
     assert "hush" not in problem.message
     assert 3 <= problem.location.line <= 4 + len(lines)
+
+
+def test_a_file_with_a_queue_is_checked_without_a_broker(tmp_path: Path) -> None:
+    starter.write(tmp_path)
+    file = tmp_path / "hubherald.yaml"
+    source = "{adapter: rabbitmq, url: 'amqps://nowhere.example/prod', user: ann, password: hush}"
+    file.write_text(f"dcc: {{id: 90-b3-d5-1f-30-00-00-02}}\nsources:\n  dsp: {source}\n")
+    checked = call("check", folder=tmp_path)
+    assert checked.exit_code == 0, checked.output
+    assert "hush" not in checked.output
+
+
+def test_operators_are_told_what_the_source_takes() -> None:
+    text = call("adapters").stdout
+    assert "source rabbitmq: Facts from a RabbitMQ queue" in text
+    assert "  queue (string, default hubherald.facts): the quorum queue" in text
+    assert "  password (secret, default -)" in text
