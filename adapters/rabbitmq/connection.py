@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import unquote
@@ -111,14 +111,19 @@ def _wanted() -> bool:
 
 async def hang_up(connection: AbstractConnection | None) -> None:
     """Close it, whatever state it is in."""
-    if connection is not None:
-        try:
-            with suppress(Exception):  # it is of no use any more, and says so in many ways
-                async with asyncio.timeout(HANG_UP_S):
-                    await connection.close()
-        except asyncio.CancelledError:
-            if _wanted():
-                raise
+    if connection is None:
+        return
+    # in a task of its own: behind TLS, a broker that hangs keeps the library waiting through
+    # several cancellations, each at another place
+    closing = asyncio.create_task(connection.close())
+    # it is of no use any more, and says so in many ways
+    closing.add_done_callback(lambda done: done.cancelled() or done.exception())
+    try:
+        for patience in (HANG_UP_S, *[0.05] * 10):
+            await asyncio.wait({closing}, timeout=patience)
+            closing.cancel()
+    finally:
+        closing.cancel()
 
 
 def alive(connection: AbstractConnection | None) -> bool:

@@ -52,6 +52,18 @@ async def place(broker: Broker) -> AsyncIterator[Place]:
     yield Place(broker, name)
 
 
+def certified(broker: Broker, folder: Path) -> tuple[dict[str, object], dict[str, object]]:
+    """Options for TLS: whom we trust, and who we are."""
+    issued = broker.ca.issue_cert("client.example")
+    issued.cert_chain_pems[0].write_to_path(str(folder / "client.pem"))
+    issued.private_key_pem.write_to_path(str(folder / "client.key"))
+    (folder / "client.key").chmod(0o600)
+    return (
+        {"url": broker.tls_url, "ca_file": broker.folder / "ca.pem"},
+        {"certificate_file": folder / "client.pem", "key_file": folder / "client.key"},
+    )
+
+
 @contextmanager
 def frozen(broker: Broker) -> Iterator[None]:
     broker.freeze()
@@ -73,6 +85,19 @@ async def until_all_are(
     """Send again what did not get through, once: it must now."""
     left = [one for one, got in zip(deliveries, outcomes, strict=True) if got != DELIVERED]
     assert await each(adapter, left) == [DELIVERED] * len(left)
+
+
+async def interrupted(
+    adapter: RabbitAdapter, deliveries: Sequence[Delivery], by: Callable[[], object]
+) -> list[Outcome]:
+    """What becomes of these when something happens as soon as some are delivered."""
+    sends = [asyncio.create_task(adapter.deliver([one])) for one in deliveries]
+    await sends[0]
+    by()
+    outcomes = [(await send)[0] for send in sends]
+    assert DELIVERED in outcomes
+    assert any(one != DELIVERED for one in outcomes), "the broker was too fast: give it more to do"
+    return outcomes
 
 
 def ids(deliveries: Sequence[Delivery]) -> set[str]:
@@ -115,15 +140,7 @@ async def test_a_virtual_host_that_is_missing_is_named(place: Place, delivery: M
 
 
 async def test_tls_with_a_client_certificate(place: Place, delivery: Make, tmp_path: Path) -> None:
-    issued = place.broker.ca.issue_cert("client.example")
-    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "client.pem"))
-    issued.private_key_pem.write_to_path(str(tmp_path / "client.key"))
-    (tmp_path / "client.key").chmod(0o600)
-    trusted = {"url": place.broker.tls_url, "ca_file": place.broker.folder / "ca.pem"}
-    files = {
-        "certificate_file": tmp_path / "client.pem",
-        "key_file": tmp_path / "client.key",
-    }
+    trusted, files = certified(place.broker, tmp_path)
     async with place.adapter(**trusted, **files) as adapter:
         assert await each(adapter, [delivery(n) for n in range(16)]) == [DELIVERED] * 16
     async with place.adapter(**{**trusted, **files, "ca_file": None}) as adapter:
@@ -226,26 +243,31 @@ async def test_those_that_wait_for_a_connection_share_its_failure(
             silent.accept()[0].close()  # and the next tries again
 
 
-async def test_a_broker_that_hangs_does_not_keep_us(place: Place, delivery: Make) -> None:
-    async with asyncio.timeout(30):
-        async with place.adapter() as adapter:
-            assert await adapter.deliver([delivery(1)]) == [DELIVERED]
-            place.broker.freeze()
-        place.broker.thaw()
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_broker_that_hangs_does_not_keep_us(
+    place: Place, delivery: Make, tmp_path: Path, tls: bool
+) -> None:
+    options: dict[str, object] = {}
+    if tls:
+        trusted, files = certified(place.broker, tmp_path)
+        options = {**trusted, **files}
+    async with asyncio.timeout(20):
+        try:
+            async with place.adapter(**options) as adapter:
+                assert await adapter.deliver([delivery(1)]) == [DELIVERED]
+                place.broker.freeze()
+        finally:
+            place.broker.thaw()
 
 
 # --- it goes away ----------------------------------------------------------------------------
 
 
 async def test_a_connection_that_is_cut_is_made_again(place: Place, delivery: Make) -> None:
-    ours = [delivery(n) for n in range(500)]
+    ours = [delivery(n) for n in range(2000)]
     with Proxy(place.broker.port) as proxy:
         async with place.adapter(url=f"amqp://127.0.0.1:{proxy.port}/") as adapter:
-            assert await adapter.deliver(ours[:1]) == [DELIVERED]
-            sending = asyncio.create_task(each(adapter, ours))
-            await asyncio.sleep(0.02)
-            assert proxy.cut() == 1
-            outcomes = await sending
+            outcomes = await interrupted(adapter, ours, proxy.cut)
             for outcome in outcomes:
                 if outcome != DELIVERED:
                     told(outcome, Reason.NETWORK, f"127.0.0.1:{proxy.port}: ")
@@ -275,14 +297,10 @@ async def test_a_broker_that_stops_and_starts(place: Place, delivery: Make) -> N
 async def test_what_was_delivered_survives_a_broker_that_is_killed(
     place: Place, delivery: Make
 ) -> None:
-    ours = [delivery(n) for n in range(600)]
+    ours = [delivery(n) for n in range(2000)]
     async with place.adapter() as adapter:
-        assert await adapter.deliver(ours[:1]) == [DELIVERED]
-        sending = asyncio.create_task(each(adapter, ours))
-        await asyncio.sleep(0.02)
-        place.broker.kill()
         try:
-            outcomes = await sending
+            outcomes = await interrupted(adapter, ours, place.broker.kill)
         finally:
             place.broker.start()
         for outcome in outcomes:
