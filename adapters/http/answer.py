@@ -28,14 +28,17 @@ class Answer:
     location: str | None = None
 
 
-def outcome_of(answer: Answer, now: datetime) -> Outcome:
-    """The status decides; the body is only for people."""
+def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
+    """The status decides; the body is only for people.
+
+    `credentials` is the advice of this channel for when the receiver does not let us in.
+    """
     said = _said(answer)
     match answer.status // 100:
         case 2:
             return Delivered(str(answer.status))
         case 4:
-            return _complaint(answer, said, now)
+            return _complaint(answer, said, now, credentials)
         case 5:
             return Retry(Reason.SERVER, said, _rest(answer.retry_after, now))
     to = f" to {_shown(_bare(answer.location))}" if answer.location else ""
@@ -43,12 +46,11 @@ def outcome_of(answer: Answer, now: datetime) -> Outcome:
     return Closed(ClosedReason.ENDPOINT, f"{said}{to}; {advice}")
 
 
-def _complaint(answer: Answer, said: str, now: datetime) -> Outcome:
+def _complaint(answer: Answer, said: str, now: datetime, credentials: str) -> Outcome:
     """4xx: about us, about the address, about the moment, or else about the Alerts."""
     match answer.status:
         case 401 | 403:
-            advice = "compare `secret` with the receiver's, and ask whether it lets us in"
-            return Closed(ClosedReason.CREDENTIALS, f"{said}; {advice}")
+            return Closed(ClosedReason.CREDENTIALS, f"{said}; {credentials}")
         case 404 | 410:
             advice = "nobody takes Alerts at this address; correct `url`"
             return Closed(ClosedReason.ENDPOINT, f"{said}; {advice}")
@@ -57,18 +59,18 @@ def _complaint(answer: Answer, said: str, now: datetime) -> Outcome:
     return Refused(Reason.REJECTED, said)
 
 
-def outcome_of_failure(error: Exception, host: str) -> Outcome:
-    """What it means that no answer came."""
-    for cause in _causes(error):
+def outcome_of_failure(error: Exception, host: str, trust: str) -> Outcome:
+    """What it means that no answer came; `trust` is the advice for a certificate that is wrong."""
+    for cause in causes_of(error):
         # aiohttp's errors are ssl.SSLErrors too, but only those below them know more
         if why := getattr(cause, "verify_message", ""):
             detail = _shown(f"the certificate that {host} shows is not valid: {why}")
-            advice = "nothing was sent; have the certificate put right, or set `ca_file`"
-            return Closed(ClosedReason.ENDPOINT, f"{detail}; {advice}")
+            return Closed(ClosedReason.ENDPOINT, f"{detail}; nothing was sent; {trust}")
     return Retry(Reason.NETWORK, f"{host}: {_shown(_reason(error))}")
 
 
-def _causes(error: BaseException | None) -> list[BaseException]:
+def causes_of(error: BaseException | None) -> list[BaseException]:
+    """The error and what is below it, where TLS says more than HTTP."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
@@ -78,7 +80,7 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 
 def _reason(error: Exception) -> str:
     """Without the text of the library, which may hold the URL."""
-    causes = _causes(error)
+    causes = causes_of(error)
     for cause in causes:
         if isinstance(cause, ssl.SSLError) and (reason := getattr(cause, "reason", None)):
             return f"TLS failed: {reason}"

@@ -1,0 +1,1 @@
+"""What channels that POST to a Service User's server have in common."""

@@ -1,0 +1,214 @@
+"""TLS to somebody else's server: whom we trust, who we are there, and which file is at fault.
+
+A wrong file is the trouble of one channel and never a reason for the router not to start. It is
+told in words that name the option, and read again as soon as it has changed: whoever mends it
+need not restart anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+MOST_BYTES = 4_000_000
+"""The system's bundle of all CAs has 200,000."""
+
+
+class TlsFilesError(Exception):
+    """A file of certificates or keys is of no use: which option names it, and why."""
+
+    def __init__(self, option: str, why: str) -> None:
+        super().__init__(f"{option}: {why}")
+        self.option = option
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The PEM files of one connection, by the names that the options have in YAML."""
+
+    ca_file: Path | None = None
+    """Whom to trust, instead of the system's certificates."""
+    certificate_file: Path | None = None
+    """Who we are; with those of its issuers behind it, where the server wants them."""
+    key_file: Path | None = None
+    """The key of that certificate; closed to others."""
+
+    def context(self) -> ssl.SSLContext:
+        """A new context for TLS 1.2 or later. TlsFilesError when a file is of no use.
+
+        Reads files, and takes 20 ms where the system's certificates are trusted.
+        """
+        context = self._trusting()
+        if self.certificate_file is not None and self.key_file is not None:
+            _require_certificate(self.certificate_file)
+            _require_key(self.key_file)
+            _show(context, self.certificate_file, self.key_file)
+        return context
+
+    def faults(self) -> list[TlsFilesError]:
+        """Everything that is wrong with the files as they are now; at most one for each."""
+        found = _fault(self._trusting)
+        if self.certificate_file is not None and self.key_file is not None:
+            certificate, key = self.certificate_file, self.key_file
+            alone = _fault(lambda: _require_certificate(certificate))
+            alone += _fault(lambda: _require_key(key))
+            together = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            found += alone or _fault(lambda: _show(together, certificate, key))
+        return found
+
+    def _trusting(self) -> ssl.SSLContext:
+        if self.ca_file is not None:
+            _read("ca_file", self.ca_file)
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ValueError) as error:
+            why = f"{self.ca_file} holds no PEM certificate ({_reason(error)})"
+            raise TlsFilesError("ca_file", why) from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.ca_file is not None and (known := context.get_ca_certs()):
+            ends = max(ssl.cert_time_to_seconds(str(each["notAfter"])) for each in known)
+            if ends < datetime.now(UTC).timestamp():
+                expired = datetime.fromtimestamp(ends, UTC)
+                raise TlsFilesError("ca_file", f"{self.ca_file} expired on {_day(expired)}")
+        return context
+
+    def stamp(self) -> tuple[tuple[int, ...] | None, ...]:
+        """Changes when one of the files is written, replaced, opened or closed to others."""
+        return tuple(
+            _stamp(file)
+            for file in (self.ca_file, self.certificate_file, self.key_file)
+            if file is not None
+        )
+
+
+class Trust:
+    """The context of one channel, made again when its files have changed."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self.files = files
+        self._made: ssl.SSLContext | None = None
+        self._stamp: tuple[tuple[int, ...] | None, ...] = ()
+        self._expires: datetime | None = None
+        self._making = asyncio.Lock()
+
+    async def context(self) -> ssl.SSLContext:
+        """For the next connection. TlsFilesError when a file is of no use."""
+        async with self._making:  # one of many that send at once reads for all
+            stamp = self.files.stamp()
+            expired = self._expires is not None and self._expires < datetime.now(UTC)
+            if self._made is None or stamp != self._stamp or expired:
+                self._made = None
+                self._made = await asyncio.to_thread(_context, self.files)
+                # what changed while it was read is read next time
+                self._stamp = stamp
+                if self.files.certificate_file is not None:
+                    self._expires = await asyncio.to_thread(expiry, self.files.certificate_file)
+            return self._made
+
+
+def expiry(certificate_file: Path) -> datetime:
+    """The moment until which the first certificate of a file holds."""
+    return _require_certificate(certificate_file)
+
+
+def _context(files: TlsFiles) -> ssl.SSLContext:
+    return _system_trust() if files == TlsFiles() else files.context()
+
+
+@cache
+def _system_trust() -> ssl.SSLContext:
+    """Shared: reading the system's certificates takes 20 ms and 1 MB, times 200 users."""
+    return TlsFiles().context()
+
+
+def _require_certificate(file: Path) -> datetime:
+    """The moment until which it holds; TlsFilesError unless it does now."""
+    # only who shows a certificate has to wait for this import
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
+
+    try:
+        certificate, *_ = load_pem_x509_certificates(_read("certificate_file", file))
+    except ValueError:
+        raise TlsFilesError("certificate_file", f"{file} holds no PEM certificate") from None
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    now = datetime.now(UTC)
+    if ends < now:
+        raise TlsFilesError("certificate_file", f"{file} expired on {_day(ends)}")
+    if begins > now:
+        raise TlsFilesError("certificate_file", f"{file} does not hold before {_day(begins)}")
+    return ends
+
+
+def _require_key(file: Path) -> None:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    pem = _read("key_file", file, private=True)
+    try:
+        load_pem_private_key(pem, password=None)
+    except TypeError:
+        why = f"{file} wants a password; give the key without one, closed to others"
+        raise TlsFilesError("key_file", why) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise TlsFilesError("key_file", f"{file} holds no PEM key that can be used") from None
+
+
+def _show(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> None:
+    """Have `context` show this certificate to servers that ask for one."""
+    try:
+        # a key that wants a password must not have OpenSSL ask the terminal for it
+        context.load_cert_chain(certificate_file, key_file, password="")
+    except (OSError, ValueError) as error:
+        if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+            why = f"{key_file} is not the key of the certificate in {certificate_file}"
+            raise TlsFilesError("key_file", why) from None
+        why = f"{certificate_file} can't be used: {_reason(error)}"
+        raise TlsFilesError("certificate_file", why) from None
+
+
+def _fault(check: Callable[[], object]) -> list[TlsFilesError]:
+    try:
+        check()
+    except TlsFilesError as error:
+        return [error]
+    return []
+
+
+def _read(option: str, file: Path, *, private: bool = False) -> bytes:
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise TlsFilesError(option, f"{file} is not a file")
+        if private and status.st_mode & 0o077:
+            mode = f"{stat.S_IMODE(status.st_mode):04o}"
+            why = f"others may open {file} (mode {mode}); run: chmod 600 {file}"
+            raise TlsFilesError(option, why)
+        if status.st_size > MOST_BYTES:
+            raise TlsFilesError(option, f"{file} is too large")
+        return file.read_bytes()
+    except OSError as error:
+        raise TlsFilesError(option, f"{file} cannot be read: {error.strerror}") from None
+
+
+def _stamp(file: Path) -> tuple[int, ...] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_mode
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None)
+    return str(reason or type(error).__name__)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
