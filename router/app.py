@@ -27,6 +27,7 @@ from router.ledger.opening import Database, LedgerUnavailable, Use, open_databas
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
 from router.operations import Operations
+from router.parties import Introduced
 from router.ports import ADAPTERS, SOURCES, Adapter, ClosedReason, Source, installed
 from router.readiness import Readiness
 from router.relay import Relay
@@ -92,6 +93,8 @@ class _Router:
         loop.add_signal_handler(signal.SIGHUP, _refuse_reload)  # its default would kill us
         if self.config.watch:
             _refuse_reload()
+        for warning in self.config.warnings:
+            _log.warning("config.warning", at=str(warning.location), detail=warning.message)
         async with AsyncExitStack() as stack:
             lanes, rows = await self._lanes(stack)
             sources = await self._sources(stack)
@@ -209,7 +212,10 @@ class _Router:
                 adapter: Adapter | None = None
                 if channel.adapter in known and channel.options is not None:
                     kind = known[channel.adapter].load()
-                    adapter = await stack.enter_async_context(kind(channel.options))
+                    made: Adapter = kind(channel.options)
+                    if isinstance(made, Introduced):
+                        made.introduce(self.config.dcc.originator, user.recipient)
+                    adapter = await stack.enter_async_context(made)
                 row = rows[(user.id, channel.name)]
                 lanes.append(Lane(row.id, user.id, channel, adapter, failing=row.failing))
         return lanes, rows

@@ -7,7 +7,7 @@ one after the other. Nothing is half loaded: there is a Config, or there is ever
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +18,10 @@ from router import rules as rulesfolder
 from router import usersfile
 from router.allowlist import UserId, Word
 from router.errors import FilesError
-from router.options import Kinds, expand, read_model, require_private
-from router.ports import SOURCES, Options
+from router.keyfiles import require_private
+from router.options import Kinds, expand, read_model
+from router.parties import Originator
+from router.ports import ADAPTERS, SOURCES, Options
 from router.rules import Rules
 from router.users import ServiceUsers
 from router.yamlfile import Document, Location, Problem, read
@@ -68,6 +70,11 @@ class DccOptions(Options):
     signing_certificate_file: Annotated[
         Path | None, Field(description="the certificate of that key")
     ] = None
+
+    @property
+    def originator(self) -> Originator:
+        """What adapters may know of it."""
+        return Originator(self.id, self.signing_key_file, self.signing_certificate_file)
 
 
 class OperationsOptions(Options):
@@ -136,6 +143,8 @@ class Config(Settings):
 
     rules: Rules
     users: ServiceUsers
+    warnings: Sequence[Problem] = ()
+    """What works now but asks for somebody's hand, such as a certificate that is about to end."""
 
 
 def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -153,10 +162,13 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
         raise _error(document.problems)
     users, in_users = usersfile.load(_beside(document, "service_users"), environment)
     rules, in_rules = _rules(_beside(document, "rules"))
+    warnings = _unfit_originator(document, found, users) if found and users else ()
+    if document.problems:
+        found = None
     if found is None or users is None or rules is None:
         raise _error(document.problems, in_users, in_rules)
     own = {field.name: getattr(found, field.name) for field in fields(found)}
-    return Config(**own, rules=rules, users=users)
+    return Config(**own, rules=rules, users=users, warnings=warnings)
 
 
 def _rules(folder: Path) -> tuple[Rules | None, list[Problem]]:
@@ -164,6 +176,22 @@ def _rules(folder: Path) -> tuple[Rules | None, list[Problem]]:
         return rulesfolder.load(folder)
     except OSError as error:
         return None, [Problem(Location(folder), f"cannot be read: {error.strerror}")]
+
+
+def _unfit_originator(
+    document: Document, found: Settings, users: ServiceUsers
+) -> tuple[Problem, ...]:
+    """Hold `dcc:` against what the channels' adapters need of it; gives what is a warning only."""
+    kinds = Kinds(ADAPTERS)
+    named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
+    adapters = {adapter for adapter in map(kinds.introduced, named) if adapter is not None}
+    warnings: list[Problem] = []
+    for unfit in {
+        unfit for each in adapters for unfit in each.unfit_originator(found.dcc.originator)
+    }:
+        problem = Problem(document.at("dcc", unfit.key), f"{unfit.key}: {unfit.message}")
+        (warnings if unfit.warning else document.problems).append(problem)
+    return tuple(warnings)
 
 
 def _error(*found: list[Problem]) -> FilesError:

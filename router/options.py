@@ -8,13 +8,14 @@ here, before a model looks at the values, and so work for every adapter alike.
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from router.keyfiles import require_private
+from router.parties import Introduced
 from router.ports import Options, installed
 from router.wording import known_models, secret_keys
 from router.yamlfile import Document, Place, did_you_mean
@@ -123,26 +124,22 @@ def read_secret(folder: Path, path: object) -> str:
     return text
 
 
-def require_private(file: Path) -> None:
-    """ValueError unless the file is there and closed to everybody but its owner."""
-    try:
-        status = file.stat()
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not the name of a file"
-        raise ValueError(f"{file} cannot be read: {why}") from None
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{file} is not a file")
-    if status.st_mode & 0o077:
-        mode = stat.S_IMODE(status.st_mode)
-        raise ValueError(f"others may open {file} (mode {mode:04o}); run: chmod 600 {file}")
-
-
 class Kinds:
     """The installed sources or adapters; one is imported when a file names it."""
 
     def __init__(self, group: str) -> None:
         self._installed = installed(group)
         self._models: dict[str, type[Options] | str] = {}
+
+    def introduced(self, kind: str) -> type[Introduced] | None:
+        """The adapter's class when it wants to know the parties; None for all others."""
+        if kind not in self._installed:
+            return None
+        try:
+            found = self._installed[kind].load()
+        except (ImportError, AttributeError):
+            return None  # which `options` reports
+        return found if isinstance(found, type) and issubclass(found, Introduced) else None
 
     def options(
         self, document: Document, value: Mapping[str, Any], *within: str | int, own: frozenset[str]

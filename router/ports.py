@@ -308,8 +308,21 @@ class Renders(Protocol):
     """An adapter whose bytes are not the Alert's JSON, or can't be made twice (signatures)."""
 
     def render(self, alert: Alert) -> bytes:
-        """Called once for each Alert; the result is stored before the first send."""
+        """Called once for each Alert; the result is stored before the first send.
+
+        It runs within the ledger's transaction, so it must be quick and ask nobody.
+        RenderError says what becomes of an Alert that has no bytes; it is asked again with
+        the next attempt.
+        """
         ...
+
+
+class RenderError(Exception):
+    """The bytes can't be made: for this Alert (Refused), or at present for none (Closed)."""
+
+    def __init__(self, outcome: Refused | Closed) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
 
 
 def installed(group: str) -> dict[str, EntryPoint]:

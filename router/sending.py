@@ -15,7 +15,7 @@ import structlog
 from router.alerts import Alert
 from router.lanes import Lane
 from router.ledger.deliveries import Claimed, Wish
-from router.ports import Closed, Delivered, Outcome, Reason, Refused, Retry
+from router.ports import Closed, Delivered, Outcome, Reason, Refused, RenderError, Retry
 
 _log = structlog.get_logger(__name__)
 
@@ -23,8 +23,9 @@ _log = structlog.get_logger(__name__)
 async def send(lane: Lane, claimed: Sequence[Claimed]) -> Sequence[Outcome]:
     """One Outcome for each; raises only when the router itself is being stopped."""
     assert lane.adapter is not None
-    if not all(each.rendered for each in claimed):
-        return [Retry(Reason.BUG, "the adapter could not make the bytes") for _ in claimed]
+    if any(each.unrendered is not None for each in claimed):
+        neighbour = Retry(Reason.BUG, "an Alert of the same batch has no bytes")
+        return [each.unrendered or neighbour for each in claimed]
     timeout = lane.channel.timeout
     try:
         async with asyncio.timeout(timeout):
@@ -47,17 +48,19 @@ async def send(lane: Lane, claimed: Sequence[Claimed]) -> Sequence[Outcome]:
 
 
 def renders_safely(lane: Lane, wish: Wish) -> Wish:
-    """The same wish, with a `render` that gives None where the adapter's raises."""
+    """The same wish, with a `render` that gives an Outcome where the adapter's raises."""
     if wish.render is None:
         return wish
-    render: Callable[[Alert], bytes | None] = wish.render
+    render: Callable[[Alert], bytes | Outcome] = wish.render
 
-    def safe(alert: Alert) -> bytes | None:
+    def safe(alert: Alert) -> bytes | Outcome:
         try:
             return render(alert)
+        except RenderError as error:
+            return error.outcome
         except Exception:  # in the ledger's transaction, which is everybody's
             _bug(lane)
-            return None
+            return Retry(Reason.BUG, "the adapter could not make the bytes")
 
     return replace(wish, render=safe)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from router.parties import Recipient
 from router.ports import Options
 
 
@@ -59,6 +60,11 @@ class ServiceUser:
     """Free words that rules can ask for."""
     duis_version: str | None = None
     channels: tuple[Channel, ...] = ()
+
+    @property
+    def recipient(self) -> Recipient:
+        """What its adapters may know of it."""
+        return Recipient(self.id, self.duis_version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,12 @@ class _Users:
         self._find_duplicates(entries)
         if found is None:
             return None
+        users = self._users(found, channels)
+        for number, user in enumerate(users):
+            self._find_unfit(user, number)
+        return users
+
+    def _users(self, found: UsersFile, channels: list[list[Channel]]) -> list[ServiceUser]:
         return [
             ServiceUser(
                 id=entry.id,
@@ -135,6 +141,17 @@ class _Users:
             )
             for entry, own in zip(found.service_users, channels, strict=True)
         ]
+
+    def _find_unfit(self, user: ServiceUser, number: int) -> None:
+        """What the adapters of its channels need to know of a user, and do not."""
+        for kind in sorted({channel.adapter for channel in user.channels}):
+            adapter = self.kinds.introduced(kind)
+            for unfit in adapter.unfit_recipient(user.recipient) if adapter else ():
+                where = self.document.at("service_users", number, unfit.key)
+                message = f"{unfit.key}: {unfit.message}"
+                known = {(problem.location, problem.message) for problem in self.document.problems}
+                if (where, message) not in known:
+                    self.document.add(where, message)
 
     def _find_duplicates(self, entries: Any) -> None:
         first: dict[str, int] = {}

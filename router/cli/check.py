@@ -42,6 +42,8 @@ def command(ctx: click.Context, output: str) -> None:
         )
         ctx.exit(1)
     trial(config.rules)
+    for warning in config.warnings:
+        click.echo(f"{warning.location}: warning: {warning.message}", err=True)
     if output == "json":
         as_json([])
     else:

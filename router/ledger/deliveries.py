@@ -20,7 +20,7 @@ from router.ledger.moments import moment, stamp
 from router.ledger.opening import Database
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import alerts, attempts, deliveries, outcomes
-from router.ports import Delivery
+from router.ports import Delivery, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Claimed:
     refusals: int
     expires_at: datetime
     batch: str | None
-    rendered: bool = True
-    """False when there are no bytes to send: the adapter could not make them."""
+    unrendered: Outcome | None = None
+    """What to answer when there are no bytes to send: the adapter could not make them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Wish:
     """The oldest goes alone until it is through."""
     hopeless: bool
     """A send has failed since the start: what is past its time need not be tried to be parked."""
-    render: Callable[[Alert], bytes | None] | None
-    """Makes the bytes to send where they are not the Alert's JSON; None when it could not."""
+    render: Callable[[Alert], bytes | Outcome] | None
+    """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +302,10 @@ def _claim(
         for row in members:
             alert = Alert.from_event(row.event)
             rendered = row.rendered
+            unrendered: Outcome | None = None
             if rendered is None and wish.render is not None:
-                rendered = wish.render(alert)
+                made = wish.render(alert)
+                rendered, unrendered = (made, None) if isinstance(made, bytes) else (None, made)
             attempt = row.attempts + 1
             recorder.add(
                 attempts,
@@ -319,7 +321,7 @@ def _claim(
                     row.refusals,
                     moment(row.expires_at),
                     batch,
-                    rendered=rendered is not None or wish.render is None,
+                    unrendered,
                 )
             )
         claimed.append(group)

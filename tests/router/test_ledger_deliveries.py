@@ -13,6 +13,7 @@ from router.ledger.deliveries import Claimed, Settlement, lost_attempts
 from router.ledger.lanes import State
 from router.ledger.moments import stamp
 from router.ledger.opening import Database, LedgerUnavailable, Use, open_database
+from router.ports import Reason, Refused
 
 S1, S2 = user(1), user(2)
 LATER = timedelta(minutes=5)
@@ -206,14 +207,15 @@ def test_what_could_not_be_rendered_has_its_attempt_and_no_bytes(
     database: Database, lane: int
 ) -> None:
     fill(database, [device(1)], {S1: [lane]})
-    (first,) = taken(database, lane, render=lambda _alert: None)
-    assert not first.rendered
+    why = Refused(Reason.REJECTED, "can't be written")
+    (first,) = taken(database, lane, render=lambda _alert: why)
+    assert first.unrendered is why
     assert ask(database, "SELECT rendered FROM deliveries") == [(None,)]
     assert ask(database, "SELECT count(*) FROM attempts") == [(1,)]
     swap(database, settled=[retry(first)])
     mended = wish(lane, render=lambda _alert: b"signed")
     (group,) = swap(database, mended, now=NOW + LATER).sends[lane]
-    assert (group[0].rendered, group[0].delivery.body) == (True, b"signed")
+    assert (group[0].unrendered, group[0].delivery.body) == (None, b"signed")
 
 
 # --- the end of waiting ---------------------------------------------------------------------
