@@ -79,10 +79,16 @@ async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
     with in_words(options):
         try:
             async with asyncio.timeout(DIAL_S):
-                return await aio_pika.connect(
+                connection = aio_pika.Connection(
                     url.with_user(options.user).with_password(password),
                     ssl_context=await asyncio.to_thread(_trust, options),
                 )
+                try:
+                    await connection.connect()
+                except BaseException:
+                    await _close(connection)
+                    raise
+                return connection
         except TimeoutError:
             raise BrokerError(
                 Kind.NETWORK, f"{options.where} did not answer within {DIAL_S:g} s"
@@ -115,7 +121,7 @@ async def hang_up(connection: AbstractConnection | None) -> None:
         return
     # in a task of its own: behind TLS, a broker that hangs keeps the library waiting through
     # several cancellations, each at another place
-    closing = asyncio.create_task(connection.close())
+    closing = asyncio.create_task(_close(connection))
     # it is of no use any more, and says so in many ways
     closing.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
@@ -124,6 +130,15 @@ async def hang_up(connection: AbstractConnection | None) -> None:
             closing.cancel()
     finally:
         closing.cancel()
+
+
+async def _close(connection: AbstractConnection) -> None:
+    """Twice: when the first is disturbed, the second only notes that it is closed. One that is not
+    says so on standard error when it is collected, from whichever thread does that."""
+    try:
+        await connection.close()
+    finally:
+        await connection.close()
 
 
 def alive(connection: AbstractConnection | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -69,6 +70,14 @@ async def test_without_a_broker_it_starts_and_leaves(place: Place) -> None:
     (line,) = troubles(logs)
     assert line["event"] == "rabbitmq.unavailable"
     assert (line["source"], line["queue"]) == ("dsp", place.name)
+
+
+async def test_a_dial_in_vain_leaves_nothing_behind(place: Place) -> None:
+    """The library's __del__ wants an event loop, and whichever thread collects may have none."""
+    source = place.source(url="amqp://127.0.0.1:1/")
+    async with source:
+        await until(lambda: says(source, "refused"))
+    await asyncio.to_thread(gc.collect)  # a warning is an error
 
 
 async def test_it_leaves_while_it_dials(place: Place) -> None:
