@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+
+from router.keyfiles import require_private
 
 MOST_BYTES = 4_000_000
 """The system's bundle of all CAs has 200,000."""
@@ -183,18 +184,19 @@ def _fault(check: Callable[[], object]) -> list[TlsFilesError]:
 
 def _read(option: str, file: Path, *, private: bool = False) -> bytes:
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise TlsFilesError(option, f"{file} is not a file")
-        if private and status.st_mode & 0o077:
-            mode = f"{stat.S_IMODE(status.st_mode):04o}"
-            why = f"others may open {file} (mode {mode}); run: chmod 600 {file}"
-            raise TlsFilesError(option, why)
-        if status.st_size > MOST_BYTES:
-            raise TlsFilesError(option, f"{file} is too large")
-        return file.read_bytes()
+        if private:
+            require_private(file)
+        if not file.is_file():
+            raise TlsFilesError(option, f"{file} is {'not a file' if file.exists() else 'missing'}")
+        with file.open("rb") as opened:
+            found = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise TlsFilesError(option, f"{file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise TlsFilesError(option, str(error)) from None
+    if len(found) > MOST_BYTES:
+        raise TlsFilesError(option, f"{file} is too large to be certificates or a key")
+    return found
 
 
 def _stamp(file: Path) -> tuple[int, ...] | None:

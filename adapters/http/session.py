@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
+from errno import ECONNRESET
 from io import BytesIO
 from typing import Self
 
@@ -11,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from adapters.http.answer import Answer
-from adapters.tls import TlsFiles, Trust
+from adapters.tls import TlsFiles, TlsFilesError, Trust
 
 MAX_ANSWER = 4096
 """Bytes of an answer's body that are read; a longer one costs its connection."""
@@ -19,6 +21,8 @@ BODY_S = 2.0
 """Seconds that an answer's body has after its status line, which alone decides."""
 KEEP_ALIVE_S = 4.0
 """Less than the 5 s after which common servers close: else sends would run into the closing."""
+PATIENCE_S = 1.0
+"""Seconds in which a server that does not want us has hung up after a handshake."""
 LARGE = 1_000_000
 """Bytes above which a body is sent in pieces."""
 NO_ANSWER = (aiohttp.ClientError, OSError)
@@ -39,6 +43,8 @@ class Session:
         return f"{self._url.host}:{self._url.port}"
 
     async def __aenter__(self) -> Self:
+        with suppress(TlsFilesError):  # which the first send tells; its deadline has begun then
+            await self._trust.context()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -75,6 +81,23 @@ class Session:
                 response.headers.get("Retry-After"),
                 response.headers.get("Location"),
             )
+
+    async def shake_hands(self) -> None:
+        """Connect with TLS, send nothing and hang up.
+
+        Raises what `post` does, and ConnectionResetError when the server hangs up by itself within
+        PATIENCE: with TLS 1.3 it looks at our certificate only after our side of the handshake.
+        """
+        context = await self._trust.context()
+        reader, writer = await asyncio.open_connection(self._url.host, self._url.port, ssl=context)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await reader.read(1)
+        except TimeoutError:
+            return  # it waits for what we have to say
+        finally:
+            writer.transport.abort()
+        raise ConnectionResetError(ECONNRESET, "it hung up before anything was sent")
 
     def _without_query(self, body: bytes) -> bytes:
         """Some servers show the whole address in their error pages; its query may be a secret."""
