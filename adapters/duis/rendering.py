@@ -1,0 +1,105 @@
+"""From an Alert to the signed bytes of one channel, and what becomes of those that have none.
+
+Bytes are made once for each Alert and stored before the first send, within the ledger's
+transaction: nothing here waits, and nothing that goes wrong is more than one Alert's or one
+channel's trouble.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from adapters.duis.document import DocumentError, build
+from adapters.duis.signature import CERTIFICATE, Signer, SigningError, faults, load, stamp
+from router.alerts import Alert
+from router.parties import Certificate, Originator, Recipient, Unfit
+from router.ports import Closed, ClosedReason, Reason, Refused, RenderError
+
+RENEWAL = timedelta(days=30)
+"""How long before its end a certificate asks to be renewed."""
+_log = structlog.get_logger(__name__)
+
+
+class Renderer:
+    """Documents of one DCC for one recipient."""
+
+    def __init__(
+        self,
+        originator: Originator,
+        recipient: Recipient,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._originator = originator
+        self._recipient = recipient
+        self._now = now
+        self._signer: Signer | None = None
+        self._stamp: object = None
+
+    def render(self, alert: Alert) -> bytes:
+        """The signed document. RenderError: Refused for this Alert, Closed for all at present."""
+        try:
+            signer = self._ready()
+        except SigningError as error:
+            outcome = Closed(ClosedReason.CREDENTIALS, f"dcc.{error}")
+            raise RenderError(outcome) from None
+        try:
+            document = build(alert, self._recipient)
+        except DocumentError as error:
+            raise RenderError(Refused(Reason.REJECTED, str(error))) from None
+        return signer.sign(document)
+
+    def certificates(self) -> Sequence[Certificate]:
+        """The signing certificate, when it could be loaded."""
+        try:
+            return [Certificate("signing", self._loaded().expires_at)]
+        except SigningError:
+            return []
+
+    def _ready(self) -> Signer:
+        signer = self._loaded()
+        if fault := signer.fault(self._now()):
+            self._signer = None  # the files are looked at again, whatever was kept of them
+            raise fault
+        return signer
+
+    def _loaded(self) -> Signer:
+        """What the files hold; while they are being exchanged, what they held before."""
+        found = stamp(self._originator)
+        if self._signer is None or found != self._stamp:
+            try:
+                self._signer = load(self._originator)
+            except SigningError as error:
+                if self._signer is None:
+                    raise
+                _log.warning("signing.kept", detail=f"dcc.{error}", until=self._signer.expires_at)
+            self._stamp = found
+        return self._signer
+
+
+def unfit_originator(originator: Originator, now: datetime | None = None) -> Sequence[Unfit]:
+    """What is wrong with the DCC's key and certificate.
+
+    An expired certificate is a warning here: it closes the lanes that need it, and must not keep
+    a router from starting that serves others too.
+    """
+    now = now or datetime.now(UTC)
+    if found := faults(originator):
+        return [Unfit(each.option, each.why) for each in found]
+    signer = load(originator)
+    if fault := signer.fault(now):
+        return [Unfit(fault.option, fault.why, warning=True)]
+    if signer.expires_at < now + RENEWAL:
+        day = f"{signer.expires_at:%Y-%m-%d}"
+        why = f"the certificate expires on {day}; put a new one, and its key, in place before"
+        return [Unfit(CERTIFICATE, why, warning=True)]
+    return []
+
+
+def unfit_recipient(recipient: Recipient) -> Sequence[Unfit]:
+    """Without a version nobody knows what the user's software can read."""
+    if recipient.duis_version is None:
+        return [Unfit("duis_version", 'is missing; a duis channel needs it, such as "5.4"')]
+    return []
