@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from errno import ECONNRESET
 from io import BytesIO
 from typing import Self
 
@@ -27,6 +26,20 @@ LARGE = 1_000_000
 """Bytes above which a body is sent in pieces."""
 NO_ANSWER = (aiohttp.ClientError, OSError)
 """What `post` raises when no answer came; ssl.SSLError is an OSError too."""
+
+
+class HungUpError(Exception):
+    """The server ended the connection although nothing had been sent."""
+
+
+def reachable(url: str) -> str:
+    """A check of options: that the host's name is one that can be looked up."""
+    host = URL(url).host or ""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"{host!r} cannot be the name of a host") from None
+    return url
 
 
 class Session:
@@ -85,8 +98,8 @@ class Session:
     async def shake_hands(self) -> None:
         """Connect with TLS, send nothing and hang up.
 
-        Raises what `post` does, and ConnectionResetError when the server hangs up by itself within
-        PATIENCE: with TLS 1.3 it looks at our certificate only after our side of the handshake.
+        Raises what `post` does, and HungUpError when the server hangs up within PATIENCE_S: with
+        TLS 1.3 it looks at our certificate only after our side of the handshake.
         """
         context = await self._trust.context()
         reader, writer = await asyncio.open_connection(self._url.host, self._url.port, ssl=context)
@@ -95,9 +108,11 @@ class Session:
                 await reader.read(1)
         except TimeoutError:
             return  # it waits for what we have to say
+        except ConnectionResetError:
+            raise HungUpError from None
         finally:
             writer.transport.abort()
-        raise ConnectionResetError(ECONNRESET, "it hung up before anything was sent")
+        raise HungUpError
 
     def _without_query(self, body: bytes) -> bytes:
         """Some servers show the whole address in their error pages; its query may be a secret."""

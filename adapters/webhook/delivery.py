@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
-from yarl import URL
+from pydantic import AfterValidator, Field, model_validator
 
 from adapters.http.answer import outcome_of, outcome_of_failure
-from adapters.http.session import NO_ANSWER, Session
+from adapters.http.session import NO_ANSWER, Session, reachable
 from adapters.tls import TlsFiles, TlsFilesError
 from adapters.webhook.signing import Signer, SigningSecret
 from router.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, batch_body, batch_id
@@ -24,7 +23,11 @@ _TRUST = "have the certificate put right, or set `ca_file`"
 class WebhookOptions(Options):
     """What a webhook takes in service_users.yaml."""
 
-    url: Annotated[HttpUrl, Field(description="where to POST; https, or http to this machine")]
+    url: Annotated[
+        HttpUrl,
+        AfterValidator(reachable),
+        Field(description="where to POST; https, or http to this machine"),
+    ]
     secret: Annotated[
         SigningSecret | None, Field(description="whsec_...: signs as Standard Webhooks")
     ] = None
@@ -38,16 +41,6 @@ class WebhookOptions(Options):
     ca_file: Annotated[
         Path | None, Field(description="PEM certificates to trust instead of the system's")
     ] = None
-
-    @field_validator("url")
-    @classmethod
-    def _reachable(cls, url: str) -> str:
-        host = URL(url).host or ""
-        try:
-            host.encode("idna")
-        except UnicodeError:
-            raise ValueError(f"{host!r} cannot be the name of a host") from None
-        return url
 
     @model_validator(mode="after")
     def _in_turn(self) -> Self:

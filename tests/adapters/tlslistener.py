@@ -18,8 +18,10 @@ from typing import Self
 class TlsListener:
     """On 127.0.0.1; answers 204 to every connection that came through its handshake."""
 
-    def __init__(self, tls: ssl.SSLContext) -> None:
+    def __init__(self, tls: ssl.SSLContext, *, hangs_up: bool = False) -> None:
         self.tls = tls
+        self.hangs_up = hangs_up
+        """After the handshake, without a word."""
         self.got = bytearray()
         """Every byte that came through TLS."""
         self.connections = 0
@@ -57,7 +59,8 @@ class TlsListener:
             plain.settimeout(10)
             try:
                 with plain, self.tls.wrap_socket(plain, server_side=True) as secure:
-                    self._take(secure)
+                    if not self.hangs_up:
+                        self._take(secure)
             except OSError as error:
                 self.refused.append(str(getattr(error, "reason", None) or error))
 

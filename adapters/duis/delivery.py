@@ -1,0 +1,157 @@
+"""Alerts in DUIS by HTTP POST over mutual TLS, one signed document in each request.
+
+The relay repeats, spaces and limits; here is one try. Nothing is sent to a server that can't prove
+who it is, nor without a certificate of ours that we would accept ourselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
+
+from pydantic import AfterValidator, Field
+
+from adapters.duis import rendering
+from adapters.duis.handshake import refusal, unwanted
+from adapters.duis.rendering import Renderer
+from adapters.http.answer import Answer, outcome_of, outcome_of_failure
+from adapters.http.session import NO_ANSWER, HungUpError, Session, reachable
+from adapters.tls import TlsFiles, TlsFilesError, expiry
+from router.alerts import Alert
+from router.parties import Certificate, Originator, Recipient, Unfit
+from router.ports import (
+    Closed,
+    ClosedReason,
+    Delivery,
+    HttpUrl,
+    Options,
+    Outcome,
+    Reason,
+    Retry,
+)
+
+CONTENT_TYPE = "application/xml"
+
+
+def _mutual(url: str) -> str:
+    if not url.startswith("https:"):
+        raise ValueError("must be https://...: DUIS goes over mutual TLS, also on this machine")
+    return url
+
+
+class DuisOptions(Options):
+    """What a DUIS channel takes in service_users.yaml."""
+
+    url: Annotated[
+        HttpUrl,
+        AfterValidator(reachable),
+        AfterValidator(_mutual),
+        Field(description="https; the user's Receive Response Service"),
+    ]
+    certificate_file: Annotated[
+        Path, Field(description="PEM; our client certificate, with its issuers if they are asked")
+    ]
+    key_file: Annotated[Path, Field(description="PEM; its key; nobody else may read it")]
+    ca_file: Annotated[Path, Field(description="PEM; the CAs that vouch for the receiver")]
+
+    @property
+    def files(self) -> TlsFiles:
+        """Those of the connection."""
+        return TlsFiles(self.ca_file, self.certificate_file, self.key_file)
+
+    def unfit(self) -> Sequence[Unfit]:
+        """What is wrong with the files now."""
+        return [Unfit(each.option, each.why) for each in self.files.faults()]
+
+
+class DuisAdapter:
+    """One session for one channel."""
+
+    Config: ClassVar[type[Options]] = DuisOptions
+    batch: int = 1
+
+    def __init__(
+        self, config: Options, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        assert isinstance(config, DuisOptions)
+        self._options = config
+        self._session = Session(config.url, config.files)
+        self._now = now
+        self._renderer: Renderer | None = None
+
+    @classmethod
+    def unfit_originator(cls, originator: Originator) -> Sequence[Unfit]:
+        """What is wrong with the DCC's key and certificate."""
+        return rendering.unfit_originator(originator)
+
+    @classmethod
+    def unfit_recipient(cls, recipient: Recipient) -> Sequence[Unfit]:
+        """What is missing of the user."""
+        return rendering.unfit_recipient(recipient)
+
+    def introduce(self, originator: Originator, recipient: Recipient) -> None:
+        """Who signs, and what the user's software can read."""
+        self._renderer = Renderer(originator, recipient, self._now)
+
+    async def __aenter__(self) -> Self:
+        await self._session.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._session.__aexit__()
+
+    def render(self, alert: Alert) -> bytes:
+        """The signed document; made once, as signatures are random."""
+        assert self._renderer is not None, "introduced before use"
+        return self._renderer.render(alert)
+
+    def certificates(self) -> Sequence[Certificate]:
+        """That of the signature and that of the connection, as far as they can be read."""
+        found = list(self._renderer.certificates()) if self._renderer is not None else []
+        try:
+            return [*found, Certificate("client", expiry(self._options.certificate_file))]
+        except TlsFilesError:
+            return found
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        (delivery,) = deliveries
+        return [await self._post(delivery.body)]
+
+    async def _post(self, body: bytes) -> Outcome:
+        try:
+            answer = await self._session.post(body, {"Content-Type": CONTENT_TYPE})
+        except TlsFilesError as error:
+            return Closed(ClosedReason.CREDENTIALS, f"{error}; nothing was sent")
+        except NO_ANSWER as error:
+            return await self._no_answer(error)
+        return self._meaning(answer)
+
+    def _meaning(self, answer: Answer) -> Outcome:
+        advice = f"ask the receiver whether it lets in {self._options.certificate_file}"
+        return outcome_of(answer, self._now(), advice)
+
+    async def _no_answer(self, error: Exception) -> Outcome:
+        found = self._failure(error)
+        if not (isinstance(found, Retry) and found.reason is Reason.NETWORK):
+            return found
+        # What a server says against our certificate can get lost behind what we were writing, and
+        # some hang up without a word. A handshake alone tells them from a network that fails.
+        try:
+            await self._session.shake_hands()
+        except TlsFilesError:
+            return found
+        except HungUpError:
+            where, file = self._session.where, self._options.certificate_file
+            return unwanted(where, file, "it hangs up as soon as it has seen it")
+        except NO_ANSWER as again:
+            closed = self._failure(again)
+            return closed if isinstance(closed, Closed) else found
+        return found
+
+    def _failure(self, error: Exception) -> Outcome:
+        where, files = self._session.where, self._options
+        closed = refusal(error, where, files.certificate_file)
+        trust = f"have the certificate put right, or correct `ca_file` ({files.ca_file})"
+        return closed or outcome_of_failure(error, where, trust)

@@ -1,0 +1,46 @@
+"""What it means that a receiver and we could not agree on TLS. Pure.
+
+With mutual TLS either side can refuse the other. Somebody has to mend that, so the lane closes; a
+network that fails mends by itself.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from pathlib import Path
+
+from adapters.http.answer import causes_of
+from router.ports import Closed, ClosedReason
+
+_OURS = re.compile(r"ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
+"""What a server says that does not want our certificate, or has no way to use its key."""
+_OLD = re.compile(r"PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW")
+"""What comes of a server that knows nothing newer than TLS 1.1."""
+
+
+def refusal(error: Exception, where: str, certificate_file: Path) -> Closed | None:
+    """Why the handshake with `where` can't succeed before somebody mends it; None: it may."""
+    reason = _reason(error)
+    if _OLD.search(reason):
+        detail = f"{where} speaks no TLS of version 1.2 or later ({reason}); nothing was sent"
+        advice = "have its TLS brought up to date"
+        return Closed(ClosedReason.ENDPOINT, f"{detail}; {advice}")
+    if _OURS.search(reason):
+        return unwanted(where, certificate_file, reason)
+    return None
+
+
+def unwanted(where: str, certificate_file: Path, reason: str) -> Closed:
+    """The receiver does not let us in with our certificate."""
+    detail = f"{where} does not accept our certificate ({certificate_file}): {reason}"
+    advice = "ask the receiver which CA it trusts, or correct `certificate_file` and `key_file`"
+    return Closed(ClosedReason.CREDENTIALS, f"{detail}; nothing was taken; {advice}")
+
+
+def _reason(error: Exception) -> str:
+    """OpenSSL's name of it, such as TLSV1_ALERT_UNKNOWN_CA; empty when TLS said nothing."""
+    for cause in causes_of(error):
+        if isinstance(cause, ssl.SSLError) and (reason := getattr(cause, "reason", None)):
+            return str(reason)
+    return ""
