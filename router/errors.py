@@ -5,6 +5,7 @@
     ├── LedgerError   the ledger is missing, locked, newer than the program or unreachable
     ├── EngineError   durable_rules did not build, hangs or contradicts the second opinion
     ├── PublishError  facts could not be put where a source takes them from
+    ├── SignatureError  a document does not bear the signature that it should
     └── UsageError    the command cannot do what was asked (no such Alert, a taken port, ...)
 
 Each message says what, where and what to do; none carries a secret.
@@ -41,6 +42,10 @@ class EngineError(RouterError):
 
 class PublishError(RouterError):
     """Not every fact is confirmed; which ones is not known. The message is one line."""
+
+
+class SignatureError(RouterError):
+    """A signature is not valid, or not that of the certificate given; the message is one line."""
 
 
 class UsageError(RouterError):

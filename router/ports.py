@@ -33,6 +33,8 @@ from router.alerts import Alert
 
 SOURCES = "hubherald.sources"
 ADAPTERS = "hubherald.adapters"
+VERIFIERS = "hubherald.verifiers"
+"""Of signed formats, by the adapter that signs: a `Verify`."""
 
 
 # --- options --------------------------------------------------------------------------------
@@ -323,6 +325,10 @@ class RenderError(Exception):
     def __init__(self, outcome: Refused | Closed) -> None:
         super().__init__(outcome.detail)
         self.outcome = outcome
+
+
+Verify = Callable[[bytes, bytes], str]
+"""Of a message and a PEM certificate: what is signed and by whom. SignatureError when it is not."""
 
 
 def installed(group: str) -> dict[str, EntryPoint]:

@@ -25,7 +25,7 @@ COMMANDS = {
     "explain": "Decide about one fact without sending anything.",
     "why": "Say why Service Users were told about a hub, or were not.",
     "inventory": "Load hubs and registrations; show who is responsible for a hub.",
-    "alerts": "List Alerts, show one, retry what is parked.",
+    "alerts": "List Alerts, show one, retry what is parked, check a signature.",
     "lanes": "List the lanes (user and channel), pause and resume them.",
     "quarantine": "List facts that could not be used, show one, release them.",
     "publish": "Put a file of facts on the broker, confirmed; goes on where it was ended.",

@@ -9,7 +9,7 @@ from dataclasses import fields
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -23,7 +23,9 @@ from router.ledger.actions import count_retried, retriable, retry
 from router.ledger.asking import AlertRow, Filter, list_alerts
 from router.ledger.lanes import State
 from router.ledger.opening import Use
+from router.ledger.rendered import rendered
 from router.ledger.why import alert_story
+from router.ports import VERIFIERS, Verify, installed
 from router.usersfile import load as load_users
 
 COLUMNS = (
@@ -63,12 +65,19 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group("alerts")
 def command() -> None:
-    """List Alerts, show one, retry what is parked.
+    """List Alerts, show one, retry what is parked, check a signature.
 
     An Alert is `waiting` for its turn, `sending`, `unknown` (the router stopped before the
     answer came), `delivered`, `parked` (given up, kept), `held` (its lane is closed) or
     `withdrawn` (its user is no longer responsible). One row is one Alert on one channel.
     """
+
+
+def _alert_id(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no Alert id (a UUID)") from None
 
 
 @command.command("list")
@@ -100,30 +109,87 @@ def _print(rows: list[AlertRow], output: str) -> None:
 
 
 @command.command("show")
-@click.argument("alert_id", metavar="ID")
+@click.argument("alert_id", metavar="ID", type=_alert_id)
 @output
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["duis"]),
+    help="Print the bytes that are sent in this format, exactly.",
+)
+@click.option("--channel", metavar="NAME", help="Of this channel, when several send the format.")
 @click.pass_obj
-def show(config_file: Path, alert_id: str, output: str) -> None:
+def show(
+    config_file: Path, *, alert_id: str, output: str, form: str | None, channel: str | None
+) -> None:
     """Show one Alert: what it says, where it stands, every attempt.
 
     \b
     Example:
       hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e
+      hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e --format duis > alert.xml
     """
-    try:
-        wanted = str(uuid.UUID(alert_id))
-    except ValueError:
-        raise click.BadParameter(f"{alert_id!r} is no Alert id (a UUID)") from None
+    if form is not None:
+        _print_rendered(config_file, alert_id, form, channel)
+        return
+    if channel is not None:
+        raise click.UsageError("--channel goes with --format")
     with ledger(config_file) as database:
-        found = alert_story(database, wanted)
+        found = alert_story(database, alert_id)
     if found is None:
-        raise UsageError(f"there is no Alert {wanted}; `hubherald alerts list` shows what there is")
+        raise _no_such(alert_id)
     alert, told = found
     if output == "json":
         as_json(told)
         return
     tell(told)
     line("  " + alert.event().decode())
+
+
+def _print_rendered(config_file: Path, alert_id: str, form: str, channel: str | None) -> None:
+    """To standard output as they are, without a line's end that they do not have."""
+    with ledger(config_file) as database:
+        found = rendered(database, alert_id, form)
+    if found is None:
+        raise _no_such(alert_id)
+    mine = [each for each in found if channel in {None, each.channel}]
+    if not mine:
+        raise UsageError(f"Alert {alert_id} goes to no such channel in {form}")
+    if len(mine) > 1:
+        names = ", ".join(each.channel for each in mine)
+        raise UsageError(f"several channels send it in {form}, each as its own: --channel {names}")
+    if mine[0].body is None:
+        state = mine[0].state
+        raise UsageError(f"not rendered yet (it is {state}): that happens right before it is sent")
+    click.echo(mine[0].body, nl=False)
+
+
+def _no_such(alert_id: str) -> UsageError:
+    return UsageError(f"there is no Alert {alert_id}; `hubherald alerts list` shows what there is")
+
+
+@command.command("verify")
+@click.argument("file", type=click.File("rb"), metavar="FILE")
+@click.option(
+    "--certificate",
+    type=click.File("rb"),
+    metavar="FILE",
+    required=True,
+    help="Of who should have signed it, PEM.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["duis"]), default="duis", help="The format of FILE."
+)
+def verify(file: BinaryIO, certificate: BinaryIO, form: str) -> None:
+    """Check the signature of a message in a file (- for standard input); exit 1 if not valid.
+
+    \b
+    Example:
+      hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e --format duis > alert.xml
+      hubherald alerts verify alert.xml --certificate dcc.pem
+    """
+    check: Verify = installed(VERIFIERS)[form].load()
+    line(check(file.read(), certificate.read()))
 
 
 @command.command("retry")
