@@ -17,7 +17,7 @@ import structlog
 from pydantic import Field
 from structlog.typing import FilteringBoundLogger
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.session import Session, Taken
@@ -27,7 +27,8 @@ from router.ports import Cursor, Link, Message, Options
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
-"""Between two tries to connect: the consumer has to be back within 60 s of the broker."""
+"""Between two tries to connect, and up to FIRST_PAUSE_S more, that routers do not come all at once;
+the consumer has to be back within 60 s of the broker."""
 AGAIN_S = 60.0
 """Seconds in which a trouble that takes turns with another is not said again."""
 
@@ -138,7 +139,8 @@ class RabbitSource:
         """A session that has begun; tries for as long as it takes."""
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(BrokerError),
-            wait=wait_exponential_jitter(multiplier=FIRST_PAUSE_S, max=LONGEST_PAUSE_S, jitter=0.5),
+            wait=wait_exponential(multiplier=FIRST_PAUSE_S, max=LONGEST_PAUSE_S)
+            + wait_random(0, FIRST_PAUSE_S),
             before_sleep=self._say,
         )
         return await retrying(self._begin)
