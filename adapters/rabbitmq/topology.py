@@ -6,6 +6,7 @@ Quorum queues count how often a message came back, and pass on what they give up
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Self
 
 from aio_pika import ExchangeType, exceptions
@@ -80,26 +81,26 @@ class QueueOptions(BrokerOptions):
 async def prepare(channel: AbstractChannel, options: QueueOptions) -> None:
     """Declare, or only check. BrokerError when something is missing or different; the broker has
     closed the channel then."""
-    what = f"exchange {options.exchange!r}"
+    kind, name = "exchange", options.exchange
     try:
         if not options.declare:
             await channel.get_exchange(options.exchange, ensure=True)
-            what = f"queue {options.queue!r}"
+            kind, name = "queue", options.queue
             await channel.declare_queue(options.queue, passive=True)
             return
         exchange = await channel.declare_exchange(
             options.exchange, ExchangeType.TOPIC, durable=True
         )
-        what = f"exchange {options.rejected_name!r}"
+        kind, name = "exchange", options.rejected_name
         dead_letters = await channel.declare_exchange(
             options.rejected_name, ExchangeType.TOPIC, durable=True
         )
-        what = f"queue {options.rejected_name!r}"
+        kind, name = "queue", options.rejected_name
         rejected = await channel.declare_queue(
             options.rejected_name, durable=True, arguments={"x-queue-type": "quorum"}
         )
         await rejected.bind(dead_letters, "#")
-        what = f"queue {options.queue!r}"
+        kind, name = "queue", options.queue
         queue = await channel.declare_queue(
             options.queue,
             durable=True,
@@ -116,12 +117,24 @@ async def prepare(channel: AbstractChannel, options: QueueOptions) -> None:
     except exceptions.ChannelPreconditionFailed as error:
         raise BrokerError(
             Kind.ENDPOINT,
-            f"{options.where}: {what} is there, but different: {said(error)}; if it is right as it "
-            "is, set `declare: false`; else have it deleted once it is empty, and it is made anew",
+            f"{options.where}: {kind} {name!r} is there, but different: {said(error)}; if it is "
+            f"right as it is, set `declare: false`; else {_anew(options, kind, name)}",
         ) from error
     except exceptions.ChannelNotFoundEntity as error:
         raise BrokerError(
             Kind.ENDPOINT,
-            f"{options.where}: {what} is missing: {said(error)}; have it made, or let the router "
-            "do it with `declare: true`",
+            f"{options.where}: {kind} {name!r} is missing: {said(error)}; have it made, or let the "
+            "router do it with `declare: true`",
         ) from error
+
+
+def _anew(options: QueueOptions, kind: str, name: str) -> str:
+    """How to have it made as we want it. rabbitmqctl deletes no exchanges, and can't be told to
+    spare a quorum queue that is not empty (`--if-empty` is not supported)."""
+    if kind == "exchange":
+        return "have it deleted (its bindings go with it), and it is made anew"
+    command = shlex.join(["rabbitmqctl", "delete_queue", name, "-p", options.virtual_host])
+    return (
+        f"once nobody publishes and it is empty, run: {command} (it would delete a full one, "
+        "too), and it is made anew"
+    )

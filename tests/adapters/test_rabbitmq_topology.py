@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +99,9 @@ async def test_what_is_different_is_named_until_it_is_gone(place: Place) -> None
             assert f"queue {place.name!r}" in told
             assert "inequivalent arg 'x-delivery-limit'" in told
             assert "`declare: false`" in told
-            async with place.channel() as channel:
-                await channel.queue_delete(place.name)
+            assert "once nobody publishes and it is empty, run: " in told
+            _, _, command = told.partition("run: rabbitmqctl ")
+            await asyncio.to_thread(place.broker.control, *shlex.split(command.split(" (")[0]))
             await until(lambda: other.link().up)
     assert [line["event"] for line in logs] == ["rabbitmq.unavailable", "rabbitmq.connected"]
     exchange = place.source(exchange=f"{place.name}.rejected.not")
@@ -108,6 +111,7 @@ async def test_what_is_different_is_named_until_it_is_gone(place: Place) -> None
         await until(
             lambda: f"exchange '{place.name}.rejected.not' is there" in str(exchange.down())
         )
+        assert "rabbitmqctl" not in str(exchange.down())  # it can't delete an exchange
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
