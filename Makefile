@@ -20,7 +20,7 @@ LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --gener
 export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format wheel lock clean
+.PHONY: help demo test test-core test-outside check format wheel lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -31,7 +31,18 @@ demo: $(READY) ## route a small made-up estate and tell what happened
 
 test: $(READY) ## run every test; fetches the servers that they need
 	@$(BIN)/python tests/servers.py
+ifeq ($(ARGS),)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-core test-outside
+else
 	@$(BIN)/python -m pytest $(ARGS)
+endif
+
+# Two halves at the same time: the second waits for servers more than it works.
+test-core: $(READY)
+	@$(BIN)/python -m pytest tests/router tests/benchmarks
+
+test-outside: $(READY)
+	@$(BIN)/python -m pytest tests --ignore=tests/router --ignore=tests/benchmarks
 
 check: $(READY) ## style, types and the order of imports
 	@failed=; \
