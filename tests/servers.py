@@ -1,7 +1,8 @@
-"""The servers and tools that tests talk to, from Debian's packages.
+"""The servers and tools that tests talk to, from Debian's packages and the DCC's on npm.
 
 What is not on PATH is unpacked under `.cache/debian/`: nothing is installed, no service is
-started, and it needs no root. `make test` runs this file before the tests, so that a missing
+started, and it needs no root. Java and Node.js alone are too large to be unpacked: they are
+installed, where we are root. `make test` runs this file before the tests, so that a missing
 server is one line at the start and not a failure in the middle; tests ask for a program by name.
 """
 
@@ -34,6 +35,11 @@ PACKAGES = {
         "rabbitmq-server",
     ],
 }
+INSTALLED = {"javac": "default-jdk-headless", "node": "nodejs", "npm": "npm"}
+"""Program -> the Debian package that is installed with all that it needs; javac brings java."""
+TOOLS = Path(__file__).parent / "duistools"
+"""Names the DCC's packages, each with its version and hash, in package-lock.json."""
+NPM = CACHE.parent / "npm"
 FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin")
 
 
@@ -41,12 +47,38 @@ class MissingServerError(Exception):
     """A program that the tests need is not here and could not be fetched."""
 
 
+def npm_package(name: str) -> Path:
+    """The folder of one of the DCC's packages, as `make test` has fetched it."""
+    if not _npm_is_fresh():
+        raise MissingServerError(f"the npm package {name} is missing: run 'make test'")
+    return NPM / "node_modules" / name
+
+
+def _npm_is_fresh() -> bool:
+    have, want = NPM / "package-lock.json", TOOLS / "package-lock.json"
+    # written by npm when all is in place
+    done = NPM / "node_modules" / ".package-lock.json"
+    return done.exists() and have.read_bytes() == want.read_bytes()
+
+
+def fetch_npm() -> None:
+    """Put the DCC's packages under `.cache/npm/`; npm holds each against its hash."""
+    NPM.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(TOOLS / name, NPM)
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    fetched = _run([str(program("npm")), "ci", *quiet], folder=NPM)
+    if fetched.returncode != 0:
+        shutil.rmtree(NPM / "node_modules", ignore_errors=True)
+        raise MissingServerError((fetched.stderr.strip().splitlines() or ["npm ci failed"])[0])
+
+
 def program(name: str) -> Path:
     """Where the program is: unpacked by `make test`, or on PATH."""
     unpacked = os.pathsep.join(str(CACHE / folder) for folder in FOLDERS)
     found = shutil.which(name, path=unpacked) or shutil.which(name)
     if found is None:
-        packages = " ".join(PACKAGES[name])
+        packages = INSTALLED.get(name) or " ".join(PACKAGES[name])
         raise MissingServerError(
             f"{name} is missing: run 'make test', or, as root: apt-get install {packages}"
         )
@@ -90,16 +122,38 @@ def _apt_get(*words: str, settings: Sequence[str] = ()) -> subprocess.CompletedP
     return _run(["apt-get", "-qq", *options, *words])
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], folder: Path = CACHE) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=CACHE, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
+
+
+def install() -> None:
+    """Install Java and Node.js where they are missing and we are root."""
+    wanted = [package for name, package in INSTALLED.items() if shutil.which(name) is None]
+    if wanted and os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"Installing {' '.join(wanted)} (Debian's packages)", flush=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        _apt_get("update")
+        # what it says is in the way of the one line; a program that is missing still tells
+        _apt_get("install", "--yes", "--no-install-recommends", *wanted)
 
 
 def main() -> int:
     """Fetch what is missing; tell on one line what could not be had."""
     missing: list[str] = []
     packages = ""
+    install()
+    for name, package in INSTALLED.items():
+        if shutil.which(name) is None:
+            missing.append(name)
+            packages += f" {package}"
+    if not packages and not _npm_is_fresh():
+        print("Fetching the DCC's tools for DUIS (from npm) into .cache/npm", flush=True)
+        try:
+            fetch_npm()
+        except (MissingServerError, OSError) as reason:
+            missing.append(f"the npm packages of tests/duistools ({reason})")
     for name, needed in PACKAGES.items():
         try:
             program(name)
@@ -113,10 +167,8 @@ def main() -> int:
             missing.append(f"{name} ({reason})")
             packages += " " + " ".join(needed)
     if missing:
-        print(
-            f"error: the tests need {', '.join(missing)}; as root: apt-get install{packages}",
-            file=sys.stderr,
-        )
+        how = f"; as root: apt-get install{packages}" if packages else ""
+        print(f"error: the tests need {', '.join(missing)}{how}", file=sys.stderr)
     return 1 if missing else 0
 
 
