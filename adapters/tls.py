@@ -55,7 +55,7 @@ class TlsFiles:
 
     def faults(self) -> list[TlsFilesError]:
         """Everything that is wrong with the files as they are now; at most one for each."""
-        found = _fault(self._trusting)
+        found = _fault(self._trusting) if self.ca_file is not None else []
         if self.certificate_file is not None and self.key_file is not None:
             certificate, key = self.certificate_file, self.key_file
             alone = _fault(lambda: _require_certificate(certificate))

@@ -155,16 +155,25 @@ def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Setting
     return found
 
 
-def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
-    """Read hubherald.yaml, users and rules. FilesError has all problems of all of them."""
+def load(
+    file: Path, environment: Mapping[str, str] = os.environ, *, lenient: bool = False
+) -> Config:
+    """Read hubherald.yaml, users and rules. FilesError has all problems of all of them.
+
+    With `lenient`, keys and certificates that are of no use are warnings: each stops the lanes that
+    need it, until it is mended, and must not keep a router from serving the others.
+    """
     found, document = _settings(file, environment)
     if document.value is None:
         raise _error(document.problems)
-    users, in_users = usersfile.load(_beside(document, "service_users"), environment)
+    unfit: list[Problem] = []
+    users, in_users = usersfile.load(_beside(document, "service_users"), environment, unfit)
     rules, in_rules = _rules(_beside(document, "rules"))
-    warnings = _unfit_originator(document, found, users) if found and users else ()
-    if document.problems:
-        found = None
+    warnings = _unfit_originator(document, found, users) if found and users else []
+    if lenient:
+        warnings += document.unfit + unfit
+    elif document.unfit or unfit:
+        raise _error(document.problems + document.unfit, in_users + unfit, in_rules)
     if found is None or users is None or rules is None:
         raise _error(document.problems, in_users, in_rules)
     own = {field.name: getattr(found, field.name) for field in fields(found)}
@@ -178,9 +187,7 @@ def _rules(folder: Path) -> tuple[Rules | None, list[Problem]]:
         return None, [Problem(Location(folder), f"cannot be read: {error.strerror}")]
 
 
-def _unfit_originator(
-    document: Document, found: Settings, users: ServiceUsers
-) -> tuple[Problem, ...]:
+def _unfit_originator(document: Document, found: Settings, users: ServiceUsers) -> list[Problem]:
     """Hold `dcc:` against what the channels' adapters need of it; gives what is a warning only."""
     kinds = Kinds(ADAPTERS)
     named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
@@ -190,8 +197,9 @@ def _unfit_originator(
         unfit for each in adapters for unfit in each.unfit_originator(found.dcc.originator)
     }:
         problem = Problem(document.at("dcc", unfit.key), f"{unfit.key}: {unfit.message}")
-        (warnings if unfit.warning else document.problems).append(problem)
-    return tuple(warnings)
+        if problem not in document.unfit:  # one that everybody would find is there already
+            (warnings if unfit.warning else document.unfit).append(problem)
+    return warnings
 
 
 def _error(*found: list[Problem]) -> FilesError:
@@ -268,4 +276,4 @@ def _check_signing_key(document: Document) -> None:
         require_private(document.file.absolute().parent / given)
     except ValueError as error:
         where = document.at("dcc", "signing_key_file")
-        document.add(where, f"signing_key_file: {error}")
+        document.unfit.append(Problem(where, f"signing_key_file: {error}"))

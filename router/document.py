@@ -61,6 +61,9 @@ class Document:
     """None when the file is empty, or so broken that nothing in it can be relied on."""
     lines: list[str] = field(default_factory=list)
     """The file as it may be shown."""
+    unfit: list[Problem] = field(default_factory=list)
+    """Keys and certificates that it names and that are of no use as they are now: each stops what
+    it is for, and nothing else."""
     values: dict[Place, Location] = field(default_factory=dict)
     keys: dict[Place, Location] = field(default_factory=dict)
     written: dict[Place, str] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from router.keyfiles import require_private
 from router.parties import Introduced
 from router.ports import Options, installed
 from router.wording import known_models, secret_keys
-from router.yamlfile import Document, Place, did_you_mean
+from router.yamlfile import Document, Place, Problem, did_you_mean
 
 LARGEST_SECRET = 65_536
 """Bytes; certificates with their chains have a tenth of it."""
@@ -158,7 +158,11 @@ class Kinds:
             document.add(document.at(*within, "adapter"), model)
             return None
         rest = {key: inner for key, inner in value.items() if key not in own}
-        return read_model(document, model, rest, *within, also=own)
+        found = read_model(document, model, rest, *within, also=own)
+        for unfit in found.unfit() if found is not None else ():
+            where = document.at(*within, unfit.key)
+            document.unfit.append(Problem(where, f"{unfit.key}: {unfit.message}"))
+        return found
 
     def models(self) -> dict[str, type[Options]]:
         """The options of all that are installed and can be loaded, by kind."""

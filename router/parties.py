@@ -35,10 +35,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """Why an adapter can't work with a party, for the file that describes it."""
+    """Why an adapter can't work with a party or an option, for the file where it stands."""
 
     key: str
-    """The name of the field above, which is also the key in the file."""
+    """The name of the field above or of the option, which is also the key in the file."""
     message: str
     """What is wrong and what to do, for people; never a secret."""
     warning: bool = False

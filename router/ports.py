@@ -30,6 +30,7 @@ from pydantic import (
 )
 
 from router.alerts import Alert
+from router.parties import Unfit
 
 SOURCES = "hubherald.sources"
 ADAPTERS = "hubherald.adapters"
@@ -49,6 +50,14 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def unfit(self) -> Sequence[Unfit]:
+        """Which files that the options name are of no use as they are now, and why.
+
+        For `check`, and for whoever starts the router: it runs all the same, and whoever needs the
+        file says so for itself. Reads files, sends nothing.
+        """
+        return ()
 
     @field_validator("*", mode="after")
     @classmethod

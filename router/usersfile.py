@@ -89,8 +89,13 @@ class UsersFile(Options):
 OWN = frozenset(ChannelKeys.model_fields)
 
 
-def load(file: Path, environment: Mapping[str, str]) -> tuple[ServiceUsers | None, list[Problem]]:
-    """Read service_users.yaml: the users, or every problem of the file."""
+def load(
+    file: Path, environment: Mapping[str, str], unfit: list[Problem] | None = None
+) -> tuple[ServiceUsers | None, list[Problem]]:
+    """Read service_users.yaml: the users, or every problem of the file.
+
+    What is wrong with keys and certificates that channels name is put into `unfit`.
+    """
     document = read(file)
     if document.value is None:
         if not document.problems:
@@ -98,6 +103,8 @@ def load(file: Path, environment: Mapping[str, str]) -> tuple[ServiceUsers | Non
         return None, document.problems
     expand(document, environment)
     users = _Users(document).read()
+    if unfit is not None:
+        unfit += document.unfit
     text = "\n".join(document.lines) + "\n"  # without secrets, which are no evidence of anything
     digest = hashlib.sha256(text.encode()).hexdigest()
     if document.problems or users is None:

@@ -43,14 +43,14 @@ class Estate:
         (self.folder / "inbox").mkdir(parents=True, exist_ok=True)
         self.configure()
 
-    def configure(self, rules: Path = ROOT / "rules") -> None:
-        """Write hubherald.yaml."""
+    def configure(self, rules: Path = ROOT / "rules", **signing: str) -> None:
+        """Write hubherald.yaml; `signing` are more keys of `dcc:`."""
         written = {
             "sources": {"drop": {"adapter": "folder", "path": "inbox/"}},
             "rules": str(rules),
             "service_users": "service_users.yaml",
             "ledger": {"url": "sqlite:///hubherald.db"},
-            "dcc": {"id": DCC},
+            "dcc": {"id": DCC, **signing},
             "operations": {"listen": "127.0.0.1:0"},
         }
         (self.folder / "hubherald.yaml").write_text(json.dumps(written, indent=1))
@@ -129,7 +129,8 @@ class Estate:
         clock: Clock | None = None
         if now is not None:
             clock = lambda: now.astimezone(UTC)  # noqa: E731
-        app.run(config.load(self.folder / "hubherald.yaml"), until_idle=True, clock=clock)
+        found = config.load(self.folder / "hubherald.yaml", lenient=True)
+        app.run(found, until_idle=True, clock=clock)
 
     def sent(self, user_id: str) -> list[dict[str, Any]]:
         """The Alerts in a user's folder, in sequence order."""

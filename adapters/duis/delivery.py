@@ -67,7 +67,7 @@ class DuisOptions(Options):
 
 
 class DuisAdapter:
-    """One session for one channel."""
+    """POSTs each Alert as a signed DUIS document, over mutual TLS."""
 
     Config: ClassVar[type[Options]] = DuisOptions
     batch: int = 1

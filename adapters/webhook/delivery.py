@@ -14,6 +14,7 @@ from adapters.http.session import NO_ANSWER, Session, reachable
 from adapters.tls import TlsFiles, TlsFilesError
 from adapters.webhook.signing import Signer, SigningSecret
 from router.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, batch_body, batch_id
+from router.parties import Unfit
 from router.ports import Closed, ClosedReason, Delivery, HttpUrl, Options, Outcome
 
 _CREDENTIALS = "compare `secret` with the receiver's, and ask whether it lets us in"
@@ -42,6 +43,10 @@ class WebhookOptions(Options):
         Path | None, Field(description="PEM certificates to trust instead of the system's")
     ] = None
 
+    def unfit(self) -> Sequence[Unfit]:
+        """What is wrong with the CA file now."""
+        return [Unfit(each.option, each.why) for each in TlsFiles(self.ca_file).faults()]
+
     @model_validator(mode="after")
     def _in_turn(self) -> Self:
         if self.previous_secret is not None and self.secret is None:
@@ -50,7 +55,7 @@ class WebhookOptions(Options):
 
 
 class WebhookAdapter:
-    """One session for one channel; how much is in flight is the relay's business."""
+    """POSTs Alerts as CloudEvents, one by one or in batches, signed as Standard Webhooks."""
 
     Config: ClassVar[type[Options]] = WebhookOptions
 
