@@ -116,22 +116,24 @@ async def test_a_broker_that_stops_and_starts(place: Place) -> None:
 
 async def test_a_cut_connection_brings_again_what_was_in_hand(place: Place, proxy: Proxy) -> None:
     url = f"amqp://127.0.0.1:{proxy.port}/"
-    async with reading(place.source(url=url), acknowledging=False) as reader:
+    async with reading(place.source(url=url, prefetch=20), acknowledging=False) as reader:
         source = reader.source
         await place.publish(range(20))
         await reader.until(20)
         await source.acknowledge(reader.messages[:10])
+        await place.publish(range(20, 30))
+        await reader.until(30)  # so the broker has heard of it
         stale = reader.messages[10:]
         proxy.cut()
         await source.acknowledge(stale[:1])  # does not raise
         await until(lambda: source.link() == module.Link(up=True, made=2))
-        (again,) = (await reader.until(21))[20:]
+        (again,) = (await reader.until(31))[30:]
         await source.acknowledge(stale)  # means nothing any more
         assert (again.body, again.deliveries) == (b"10", 1)
-        while len(reader.messages) < 30:
+        while len(reader.messages) < 50:
             await source.acknowledge(reader.messages[-1:])
             await reader.until(len(reader.messages) + 1)
-        assert reader.numbers == [*range(20), *range(10, 20)]
+        assert reader.numbers == [*range(30), *range(10, 30)]
         await source.acknowledge(reader.messages[-1:])
         await until(source.exhausted)
     assert await place.waiting() == 0
@@ -235,15 +237,16 @@ async def test_a_silent_consumer_is_made_anew(
 
 
 async def test_a_channel_that_the_broker_closes_is_noticed(place: Place) -> None:
-    async with reading(place.source(), acknowledging=False) as reader:
-        await place.publish([1])
-        await reader.until(1)
-        bare = session_of(reader.source)._bare
-        assert bare is not None
-        await bare.basic_ack(4711)
-        await until(lambda: says(reader.source, "unknown delivery tag 4711"))
-        await until(lambda: reader.source.link() == module.Link(up=True, made=2))
-        await reader.until(2)
+    with structlog.testing.capture_logs() as logs:
+        async with reading(place.source(), acknowledging=False) as reader:
+            await place.publish([1])
+            await reader.until(1)
+            bare = session_of(reader.source)._bare
+            assert bare is not None
+            await bare.basic_ack(4711)
+            await until(lambda: reader.source.link() == module.Link(up=True, made=2))
+            await reader.until(2)
+    assert "unknown delivery tag 4711" in troubles(logs)[0]["detail"]
 
 
 def session_of(source: RabbitSource) -> session_module.Session:
