@@ -138,6 +138,13 @@ class Metrics:
             "recipient",
             "channel",
         )
+        self.certificate_expiry = gauge(
+            "certificate_expiry_timestamp_seconds",
+            "Until when a certificate of ours holds; none while its file can't be read.",
+            "recipient",
+            "channel",
+            "use",
+        )
 
         # ledger
         self.commit = histogram(

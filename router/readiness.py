@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from router.lanes import Lane
 from router.metrics import Metrics
+from router.parties import Certified
 from router.ports import Linked, Source
 
 
@@ -29,7 +30,7 @@ class Readiness:
         return "\n".join(lines) or None
 
     def show(self) -> None:
-        """Set the gauges of sources and connections."""
+        """Set the gauges of sources, connections and certificates."""
         metrics = self._metrics
         down = self._down()
         for name, source in self._sources.items():
@@ -44,6 +45,18 @@ class Readiness:
                 labels = (lane.service_user_id, lane.channel.name)
                 metrics.lane_connected.labels(*labels).set(link.up)
                 metrics.lane_connections.labels(*labels).set(link.made)
+        self._show_certificates()
+
+    def _show_certificates(self) -> None:
+        """Anew each time: what can't be read any more must not look as it did."""
+        expiry = self._metrics.certificate_expiry
+        expiry.clear()
+        for lane in self._lanes:
+            if not isinstance(lane.adapter, Certified):
+                continue
+            for each in lane.adapter.certificates():
+                labels = (lane.service_user_id, lane.channel.name, each.use)
+                expiry.labels(*labels).set(each.expires_at.timestamp())
 
     def _down(self) -> dict[str, str]:
         """By name: the sources from which nothing can come, and why."""

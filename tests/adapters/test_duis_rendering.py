@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from commandline import call
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from keypair import DCC, NOW, KeyPair
 
@@ -259,3 +260,14 @@ def test_verify_asks_whether_the_certificate_held_when_the_message_was_made(
     message = load(pair.originator).sign(build(alert, USER))
     with pytest.raises(SignatureError, match="did not hold at 2026-02-01T00:01:00"):
         verify(message, pair.certificate_file.read_bytes())
+
+
+def test_verify_at_the_command_line(pair: KeyPair, alert: Alert, tmp_path: Path) -> None:
+    message = tmp_path / "alert.xml"
+    message.write_bytes(renderer(pair).render(alert))
+    command = ("alerts", "verify", "-", "--certificate", pair.certificate_file)
+    valid = call(*command, given=message.read_bytes())
+    assert (valid.exit_code, valid.stdout.startswith("valid: ")) == (0, True)
+    changed = call(*command, given=message.read_bytes().replace(b"N64", b"N65"))
+    assert (changed.exit_code, changed.stdout) == (1, "")
+    assert "not valid for CN=DCC of a test" in changed.stderr

@@ -12,10 +12,11 @@ from urllib.request import urlopen
 import pytest
 from commandline import start
 from estate import S1, SUPPLIER, Estate
-from samples import user
+from samples import NOW, user
 
 from router.lanes import Lane
 from router.metrics import Metrics
+from router.parties import Certificate
 from router.ports import Cursor, Delivered, Delivery, Link, Message, Options, Outcome
 from router.readiness import Readiness
 from router.users import Channel
@@ -69,6 +70,7 @@ class Sender:
     Config: ClassVar[type[Options]] = Options
     batch = 1
     standing = Link(up=False, made=0)
+    shown: Sequence[Certificate] = ()
 
     def __init__(self, config: Options) -> None:
         """It takes no options."""
@@ -86,6 +88,10 @@ class Sender:
     def link(self) -> Link:
         """What the test says."""
         return self.standing
+
+    def certificates(self) -> Sequence[Certificate]:
+        """What the test says."""
+        return self.shown
 
 
 @pytest.fixture
@@ -156,6 +162,18 @@ def test_connections_are_shown_where_there_are_any(
     assert value(metrics, "lane_connected", **lane) == 1
     assert value(metrics, "lane_connections", **lane) == 2
     assert value(metrics, "lane_connected", recipient=user(1), channel="other") is None
+
+
+def test_certificates_are_shown_while_they_can_be_read(
+    readiness: Readiness, sender: Sender, metrics: Metrics
+) -> None:
+    labels = {"recipient": user(1), "channel": "main", "use": "signing"}
+    seen = []
+    for shown in ((), (Certificate("signing", NOW),), ()):
+        sender.shown = shown
+        readiness.show()
+        seen.append(value(metrics, "certificate_expiry_timestamp_seconds", **labels))
+    assert seen == [None, NOW.timestamp(), None]
 
 
 def get(url: str) -> tuple[int, str]:

@@ -1,0 +1,80 @@
+"""`hubherald alerts show --format` and `alerts verify`: what was sent, to the byte."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from commandline import call
+from ledgers import fill, made, swap, wish
+from samples import DCC, device, user
+
+from router.ledger.lanes import ensure_lanes
+from router.ledger.opening import Database
+
+BYTES = b"<?xml version='1.0' encoding='UTF-8'?>\n<a>\xc3\xa9\r</a>"
+NOWHERE = "00000000-0000-5000-8000-000000000000"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    text = "sources:\n  drop: {adapter: folder, path: inbox}\n"
+    text += f"ledger: {{url: sqlite:///ledger.db}}\ndcc: {{id: {DCC}}}\n"
+    (tmp_path / "hubherald.yaml").write_text(text)
+    return tmp_path
+
+
+def routed(database: Database, *channels: str) -> tuple[str, dict[str, int]]:
+    """An Alert on these channels, each of the adapter before its dash, and their lanes."""
+    wanted = [(user(1), name, name.partition("-")[0]) for name in channels]
+    lanes = {key[1]: row.id for key, row in ensure_lanes(database, wanted).items()}
+    fill(database, [device(1)], {user(1): list(lanes.values())})
+    with database.transaction() as connection:
+        found = connection.exec_driver_sql("SELECT alert_id FROM alerts").scalar_one()
+    return str(found), lanes
+
+
+def test_the_exact_bytes_are_printed(folder: Path) -> None:
+    with closing(made(folder)) as database:
+        alert, lanes = routed(database, "duis", "webhook")
+        early = call("alerts", "show", alert, "--format", "duis", folder=folder)
+        swap(database, wish(lanes["duis"], render=lambda _alert: BYTES))
+    shown = call("alerts", "show", alert.upper(), "--format", "duis", folder=folder)
+    assert (shown.exit_code, shown.stdout_bytes) == (0, BYTES)
+    assert early.exit_code != 0
+    assert early.stdout == ""
+    assert "not rendered yet (it is waiting): that happens right before it is sent" in early.stderr
+
+
+def test_each_channel_has_bytes_of_its_own(folder: Path) -> None:
+    with closing(made(folder)) as database:
+        alert, lanes = routed(database, "duis", "duis-2")
+        for name, lane in lanes.items():
+            swap(database, wish(lane, render=lambda _alert, name=name: name.encode()))
+    show = ("alerts", "show", alert, "--format", "duis")
+    which = call(*show, folder=folder)
+    assert which.exit_code != 0
+    assert "several channels send it in duis, each as its own: --channel duis, " in which.stderr
+    assert call(*show, "--channel", "duis-2", folder=folder).stdout_bytes == b"duis-2"
+    assert "no such channel" in call(*show, "--channel", "nowhere", folder=folder).stderr
+
+
+def test_an_alert_that_is_not_sent_in_the_format_says_so(folder: Path) -> None:
+    with closing(made(folder)) as database:
+        alert, _ = routed(database, "webhook")
+    show = ("alerts", "show", alert)
+    assert "to no such channel in duis" in call(*show, "--format", "duis", folder=folder).stderr
+    nobody = call("alerts", "show", NOWHERE, "--format", "duis", folder=folder)
+    assert f"there is no Alert {NOWHERE}" in nobody.stderr
+    assert call(*show, "--channel", "webhook", folder=folder).exit_code == 2
+
+
+def test_verify_needs_a_certificate(tmp_path: Path) -> None:
+    message, certificate = tmp_path / "alert.xml", tmp_path / "dcc.pem"
+    message.write_bytes(BYTES)
+    certificate.write_text("none")
+    found = call("alerts", "verify", message, "--certificate", certificate)
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "the certificate file holds no PEM certificate" in found.stderr
+    assert "Traceback" not in found.stderr
