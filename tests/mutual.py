@@ -1,4 +1,4 @@
-"""Keys and certificates for the tests of DUIS channels: both sides of mutual TLS, and the DCC's."""
+"""Both sides of mutual TLS, with certificates of trustme, for the tests of DUIS channels."""
 
 from __future__ import annotations
 
@@ -9,36 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509 import NameOID
 
 AN_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
-
-
-def write_signing_pair(folder: Path, name: str = "signing") -> dict[str, str]:
-    """A key and certificate for the DCC's signatures, as keys of `dcc:`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "DCC made up for tests")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365))
-        .sign(key, SHA256())
-    )
-    files = {
-        "signing_key_file": folder / f"{name}.key",
-        "signing_certificate_file": folder / f"{name}.pem",
-    }
-    files["signing_key_file"].touch(mode=0o600)
-    files["signing_key_file"].write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    files["signing_certificate_file"].write_bytes(certificate.public_bytes(Encoding.PEM))
-    return {option: str(file) for option, file in files.items()}
 
 
 @dataclass

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from commandline import call, rows, start
 from estate import S1, S2, SUPPLIER, Estate
-from mutual import AN_HOUR_AGO, Mutual, write_signing_pair
+from keypair import KeyPair
+from mutual import AN_HOUR_AGO, Mutual
 from tlslistener import TlsListener
 
 Damage = Callable[[Mutual], object]
@@ -31,7 +32,7 @@ def receiver(mutual: Mutual) -> Iterator[TlsListener]:
 def estate(tmp_path: Path, mutual: Mutual, receiver: TlsListener) -> Estate:
     """S1 is told in DUIS, S2 in a folder; both supply the same home."""
     made = Estate(tmp_path)
-    made.configure(**write_signing_pair(tmp_path))
+    made.configure(**KeyPair(tmp_path).options)
     made.user(
         S1,
         SUPPLIER,
@@ -76,19 +77,19 @@ FAULTS: dict[str, tuple[str, str, Damage, str]] = {
     "no signing key": (
         "hubherald.yaml",
         "signing_key_file",
-        lambda it: (it.folder.parent / "signing.key").unlink(),
+        lambda it: (it.folder.parent / "dcc.key").unlink(),
         "cannot be read",
     ),
     "an open signing key": (
         "hubherald.yaml",
         "signing_key_file",
-        lambda it: (it.folder.parent / "signing.key").chmod(0o644),
+        lambda it: (it.folder.parent / "dcc.key").chmod(0o644),
         "others may open",
     ),
     "no signing certificate": (
         "hubherald.yaml",
         "signing_certificate_file",
-        lambda it: (it.folder.parent / "signing.pem").unlink(),
+        lambda it: (it.folder.parent / "dcc.pem").unlink(),
         "cannot be read",
     ),
 }
@@ -139,7 +140,7 @@ MENDED: dict[str, Callable[[Mutual, TlsListener], object]] = {
         there, "tls", it.server(it.theirs.issue_cert("127.0.0.1", not_after=AN_HOUR_AGO))
     ),
     "our key": lambda it, _: it.key_file.unlink(),
-    "the signing key": lambda it, _: (it.folder.parent / "signing.key").chmod(0o644),
+    "the signing key": lambda it, _: (it.folder.parent / "dcc.key").chmod(0o644),
 }
 
 
@@ -154,7 +155,7 @@ def test_what_was_held_goes_out_once_it_is_mended_without_a_restart(
         assert receiver.got == b""
         mutual.mend()
         mutual.key_file.chmod(0o600)
-        (estate.folder / "signing.key").chmod(0o600)
+        (estate.folder / "dcc.key").chmod(0o600)
         receiver.tls = good
         assert call("lanes", "resume", S1, folder=estate.folder).exit_code == 0
         wait_for(lambda: states(estate) == ["delivered", "delivered"])

@@ -36,6 +36,14 @@ class KeyPair:
     def originator(self) -> Originator:
         return Originator(DCC, self.key_file, self.certificate_file)
 
+    @property
+    def options(self) -> dict[str, str]:
+        """The two as keys of `dcc:`."""
+        return {
+            "signing_key_file": str(self.key_file),
+            "signing_certificate_file": str(self.certificate_file),
+        }
+
     def write(
         self,
         *,
