@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from commandline import call
 from ledgers import fill, made, swap, wish
 from samples import DCC, device, user
 
+from router import starter
 from router.ledger.lanes import ensure_lanes
 from router.ledger.opening import Database
 
@@ -78,3 +81,20 @@ def test_verify_needs_a_certificate(tmp_path: Path) -> None:
     assert (found.exit_code, found.stdout) == (1, "")
     assert "the certificate file holds no PEM certificate" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_a_router_without_duis_imports_nothing_of_it(tmp_path: Path) -> None:
+    starter.write(tmp_path)
+    script = (
+        "import sys; from router.cli import main; "
+        "main(['--config', sys.argv[1], 'check'], standalone_mode=False); "
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & "
+        "{'lxml', 'signxml', 'cryptography'}), 'adapters.duis' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "hubherald.yaml"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[] False"

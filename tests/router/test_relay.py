@@ -13,7 +13,6 @@ from relaying import Recipient, Slow, alert_ids, relaying, takes
 from samples import NOW, device, user
 from sqlalchemy import Connection
 
-from router.alerts import Alert
 from router.ports import (
     Closed,
     ClosedReason,
@@ -317,30 +316,6 @@ async def test_only_the_guilty_one_of_a_batch_is_parked(tmp_path: Path) -> None:
         assert await running.states() == expected
         assert recipient.requests.count([5]) == 3
         assert sorted(set(recipient.got)) == list(range(1, 21))
-
-
-class Forgetful(Recipient):
-    """An adapter with bytes of its own, which it can't make for one hub at first."""
-
-    broken = True
-
-    def render(self, alert: Alert) -> bytes:
-        if self.broken and alert.device_id == device(2):
-            raise ValueError("no key")
-        return f"signed {alert.sequence}".encode()
-
-
-async def test_what_can_not_be_rendered_stops_nobody_else(tmp_path: Path) -> None:
-    broken, well = Forgetful(), Recipient()
-    async with relaying(tmp_path, broken, well, window=1) as running:
-        await running.record(HUBS[:3])
-        await running.until(lambda: well.got == [1, 2, 3])
-        await running.quiet()
-        assert broken.bodies == [b"signed 1"]
-        assert ("retry", "bug") in await running.outcomes()
-        broken.broken = False
-        await running.hurry_until_idle()
-        assert broken.bodies == [b"signed 1", b"signed 2", b"signed 3"]
 
 
 # --- the end --------------------------------------------------------------------------------
