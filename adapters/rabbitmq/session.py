@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as BareChannel
 from aiormq.abc import DeliveredMessage
+from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
 from pamqp.commands import Basic
 
 from adapters.rabbitmq.connection import dial, hang_up, in_words
@@ -119,7 +120,7 @@ class Session:
 
     async def watch(self) -> None:
         """Look after the consumer for as long as it lives; BrokerError says why it died."""
-        with in_words(self._options):
+        async with self._in_words():
             while True:
                 if self._prefetch < self._full and not self._stopped:
                     await self._widen()
@@ -182,13 +183,29 @@ class Session:
         """This one and all before it, `number` of them since the last time."""
         assert self._bare is not None
         try:
-            with in_words(self._options):
+            async with self._in_words():
                 async with asyncio.timeout(ANSWER_S):
                     await self._bare.basic_ack(tag, multiple=True)
         except BrokerError as error:
             self._broken = error  # it may hold these for ours, and give us nothing more
             raise
         self._in_hand -= number
+
+    @asynccontextmanager
+    async def _in_words(self) -> AsyncIterator[None]:
+        """In those of the broker, when it has closed our channel: the library tells them to whom
+        it finds waiting, and to all who come later only that the channel is closed."""
+        with in_words(self._options):
+            try:
+                yield
+            except ChannelInvalidStateError:
+                assert self._bare is not None
+                closing = self._bare.closing
+                await asyncio.wait({closing}, timeout=LEAVE_S)
+                reason = closing.exception() if closing.done() and not closing.cancelled() else None
+                if isinstance(reason, AMQPChannelError) and any(reason.args):
+                    raise reason from None
+                raise
 
     async def stop(self) -> None:
         """Take nothing more; what is in hand can still be acknowledged."""

@@ -249,6 +249,27 @@ async def test_a_channel_that_the_broker_closes_is_noticed(place: Place) -> None
     assert "unknown delivery tag 4711" in troubles(logs)[0]["detail"]
 
 
+async def test_a_closed_channel_says_why_to_whoever_uses_it_first(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "LOOK_S", 1.0)
+    with structlog.testing.capture_logs() as logs:
+        async with reading(place.source(), acknowledging=False) as reader:
+            await place.publish(range(2))
+            await reader.until(2)
+            bare = session_of(reader.source)._bare
+            assert bare is not None
+            await bare.basic_ack(4711)
+            await until(lambda: bare.is_closed)
+            await reader.source.acknowledge(reader.messages)
+            await until(lambda: reader.source.link() == module.Link(up=True, made=2))
+    assert [line["event"] for line in troubles(logs)] == [
+        "rabbitmq.not_acknowledged",
+        "rabbitmq.lost",
+    ]
+    assert all("unknown delivery tag 4711" in line["detail"] for line in troubles(logs))
+
+
 def session_of(source: RabbitSource) -> session_module.Session:
     assert source._session is not None
     return source._session
