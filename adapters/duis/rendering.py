@@ -66,17 +66,21 @@ class Renderer:
         return signer
 
     def _loaded(self) -> Signer:
-        """What the files hold; while they are being exchanged, what they held before."""
-        found = stamp(self._originator)
-        if self._signer is None or found != self._stamp:
-            try:
-                self._signer = load(self._originator)
-            except SigningError as error:
-                if self._signer is None:
-                    raise
-                _log.warning("signing.kept", detail=f"dcc.{error}", until=self._signer.expires_at)
-            self._stamp = found
-        return self._signer
+        """What the files hold; while they are being exchanged, what they held before.
+
+        Asked by the ledger's thread for documents and by the loop for metrics.
+        """
+        found, signer = stamp(self._originator), self._signer
+        if signer is not None and found == self._stamp:
+            return signer
+        try:
+            signer = load(self._originator)
+        except SigningError as error:
+            if signer is None:
+                raise
+            _log.warning("signing.kept", detail=f"dcc.{error}", until=signer.expires_at)
+        self._signer, self._stamp = signer, found
+        return signer
 
 
 def unfit_originator(originator: Originator, now: datetime | None = None) -> Sequence[Unfit]:
