@@ -14,7 +14,7 @@ import click
 from router.cli.printing import line, plural
 from router.cli.telling import tell
 from router.cli.totals import tell_totals
-from router.demo import Demonstration, demonstrate
+from router.demo.demonstration import Demonstration, demonstrate
 from router.errors import RouterError
 from router.ledger.opening import Use, open_database
 from router.ledger.why import why
@@ -31,7 +31,8 @@ def command(*, out: Path | None) -> None:
     """The main job on a small made-up estate, without any set-up.
 
     Makes up 200 homes, awkward ones among them, and a campaign; routes its facts; delivers the
-    Alerts to local recipients over HTTP, signed, and into folders; tells what came of it.
+    Alerts to local recipients over HTTP and in DUIS, signed, and into folders; tells what came of
+    it.
 
     \b
     Example:
@@ -73,8 +74,9 @@ def _tell(shown: Demonstration) -> None:
         line("")
         line(
             f"All {made.expected.alerts:,} Alerts that the simulation expects: "
-            f"{shown.posted.total():,} over HTTP with verified signatures, "
-            f"{shown.filed.total():,} as files, {made.expected.held:,} held."
+            f"{shown.posted.total():,} over HTTP and {shown.signed.total():,} in DUIS over mutual "
+            f"TLS, all with verified signatures, {shown.filed.total():,} as files, "
+            f"{made.expected.held:,} held."
         )
 
 
@@ -108,6 +110,8 @@ def _whereabouts(shown: Demonstration, user: ServiceUser) -> str:
         return "held, as the user is suspended"
     if user.id in shown.filed:
         return f"{shown.filed[user.id]} in its folder"
+    if user.id in shown.signed:
+        return f"{shown.signed[user.id]} in DUIS {user.duis_version}"
     return f"{shown.posted[user.id]} over HTTP"
 
 

@@ -54,7 +54,7 @@ sources:
 rules: rules/
 service_users: service_users.yaml
 ledger: {{url: "sqlite:///hubherald.db"}}
-dcc: {{id: 90-B3-D5-1F-30-00-00-02}}
+dcc: {{{dcc}}}
 operations: {{listen: "{listen}"}}
 """
 
@@ -89,6 +89,8 @@ class Setting:
     """Instead of the above: the channels of a User ID, each as YAML in flow style."""
     suspended: int = 0
     """So many users are suspended: their Alerts are held."""
+    dcc: Mapping[str, str] = field(default_factory=dict)
+    """More keys of `dcc:`, such as those of the signature in DUIS."""
     listen: str = "127.0.0.1:9464"
     """The operations endpoint."""
     today: date | None = None
@@ -132,7 +134,9 @@ def simulate(
     shutil.copytree(rules, out / "rules")
     channels = {user: setting.channels_of(user) for user in market.users}
     _write(out / "service_users.yaml", users_file(market, channels))
-    _write(out / "hubherald.yaml", _CONFIG.format(listen=setting.listen))
+    keys = {"id": "90-B3-D5-1F-30-00-00-02", **setting.dcc}
+    dcc = ", ".join(f"{key}: {value}" for key, value in keys.items())
+    _write(out / "hubherald.yaml", _CONFIG.format(listen=setting.listen, dcc=dcc))
     registrations, homes, examples = _write_inventory(estate, out, tell)
     with _expected(out / "expected.json", market, seed) as oracle:
         campaign = Campaign(estate, oracle, activations=activations, seed=seed, today=today)
