@@ -78,7 +78,9 @@ class Renderer:
         except SigningError as error:
             if signer is None:
                 raise
-            _log.warning("signing.kept", detail=f"dcc.{error}", until=f"{signer.expires_at:%Y-%m-%d}")
+            _log.warning(
+                "signing.kept", detail=f"dcc.{error}", until=f"{signer.expires_at:%Y-%m-%d}"
+            )
         self._signer, self._stamp = signer, found
         return signer
 
