@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Self
@@ -17,6 +17,8 @@ from pydantic import Field, model_validator
 from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, Kind, trouble
+from adapters.tls import TlsFiles, TlsFilesError
+from router.parties import Unfit
 from router.ports import AmqpUrl, Options, Secret
 
 DIAL_S = 10.0
@@ -55,6 +57,15 @@ class BrokerOptions(Options):
         if self.user != "guest" and self.password is None:
             raise ValueError("a `user` needs a `password` (or `password_file`)")
         return self
+
+    def unfit(self) -> Sequence[Unfit]:
+        """What is wrong with the files now."""
+        return [Unfit(each.option, each.why) for each in self.files.faults()]
+
+    @property
+    def files(self) -> TlsFiles:
+        """Those of TLS."""
+        return TlsFiles(self.ca_file, self.certificate_file, self.key_file)
 
     @property
     def where(self) -> str:
@@ -170,24 +181,9 @@ def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
     if not options.url.startswith("amqps:"):
         return None
     try:
-        context = ssl.create_default_context(cafile=options.ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if options.certificate_file is not None and options.key_file is not None:
-            if options.key_file.stat().st_mode & 0o077:
-                raise BrokerError(
-                    Kind.CREDENTIALS,
-                    f"{options.key_file}: others can read this key; chmod 600 it",
-                )
-            # a key that wants a password must not have OpenSSL ask the terminal for it
-            context.load_cert_chain(options.certificate_file, options.key_file, password="")
-    except OSError as error:  # ssl.SSLError is one too
-        files = [options.ca_file, options.certificate_file, options.key_file]
-        named = ", ".join(str(file) for file in files if file is not None)
-        what = error.strerror or error.args[-1]
-        raise BrokerError(
-            Kind.CREDENTIALS, f"the certificates can't be used ({named}): {what}"
-        ) from None
-    return context
+        return options.files.context()
+    except TlsFilesError as error:
+        raise BrokerError(Kind.CREDENTIALS, str(error)) from None
 
 
 def _hush() -> None:

@@ -141,7 +141,7 @@ async def test_tls_with_a_client_certificate(place: Place, delivery: Make, tmp_p
     (tmp_path / "client.key").chmod(0o644)
     async with place.adapter(**trusted, **files) as adapter:
         (outcome,) = await adapter.deliver([delivery(1)])
-        told(outcome, ClosedReason.CREDENTIALS, "others can read this key")
+        told(outcome, ClosedReason.CREDENTIALS, "others may open")
 
 
 # --- it takes nothing ------------------------------------------------------------------------

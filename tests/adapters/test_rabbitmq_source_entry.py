@@ -119,9 +119,9 @@ async def test_certificates_are_mended_without_a_restart(place: Place, papers: P
     with structlog.testing.capture_logs() as logs:
         key.chmod(0o640)
         async with source:
-            await told(source, f"{key}: others can read this key; chmod 600 it")
+            await told(source, f"key_file: others may open {key} (mode 0640); run: chmod 600 {key}")
             key.unlink()
-            await told(source, "the certificates can't be used")
+            await told(source, f"key_file: {key} cannot be read")
             assert "No such file" in (source.down() or "")
             papers.issue(trustme.CA())
             await until(lambda: "others" not in (source.down() or "others"))
@@ -170,4 +170,4 @@ async def test_a_key_with_a_password_asks_nobody(place: Place, papers: Papers) -
     )
     source = place.source(url=place.broker.tls_url, **papers.options())
     async with source:
-        await told(source, "the certificates can't be used")
+        await told(source, f"key_file: {file} wants a password")
