@@ -24,7 +24,7 @@ from router.parties import Originator
 from router.ports import ADAPTERS, SOURCES, Options
 from router.rules import Rules
 from router.users import ServiceUsers
-from router.yamlfile import Document, Location, Problem, read
+from router.yamlfile import Document, Location, Papers, Problem, read
 
 
 def _ledger_url(url: str, info: ValidationInfo) -> str:
@@ -166,14 +166,16 @@ def load(
     found, document = _settings(file, environment)
     if document.value is None:
         raise _error(document.problems)
-    unfit: list[Problem] = []
-    users, in_users = usersfile.load(_beside(document, "service_users"), environment, unfit)
+    ours, theirs = document.papers, Papers()
+    users, in_users = usersfile.load(_beside(document, "service_users"), environment, theirs)
     rules, in_rules = _rules(_beside(document, "rules"))
-    warnings = _unfit_originator(document, found, users) if found and users else []
+    if found is not None and users is not None:
+        _hold_against_adapters(document, found, users)
+    warnings = ours.warnings + theirs.warnings
     if lenient:
-        warnings += document.unfit + unfit
-    elif document.unfit or unfit:
-        raise _error(document.problems + document.unfit, in_users + unfit, in_rules)
+        warnings += ours.unfit + theirs.unfit
+    elif ours.unfit or theirs.unfit:
+        raise _error(document.problems + ours.unfit, in_users + theirs.unfit, in_rules)
     if found is None or users is None or rules is None:
         raise _error(document.problems, in_users, in_rules)
     own = {field.name: getattr(found, field.name) for field in fields(found)}
@@ -187,19 +189,14 @@ def _rules(folder: Path) -> tuple[Rules | None, list[Problem]]:
         return None, [Problem(Location(folder), f"cannot be read: {error.strerror}")]
 
 
-def _unfit_originator(document: Document, found: Settings, users: ServiceUsers) -> list[Problem]:
-    """Hold `dcc:` against what the channels' adapters need of it; gives what is a warning only."""
+def _hold_against_adapters(document: Document, found: Settings, users: ServiceUsers) -> None:
+    """What the channels' adapters need of `dcc:` and do not find there."""
     kinds = Kinds(ADAPTERS)
     named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
-    adapters = {adapter for adapter in map(kinds.introduced, named) if adapter is not None}
-    warnings: list[Problem] = []
-    for unfit in {
-        unfit for each in adapters for unfit in each.unfit_originator(found.dcc.originator)
-    }:
-        problem = Problem(document.at("dcc", unfit.key), f"{unfit.key}: {unfit.message}")
-        if problem not in document.unfit:  # one that everybody would find is there already
-            (warnings if unfit.warning else document.unfit).append(problem)
-    return warnings
+    for adapter in map(kinds.introduced, sorted(named)):
+        for unfit in adapter.unfit_originator(found.dcc.originator) if adapter else ():
+            problem = Problem(document.at("dcc", unfit.key), f"{unfit.key}: {unfit.message}")
+            document.papers.add(problem, warning=unfit.warning)
 
 
 def _error(*found: list[Problem]) -> FilesError:
@@ -276,4 +273,5 @@ def _check_signing_key(document: Document) -> None:
         require_private(document.file.absolute().parent / given)
     except ValueError as error:
         where = document.at("dcc", "signing_key_file")
-        document.unfit.append(Problem(where, f"signing_key_file: {error}"))
+        problem = Problem(where, f"signing_key_file: {error}")
+        document.papers.add(problem, warning=False)

@@ -53,6 +53,21 @@ class Problem:
 
 
 @dataclass
+class Papers:
+    """Keys and certificates that files name, where they stand."""
+
+    unfit: list[Problem] = field(default_factory=list)
+    """Of no use as they are now: each stops what it is for, and nothing else."""
+    warnings: list[Problem] = field(default_factory=list)
+    """Of use now, but they ask for somebody's hand: a certificate that is about to expire."""
+
+    def add(self, problem: Problem, *, warning: bool) -> None:
+        """Once, whoever finds it."""
+        if problem not in self.unfit + self.warnings:
+            (self.warnings if warning else self.unfit).append(problem)
+
+
+@dataclass
 class Document:
     """One YAML file: plain values, and where each of them stands."""
 
@@ -61,9 +76,8 @@ class Document:
     """None when the file is empty, or so broken that nothing in it can be relied on."""
     lines: list[str] = field(default_factory=list)
     """The file as it may be shown."""
-    unfit: list[Problem] = field(default_factory=list)
-    """Keys and certificates that it names and that are of no use as they are now: each stops what
-    it is for, and nothing else."""
+    papers: Papers = field(default_factory=Papers)
+    """What there is to say of the keys and certificates that it names."""
     values: dict[Place, Location] = field(default_factory=dict)
     keys: dict[Place, Location] = field(default_factory=dict)
     written: dict[Place, str] = field(default_factory=dict)

@@ -161,7 +161,8 @@ class Kinds:
         found = read_model(document, model, rest, *within, also=own)
         for unfit in found.unfit() if found is not None else ():
             where = document.at(*within, unfit.key)
-            document.unfit.append(Problem(where, f"{unfit.key}: {unfit.message}"))
+            problem = Problem(where, f"{unfit.key}: {unfit.message}")
+            document.papers.add(problem, warning=unfit.warning)
         return found
 
     def models(self) -> dict[str, type[Options]]:

@@ -18,7 +18,7 @@ from router.allowlist import ShortText, UserId, Word
 from router.options import Kinds, expand, read_model
 from router.ports import ADAPTERS, Options
 from router.users import Channel, Role, ServiceUser, ServiceUsers, UserStatus
-from router.yamlfile import Document, Place, Problem, read
+from router.yamlfile import Document, Papers, Place, Problem, read
 
 _DUIS_VERSION = r"^[0-9]{1,2}\.[0-9]{1,2}$"
 
@@ -90,21 +90,20 @@ OWN = frozenset(ChannelKeys.model_fields)
 
 
 def load(
-    file: Path, environment: Mapping[str, str], unfit: list[Problem] | None = None
+    file: Path, environment: Mapping[str, str], papers: Papers | None = None
 ) -> tuple[ServiceUsers | None, list[Problem]]:
     """Read service_users.yaml: the users, or every problem of the file.
 
-    What is wrong with keys and certificates that channels name is put into `unfit`.
+    What there is to say of keys and certificates that channels name is put into `papers`.
     """
     document = read(file)
+    document.papers = papers or document.papers
     if document.value is None:
         if not document.problems:
             document.add(document.location(0, 0), "is empty; write service_users: and the users")
         return None, document.problems
     expand(document, environment)
     users = _Users(document).read()
-    if unfit is not None:
-        unfit += document.unfit
     text = "\n".join(document.lines) + "\n"  # without secrets, which are no evidence of anything
     digest = hashlib.sha256(text.encode()).hexdigest()
     if document.problems or users is None:

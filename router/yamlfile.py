@@ -27,10 +27,10 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from router.document import Document, Location, Place, Problem
+from router.document import Document, Location, Papers, Place, Problem
 from router.wording import did_you_mean
 
-__all__ = ["Document", "Location", "Place", "Problem", "did_you_mean", "parse", "read"]
+__all__ = ["Document", "Location", "Papers", "Place", "Problem", "did_you_mean", "parse", "read"]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,16 @@ def test_check_names_the_file_and_where_it_stands(
     assert f'"{option}": ' in line
     assert found["message"].startswith(f"{option}: ")
     assert why in found["message"]
+
+
+def test_a_certificate_that_expires_soon_is_a_warning(estate: Estate, mutual: Mutual) -> None:
+    soon = datetime.now(UTC) + timedelta(days=29)
+    mutual.show(mutual.ours.issue_cert("dcc.example", not_after=soon))
+    told = call("check", folder=estate.folder)
+    assert told.exit_code == 0
+    assert f": warning: certificate_file: {mutual.certificate_file} expires on {soon:%Y-%m-%d}" in (
+        told.stderr
+    )
 
 
 def test_check_is_content_when_all_is_there(estate: Estate) -> None:

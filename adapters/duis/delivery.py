@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from adapters.duis import rendering
 from adapters.duis.handshake import refusal, unwanted
-from adapters.duis.rendering import Renderer
+from adapters.duis.rendering import RENEWAL, Renderer
 from adapters.http.answer import Answer, outcome_of, outcome_of_failure
 from adapters.http.session import NO_ANSWER, HungUpError, Session, reachable
 from adapters.tls import TlsFiles, TlsFilesError, expiry
@@ -62,8 +62,14 @@ class DuisOptions(Options):
         return TlsFiles(self.ca_file, self.certificate_file, self.key_file)
 
     def unfit(self) -> Sequence[Unfit]:
-        """What is wrong with the files now."""
-        return [Unfit(each.option, each.why) for each in self.files.faults()]
+        """What is wrong with the files now, or will be soon."""
+        if found := self.files.faults():
+            return [Unfit(each.option, each.why) for each in found]
+        ends = expiry(self.certificate_file)
+        if ends > datetime.now(UTC) + RENEWAL:
+            return []
+        why = f"{self.certificate_file} expires on {ends:%Y-%m-%d}; renew it, and its key, before"
+        return [Unfit("certificate_file", why, warning=True)]
 
 
 class DuisAdapter:
