@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -188,9 +188,11 @@ def work(folder: Path, given: argparse.Namespace) -> list[str]:
     return problems
 
 
-def main() -> None:
-    given = arguments()
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="hubherald-main-job-"))
+def conclude(
+    given: argparse.Namespace, work: Callable[[Path, argparse.Namespace], list[str]]
+) -> None:
+    """Do the work in the folder that was given, or in one that goes when all is well."""
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="hubherald-benchmark-"))
     folder.mkdir(parents=True, exist_ok=True)
     problems = work(folder, given)
     for problem in problems[:20]:
@@ -203,4 +205,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    conclude(arguments(), work)

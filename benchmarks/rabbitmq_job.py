@@ -22,20 +22,18 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import sqlite3
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from exchanges import EXCHANGE, empty_queues, make_queues
 from lives import Counted, Lives, Run, hubherald
-from main_job import check_books, first_look, import_inventory, prepare, receiving
+from main_job import check_books, conclude, first_look, import_inventory, prepare, receiving
 from proof import Proof, due, prove
 from yardstick import pass_through
 
@@ -236,20 +234,5 @@ def verdict(
     return problems
 
 
-def main() -> None:
-    given = arguments()
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="hubherald-rabbitmq-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    problems = work(folder, given)
-    for problem in problems[:20]:
-        print(f"WRONG: {problem}")
-    if problems:
-        raise SystemExit(f"{len(problems)} problems; all files are in {folder}")
-    print("exactly the Alerts of expected.json: nothing lost, nothing foreign")
-    if given.folder is None:
-        with suppress(OSError):
-            shutil.rmtree(folder)
-
-
 if __name__ == "__main__":
-    main()
+    conclude(arguments(), work)
