@@ -86,17 +86,13 @@ class Renderer:
 
 
 def unfit_originator(originator: Originator, now: datetime | None = None) -> Sequence[Unfit]:
-    """What is wrong with the DCC's key and certificate.
-
-    An expired certificate is a warning here: it closes the lanes that need it, and must not keep
-    a router from starting that serves others too.
-    """
+    """What is wrong with the DCC's key and certificate, or will be soon."""
     now = now or datetime.now(UTC)
     if found := faults(originator):
         return [Unfit(each.option, each.why) for each in found]
     signer = load(originator)
     if fault := signer.fault(now):
-        return [Unfit(fault.option, fault.why, warning=True)]
+        return [Unfit(fault.option, fault.why)]
     if signer.expires_at < now + RENEWAL:
         day = f"{signer.expires_at:%Y-%m-%d}"
         why = f"the certificate expires on {day}; put a new one, and its key, in place before"

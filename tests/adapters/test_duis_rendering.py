@@ -168,11 +168,11 @@ def test_files_that_are_not_named_are_missing() -> None:
     assert unfit_originator(Originator(DCC)) == [Unfit(KEY, why), Unfit(CERTIFICATE, why)]
 
 
-def test_an_expired_certificate_closes_the_lane_and_warns(pair: KeyPair, alert: Alert) -> None:
+def test_an_expired_certificate_closes_the_lane_and_is_unfit(pair: KeyPair, alert: Alert) -> None:
     pair.write(ends=NOW - timedelta(seconds=1))
     why = "the certificate of CN=DCC of a test expired on 2026-02-01 11:59 UTC; put a new one in "
     (unfit,) = unfit_originator(pair.originator, NOW)
-    assert (unfit.key, unfit.warning) == (CERTIFICATE, True)
+    assert (unfit.key, unfit.warning) == (CERTIFICATE, False)
     assert unfit.message.startswith(why)
     one = renderer(pair)
     closed = outcome(one, alert)
