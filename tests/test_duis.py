@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from commandline import rows
-from dcc import Parser, Validator, parsing, validating
+from dcc import Parser, Validator
 from duisreceiver import Receiver, listening
 from estate import DCC, HUB, S1, S2, SUPPLIER, Estate
 from keypair import KeyPair
@@ -16,18 +15,6 @@ from mutual import Mutual
 
 HOMES = 40
 SIGNED = "[I] passed signature check [SUCCESS]"
-
-
-@pytest.fixture(scope="module")
-def validator() -> Iterator[Validator]:
-    with validating() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[Parser]:
-    with parsing() as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Every kind of message, held against the DCC's own validator and parser."""
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dcc import Parser, Validator, parsing, validating
+from dcc import Parser, Validator
 from keypair import DCC, NOW, KeyPair
 from servers import npm_package
 
@@ -26,18 +26,6 @@ MESSAGES = [
 ]
 GOOD = "[I] passed xsd validation"
 SIGNED = "[I] passed signature check [SUCCESS]"
-
-
-@pytest.fixture(scope="module")
-def validator() -> Iterator[Validator]:
-    with validating() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[Parser]:
-    with parsing() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
