@@ -43,8 +43,8 @@ from router.ports import (
 
 CHANNEL_S = 10.0
 """Seconds in which a channel stands."""
-CONFIRM_S = 5.0
-"""Seconds in which a message is confirmed; then we ask whether the broker takes any at all."""
+LOOK_S = 1.0
+"""Seconds from one look to the next whether the broker takes anything at all."""
 UNCONFIRMED = 300
 """The most messages that wait for their confirmation at a time."""
 
@@ -82,6 +82,10 @@ class RabbitAdapter:
 
     One connection with one channel. Each is made when there is something to send and they do not
     stand, both anew: what is still under way on a channel that was closed can't harm the next.
+
+    How long a confirmation may take is the channel's `timeout`, which whoever calls us keeps: a
+    broker that is slow takes the message all the same, and would take it again with every retry.
+    Only one that has said that it takes nothing is not waited for.
     """
 
     Config: ClassVar[type[Options]] = RabbitOptions
@@ -96,13 +100,16 @@ class RabbitAdapter:
         self._failed: BrokerError | None = None
         """Why the last try to connect came to nothing."""
         self._unconfirmed = asyncio.Semaphore(UNCONFIRMED)
+        self._waits: set[asyncio.Timeout] = set()
+        """Of what waits for a confirmation; none ends before the broker takes nothing."""
+        self._watch: asyncio.Task[None] | None = None
         self._made = 0
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await hang_up(self._connection)
+        await self._hang_up()
 
     def link(self) -> Link:
         """How the connection stands; it is made with the first Alert."""
@@ -153,8 +160,7 @@ class RabbitAdapter:
         return not channel.is_closed and alive(self._connection)
 
     async def _connect(self) -> BareChannel:
-        self._channel = None
-        await hang_up(self._connection)
+        await self._hang_up()
         self._connection = await dial(self._options, f"hubherald {self._options.exchange}")
         self._made += 1
         with in_words(self._options):
@@ -163,16 +169,35 @@ class RabbitAdapter:
                 bare = await channel.get_underlay_channel()
         assert isinstance(bare, BareChannel)
         self._channel = bare
+        self._watch = asyncio.create_task(self._look_out(self._connection))
         return bare
+
+    async def _hang_up(self) -> None:
+        self._channel = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        await hang_up(self._connection)
+
+    async def _look_out(self, connection: AbstractConnection) -> None:
+        """End what waits for a broker that takes nothing, so that operators hear of it soon."""
+        while alive(connection):
+            await asyncio.sleep(LOOK_S)
+            if await blocked(connection):
+                for wait in self._waits:
+                    wait.reschedule(0)  # now
+                self._waits.clear()
 
     async def _publish(
         self, channel: BareChannel, key: str, deliveries: Sequence[Delivery]
     ) -> Outcome:
         body = self._body(deliveries)
+        limit = asyncio.timeout(None)
         try:
-            async with self._unconfirmed:
-                with in_words(self._options):
-                    async with asyncio.timeout(CONFIRM_S):
+            with in_words(self._options):
+                async with limit:
+                    self._waits.add(limit)
+                    async with self._unconfirmed:
                         await channel.basic_publish(
                             body,
                             exchange=self._options.exchange,
@@ -182,9 +207,11 @@ class RabbitAdapter:
                             wait=False,  # for the socket; the confirmation says more
                         )
         except BrokerError as error:
-            if isinstance(error.__cause__, TimeoutError) and await blocked(self._connection):
+            if limit.expired():
                 return _short(self._options)
             return _answer(error, self._options, key, len(body))
+        finally:
+            self._waits.discard(limit)
         return Delivered("confirmed")
 
     def _body(self, deliveries: Sequence[Delivery]) -> bytes:
@@ -221,8 +248,6 @@ def _answer(error: BrokerError, options: RabbitOptions, key: str, size: int) -> 
             return _too_large(where, said(refused), size)
         case ChannelInvalidStateError():
             return Retry(Reason.NETWORK, f"{options.where}: the channel was closed")
-        case TimeoutError():
-            return Retry(Reason.TIMEOUT, f"{options.where}: not confirmed within {CONFIRM_S:g} s")
     return _outcome(error)
 
 
