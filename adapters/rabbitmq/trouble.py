@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 import ssl
 from enum import Enum, auto
 
@@ -59,12 +60,12 @@ def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[
             text = (
                 f"does not let user {user!r} into virtual host {virtual_host!r}: it does not "
                 "exist, or the user has no permissions there; correct the path of `url`, or run: "
-                f"rabbitmqctl add_vhost {virtual_host}; rabbitmqctl set_permissions "
-                f"-p {virtual_host} {user} '.*' '.*' '.*'"
+                f"rabbitmqctl add_vhost {shlex.quote(virtual_host)}; "
+                f"rabbitmqctl set_permissions {_whom(virtual_host, user)} '.*' '.*' '.*'"
             )
             found = Kind.ENDPOINT, text
         case ChannelAccessRefused():
-            how = f"rabbitmqctl set_permissions -p {virtual_host} {user} CONFIGURE WRITE READ"
+            how = f"rabbitmqctl set_permissions {_whom(virtual_host, user)} CONFIGURE WRITE READ"
             found = Kind.CREDENTIALS, f"{words}; give it the permission: {how}"
         case amqp.ChannelNotFoundEntity() | amqp.ChannelPreconditionFailed():
             found = Kind.ENDPOINT, words
@@ -75,6 +76,11 @@ def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[
         case amqp.DeliveryError():
             found = Kind.BUSY, "refused it (nack): a queue behind the exchange is full"
     return found
+
+
+def _whom(virtual_host: str, user: str) -> str:
+    """As a shell takes it: names may hold spaces."""
+    return shlex.join(["-p", virtual_host, user])
 
 
 _LOST = (asyncio.CancelledError, amqp.ChannelInvalidStateError, StopAsyncIteration)

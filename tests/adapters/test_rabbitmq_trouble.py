@@ -107,3 +107,15 @@ def test_a_circle_of_causes_ends() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
     assert str(trouble(one, "h", "/", "a")) == "h: one"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        amqp.InvalidFrameError("Expected one of ['Connection.OpenOk'], got <Connection.Close>"),
+        ChannelAccessRefused("ACCESS_REFUSED - access refused"),
+    ],
+)
+def test_a_command_is_safe_to_paste(error: Exception) -> None:
+    said = str(trouble(error, "broker:5672", "site one;", "ann & bob"))
+    assert "set_permissions -p 'site one;' 'ann & bob' " in said
