@@ -37,6 +37,11 @@ class Place:
         given = {"url": self.broker.url, "exchange": "", "routing_key": self.queue, **options}
         return RabbitAdapter(RabbitAdapter.Config.model_validate(given))
 
+    async def bind(self, exchange: str, key: str) -> None:
+        async with await aio_pika.connect(self.broker.url) as dialled:
+            queue = await (await dialled.channel()).get_queue(self.queue)
+            await queue.bind(exchange, key)
+
     async def taken(self) -> list[str]:
         """The ids of what is in the queue, in order."""
         found = []

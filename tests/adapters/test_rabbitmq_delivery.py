@@ -101,14 +101,15 @@ async def test_an_alert_arrives_as_it_is_stored(place: Place, delivery: Make) ->
 
 async def test_a_batch_is_an_array_of_the_stored_bytes(place: Place, delivery: Make) -> None:
     await place.make()
-    ours = [delivery(number) for number in range(100)]
-    async with place.adapter(batch=100) as adapter:
-        assert adapter.batch == 100
-        assert await adapter.deliver(ours) == [DELIVERED] * 100
-        assert await adapter.deliver(ours) == [DELIVERED] * 100
+    ours = [delivery(number) for number in range(300)]
+    async with place.adapter(batch=300) as adapter:
+        assert adapter.batch == 300
+        assert await adapter.deliver(ours) == [DELIVERED] * 300
+        assert await adapter.deliver(ours) == [DELIVERED] * 300
         assert await adapter.deliver(ours[:1]) == [DELIVERED]
     first, again, alone = await place.taken()
     assert first.content_type == "application/cloudevents-batch+json"
+    assert len(first.body) > 131_072  # more than goes in one frame
     assert first.body == again.body == b"[" + b",".join(one.body for one in ours) + b"]"
     assert [event["id"] for event in json.loads(first.body)] == [str(o.alert.id) for o in ours]
     assert first.message_id == again.message_id != alone.message_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ async def test_a_full_disk_is_busy_until_there_is_room(
         await taking(adapter, ours[0])
         assert await each(adapter, ours) == [DELIVERED] * 16
         assert adapter.link().made == 1
+
+
+async def test_a_disk_that_is_full_before_we_come_is_busy(
+    place: Place, delivery: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.rabbitmq.delivery.LOOK_S", 0.1)
+    async with place.adapter() as adapter:
+        with full(place.broker):
+            for outcome in await each(adapter, [delivery(n) for n in range(16)]):
+                told(outcome, Reason.BUSY, "short of disk or memory")
+        await taking(adapter, delivery(0))
 
 
 async def test_a_full_disk_answers_more_than_may_be_unconfirmed(
@@ -93,6 +105,23 @@ async def test_the_deadline_of_the_channel_ends_a_send(
                         await adapter.deliver(ours[:batch])
         assert await adapter.deliver(ours[:batch]) == [DELIVERED] * batch
         assert adapter.link().made == 1
+
+
+async def test_the_deadline_ends_a_batch_of_many_keys(place: Place, delivery: Make) -> None:
+    alerts = [replace(delivery(n).alert, firmware_version=f"{n % 7}") for n in range(20)]
+    ours = [Delivery(alert, alert.event()) for alert in alerts]
+    await place.bind("amq.topic", f"{place.queue}.*")
+    key = f"{place.queue}.{{firmware_version}}"
+    async with place.adapter(exchange="amq.topic", routing_key=key, batch=20) as adapter:
+        assert await adapter.deliver(ours) == [DELIVERED] * 20
+        with frozen(place.broker):
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await adapter.deliver(ours)
+        assert await adapter.deliver(ours) == [DELIVERED] * 20
+        assert adapter.link().made == 1
+    assert len(set(await place.taken())) == 7  # a batch sent again has the same id
 
 
 async def test_the_deadline_ends_dialling_too(place: Place, delivery: Make) -> None:
