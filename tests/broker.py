@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -112,6 +113,9 @@ class Broker:
         """The process stays, its connections stay open, nothing answers."""
         assert self._node is not None
         self._node.send_signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self._node.pid}/task")
+        while any(_state(thread) not in "tT" for thread in threads.iterdir()):
+            time.sleep(0.001)  # the signal is sent before it is heeded
 
     def thaw(self) -> None:
         """Go on after `freeze`."""
@@ -173,6 +177,11 @@ class Broker:
         if home.exists():
             found["RABBITMQ_HOME"] = str(next(home.glob("rabbitmq_server-*")))
         return found
+
+
+def _state(thread: Path) -> str:
+    """Of a thread, as /proc has it: T when it is stopped."""
+    return (thread / "stat").read_text().rpartition(") ")[2][0]
 
 
 def _end_with_parent() -> None:
