@@ -136,7 +136,7 @@ async def test_a_cut_connection_brings_again_what_was_in_hand(place: Place, prox
         assert reader.numbers == [*range(30), *range(10, 30)]
         await source.acknowledge(reader.messages[-1:])
         await until(source.exhausted)
-    assert await place.waiting() == 0
+    await place.holds(0)
 
 
 async def test_nothing_is_lost_when_it_is_cut_again_and_again(place: Place, proxy: Proxy) -> None:
@@ -150,7 +150,7 @@ async def test_nothing_is_lost_when_it_is_cut_again_and_again(place: Place, prox
         await until(reader.source.exhausted)
         fresh = [int(each.body) for each in reader.messages if not each.deliveries]
         assert fresh == sorted(set(fresh))
-    assert await place.waiting() == 0
+    await place.holds(0)
 
 
 async def test_a_broker_that_hangs_is_left_and_found_again(
