@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from router.codes import Code
 from router.wording import did_you_mean, is_consequence, known_keys, reason
 
 Place = tuple[str | int, ...]
@@ -40,6 +41,7 @@ class Problem:
 
     location: Location
     message: str
+    code: Code = Code.VALUE
 
     def render(self) -> str:
         """`file:line:col: message`, then the source line with a caret, when there is one."""
@@ -102,9 +104,9 @@ class Document:
         text = self.lines[line] if line < len(self.lines) else ""
         return Location(self.file, line + 1, column + 1, text)
 
-    def add(self, location: Location, message: str) -> None:
+    def add(self, location: Location, message: str, code: Code = Code.VALUE) -> None:
         """Remember a mistake found in this file."""
-        self.problems.append(Problem(location, message))
+        self.problems.append(Problem(location, message, code))
 
     def add_invalid(
         self,
