@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -58,6 +58,17 @@ class Intake:
         self._stopping = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._busy = 0
+
+    @asynccontextmanager
+    async def between(self) -> AsyncIterator[None]:
+        """Between two facts: nothing is being decided meanwhile."""
+        async with self._one_at_a_time:
+            yield
+
+    def change(self, judgement: Judgement, standing: Standing) -> None:
+        """Decide under other rules and users from the next fact on; only `between` facts."""
+        self.judgement = judgement
+        self.standing = standing
 
     def stop(self) -> None:
         """Take nothing more; what has been gathered is finished and committed."""
@@ -200,8 +211,12 @@ class Intake:
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
         known = await self.ledger.call(look_up, [*facts, *early])
         started = time.perf_counter()
+        engine = self.judgement.engine
+        mismatches, rebuilds = engine.mismatches, engine.rebuilds
         batch = self.judgement.judge(found, known, self.clock(), waiting)
         self.metrics.evaluation.observe(time.perf_counter() - started)
+        self.metrics.mismatches.inc(engine.mismatches - mismatches)
+        self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
         return batch
 
     async def _waiting(self, facts: Sequence[Fact]) -> list[tuple[Arrival, Fact | Defect]]:
@@ -251,8 +266,6 @@ class Intake:
         repeated = sum(id(arrival) not in told for arrival in arrivals)
         if repeated:
             metrics.duplicates.labels(arrivals[0].intake).inc(repeated)
-        metrics.mismatches.set(self.judgement.engine.mismatches)
-        metrics.rebuilds.set(self.judgement.engine.rebuilds)
 
     def _count_accepted(self, accepted: Accepted, batch: Batch) -> None:
         metrics, data = self.metrics, accepted.fact.data

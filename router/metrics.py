@@ -77,13 +77,10 @@ class Metrics:
         self.evaluation = histogram(
             "evaluation_seconds", "Time to evaluate the rules on one batch.", _SHORT
         )
-        self.mismatches = gauge(
-            "engine_mismatches",
-            "Evaluations in which the second opinion differed, since the start.",
+        self.mismatches = counter(
+            "engine_mismatches", "Evaluations in which the second opinion differed."
         )
-        self.rebuilds = gauge(
-            "engine_rebuilds", "Times that the engine was rebuilt, since the start."
-        )
+        self.rebuilds = counter("engine_rebuilds", "Times that the engine was rebuilt.")
         self.rules = gauge("rules", "Rules that are live.")
         self.rules_info = gauge(
             "rules_live_info", "1 for the digest of the rules that are live.", "digest"
@@ -91,6 +88,11 @@ class Metrics:
         self.rules_reload = gauge(
             "rules_last_reload_successful", "1 when the last load of rules and users succeeded."
         )
+        self.rules_loaded = gauge(
+            "rules_last_reload_success_timestamp_seconds",
+            "When rules and users were last loaded with success.",
+        )
+        self.reloads = counter("rules_reloads", "Reloads asked for.", "trigger", "outcome")
 
         # delivery
         self.alerts = counter("alerts", "Alerts recorded.", "recipient")
@@ -138,6 +140,14 @@ class Metrics:
             "recipient",
             "channel",
         )
+        self.of_lanes = (
+            self.in_flight,
+            self.waiting,
+            self.oldest,
+            self.lane_open,
+            self.lane_failures,
+        )
+        """Those that the router sets while it has the lane."""
         self.certificate_expiry = gauge(
             "certificate_expiry_timestamp_seconds",
             "Until when a certificate of ours holds; none while its file can't be read.",

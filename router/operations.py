@@ -1,14 +1,14 @@
-"""The operations endpoint: metrics, and whether the router is alive and ready."""
+"""The operations endpoint: metrics, whether the router is alive and ready, and reload."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from router.errors import UsageError
+from router.errors import LedgerError, RouterError, UsageError
 from router.metrics import Metrics
 
 SCRAPE = 2.0
@@ -16,7 +16,7 @@ SCRAPE = 2.0
 
 
 class Operations:
-    """Serves `/metrics`, `/-/healthy` and `/-/ready` on one address."""
+    """Serves `/metrics`, `/-/healthy`, `/-/ready` and `POST /-/reload` on one address."""
 
     def __init__(
         self,
@@ -26,12 +26,14 @@ class Operations:
         metrics: Metrics,
         not_ready: Callable[[], str | None],
         before_scrape: Callable[[], None],
+        reload: Callable[[str], Awaitable[str]],
     ) -> None:
         self.host = host
         self.port = port
         self._metrics = metrics
         self._not_ready = not_ready
         self._before_scrape = before_scrape
+        self._reload = reload
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Operations:
@@ -39,6 +41,7 @@ class Operations:
         app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/-/healthy", self._healthy)
         app.router.add_get("/-/ready", self._ready)
+        app.router.add_post("/-/reload", self._serve_reload)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SCRAPE)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
@@ -70,3 +73,12 @@ class Operations:
         if reason is None:
             return web.Response(text="ready\n")
         return web.Response(status=503, text=f"not ready: {reason}\n")
+
+    async def _serve_reload(self, _request: web.Request) -> web.Response:
+        """200 when all of it is live; 422 with every problem, or 503, when nothing has changed."""
+        try:
+            return web.Response(text=f"{await self._reload('http')}\n")
+        except LedgerError as error:
+            return web.Response(status=503, text=f"{error}\n")
+        except RouterError as error:
+            return web.Response(status=422, text=f"{error}\n")

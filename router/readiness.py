@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from router.lanes import Lane
 from router.metrics import Metrics
@@ -14,7 +14,7 @@ class Readiness:
     """Asks sources and lanes for `/-/ready` and for the metrics that are read before a scrape."""
 
     def __init__(
-        self, metrics: Metrics, *, sources: Mapping[str, Source], lanes: Sequence[Lane]
+        self, metrics: Metrics, *, sources: Mapping[str, Source], lanes: Mapping[int, Lane]
     ) -> None:
         self._metrics = metrics
         self._sources = sources
@@ -39,7 +39,9 @@ class Readiness:
                 link = source.link()
                 metrics.intake_connected.labels(name).set(link.up)
                 metrics.intake_connections.labels(name).set(link.made)
-        for lane in self._lanes:
+        metrics.lane_connected.clear()  # lanes come and go with the files
+        metrics.lane_connections.clear()
+        for lane in self._lanes.values():
             if isinstance(lane.adapter, Linked):
                 link = lane.adapter.link()
                 labels = (lane.service_user_id, lane.channel.name)
@@ -51,7 +53,7 @@ class Readiness:
         """Anew each time: what can't be read any more must not look as it did."""
         expiry = self._metrics.certificate_expiry
         expiry.clear()
-        for lane in self._lanes:
+        for lane in self._lanes.values():
             if not isinstance(lane.adapter, Certified):
                 continue
             for each in lane.adapter.certificates():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -27,7 +27,7 @@ from router.ledger.lanes import Change, LaneRow, State, why_closed
 from router.ledger.opening import LedgerUnavailable
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
-from router.ports import Closed, ClosedReason, Delivered, Outcome
+from router.ports import Adapter, Closed, ClosedReason, Delivered, Outcome
 from router.sending import names, renders_safely, send, words
 
 DRAIN = 30.0
@@ -55,7 +55,7 @@ class Relay:
         drain: float = DRAIN,
     ) -> None:
         self.ledger = ledger
-        self.lanes: Mapping[int, Lane] = {lane.id: lane for lane in lanes}
+        self.lanes: dict[int, Lane] = {}
         self.withdrawn = withdrawn
         self.metrics = metrics
         self.clock = clock
@@ -68,8 +68,21 @@ class Relay:
         self._sends: set[asyncio.Task[None]] = set()
         self._exchanging = False
         self._stale = False
+        self._acts: list[tuple[Callable[[], None], asyncio.Future[None]]] = []
         for lane in lanes:
-            self._show(lane)
+            self.add(lane)
+
+    def add(self, lane: Lane) -> None:
+        """One more lane; while the relay runs only `between` two exchanges."""
+        self.lanes[lane.id] = lane
+        self.show(lane)
+
+    async def between(self, act: Callable[[], None]) -> None:
+        """Have lanes changed while nothing is being claimed for them, or made for sending."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._acts.append((act, done))
+        self._wake.set()
+        await done
 
     def notify(self, lanes: frozenset[int]) -> None:
         """The intake has recorded deliveries for these lanes."""
@@ -101,7 +114,7 @@ class Relay:
         already = lane.closed
         lane.close(reason, self.clock())
         self._changes.append(Change(lane.id, reason, detail, self.clock()))
-        self._show(lane)
+        self.show(lane)
         if already is not reason:
             _log.error("lane.closed", **names(lane), reason=reason.value, detail=detail)
 
@@ -109,17 +122,19 @@ class Relay:
         """Let a lane send again; responsibility for what it holds is read anew."""
         lane.open(carefully=carefully)
         self._changes.append(Change(lane.id, None, "", self.clock()))
-        self._show(lane)
+        self.show(lane)
         self._wake.set()
         _log.info("lane.opened", **names(lane))
 
-    def forget(self, rows: Mapping[int, LaneRow]) -> None:
-        """Lanes in the ledger that no file names any more: what they hold, they keep."""
-        for row in rows.values():
-            if row.id not in self.lanes and row.closed is not ClosedReason.USER_REMOVED:
-                detail = "the user or channel is not in the service users file any more"
-                change = Change(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
-                self._changes.append(change)
+    def forget(self, row: LaneRow) -> None:
+        """A lane that no file names any more: what it holds, it keeps."""
+        detail = "the user or channel is not in the service users file any more"
+        if row.id in self.lanes:
+            self.lanes[row.id].adapter = None
+            self.close_lane(self.lanes[row.id], ClosedReason.USER_REMOVED, detail)
+        elif row.closed is not ClosedReason.USER_REMOVED:
+            change = Change(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
+            self._changes.append(change)
 
     def refresh(self) -> None:
         """An operator's command has changed the ledger: look there again."""
@@ -131,6 +146,7 @@ class Relay:
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
                 self._wake.clear()
+                self._act()
                 if self._stale:
                     await self._look_again()
                 self._probe()
@@ -145,6 +161,19 @@ class Relay:
             await self._drain()
         await self._finish()
 
+    def _act(self) -> None:
+        """What was asked for `between` exchanges, unless whoever asked has gone."""
+        while self._acts:
+            act, done = self._acts.pop(0)
+            if done.cancelled():
+                continue
+            try:
+                act()
+            except Exception as error:  # it is the asker's
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
     async def _look_again(self) -> None:
         """Take over what an operator did to lanes; any of them may have something to claim now."""
         self._stale = False
@@ -158,7 +187,7 @@ class Relay:
         for lane in self.lanes.values():
             self._take_over(lane, closed[lane.id], changing=lane.id in changing)
             lane.ready = True
-            self._show(lane)
+            self.show(lane)
 
     def _take_over(self, lane: Lane, reason: ClosedReason | None, *, changing: bool) -> None:
         if lane.closed in BY_FILES:
@@ -260,7 +289,7 @@ class Relay:
             for each in exchanged.ended.get(lane.id, ()):
                 lane.ready = True
                 self._count_ended(lane, each)
-            self._show(lane)
+            self.show(lane)
 
     def _count_ended(self, lane: Lane, each: Settlement) -> None:
         parked = each.state is State.PARKED
@@ -270,13 +299,14 @@ class Relay:
         log(f"alert.{each.outcome}", **names(lane), delivery=each.id, detail=each.detail)
 
     def _start(self, group: asyncio.TaskGroup, lane: Lane, claimed: Sequence[Claimed]) -> None:
-        task = group.create_task(self._send(lane, claimed))
+        # with the adapter of this moment: the files may give the lane another one meanwhile
+        task = group.create_task(self._send(lane, lane.adapter, claimed))
         self._sends.add(task)
         task.add_done_callback(self._sends.discard)
 
-    async def _send(self, lane: Lane, claimed: Sequence[Claimed]) -> None:
+    async def _send(self, lane: Lane, adapter: Adapter | None, claimed: Sequence[Claimed]) -> None:
         started = time.monotonic()
-        outcomes = await send(lane, claimed)
+        outcomes = await send(lane, adapter, claimed)
         self.metrics.send.labels(lane.channel.adapter).observe(time.monotonic() - started)
         self._answered(lane, claimed, outcomes)
 
@@ -298,7 +328,7 @@ class Relay:
         elif was_failing and not lane.failing:
             _log.info("lane.recovered", **names(lane))
         self._answers[lane.id] = words(outcomes[-1])
-        self._show(lane)
+        self.show(lane)
         self._wake.set()
 
     def _count(
@@ -323,8 +353,13 @@ class Relay:
                 max(took, timedelta()).total_seconds()
             )
 
-    def _show(self, lane: Lane) -> None:
+    def show(self, lane: Lane) -> None:
+        """Set the gauges of a lane; one that no file names has none."""
         labels = (lane.service_user_id, lane.channel.name)
+        if lane.closed is ClosedReason.USER_REMOVED:
+            for gauge in self.metrics.of_lanes:
+                gauge.remove(*labels)
+            return
         flying = sum(len(group) for group in lane.in_flight.values())
         self.metrics.in_flight.labels(*labels).set(flying)
         self.metrics.lane_open.labels(*labels).set(lane.closed is None)

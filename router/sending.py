@@ -15,21 +15,23 @@ import structlog
 from router.alerts import Alert
 from router.lanes import Lane
 from router.ledger.deliveries import Claimed, Wish
-from router.ports import Closed, Delivered, Outcome, Reason, Refused, RenderError, Retry
+from router.ports import Adapter, Closed, Delivered, Outcome, Reason, Refused, RenderError, Retry
 
 _log = structlog.get_logger(__name__)
 
 
-async def send(lane: Lane, claimed: Sequence[Claimed]) -> Sequence[Outcome]:
+async def send(
+    lane: Lane, adapter: Adapter | None, claimed: Sequence[Claimed]
+) -> Sequence[Outcome]:
     """One Outcome for each; raises only when the router itself is being stopped."""
-    assert lane.adapter is not None
+    assert adapter is not None
     if any(each.unrendered is not None for each in claimed):
         neighbour = Retry(Reason.BUG, "an Alert of the same batch has no bytes")
         return [each.unrendered or neighbour for each in claimed]
     timeout = lane.channel.timeout
     try:
         async with asyncio.timeout(timeout):
-            outcomes = await lane.adapter.deliver([each.delivery for each in claimed])
+            outcomes = await adapter.deliver([each.delivery for each in claimed])
         if len(outcomes) != len(claimed):
             raise ValueError(f"{len(outcomes)} outcomes for {len(claimed)} Alerts")
         return outcomes

@@ -41,7 +41,6 @@ from router.ledger.tables import (
     cursors,
     decisions,
     deliveries,
-    documents,
     evaluations,
     facts,
     holding,
@@ -271,17 +270,3 @@ def read_cursors(database: Database, intake: str) -> dict[str, Cursor]:
     with database.transaction() as connection:
         rows = connection.execute(select(cursors).where(cursors.c.intake == intake))
         return {row.key: Cursor(row.key, row.offset, row.line) for row in rows}
-
-
-def keep_document(
-    database: Database, *, digest: str, kind: str, content: str, now: datetime
-) -> None:
-    """Keep the text of the rules or users, once, so that decisions can be read later."""
-    with database.transaction() as connection:
-        known = select(documents.c.digest).where(documents.c.digest == digest)
-        if connection.execute(known).first():
-            return
-        recorder = Recorder(connection, "router", stamp(now))
-        row = {"digest": digest, "kind": kind, "content": content, "first_used_at": stamp(now)}
-        recorder.add(documents, row)
-        recorder.write()

@@ -116,23 +116,32 @@ def change_lane(connection: Connection, change: Change) -> None:
     )
 
 
-def ensure_lanes(
-    database: Database, wanted: Iterable[tuple[str, str, str]]
-) -> dict[tuple[str, str], LaneRow]:
-    """The lanes of (user, channel, adapter), made where new; and all others that there are."""
+def put_lanes(connection: Connection, wanted: Iterable[tuple[str, str, str]]) -> None:
+    """Make the lanes of (user, channel, adapter) that are new.
+
+    Where a channel has another adapter than before, bytes that the old one made for what is still
+    to be sent are forgotten: they may be of a format that the new one can't send.
+    """
     rows = [
         {"service_user_id": user, "channel": channel, "adapter": adapter}
         for user, channel, adapter in wanted
     ]
-    with database.transaction() as connection:
-        if rows:
-            write = upsert(lanes)
-            write = write.on_conflict_do_update(
-                index_elements=["service_user_id", "channel"],
-                set_={"adapter": write.excluded.adapter},
+    if not rows:
+        return
+    asked = {(row["service_user_id"], row["channel"]): row["adapter"] for row in rows}
+    for row in connection.execute(select(lanes)).all():
+        if asked.get((row.service_user_id, row.channel), row.adapter) != row.adapter:
+            connection.execute(
+                update(deliveries)
+                .where(deliveries.c.lane_id == row.id, PENDING)
+                .values(rendered=None)
             )
-            connection.execute(write, rows)
-        return read_lanes(connection)
+    write = upsert(lanes)
+    write = write.on_conflict_do_update(
+        index_elements=["service_user_id", "channel"],
+        set_={"adapter": write.excluded.adapter},
+    )
+    connection.execute(write, rows)
 
 
 def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:

@@ -15,27 +15,28 @@ from router.facts import Fact, parse
 from router.inventory import Party
 from router.ledger.batch import Accepted, Arrival, Batch, Effect, Lane, Recorded, Standing
 from router.ledger.deliveries import Claimed, Exchanged, Settlement, Wish, Withdrawn, exchange
-from router.ledger.intake import keep_document, record
-from router.ledger.lanes import State, ensure_lanes
+from router.ledger.intake import record
+from router.ledger.lanes import State
 from router.ledger.opening import Database, Use, open_database
+from router.ledger.standing import Text, take_up
 from router.ports import Message
 from router.users import Role
 
 RULES, USERS = "a" * 64, "b" * 64
+TEXTS = [Text("rules", RULES, "rules: []"), Text("users", USERS, "service_users: []")]
 HOLD = timedelta(hours=48)
 
 
 def made(folder: Path) -> Database:
     """A new ledger, held as the router does, that knows one set of rules and users."""
     database = open_database(f"sqlite:///{folder}/ledger.db", Use.ROUTE)
-    keep_document(database, digest=RULES, kind="rules", content="rules: []", now=NOW)
-    keep_document(database, digest=USERS, kind="users", content="service_users: []", now=NOW)
+    take_up(database, TEXTS, [], NOW)
     return database
 
 
 def lane_of(database: Database, user_id: str = user(1), channel: str = "main") -> int:
     """The number of a user's lane."""
-    return ensure_lanes(database, [(user_id, channel, "test")])[(user_id, channel)].id
+    return take_up(database, [], [(user_id, channel, "test")], NOW)[(user_id, channel)].id
 
 
 def standing(lanes: Mapping[str, Sequence[int]], hold: timedelta = HOLD) -> Standing:

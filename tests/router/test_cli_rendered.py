@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from commandline import call
 from ledgers import fill, made, swap, wish
-from samples import DCC, device, user
+from samples import DCC, NOW, device, user
 
 from router import starter
-from router.ledger.lanes import ensure_lanes
 from router.ledger.opening import Database
+from router.ledger.standing import take_up
 
 BYTES = b"<?xml version='1.0' encoding='UTF-8'?>\n<a>\xc3\xa9\r</a>"
 NOWHERE = "00000000-0000-5000-8000-000000000000"
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 def routed(database: Database, *channels: str) -> tuple[str, dict[str, int]]:
     """An Alert on these channels, each of the adapter before its dash, and their lanes."""
     wanted = [(user(1), name, name.partition("-")[0]) for name in channels]
-    lanes = {key[1]: row.id for key, row in ensure_lanes(database, wanted).items()}
+    lanes = {key[1]: row.id for key, row in take_up(database, [], wanted, NOW).items()}
     fill(database, [device(1)], {user(1): list(lanes.values())})
     with database.transaction() as connection:
         found = connection.exec_driver_sql("SELECT alert_id FROM alerts").scalar_one()

@@ -10,9 +10,10 @@ from ledgers import HOLD, answer, ask, fill, lane_of, retry, sequences, states, 
 from samples import NOW, device, user
 from sqlalchemy import Connection
 
-from router.ledger.lanes import Change, change_lane, count_waiting, ensure_lanes, why_closed
+from router.ledger.lanes import Change, change_lane, count_waiting, why_closed
 from router.ledger.moments import stamp
 from router.ledger.opening import Database
+from router.ledger.standing import take_up
 from router.ports import ClosedReason
 
 S1, S2 = user(1), user(2)
@@ -93,7 +94,7 @@ def test_a_lane_that_was_failing_is_known_after_a_restart(database: Database, la
     fill(database, [device(1)], {S1: [lane], S2: [other]})
     exchanged = swap(database, wish(lane), wish(other))
     swap(database, settled=[retry(exchanged.sends[lane][0][0])])
-    lanes = ensure_lanes(database, [])
+    lanes = take_up(database, [], [], NOW)
     assert {row.id: row.failing for row in lanes.values()} == {lane: True, other: False}
 
 

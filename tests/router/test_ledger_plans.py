@@ -11,17 +11,18 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from ledgers import RULES, decided, fill, lane_of, standing, swap, wish
+from ledgers import TEXTS, decided, fill, lane_of, standing, swap, wish
 from samples import NOW, activation, body, device, hub, registration, user
 from sqlalchemy import event
 
 from router.facts import Fact, parse
 from router.ledger.batch import Batch
 from router.ledger.deliveries import Settlement, lost_attempts
-from router.ledger.intake import keep_document, look_up, record
-from router.ledger.lanes import Change, State, count_waiting, ensure_lanes, why_closed
+from router.ledger.intake import look_up, record
+from router.ledger.lanes import Change, State, count_waiting, why_closed
 from router.ledger.opening import Database
 from router.ledger.quarantine import released
+from router.ledger.standing import take_up
 from router.ports import ClosedReason
 from router.responsibility import Responsibility
 
@@ -99,7 +100,7 @@ def test_closing_opening_and_starting_read_only_what_is_pending(database: Databa
         swap(database, changes=[Change(lane, ClosedReason.ENDPOINT, "", NOW)])
         swap(database, changes=[Change(lane, None, "", NOW)])
         lost_attempts(database, NOW)
-        ensure_lanes(database, [])
+        take_up(database, [], [], NOW)
         count_waiting(database)
         why_closed(database)
     reads = found.reads("deliveries")
@@ -128,7 +129,7 @@ def test_deciding_a_fact_reads_no_table_whole(database: Database) -> None:
         look_up(database, known)
         record(database, batch, standing({user(1): [lane]}))
         released(database, NOW)
-        keep_document(database, digest=RULES, kind="rules", content="", now=NOW)
+        take_up(database, TEXTS, [], NOW)
         swap(database, changes=[Change(lane, ClosedReason.ENDPOINT, "", NOW)])
         swap(database, changes=[Change(lane, None, "", NOW)])
         swap(database, wish(lane), withdrawn=Responsibility({}, lambda: NOW))

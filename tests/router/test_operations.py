@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from router.errors import UsageError
+from router.codes import Code
+from router.document import Location, Problem
+from router.errors import EngineError, FilesError, LedgerError, RouterError, UsageError
 from router.metrics import Metrics
 from router.operations import Operations
 
@@ -21,9 +24,17 @@ class Router:
         self.metrics = Metrics()
         self.reason: str | None = "starting"
         self.scrapes = 0
+        self.asked: list[str] = []
+        self.refusal: RouterError | None = None
 
     def scraped(self) -> None:
         self.scrapes += 1
+
+    async def reload(self, trigger: str) -> str:
+        self.asked.append(trigger)
+        if self.refusal is not None:
+            raise self.refusal
+        return "live: 8 rules"
 
     def operations(self, port: int = 0) -> Operations:
         return Operations(
@@ -32,6 +43,7 @@ class Router:
             metrics=self.metrics,
             not_ready=lambda: self.reason,
             before_scrape=self.scraped,
+            reload=self.reload,
         )
 
 
@@ -71,7 +83,7 @@ async def test_it_is_healthy_before_it_is_ready(router: Router, address: str) ->
     assert (await get(f"{address}/-/ready"))[::2] == (200, "ready\n")
 
 
-@pytest.mark.parametrize("path", ["/", "/-/reload", "/metrics/", "/../etc/passwd"])
+@pytest.mark.parametrize("path", ["/", "/-/reload/", "/metrics/", "/../etc/passwd"])
 async def test_there_is_nothing_else(address: str, path: str) -> None:
     assert (await get(address + path))[0] == 404
 
@@ -80,6 +92,38 @@ async def test_there_is_nothing_else(address: str, path: str) -> None:
 async def test_it_only_gives(address: str, path: str) -> None:
     async with aiohttp.ClientSession() as session, session.post(address + path) as response:
         assert response.status == 405
+
+
+async def post(url: str) -> tuple[int, str]:
+    """Status and text."""
+    async with aiohttp.ClientSession() as session, session.post(url) as response:
+        return response.status, await response.text()
+
+
+async def test_it_reloads_on_post_alone(router: Router, address: str) -> None:
+    assert await post(f"{address}/-/reload") == (200, "live: 8 rules\n")
+    assert router.asked == ["http"]
+    assert (await get(f"{address}/-/reload"))[0] == 405
+    assert router.asked == ["http"]
+
+
+WRONG = Problem(Location(Path("a.yaml"), 3, 5, "  - x"), "is wrong", Code.VALUE)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        (FilesError([WRONG, WRONG]), 422),
+        (EngineError("durable_rules hangs"), 422),
+        (UsageError("no adapter"), 422),
+        (LedgerError("the ledger is locked"), 503),
+    ],
+)
+async def test_a_refused_reload_says_all_that_is_wrong(
+    router: Router, address: str, refusal: RouterError, status: int
+) -> None:
+    router.refusal = refusal
+    assert await post(f"{address}/-/reload") == (status, f"{refusal}\n")
 
 
 async def test_a_taken_port_is_named(router: Router) -> None:

@@ -113,7 +113,7 @@ def sender() -> Sender:
 def readiness(metrics: Metrics, sources: dict[str, Unlinked], sender: Sender) -> Readiness:
     channel = Channel("main", "rabbitmq", Options())
     nobody = Channel("other", "missing", None)
-    lanes = [Lane(1, user(1), channel, sender), Lane(2, user(1), nobody, None)]
+    lanes = {1: Lane(1, user(1), channel, sender), 2: Lane(2, user(1), nobody, None)}
     return Readiness(metrics, sources=sources, lanes=lanes)
 
 

@@ -1,0 +1,144 @@
+"""What is live: the rules and users that decide, the lanes and adapters that deliver.
+
+A reload changes all of it as a whole, between two facts: whatever fails before leaves everything
+as it was. Alerts that are under way keep the rules that they were decided by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+
+from router.clock import Clock
+from router.config import Config
+from router.crew import Crew, Place, Staff
+from router.engine import Engine
+from router.fitting import fit
+from router.intake import Intake
+from router.judgement import Judgement
+from router.ledger.batch import Lane as LaneOfUser
+from router.ledger.batch import Standing
+from router.ledger.deliveries import lost_attempts
+from router.ledger.lanes import LaneRow
+from router.ledger.standing import Text, take_up
+from router.ledger.thread import LedgerThread
+from router.metrics import Metrics
+from router.relay import Relay
+from router.responsibility import Responsibility
+
+_log = structlog.get_logger(__name__)
+
+
+class Live:
+    """The intake and the relay, with the rules and users that they work by."""
+
+    def __init__(  # the parts of a router
+        self,
+        config: Config,
+        engine: Engine,
+        *,
+        ledger: LedgerThread,
+        crew: Crew,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.metrics = metrics
+        self._ledger = ledger
+        self._crew = crew
+        self._clock = clock
+        self.relay = Relay(
+            ledger,
+            [],
+            withdrawn=Responsibility(config.users.by_id, clock),
+            metrics=metrics,
+            clock=clock,
+        )
+        self.intake = Intake(
+            ledger,
+            Judgement(config.rules, config.users.by_id, engine),
+            _standing(config, {}),
+            notify=self.relay.notify,
+            metrics=metrics,
+            clock=clock,
+        )
+
+    async def begin(self) -> None:
+        """Set up lanes and adapters, before anything runs."""
+        config, now = self.config, self._clock()
+        staff = await self._crew.staff(config.users.by_id.values())
+        rows = await self._ledger.call(take_up, _texts(config), _lanes(config), now)
+        self._put(config, self.engine, staff, rows)
+        lost = await self._ledger.call(lost_attempts, now)
+        if lost:
+            _log.warning("deliveries.unknown", count=lost, advice="sent again, same id and body")
+
+    async def change(self, config: Config, engine: Engine, *, trigger: str) -> None:
+        """Make other rules and users live, between two facts.
+
+        Nothing has changed when this raises: LedgerUnavailable, or whatever kept an adapter from
+        being set up. `trigger` says in the record who asked.
+        """
+        staff = await self._crew.staff(config.users.by_id.values())
+        old = self.engine
+        try:
+            async with self.intake.between():
+                rows = await self._ledger.call(
+                    take_up,
+                    _texts(config),
+                    _lanes(config),
+                    self._clock(),
+                    reload={"trigger": trigger, "from": _digests(self.config)}
+                    | {"to": _digests(config)},
+                )
+                await self.relay.between(lambda: self._put(config, engine, staff, rows))
+        except BaseException:
+            self._crew.abandon(staff)
+            raise
+        old.close()
+
+    def _put(
+        self, config: Config, engine: Engine, staff: Staff, rows: Mapping[Place, LaneRow]
+    ) -> None:
+        users = config.users.by_id
+        self.config, self.engine = config, engine
+        self.intake.change(Judgement(config.rules, users, engine), _standing(config, rows))
+        self.relay.withdrawn = Responsibility(users, self._clock)
+        fit(self.relay, users.values(), staff, rows)
+        self._crew.settle(staff)
+        self.metrics.rules.set(len(config.rules.rules))
+        self.metrics.rules_info.clear()
+        self.metrics.rules_info.labels(config.rules.digest).set(1)
+        self.metrics.rules_loaded.set(self._clock().timestamp())
+
+
+def _texts(config: Config) -> tuple[Text, Text]:
+    rules, users = config.rules, config.users
+    return Text("rules", rules.digest, rules.text), Text("users", users.digest, users.text)
+
+
+def _digests(config: Config) -> dict[str, str]:
+    return {"rules": config.rules.digest, "users": config.users.digest}
+
+
+def _lanes(config: Config) -> list[tuple[str, str, str]]:
+    return [
+        (user.id, channel.name, channel.adapter)
+        for user in config.users.by_id.values()
+        for channel in user.channels
+    ]
+
+
+def _standing(config: Config, rows: Mapping[Place, LaneRow]) -> Standing:
+    of_user = {
+        user.id: [
+            LaneOfUser(rows[(user.id, channel.name)].id, timedelta(hours=channel.hold_hours))
+            for channel in user.channels
+            if (user.id, channel.name) in rows
+        ]
+        for user in config.users.by_id.values()
+    }
+    return Standing(config.dcc.id, config.rules.digest, config.users.digest, of_user)

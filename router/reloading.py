@@ -1,0 +1,132 @@
+"""Reloads: rules and users read anew, tried aside, and made live only if all of it is right.
+
+Whoever asks (a signal, the operations endpoint, files that changed) gets the same: either all of
+it is live, or nothing has changed and every problem is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+
+import structlog
+
+from router.config import Config, load
+from router.engine import Engine
+from router.errors import FilesError, RouterError
+from router.filewatch import look
+from router.live import Live
+from router.metrics import Metrics
+from router.trial import trial
+
+LOOK = 1.0
+"""Seconds between looks at the files, with `watch: true`."""
+FOR_A_RESTART = ("sources", "ledger", "dcc", "operations", "watch")
+"""What of hubherald.yaml a running router keeps as it was."""
+_log = structlog.get_logger(__name__)
+
+
+class Reloader:
+    """Reloads what is live, one reload after the other."""
+
+    def __init__(self, live: Live, metrics: Metrics) -> None:
+        self._live = live
+        self._metrics = metrics
+        self._one_at_a_time = asyncio.Lock()
+        self._looked = look(live.config.rules_folder, live.config.users_file)
+        metrics.rules_reload.set(1)
+
+    async def reload(self, trigger: str) -> str:
+        """Make live what the files say now; gives what is live then, in a line for people.
+
+        RouterError when nothing has changed: FilesError with every problem, EngineError when
+        durable_rules can't be trusted with the rules, LedgerUnavailable, UsageError.
+        """
+        async with self._one_at_a_time:
+            try:
+                config = await self._reload(trigger)
+            except RouterError as error:
+                self._metrics.rules_reload.set(0)
+                self._metrics.reloads.labels(trigger, "refused").inc()
+                _log.error(
+                    "reload.refused",
+                    trigger=trigger,
+                    problems=_problems(error),
+                    advice="the old rules and users serve on; mend the files and reload again",
+                )
+                raise
+            self._metrics.rules_reload.set(1)
+            self._metrics.reloads.labels(trigger, "successful").inc()
+            _log.info(
+                "reload.done",
+                trigger=trigger,
+                rules=len(config.rules.rules),
+                rules_digest=config.rules.digest,
+                users=len(config.users.by_id),
+                users_digest=config.users.digest,
+            )
+            return _words(config)
+
+    async def _reload(self, trigger: str) -> Config:
+        live = self._live
+        self._looked = await asyncio.to_thread(self._look)
+        found = await asyncio.to_thread(load, live.config.file, lenient=True)
+        for warning in found.warnings:
+            _log.warning("config.warning", at=str(warning.location), detail=warning.message)
+        changed = [key for key in FOR_A_RESTART if _differ(live.config, found, key)]
+        if changed:
+            advice = "rules and users are reloaded; the rest needs a restart"
+            _log.warning("reload.needs_restart", changed=changed, advice=advice)
+        await asyncio.to_thread(trial, found.rules)
+        config = replace(
+            live.config,
+            rules_folder=found.rules_folder,
+            users_file=found.users_file,
+            rules=found.rules,
+            users=found.users,
+            warnings=found.warnings,
+        )
+        engine = Engine(config.rules)
+        try:
+            await live.change(config, engine, trigger=trigger)
+        except BaseException:
+            engine.close()
+            raise
+        return config
+
+    async def watch(self) -> None:
+        """Reload when rules or users have changed, and stand still again."""
+        last = self._looked
+        while True:
+            await asyncio.sleep(LOOK)
+            seen = await asyncio.to_thread(self._look)
+            if seen == last != self._looked:
+                await self.quietly("watch")
+            last = seen
+
+    async def quietly(self, trigger: str) -> None:
+        """For whoever gets no answer: the log has it."""
+        with suppress(RouterError):
+            await self.reload(trigger)
+
+    def _look(self) -> frozenset[tuple[str, int, int, int]]:
+        return look(self._live.config.rules_folder, self._live.config.users_file)
+
+
+def _differ(ours: Config, theirs: Config, key: str) -> bool:
+    return bool(getattr(ours, key) != getattr(theirs, key))
+
+
+def _problems(error: RouterError) -> list[str]:
+    if isinstance(error, FilesError):
+        return [problem.render().partition("\n")[0] for problem in error.problems]
+    return [str(error)]
+
+
+def _words(config: Config) -> str:
+    rules, users = config.rules, config.users
+    return (
+        f"live: {len(rules.rules)} rules of {config.rules_folder} (digest {rules.digest[:12]}), "
+        f"{len(users.by_id)} Service Users of {config.users_file} (digest {users.digest[:12]})"
+    )
