@@ -54,8 +54,7 @@ def _fit(
         if lane.closed is not reason:
             relay.close_lane(lane, reason, _WHY[reason])
     elif row.closed is ClosedReason.OPERATOR:
-        lane.close(row.closed, relay.clock())
-        relay.show(lane)
+        relay.hold(lane)
     elif lane.closed in BY_FILES or (renewed and (lane.closed or row.closed)):
         relay.open_lane(lane, carefully=True)  # what is new is a fresh try
 

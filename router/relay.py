@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
 from router.clock import Clock
+from router.laneboard import LaneBoard
 from router.lanes import Lane
 from router.ledger.deliveries import (
     Claimed,
@@ -27,7 +28,7 @@ from router.ledger.lanes import Change, LaneRow, State, why_closed
 from router.ledger.opening import LedgerUnavailable
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
-from router.ports import Adapter, Closed, ClosedReason, Delivered, Outcome
+from router.ports import Adapter, Closed, ClosedReason, Outcome
 from router.sending import names, renders_safely, send, words
 
 DRAIN = 30.0
@@ -58,6 +59,7 @@ class Relay:
         self.lanes: dict[int, Lane] = {}
         self.withdrawn = withdrawn
         self.metrics = metrics
+        self._board = LaneBoard(metrics)
         self.clock = clock
         self.drain = drain
         self._wake = asyncio.Event()
@@ -75,7 +77,7 @@ class Relay:
     def add(self, lane: Lane) -> None:
         """One more lane; while the relay runs only `between` two exchanges."""
         self.lanes[lane.id] = lane
-        self.show(lane)
+        self._board.show(lane)
 
     async def between(self, act: Callable[[], None]) -> None:
         """Have lanes changed while nothing is being claimed for them, or made for sending."""
@@ -109,12 +111,17 @@ class Relay:
             )
         )
 
+    def hold(self, lane: Lane) -> None:
+        """A lane that an operator has paused, as the ledger says."""
+        lane.close(ClosedReason.OPERATOR, self.clock())
+        self._board.show(lane)
+
     def close_lane(self, lane: Lane, reason: ClosedReason, detail: str) -> None:
         """Stop a lane; its Alerts are held."""
         already = lane.closed
         lane.close(reason, self.clock())
         self._changes.append(Change(lane.id, reason, detail, self.clock()))
-        self.show(lane)
+        self._board.show(lane)
         if already is not reason:
             _log.error("lane.closed", **names(lane), reason=reason.value, detail=detail)
 
@@ -122,7 +129,7 @@ class Relay:
         """Let a lane send again; responsibility for what it holds is read anew."""
         lane.open(carefully=carefully)
         self._changes.append(Change(lane.id, None, "", self.clock()))
-        self.show(lane)
+        self._board.show(lane)
         self._wake.set()
         _log.info("lane.opened", **names(lane))
 
@@ -187,7 +194,7 @@ class Relay:
         for lane in self.lanes.values():
             self._take_over(lane, closed[lane.id], changing=lane.id in changing)
             lane.ready = True
-            self.show(lane)
+            self._board.show(lane)
 
     def _take_over(self, lane: Lane, reason: ClosedReason | None, *, changing: bool) -> None:
         if lane.closed in BY_FILES:
@@ -288,15 +295,8 @@ class Relay:
             lane.took(requests, exchanged.next_due.get(lane.id))
             for each in exchanged.ended.get(lane.id, ()):
                 lane.ready = True
-                self._count_ended(lane, each)
-            self.show(lane)
-
-    def _count_ended(self, lane: Lane, each: Settlement) -> None:
-        parked = each.state is State.PARKED
-        counter = self.metrics.parked if parked else self.metrics.withdrawn
-        counter.labels(lane.service_user_id, lane.channel.name).inc()
-        log = _log.error if parked else _log.warning
-        log(f"alert.{each.outcome}", **names(lane), delivery=each.id, detail=each.detail)
+                self._board.ended(lane, each)
+            self._board.show(lane)
 
     def _start(self, group: asyncio.TaskGroup, lane: Lane, claimed: Sequence[Claimed]) -> None:
         # with the adapter of this moment: the files may give the lane another one meanwhile
@@ -318,7 +318,7 @@ class Relay:
         settled = lane.answered(claimed, outcomes, now)
         self._settled += settled
         for each, outcome, settlement in zip(claimed, outcomes, settled, strict=True):
-            self._count(lane, each, outcome, settlement, now)
+            self._board.answered(lane, each, outcome, settlement, now)
         closed = next((each for each in outcomes if isinstance(each, Closed)), None)
         if closed is not None:
             if lane.closed is None:  # an operator's pause outlasts what was under way
@@ -328,42 +328,8 @@ class Relay:
         elif was_failing and not lane.failing:
             _log.info("lane.recovered", **names(lane))
         self._answers[lane.id] = words(outcomes[-1])
-        self.show(lane)
+        self._board.show(lane)
         self._wake.set()
-
-    def _count(
-        self, lane: Lane, each: Claimed, outcome: Outcome, settled: Settlement, now: datetime
-    ) -> None:
-        labels = (lane.service_user_id, lane.channel.name)
-        reason = "" if isinstance(outcome, Delivered) else outcome.reason.value
-        self.metrics.attempts.labels(
-            *labels, lane.channel.adapter, type(outcome).__name__.lower(), reason
-        ).inc()
-        if settled.state is State.PARKED:
-            self.metrics.parked.labels(*labels).inc()
-            _log.error(
-                "alert.parked",
-                **names(lane),
-                alert=str(each.delivery.alert.id),
-                detail=settled.detail,
-            )
-        if settled.state is State.DELIVERED:
-            took = now - each.delivery.alert.decided_at
-            self.metrics.delivery.labels(lane.channel.adapter).observe(
-                max(took, timedelta()).total_seconds()
-            )
-
-    def show(self, lane: Lane) -> None:
-        """Set the gauges of a lane; one that no file names has none."""
-        labels = (lane.service_user_id, lane.channel.name)
-        if lane.closed is ClosedReason.USER_REMOVED:
-            for gauge in self.metrics.of_lanes:
-                gauge.remove(*labels)
-            return
-        flying = sum(len(group) for group in lane.in_flight.values())
-        self.metrics.in_flight.labels(*labels).set(flying)
-        self.metrics.lane_open.labels(*labels).set(lane.closed is None)
-        self.metrics.lane_failures.labels(*labels).set(lane.failures)
 
     async def _drain(self) -> None:
         """Wait for the answers of what is under way; what stays without one becomes unknown."""

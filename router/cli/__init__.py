@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "Route: facts in, Alerts out.",
     "check": "Find all mistakes in configuration, users and rules.",
     "test": "Run the unit tests of rules.",
+    "reload": "Make the running router take over changed rules and users.",
     "explain": "Decide about one fact without sending anything.",
     "why": "Say why Service Users were told about a hub, or were not.",
     "inventory": "Load hubs and registrations; show who is responsible for a hub.",

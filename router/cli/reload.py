@@ -1,0 +1,70 @@
+"""`hubherald reload`: make the running router take over changed rules and users."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import click
+
+from router.cli.opening import ledger, operator
+from router.config import OperationsOptions, settings
+from router.errors import UsageError
+from router.ledger.opening import Use
+
+PATIENCE = 60.0
+"""Seconds for the whole of it: reading, the trial in a process aside, and the change itself."""
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to ask it, not to listen
+
+
+@click.command("reload")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Make the running router take over changed rules and users, without a restart.
+
+    All of it becomes live between two facts, or nothing does: then every problem is printed, the
+    old rules serve on, and the exit code is 1. `hubherald check` finds most of them beforehand.
+    Other keys of hubherald.yaml need a restart.
+
+    \b
+    Example:
+      hubherald check && hubherald test && hubherald reload
+    """
+    config_file: Path = ctx.obj
+    status, said = asyncio.run(_ask(settings(config_file).operations))
+    if status != 200:
+        click.echo(said, err=True)
+        click.echo("not reloaded: the old rules and users serve on", err=True)
+        ctx.exit(1)
+    click.echo(said)
+    with ledger(config_file, Use.CHANGE) as database, database.transaction() as connection:
+        operator().record(connection, "reload", {"answer": said})
+
+
+async def _ask(operations: OperationsOptions) -> tuple[int, str]:
+    """Status and text of the router's answer. UsageError where there is none."""
+    if operations.port == 0:
+        raise UsageError(
+            "operations.listen takes a free port, so nobody knows where to ask; give it a port, "
+            "or send SIGHUP to the router"
+        )
+    host = _EVERYWHERE.get(operations.host, operations.host)
+    host = f"[{host}]" if ":" in host else host
+    url = f"http://{host}:{operations.port}/-/reload"
+    try:
+        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.post(url, allow_redirects=False) as response,
+        ):
+            return response.status, (await response.text()).rstrip()
+    except TimeoutError:
+        raise UsageError(
+            f"{url} did not answer within {PATIENCE:g} s; its log says whether it reloads yet"
+        ) from None
+    except aiohttp.ClientError as error:
+        raise UsageError(
+            f"no router answers at {url} ({error}); is `hubherald run` running, with this "
+            f"hubherald.yaml?"
+        ) from None

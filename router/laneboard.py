@@ -1,0 +1,66 @@
+"""What is to be seen of lanes: their metrics, and a line in the log where an Alert ends."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from router.lanes import Lane
+from router.ledger.deliveries import Claimed, Settlement
+from router.ledger.lanes import State
+from router.metrics import Metrics
+from router.ports import ClosedReason, Delivered, Outcome
+from router.sending import names
+
+_log = structlog.get_logger(__name__)
+
+
+class LaneBoard:
+    """Counts for all lanes alike, whatever adapter they have."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
+
+    def show(self, lane: Lane) -> None:
+        """Set the gauges of a lane; one that no file names has none."""
+        labels = (lane.service_user_id, lane.channel.name)
+        if lane.closed is ClosedReason.USER_REMOVED:
+            for gauge in self.metrics.of_lanes:
+                gauge.remove(*labels)
+            return
+        flying = sum(len(group) for group in lane.in_flight.values())
+        self.metrics.in_flight.labels(*labels).set(flying)
+        self.metrics.lane_open.labels(*labels).set(lane.closed is None)
+        self.metrics.lane_failures.labels(*labels).set(lane.failures)
+
+    def answered(
+        self, lane: Lane, each: Claimed, outcome: Outcome, settled: Settlement, now: datetime
+    ) -> None:
+        """An Alert was sent, and this came back."""
+        labels = (lane.service_user_id, lane.channel.name)
+        reason = "" if isinstance(outcome, Delivered) else outcome.reason.value
+        self.metrics.attempts.labels(
+            *labels, lane.channel.adapter, type(outcome).__name__.lower(), reason
+        ).inc()
+        if settled.state is State.PARKED:
+            self.metrics.parked.labels(*labels).inc()
+            _log.error(
+                "alert.parked",
+                **names(lane),
+                alert=str(each.delivery.alert.id),
+                detail=settled.detail,
+            )
+        if settled.state is State.DELIVERED:
+            took = now - each.delivery.alert.decided_at
+            self.metrics.delivery.labels(lane.channel.adapter).observe(
+                max(took, timedelta()).total_seconds()
+            )
+
+    def ended(self, lane: Lane, each: Settlement) -> None:
+        """An Alert was parked because its time was up, or withdrawn, without a send."""
+        parked = each.state is State.PARKED
+        counter = self.metrics.parked if parked else self.metrics.withdrawn
+        counter.labels(lane.service_user_id, lane.channel.name).inc()
+        log = _log.error if parked else _log.warning
+        log(f"alert.{each.outcome}", **names(lane), delivery=each.id, detail=each.detail)
