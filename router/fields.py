@@ -44,20 +44,22 @@ class Field:
     """What every value of it, or word in it, matches as a whole: others are never seen."""
     prefix: str = ANYTHING
     """What the beginning of such a value matches as a whole."""
+    always: bool = False
+    """Whether it is known of every candidate."""
 
 
 def _catalogue(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
-def _version(name: str, description: str) -> Field:
+def _version(name: str, description: str, *, always: bool = False) -> Field:
     pattern = r"[0-9A-Za-z._-]{1,8}"
-    return Field(name, Kind.VERSION, description, pattern=pattern, prefix=pattern)
+    return Field(name, Kind.VERSION, description, pattern=pattern, prefix=pattern, always=always)
 
 
-def _id(name: str, description: str) -> Field:
+def _id(name: str, description: str, *, always: bool = False) -> Field:
     whole, prefix = r"[0-9A-F]{2}(-[0-9A-F]{2}){7}", r"([0-9A-F]{2}-){0,7}[0-9A-F]{0,2}"
-    return Field(name, Kind.ID, description, pattern=whole, prefix=prefix)
+    return Field(name, Kind.ID, description, pattern=whole, prefix=prefix, always=always)
 
 
 def _list(name: str, description: str) -> Field:
@@ -74,8 +76,9 @@ FIELDS = _catalogue(
         Kind.ENUM,
         "Whether the new firmware runs.",
         _words(ActivationOutcome),
+        always=True,
     ),
-    _version("activation.firmware_version", "The version that was activated."),
+    _version("activation.firmware_version", "The version that was activated.", always=True),
     _version(
         "activation.previous_firmware_version",
         "The version before, where the sender knows it.",
@@ -86,17 +89,27 @@ FIELDS = _catalogue(
         "Whether it differs from the version before; absent when that is not known.",
     ),
     Field("activation.failure_reason", Kind.TEXT, "Why it failed, in the sender's words."),
-    _id("hub.device_id", "The hub's Device ID."),
-    Field("hub.status", Kind.ENUM, "The hub's own status in the inventory.", _words(HubStatus)),
-    Field("hub.smets_version", Kind.ENUM, "SMETS1 or SMETS2.", _words(SmetsVersion)),
+    _id("hub.device_id", "The hub's Device ID.", always=True),
+    Field(
+        "hub.status",
+        Kind.ENUM,
+        "The hub's own status in the inventory.",
+        _words(HubStatus),
+        always=True,
+    ),
+    Field("hub.smets_version", Kind.ENUM, "SMETS1 or SMETS2.", _words(SmetsVersion), always=True),
     Field("hub.csp_region", Kind.TEXT, "The region of the Communications Service Provider."),
     Field("hub.model", Kind.TEXT, "The hub's model."),
     Field("hub.hardware_version", Kind.VERSION, "The hub's hardware version."),
     _id("hub.replaced_by", "The Device ID of the hub that took its place."),
     _list("hub.groups", "Free words for groups of hubs, such as pilot."),
-    _id("recipient.id", "The candidate's User ID."),
-    Field("recipient.name", Kind.TEXT, "The candidate's name in the service users file."),
-    Field("recipient.role", Kind.ENUM, "The candidate's role for this hub.", _words(Role)),
+    _id("recipient.id", "The candidate's User ID.", always=True),
+    Field(
+        "recipient.name", Kind.TEXT, "The candidate's name in the service users file.", always=True
+    ),
+    Field(
+        "recipient.role", Kind.ENUM, "The candidate's role for this hub.", _words(Role), always=True
+    ),
     _list(
         "recipient.subscriptions",
         "Free words of the service users file, such as firmware.",

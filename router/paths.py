@@ -5,10 +5,12 @@ Negation is pushed down to the comparisons, which is exact because conditions ar
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from itertools import product
 
-from router.conditions import AllOf, AnyOf, Comparison, Condition, Literal, Not
+from router.conditions import AllOf, AnyOf, Comparison, Condition, Literal, Not, compare
+from router.fields import Value
 
 MOST = 64
 """The most alternatives of one rule. `any:` times `any:` grows fast, and each is a rule to the
@@ -26,6 +28,17 @@ class Leaf:
     """Never `!=` or `not in`: these are `==` and `in` that must not hold."""
     literal: Literal
     wanted: bool
+    written: Comparison = dataclasses.field(compare=False, repr=False)
+    """The line that asks it, which may say `!=` or `not in`. Two lines can ask the same."""
+
+    @property
+    def denied(self) -> bool:
+        """Whether the line as it is written must not hold: it stands under `not:`."""
+        return self.wanted is (self.written.operator != self.operator)
+
+    def met(self, value: Value | None) -> bool:
+        """Whether a value of the field, or its absence, is as it must be."""
+        return compare(self.written, value) is not self.denied
 
 
 Path = tuple[Leaf, ...]
@@ -53,7 +66,7 @@ def _leaf(comparison: Comparison, *, wanted: bool) -> Leaf:
     operator = comparison.operator
     if operator in {"!=", "not in"}:
         operator, wanted = "==" if operator == "!=" else "in", not wanted
-    return Leaf(comparison.field, operator, comparison.literal, wanted)
+    return Leaf(comparison.field, operator, comparison.literal, wanted, comparison)
 
 
 def _every(found: list[tuple[Path, ...]]) -> tuple[Path, ...]:

@@ -1,0 +1,112 @@
+"""Rules that can never match, because what they ask of one field contradicts itself.
+
+Such a rule would tell nobody, or hold nothing back, and nothing else would show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+from router.codes import Code
+from router.document import Problem
+from router.fields import FIELDS, Kind
+from router.leeway import by_field, remains
+from router.paths import Leaf, Path, paths
+from router.rule import Rule
+from router.rules import Rules
+
+_SHOWN = 3
+"""How many alternatives of one rule are shown with what contradicts in them."""
+
+
+def find(rules: Rules) -> list[Problem]:
+    """A Problem for each rule that no candidate can ever match."""
+    return [problem for rule in rules.rules for problem in _never(rule)]
+
+
+def _never(rule: Rule) -> list[Problem]:
+    alternatives = paths(rule.when)
+    found: list[Path] = []
+    for path in alternatives:
+        clash = _clash(path)
+        if not clash:
+            return []
+        found.append(clash)
+    # what all alternatives share is to blame before what one of them adds
+    shared = _clash(leaf for leaf in alternatives[0] if all(leaf in path for path in alternatives))
+    return [_problem(rule, [shared] if shared else list(dict.fromkeys(found)))]
+
+
+def _clash(path: Iterable[Leaf]) -> Path:
+    """The fewest comparisons that can't hold together, in the order of the file; () for none."""
+    for leaves in by_field(path).values():
+        if not remains(leaves):
+            return _fewest(sorted(leaves, key=_position))
+    return ()
+
+
+def _fewest(leaves: list[Leaf]) -> Path:
+    for size in (1, 2):
+        for few in combinations(leaves, size):
+            if not remains(few):
+                return few
+    for leaf in tuple(leaves):
+        rest = [each for each in leaves if each is not leaf]
+        if not remains(rest):
+            leaves = rest
+    return tuple(leaves)
+
+
+def _position(leaf: Leaf) -> tuple[int, int]:
+    return leaf.written.location.line, leaf.written.location.column
+
+
+# --- what to say ----------------------------------------------------------------------------
+
+
+def _problem(rule: Rule, clashes: list[Path]) -> Problem:
+    where, what = clashes[0][-1].written.location, _said(clashes[0])
+    if len(clashes) > 1:
+        shown = [_in_short(clash) for clash in clashes[:_SHOWN]]
+        more = [f"{len(clashes) - _SHOWN} more like these"] if len(clashes) > _SHOWN else []
+        where, what = rule.location, f"none of its alternatives can: {'; '.join(shown + more)}"
+    return Problem(where, f"this rule can never match: {what}", Code.NEVER_MATCHES)
+
+
+def _said(clash: Path) -> str:
+    *others, last = clash
+    if not others:
+        return f"{_quoted(last)} never holds, as {_why(last)}"
+    if len(others) == 1:
+        return f"{_quoted(last)} contradicts {_quoted(others[0])} in {_lines(others)}"
+    return f"{_quoted(last)} leaves {last.field} no value beside {_lines(others)}"
+
+
+def _in_short(clash: Path) -> str:
+    *others, last = clash
+    said = f"{_quoted(last)} in {_lines([last])}"
+    if not others:
+        return f"{said} never holds"
+    return f"{said} contradicts {_lines(others)}"
+
+
+def _quoted(leaf: Leaf) -> str:
+    return f"not: {leaf.written.text}" if leaf.denied else leaf.written.text
+
+
+def _lines(leaves: Sequence[Leaf]) -> str:
+    numbers = list(dict.fromkeys(str(leaf.written.location.line) for leaf in leaves))
+    if len(numbers) == 1:
+        return f"line {numbers[0]}"
+    return f"lines {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
+def _why(leaf: Leaf) -> str:
+    """Why a single comparison can't hold."""
+    field = FIELDS[leaf.field]
+    if leaf.operator == "exists":
+        return f"{field.name} is always known"
+    if field.kind is Kind.ENUM:
+        return f"{field.name} is always one of {', '.join(field.values)}"
+    return f"no version comes before {leaf.literal}"
