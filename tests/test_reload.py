@@ -1,0 +1,367 @@
+"""Reloads of a whole router: all of it becomes live, or the old rules and users serve on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+from commandline import call, start
+from estate import HUB, S1, S2, SUPPLIER, Estate
+
+RULE = """\
+rules:
+  - name: {name}
+    when:
+      - activation.outcome == "success"
+    alert: N64
+"""
+WRONG = "rules:\n  - name: tell\n    when:\n      - activation.outcom exists\n    alert: 64\n"
+
+
+class Live:
+    """A router that runs, and what it says."""
+
+    def __init__(self, estate: Estate, process: Popen[str], log: Path, port: int) -> None:
+        self.estate = estate
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = log
+
+    def post(self) -> tuple[int, str]:
+        """Ask for a reload, as a program would."""
+        request = urllib.request.Request(f"{self.url}/-/reload", method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def log(self, event: str) -> list[dict[str, Any]]:
+        """What it has logged of this kind."""
+        lines = [json.loads(line) for line in self._log.read_text().splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+    def until(self, done: Callable[[], object]) -> None:
+        """The limit is there to fail, not to measure."""
+        limit = time.monotonic() + 60
+        while not done():
+            assert self.process.poll() is None, self._log.read_text()
+            assert time.monotonic() < limit, self._log.read_text()
+            time.sleep(0.01)
+
+    def metric(self, name: str) -> float:
+        """The value of a metric without labels."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=60) as response:
+            lines = response.read().decode().splitlines()
+        (found,) = [line for line in lines if line.startswith(f"hubherald_{name} ")]
+        return float(found.split()[1])
+
+    def decided(self) -> list[tuple[Any, ...]]:
+        """(rule, digest of the rules) of every decision, in order."""
+        return self.estate.ask(
+            "SELECT d.rule, e.rules_digest FROM decisions d"
+            " JOIN evaluations e ON e.fact_id = d.fact_id ORDER BY d.id"
+        )
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Estate:
+    estate = Estate(tmp_path)
+    estate.user(S1, SUPPLIER)
+    estate.hub()
+    estate.registration("import_mpan", S1)
+    write(estate, "first")
+    return estate
+
+
+def write(estate: Estate, name: str, text: str = RULE) -> None:
+    """One rule of this name is all there is; whoever reads meanwhile sees the old or the new."""
+    folder = estate.folder / "rules"
+    folder.mkdir(exist_ok=True)
+    draft = folder / ".draft"
+    draft.write_text(text.format(name=name))
+    draft.replace(folder / "rules.yaml")
+
+
+def configure(estate: Estate, **more: Any) -> int:
+    """Write hubherald.yaml with a port that is free; gives the port."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = int(found.getsockname()[1])
+    file = estate.folder / "hubherald.yaml"
+    written = json.loads(file.read_text())
+    written |= {"rules": "rules", "operations": {"listen": f"127.0.0.1:{port}"}, **more}
+    file.write_text(json.dumps(written, indent=1))
+    return port
+
+
+@contextmanager
+def running(estate: Estate, **more: Any) -> Iterator[Live]:
+    port = configure(estate, **more)
+    log = estate.folder / "log.jsonl"
+    with (
+        log.open("w") as written,
+        start("run", folder=estate.folder, stderr=written.fileno()) as process,
+    ):
+        live = Live(estate, process, log, port)
+        live.until(lambda: live.log("router.started"))
+        yield live
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(35) == 0, log.read_text()
+
+
+def ask_by_command(live: Live) -> None:
+    done = call("reload", folder=live.estate.folder)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("live: 1 rules of ")
+
+
+ASKING: dict[str, Callable[[Live], object]] = {
+    "http": lambda live: live.post(),
+    "SIGHUP": lambda live: live.process.send_signal(signal.SIGHUP),
+    "watch": lambda live: None,
+}
+
+
+@pytest.mark.parametrize("trigger", ASKING)
+def test_edited_rules_become_live(estate: Estate, trigger: str) -> None:
+    with running(estate, watch=trigger == "watch") as live:
+        estate.activation("V1")
+        live.until(lambda: len(estate.sent(S1)) == 1)
+        write(estate, "second")
+        ASKING[trigger](live)
+        live.until(lambda: live.log("reload.done"))
+        estate.activation("V2")
+        live.until(lambda: len(estate.sent(S1)) == 2)
+        ((done),) = live.log("reload.done")
+    assert done["trigger"] == trigger
+    (one, old), (two, new) = live.decided()
+    assert (one, two) == ("first", "second")
+    assert old != new == done["rules_digest"]
+    assert [each["data"]["rules_digest"] for each in estate.sent(S1)] == [old, new]
+    ((operator, action, detail),) = estate.ask("SELECT operator, action, detail FROM actions")
+    assert (operator, action) == ("router", "reload")
+    said = json.loads(detail)
+    assert (said["trigger"], said["from"]["rules"], said["to"]["rules"]) == (trigger, old, new)
+    known = estate.ask("SELECT count(*) FROM documents WHERE kind = 'rules'")
+    assert known == [(2,)]  # both can be read years later
+
+
+def test_the_command_says_what_is_live_and_records_who_asked(estate: Estate) -> None:
+    with running(estate) as live:
+        write(estate, "second")
+        ask_by_command(live)
+        write(estate, "", WRONG)
+        refused = call("reload", folder=estate.folder)
+    assert refused.exit_code == 1
+    lines = refused.stderr.splitlines()
+    assert "unknown field 'activation.outcom'; did you mean 'activation.outcome'?" in lines[0]
+    assert lines[2].strip() == "^"
+    assert lines[-1] == "not reloaded: the old rules and users serve on"
+    asked = estate.ask("SELECT operator, detail FROM actions WHERE operator != 'router'")
+    assert len(asked) == 1
+    assert json.loads(asked[0][1])["answer"].startswith("live: 1 rules of ")
+
+
+def test_without_a_router_the_command_says_so(estate: Estate) -> None:
+    port = configure(estate)
+    done = call("reload", folder=estate.folder)
+    assert done.exit_code == 1
+    assert f"no router answers at http://127.0.0.1:{port}/-/reload" in done.stderr
+    configure(estate)
+    file = estate.folder / "hubherald.yaml"
+    written = json.loads(file.read_text())
+    file.write_text(json.dumps({**written, "operations": {"listen": "127.0.0.1:0"}}))
+    assert "give it a port" in call("reload", folder=estate.folder).stderr
+
+
+def test_broken_rules_never_replace_working_ones(estate: Estate) -> None:
+    with running(estate) as live:
+        assert live.metric("rules_last_reload_successful") == 1
+        write(estate, "", WRONG)
+        (estate.folder / "service_users.yaml").write_text("service_users: []")
+        status, said = live.post()
+        assert status == 422
+        heads = [line for line in said.splitlines() if line.startswith(("rules", "service"))]
+        assert len(heads) == 3
+        live.process.send_signal(signal.SIGHUP)
+        live.until(lambda: len(live.log("reload.refused")) == 2)
+        for refused in live.log("reload.refused"):
+            assert refused["problems"] == heads
+        assert live.metric("rules_last_reload_successful") == 0
+        estate.activation("V1")
+        live.until(lambda: len(estate.sent(S1)) == 1)
+        write(estate, "mended")
+        estate.write_users()
+        assert live.post()[0] == 200
+        assert live.metric("rules_last_reload_successful") == 1
+        estate.activation("V2")
+        live.until(lambda: len(estate.sent(S1)) == 2)
+    assert [rule for rule, _ in live.decided()] == ["first", "mended"]
+    assert len(estate.ask("SELECT 1 FROM actions")) == 1
+
+
+def test_with_watch_a_broken_file_is_told_once_and_its_mending_is_taken_up(estate: Estate) -> None:
+    with running(estate, watch=True) as live:
+        write(estate, "", WRONG)
+        live.until(lambda: live.log("reload.refused"))
+        write(estate, "mended")
+        live.until(lambda: live.log("reload.done"))
+        assert len(live.log("reload.refused")) == 1
+
+
+def test_with_watch_a_link_that_is_moved_to_another_folder_is_noticed(estate: Estate) -> None:
+    folder = estate.folder
+    (folder / "rules").rename(folder / "release-1")
+    (folder / "rules").symlink_to("release-1")
+    with running(estate, watch=True) as live:
+        (folder / "release-2").mkdir()
+        (folder / "release-2" / "rules.yaml").write_text(RULE.format(name="second"))
+        (folder / "next").symlink_to("release-2")
+        (folder / "next").replace(folder / "rules")
+        live.until(lambda: live.log("reload.done"))
+        estate.activation()
+        live.until(lambda: len(estate.sent(S1)) == 1)
+    assert [rule for rule, _ in live.decided()] == ["second"]
+
+
+def test_users_come_and_go(estate: Estate) -> None:
+    estate.registration("mprn", S2)
+    with running(estate) as live:
+        estate.activation("V1")
+        live.until(lambda: len(estate.sent(S1)) == 1)
+        estate.user(S2, SUPPLIER)
+        assert live.post()[0] == 200
+        estate.activation("V2")
+        live.until(lambda: (len(estate.sent(S1)), len(estate.sent(S2))) == (2, 1))
+        estate.users[0]["status"] = "suspended"
+        estate.users[1]["channels"][0]["path"] = "sent/elsewhere"
+        estate.write_users()
+        assert live.post()[0] == 200
+        estate.activation("V3")
+        live.until(lambda: len(list((estate.folder / "sent" / "elsewhere").glob("*.json"))) == 1)
+        assert len(estate.sent(S1)) == 2
+        estate.users[0]["status"] = "active"
+        estate.users.pop()
+        estate.write_users()
+        assert live.post()[0] == 200
+        live.until(lambda: len(estate.sent(S1)) == 3)
+        estate.activation("V4")
+        live.until(lambda: len(estate.sent(S1)) == 4)
+    assert (S2, "gas_supplier", "no_eligible_user") in estate.verdicts()[-2:]
+    closed = dict(estate.ask("SELECT service_user_id, closed FROM lanes"))
+    assert closed == {S1: None, S2: "user_removed"}
+
+
+def test_what_needs_a_restart_is_named(estate: Estate) -> None:
+    with running(estate) as live:
+        file = estate.folder / "hubherald.yaml"
+        written = json.loads(file.read_text())
+        written["dcc"]["id"] = S2
+        written["sources"]["more"] = {"adapter": "folder", "path": "more"}
+        file.write_text(json.dumps(written))
+        assert live.post()[0] == 200
+        (told,) = live.log("reload.needs_restart")
+        assert told["changed"] == ["sources", "dcc"]
+        estate.activation()
+        live.until(lambda: len(estate.sent(S1)) == 1)
+    assert estate.sent(S1)[0]["source"] != S2
+
+
+def test_a_locked_ledger_refuses_a_reload(estate: Estate) -> None:
+    with running(estate) as live:
+        write(estate, "second")
+        with closing(sqlite3.connect(estate.folder / "hubherald.db")) as connection:
+            connection.isolation_level = None
+            connection.execute("BEGIN EXCLUSIVE")
+            status, said = live.post()
+            connection.execute("ROLLBACK")
+        assert status == 503
+        assert "ledger" in said
+        estate.activation("V1")
+        live.until(lambda: len(estate.sent(S1)) == 1)
+        assert live.post()[0] == 200
+        estate.activation("V2")
+        live.until(lambda: len(estate.sent(S1)) == 2)
+    assert [rule for rule, _ in live.decided()] == ["first", "second"]
+
+
+RELOADS = 100
+
+
+def test_a_hundred_reloads_while_facts_flow(estate: Estate) -> None:
+    """Every decision carries the digest that was live for it; nothing is lost or decided twice."""
+    feeder_ends = estate.folder / "inbox" / ".stop"
+    with running(estate) as live, feeding(estate, feeder_ends) as fed:
+        digests = [live.log("router.started")[0]["rules_digest"]]
+        for number in range(1, RELOADS + 1):
+            write(estate, f"rule-{number}")
+            status, said = live.post()
+            assert status == 200, said
+            digests.append(live.log("reload.done")[-1]["rules_digest"][:12])
+        facts = fed()
+        assert facts > RELOADS
+        live.until(lambda: estate.ask("SELECT count(*) FROM decisions") == [(facts,)])
+        live.until(
+            lambda: (
+                estate.ask("SELECT count(*) FROM deliveries WHERE state = 'delivered'")
+                == [(facts,)]
+            )
+        )
+    names = {"first": 0} | {f"rule-{number}": number for number in range(1, RELOADS + 1)}
+    found = [(names[rule], digest[:12]) for rule, digest in live.decided()]
+    assert {(number, digests[number]) for number, _ in found} == set(found)
+    assert [number for number, _ in found] == sorted(number for number, _ in found)
+    assert len({number for number, _ in found}) > RELOADS / 2  # they did flow meanwhile
+    began = estate.ask("SELECT at FROM actions WHERE action = 'reload' ORDER BY id")
+    limits = [0, *(at for (at,) in began), 2**62]
+    for number, at in estate.ask(
+        "SELECT d.rule, e.decided_at FROM decisions d JOIN evaluations e USING (fact_id)"
+    ):
+        assert limits[names[number]] <= at <= limits[names[number] + 1]
+    sent = estate.sent(S1)
+    assert [each["data"]["sequence"] for each in sent] == list(range(1, facts + 1))
+    assert [each["data"]["rules_digest"][:12] for each in sent] == [digest for _, digest in found]
+
+
+@contextmanager
+def feeding(estate: Estate, end: Path) -> Iterator[Callable[[], int]]:
+    """Facts flow into the inbox from another process; the call ends it, and gives how many."""
+    program = f"""
+import json, pathlib, time
+end, number = pathlib.Path({str(end)!r}), 0
+with open({str(estate.folder / "inbox" / "flow.jsonl")!r}, "a", buffering=1) as file:
+    while not end.exists():
+        number += 1
+        data = {{"device_id": {HUB!r}, "firmware_version": f"V{{number}}",
+                "activated_at": "2026-06-01T12:00:00Z", "outcome": "success"}}
+        file.write(json.dumps({{"specversion": "1.0", "id": f"flow-{{number}}", "source": "dsp",
+                   "type": "hubherald.firmware.activated.v1", "data": data}}) + "\\n")
+        time.sleep(0.02)
+print(number)
+"""
+    feeder = Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+
+    def stop() -> int:
+        end.touch()
+        return int(feeder.communicate()[0])
+
+    with feeder:
+        try:
+            yield stop
+        finally:
+            feeder.kill()
