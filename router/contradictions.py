@@ -5,7 +5,7 @@ Such a rule would tell nobody, or hold nothing back, and nothing else would show
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import combinations
 
 from router.codes import Code
@@ -15,6 +15,7 @@ from router.leeway import by_field, remains
 from router.paths import Leaf, Path, paths
 from router.rule import Rule
 from router.rules import Rules
+from router.wording import lines
 
 _SHOWN = 3
 """How many alternatives of one rule are shown with what contradicts in them."""
@@ -95,11 +96,8 @@ def _quoted(leaf: Leaf) -> str:
     return f"not: {leaf.written.text}" if leaf.denied else leaf.written.text
 
 
-def _lines(leaves: Sequence[Leaf]) -> str:
-    numbers = list(dict.fromkeys(str(leaf.written.location.line) for leaf in leaves))
-    if len(numbers) == 1:
-        return f"line {numbers[0]}"
-    return f"lines {', '.join(numbers[:-1])} and {numbers[-1]}"
+def _lines(leaves: Iterable[Leaf]) -> str:
+    return lines(leaf.written.location.line for leaf in leaves)
 
 
 def _why(leaf: Leaf) -> str:

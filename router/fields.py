@@ -6,6 +6,7 @@ A new fact type adds its fields here, and nothing else in the language or the en
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -143,12 +144,24 @@ def fields_of(activation: Activation, hub: Hub, role: Role, user: ServiceUser) -
         "hub.hardware_version": hub.hardware_version,
         "hub.replaced_by": hub.replaced_by,
         "hub.groups": hub.groups or None,
-        "recipient.id": user.id,
-        "recipient.name": user.name,
-        "recipient.role": role.value,
-        "recipient.subscriptions": user.subscriptions or None,
-        "recipient.duis_version": user.duis_version,
     }
+    return _known(found) | recipient_fields(role, user)
+
+
+def recipient_fields(role: Role, user: ServiceUser) -> dict[str, Value]:
+    """What rules see of a user in one of its roles, whatever the hub and the activation."""
+    return _known(
+        {
+            "recipient.id": user.id,
+            "recipient.name": user.name,
+            "recipient.role": role.value,
+            "recipient.subscriptions": user.subscriptions or None,
+            "recipient.duis_version": user.duis_version,
+        }
+    )
+
+
+def _known(found: Mapping[str, Value | None]) -> dict[str, Value]:
     return {name: value for name, value in found.items() if value is not None}
 
 

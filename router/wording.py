@@ -29,6 +29,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; known here: {', '.join(sorted(names.values()))}" if names else ""
 
 
+def lines(numbers: Iterable[int]) -> str:
+    """`line 4`, `lines 4 and 7` or `lines 4, 5 and 7`: where several things stand."""
+    *most, last = map(str, sorted(set(numbers)))
+    return f"lines {', '.join(most)} and {last}" if most else f"line {last}"
+
+
 # --- what the model knows -------------------------------------------------------------------
 
 
