@@ -14,7 +14,7 @@ import structlog
 
 from router.config import Config, load
 from router.engine import Engine
-from router.errors import FilesError, RouterError
+from router.errors import FilesError, RouterError, UsageError
 from router.filewatch import look
 from router.live import Live
 from router.metrics import Metrics
@@ -47,15 +47,13 @@ class Reloader:
             try:
                 config = await self._reload(trigger)
             except RouterError as error:
-                self._metrics.rules_reload.set(0)
-                self._metrics.reloads.labels(trigger, "refused").inc()
-                _log.error(
-                    "reload.refused",
-                    trigger=trigger,
-                    problems=_problems(error),
-                    advice="the old rules and users serve on; mend the files and reload again",
-                )
+                self._refused(trigger, error)
                 raise
+            except Exception as error:  # of somebody's adapter or of ours: the router goes on
+                _log.exception("reload.bug", trigger=trigger)
+                found = UsageError(f"the reload failed, the log says where: {error!r}")
+                self._refused(trigger, found)
+                raise found from error
             self._metrics.rules_reload.set(1)
             self._metrics.reloads.labels(trigger, "successful").inc()
             _log.info(
@@ -67,6 +65,16 @@ class Reloader:
                 users_digest=config.users.digest,
             )
             return _words(config)
+
+    def _refused(self, trigger: str, error: RouterError) -> None:
+        self._metrics.rules_reload.set(0)
+        self._metrics.reloads.labels(trigger, "refused").inc()
+        _log.error(
+            "reload.refused",
+            trigger=trigger,
+            problems=_problems(error),
+            advice="the old rules and users serve on; mend the files and reload again",
+        )
 
     async def _reload(self, trigger: str) -> Config:
         live = self._live

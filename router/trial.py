@@ -34,12 +34,12 @@ def trial(rules: Rules, timeout_s: float = 10.0) -> None:
     except subprocess.TimeoutExpired:
         raise EngineError(
             f"durable_rules did not come through with these rules within {timeout_s:g} s; "
-            "nothing was started. Look at the rules that changed last"
+            "they were not taken up. Look at the rules that changed last"
         ) from None
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise EngineError(
-            "durable_rules can't be trusted with these rules; nothing was started: "
+            "durable_rules can't be trusted with these rules, they were not taken up: "
             + (last or f"the trial ended with {done.returncode}")
         )
 

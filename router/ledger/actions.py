@@ -208,7 +208,7 @@ def _why_not(reason: ClosedReason | None, closed: ClosedReason | None) -> str | 
     return f"{verb} only when its reason is gone ({reason}): {where}"
 
 
-_IN_THE_FILE = "mend service_users.yaml and start the router again"
+_IN_THE_FILE = "mend service_users.yaml and run `hubherald reload`"
 
 
 # --- quarantine -----------------------------------------------------------------------------
