@@ -116,4 +116,4 @@ def _together(rule: Rule, asked: Sequence[Path]) -> str:
         what = f"what it asks of the recipient ({where})"
     else:
         what = "what one of its alternatives asks of the recipient"
-    return f"{rule.name!r} matches nobody: no Service User meets {what} in one of its roles"
+    return f"{rule.name!r} matches nobody: no Service User meets {what} in any of its roles"

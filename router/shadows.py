@@ -36,11 +36,16 @@ def find(rules: Rules) -> list[Problem]:
     Rules that match nobody in the first place are left to `contradictions`.
     """
     suppressors = [known for rule in rules.rules for known in _suppressor(rule)]
-    return [
-        _problem(rule, covering)
-        for rule in rules.rules
-        if rule.alert is not None and (covering := _covering(rule, suppressors))
-    ]
+    past_all = _past({}, suppressors)
+    found: list[Problem] = []
+    for rule in rules.rules:
+        asked = [each for each in map(by_field, paths(rule.when)) if possible(each)]
+        # most rules leave room for what gets past all suppressors anyway: then nothing is tried
+        freely = past_all and any(_both(past_all, each) for each in asked)
+        if rule.alert is not None and asked and not freely:
+            covering = _covering(asked, suppressors)
+            found += [_problem(rule, covering)] if covering else []
+    return found
 
 
 def _suppressor(rule: Rule) -> list[_Suppressor]:
@@ -53,46 +58,50 @@ def _suppressor(rule: Rule) -> list[_Suppressor]:
     return [_Suppressor(rule, tuple(way for way in ways if possible(way)))]
 
 
-def _covering(rule: Rule, suppressors: Sequence[_Suppressor]) -> list[Rule]:
-    """The rules that together suppress all that a rule matches, as few as will do."""
-    alternatives = [asked for asked in map(by_field, paths(rule.when)) if possible(asked)]
-    if not alternatives:
-        return []
+def _covering(asked: Sequence[_Asked], suppressors: Sequence[_Suppressor]) -> list[Rule]:
+    """The rules that together suppress all alternatives of a rule, as few as will do."""
     for each in suppressors:
-        if _cover(alternatives, [each]):
+        if _cover([each], asked):
             return [each.rule]
-    if not _cover(alternatives, suppressors):
+    if not _cover(suppressors, asked):
         return []
     needed = list(suppressors)
     for each in suppressors:
         fewer = [other for other in needed if other is not each]
-        if _cover(alternatives, fewer):
+        if _cover(fewer, asked):
             needed = fewer
     return [each.rule for each in needed]
 
 
-def _cover(alternatives: Sequence[_Asked], suppressors: Sequence[_Suppressor]) -> bool:
-    return not any(_escapes(asked, suppressors) for asked in alternatives)
+def _cover(suppressors: Sequence[_Suppressor], asked: Sequence[_Asked]) -> bool:
+    return all(_past(each, suppressors) is None for each in asked)
 
 
-def _escapes(asked: _Asked, suppressors: Sequence[_Suppressor]) -> bool:
-    """Whether some candidate may meet what is asked without meeting any of the suppressors."""
+def _past(asked: _Asked, suppressors: Sequence[_Suppressor]) -> _Asked | None:
+    """What is asked, together with a way past each suppressor; None where no candidate gets past.
+
+    When it takes too long, what is asked alone: nobody is blamed without proof.
+    """
     turns = [(asked, 0)]
     for _ in range(_MOST_STEPS + len(suppressors)):
         if not turns:
-            return False
+            return None
         so_far, past = turns.pop()
         if past == len(suppressors):
-            return True
+            return so_far
         ways = reversed(suppressors[past].ways)
         turns += [(both, past + 1) for way in ways if (both := _both(so_far, way)) is not None]
-    return True
+    return asked
 
 
 def _both(one: _Asked, other: _Asked) -> _Asked | None:
     """All that two ask; None where no candidate can meet both."""
-    found = {field: (*one.get(field, ()), *leaves) for field, leaves in other.items()}
-    return {**one, **found} if possible(found) else None
+    shared = {
+        field: tuple(dict.fromkeys(one[field] + leaves))
+        for field, leaves in other.items()
+        if field in one
+    }
+    return {**one, **other, **shared} if possible(shared) else None
 
 
 def _problem(rule: Rule, covering: Sequence[Rule]) -> Problem:
