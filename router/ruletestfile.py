@@ -30,75 +30,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from router.allowlist import Moment, ShortText, UserId, Word
+from router import given
+from router.allowlist import Moment, ShortText, UserId
 from router.document import Document, Location, Problem
-from router.facts import Activation, Hub, Point, Registration
+from router.given import Given
 from router.inventory import Home
 from router.options import read_model
 from router.ports import Options
 from router.rules import Rules
-from router.users import Role, ServiceUser, UserStatus
-from router.usersfile import DuisVersion
+from router.users import Role, ServiceUser
 from router.wording import did_you_mean
 from router.yamlfile import read
 
-HUB = {
-    "device_id": "90-B3-D5-1F-30-00-10-01",
-    "status": "Commissioned",
-    "smets_version": "SMETS2",
-}
-ACTIVATION = {
-    "firmware_version": "9002",
-    "activated_at": "2026-06-01T12:00:00Z",
-    "outcome": "success",
-}
-MPXN: dict[str, str] = {
-    Point.IMPORT_MPAN: "1800021679848",
-    Point.EXPORT_MPAN: "1012345678903",
-    Point.MPRN: "3938424403",
-}
-SINCE = "2020-01-01"
 CODE = "N64"
-
-
-class GivenHub(Hub):
-    """The hub of a test; a key that facts do not know is a mistake here."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class GivenActivation(Activation):
-    """The activation of a test."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class GivenRegistration(Registration):
-    """A registration of a test."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class GivenUser(Options):
-    """A Service User of a test; it needs no channels."""
-
-    id: UserId
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
-    name: ShortText = "a Service User"
-    status: UserStatus = UserStatus.ACTIVE
-    subscriptions: tuple[Word, ...] = ()
-    duis_version: DuisVersion | None = None
-
-
-class Given(Options):
-    """What a test starts from."""
-
-    hub: GivenHub
-    registrations: tuple[GivenRegistration, ...] = ()
-    users: tuple[GivenUser, ...] = ()
-    activation: GivenActivation
 
 
 class ExpectedAlert(Options):
@@ -150,22 +96,12 @@ class Case:
     @property
     def home(self) -> Home:
         """The hub and its registrations."""
-        return Home(self.entry.given.hub, self.entry.given.registrations)
+        return self.entry.given.home
 
     @property
     def users(self) -> dict[str, ServiceUser]:
         """The Service Users by id."""
-        return {
-            each.id: ServiceUser(
-                id=each.id,
-                name=each.name,
-                roles=frozenset(each.roles),
-                status=each.status,
-                subscriptions=each.subscriptions,
-                duis_version=each.duis_version,
-            )
-            for each in self.entry.given.users
-        }
+        return self.entry.given.service_users
 
 
 def load(files: Sequence[Path], rules: Rules) -> tuple[list[Case], list[Problem]]:
@@ -204,13 +140,7 @@ def _cases(document: Document, rules: Rules) -> list[Case]:
 
 def _check(document: Document, entry: CaseEntry, rules: Rules, number: int) -> None:
     """What can be wrong between the parts of a test."""
-    place = ("tests", number, "given")
-    if entry.given.activation.device_id != entry.given.hub.device_id:
-        where = document.at(*place, "activation", "device_id")
-        document.add(where, "the activation must be one of the hub that is given")
-    twice = Counter(user.id for user in entry.given.users).most_common(1)
-    if twice and twice[0][1] > 1:
-        document.add(document.at(*place, "users"), f"user {twice[0][0]} is given twice")
+    given.check(document, entry.given, "tests", number, "given")
     known = {rule.name for rule in rules.rules}
     for index, each in enumerate(entry.expect.suppressed or ()):
         if each.rule not in known:
@@ -225,7 +155,7 @@ def _fill_file(value: Any, shared: Any) -> Any:
     if not isinstance(value, dict):
         return value
     tests = value.get("tests")
-    filled = {**value, "given": _fill_given(shared, {})}
+    filled = {**value, "given": given.filled(shared)}
     if isinstance(tests, list):
         filled["tests"] = [_fill_case(test, shared) for test in tests]
     return filled
@@ -234,37 +164,4 @@ def _fill_file(value: Any, shared: Any) -> Any:
 def _fill_case(test: Any, shared: Any) -> Any:
     if not isinstance(test, dict):
         return test
-    return {**test, "given": _fill_given(test.get("given"), shared)}
-
-
-def _fill_given(given: Any, shared: Any) -> Any:
-    own = {} if given is None else given
-    if not isinstance(own, dict):
-        return own
-    both = {**shared, **own} if isinstance(shared, dict) else dict(own)
-    both["hub"] = _join(HUB, _part(shared, "hub"), own.get("hub"))
-    of_hub = _part(both["hub"], "device_id")
-    usual = {"device_id": of_hub or HUB["device_id"], **ACTIVATION}
-    both["activation"] = _join(usual, _part(shared, "activation"), own.get("activation"))
-    listed = both.get("registrations")
-    if isinstance(listed, list):
-        both["registrations"] = [_fill_registration(each, usual["device_id"]) for each in listed]
-    return both
-
-
-def _fill_registration(each: Any, device_id: str) -> Any:
-    point = _part(each, "point")
-    mpxn = MPXN.get(point) if isinstance(point, str) else None
-    usual = {"device_id": device_id, "mpxn": mpxn or MPXN[Point.IMPORT_MPAN]}
-    return _join({**usual, "effective_from": SINCE}, None, each)
-
-
-def _part(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, dict) else None
-
-
-def _join(usual: dict[str, str], shared: Any, own: Any) -> Any:
-    """All three, the later beats the earlier; what is not a mapping is left to be found wrong."""
-    if own is not None and not isinstance(own, dict):
-        return own
-    return {**usual, **(shared if isinstance(shared, dict) else {}), **(own or {})}
+    return {**test, "given": given.filled(test.get("given"), shared)}
