@@ -17,7 +17,7 @@ from router.rules import Rules
 
 _Asked = Mapping[str, tuple[Leaf, ...]]
 """What must hold of each field."""
-_MOST_STEPS = 1000
+_MOST_STEPS = 200
 """After how many wrong turns a rule is left in peace: the worst sets of rules have no end."""
 
 

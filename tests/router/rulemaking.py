@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,13 @@ def quoted(text: str) -> str:
     return f"'{text}'" if '"' in text else f'"{text}"'
 
 
+def lines(*fields: str) -> st.SearchStrategy[str]:
+    """One comparison that has no mistake, of one of these fields or of any."""
+    return st.sampled_from([FIELDS[name] for name in fields or FIELDS]).flatmap(_line)
+
+
 @st.composite
-def lines(draw: st.DrawFn) -> str:
-    """One comparison that has no mistake."""
-    field = draw(st.sampled_from(list(FIELDS.values())))
+def _line(draw: st.DrawFn, field: Field) -> str:
     operator = draw(st.sampled_from(OPERATORS_OF[field.kind]))
     if operator == "exists":
         return f"{field.name} exists"
@@ -112,10 +116,10 @@ def lines(draw: st.DrawFn) -> str:
     return f"{field.name} {operator} {draw(literal)}"
 
 
-def conditions() -> st.SearchStrategy[Any]:
-    """A line, or a group of them, as they stand in a file."""
+def conditions(*fields: str) -> st.SearchStrategy[Any]:
+    """A line, or a group of them, as they stand in a file; of these fields, or of any."""
     return st.recursive(
-        lines(),
+        lines(*fields),
         lambda inner: st.builds(
             lambda group, parts: {group: parts},
             st.sampled_from(["any", "all", "not"]),
@@ -143,3 +147,25 @@ def candidates() -> st.SearchStrategy[dict[str, Value]]:
         field.name: _values(field) for field in FIELDS.values()
     }
     return st.fixed_dictionaries({}, optional=every)
+
+
+def real_candidates() -> st.SearchStrategy[dict[str, Value]]:
+    """The same, with what is known about every candidate."""
+    always = {field.name: _values(field) for field in FIELDS.values() if field.always}
+    return st.builds(
+        lambda some, more: {**some, **more}, candidates(), st.fixed_dictionaries(always)
+    )
+
+
+ENUMERATED = ("hub.status", "hub.smets_version", "activation.version_changed")
+"""Fields of so few values that all of their candidates can be tried."""
+
+
+def enumerated() -> list[dict[str, Value]]:
+    """Every real candidate, as far as these fields go."""
+    known = [
+        dict(zip(ENUMERATED, each, strict=True))
+        for each in product(*(FIELDS[name].values or (True, False) for name in ENUMERATED))
+    ]
+    status, smets, _ = ENUMERATED
+    return known + [{status: each[status], smets: each[smets]} for each in known]

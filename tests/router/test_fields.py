@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import activation, device, hub, user
 
-from router.fields import FIELDS, Kind, compare_versions, fields_of
+from router.fields import FIELDS, Kind, compare_versions, fields_of, recipient_fields
 from router.users import Role, ServiceUser
 
 BARE = ServiceUser(user(1), "Acme", frozenset({Role.GAS_SUPPLIER}))
@@ -66,6 +66,13 @@ def test_what_is_not_known_is_left_out() -> None:
         "recipient.subscriptions",
         "recipient.duis_version",
     }
+    assert set(found) == {field.name for field in FIELDS.values() if field.always}
+
+
+def test_what_is_known_of_a_user_is_the_same_for_every_hub() -> None:
+    found = fields_of(activation(), hub(), Role.GAS_SUPPLIER, BARE)
+    of_user = {name: value for name, value in found.items() if name.startswith("recipient.")}
+    assert recipient_fields(Role.GAS_SUPPLIER, BARE) == of_user
 
 
 def test_the_same_version_again_is_no_change() -> None:

@@ -34,6 +34,8 @@ def test_alternatives_come_to_the_same(
         for path in paths(found)
     ]
     assert any(alternatives) is holds(found, values)
+    for path, met in zip(paths(found), alternatives, strict=True):
+        assert all(leaf.met(values.get(leaf.field)) for leaf in path) is met
 
 
 def texts(number: int) -> tuple[Condition, ...]:
