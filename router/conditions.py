@@ -145,11 +145,15 @@ class Seen:
     value: Value | None
     held: bool
 
+    @property
+    def saw(self) -> str:
+        """The value in words, to be read after the name of the field."""
+        return "is not known" if self.value is None else f"is {json.dumps(self.value)}"
+
     def __str__(self) -> str:
         """With what it came to: under `not:` one that held can be to blame as well."""
-        saw = "is not known" if self.value is None else f"is {json.dumps(self.value)}"
         came_to = "holds" if self.held else "fails"
-        return f"{self.comparison.text}: {came_to}, {self.comparison.field} {saw}"
+        return f"{self.comparison.text}: {came_to}, {self.comparison.field} {self.saw}"
 
 
 def seen(condition: Condition, values: Values) -> list[Seen]:

@@ -1,18 +1,18 @@
-"""One activation decided without sending: which rule, and why the others did not match.
+"""One activation decided without sending: what each rule came to, line by line, and why.
 
 The answer comes from the second evaluator, which checks every live decision too. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from router import decisions as deciding
 from router.conditions import AllOf, AnyOf, Comparison, Condition, Not, Seen, compare, holds
-from router.decisions import Candidate, Decision, Verdict
-from router.facts import Activation, Registration
+from router.decisions import Candidate, Decision, Due, Verdict
+from router.facts import Activation, Hub, Registration
 from router.fields import Value, fields_of
 from router.inventory import Home, in_effect, responsible
 from router.rule import Rule
@@ -21,13 +21,25 @@ from router.users import ServiceUser
 
 
 @dataclass(frozen=True, slots=True)
+class LineSeen:
+    """One line of `when` as it stands in the file, and what it came to for one candidate."""
+
+    depth: int
+    """How many groups it stands in."""
+    text: str
+    """The comparison; `any:`, `all:` or `not:` for the line that begins a group."""
+    held: bool
+    seen: Seen | None = None
+    """Of a comparison, with the value; None for a group."""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSeen:
     """What a rule came to for one candidate."""
 
     rule: Rule
     matched: bool
-    failed: tuple[Seen, ...]
-    """The comparisons because of which it did not match."""
+    lines: tuple[LineSeen, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +47,28 @@ class Explained:
     """One decision, and every rule behind it (none where nobody could be told)."""
 
     decision: Decision
+    user: ServiceUser | None = None
+    """The candidate; None where nobody could be told."""
     rules: tuple[RuleSeen, ...] = ()
+    """In the order in which they are asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """All that is decided about one activation."""
 
+    activation: Activation
+    hub: Hub
+    at: datetime
+    """The moment of the decision."""
     registrations: Sequence[Registration]
-    """Those in effect at the moment of the decision."""
+    """Those in effect at that moment."""
     decisions: Sequence[Explained]
+
+    @property
+    def due(self) -> list[Due]:
+        """The Alerts that would be sent."""
+        return deciding.due([each.decision for each in self.decisions])
 
 
 def explain(
@@ -65,16 +89,37 @@ def explain(
     for candidate in able:
         values = fields_of(activation, home.hub, candidate.role, candidate.user)
         explained.append(_candidate(candidate, values, rules))
-    return Explanation(registered, explained)
+    return Explanation(activation, home.hub, now, registered, explained)
 
 
 def _candidate(candidate: Candidate, values: Mapping[str, Value], rules: Rules) -> Explained:
     looked_at = tuple(
-        RuleSeen(rule, holds(rule.when, values), tuple(blamed(rule.when, values)))
+        RuleSeen(rule, holds(rule.when, values), tuple(_lines(rule.when.parts, values)))
         for rule in rules.rules
     )
     matched = [index for index, each in enumerate(looked_at) if each.matched]
-    return Explained(deciding.decide(candidate, matched, rules), looked_at)
+    return Explained(deciding.decide(candidate, matched, rules), candidate.user, looked_at)
+
+
+def _lines(
+    parts: Sequence[Condition], values: Mapping[str, Value], depth: int = 0
+) -> Iterator[LineSeen]:
+    for part in parts:
+        held = holds(part, values)
+        match part:
+            case Comparison():
+                seen = Seen(part, values.get(part.field), held)
+                yield LineSeen(depth, part.text, held, seen)
+                continue
+            case AnyOf(inner):
+                word = "any:"
+            case AllOf(inner):
+                word = "all:"
+            case Not(negated):
+                # `not:` of several lines is written without an `all:` of its own
+                word, inner = "not:", negated.parts if isinstance(negated, AllOf) else (negated,)
+        yield LineSeen(depth, word, held)
+        yield from _lines(inner, values, depth + 1)
 
 
 def blamed(condition: Condition, values: Mapping[str, Value], *, wanted: bool = True) -> list[Seen]:

@@ -1,41 +1,122 @@
-"""`hubherald explain`: decide about one fact without sending."""
+"""`hubherald explain`: decide about one activation without sending."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 
+from router import rules as rulesfolder
+from router import scene
 from router.cli.arguments import now
 from router.cli.opening import ledger
-from router.cli.printing import as_json, line, output, shown
-from router.config import load
-from router.decisions import Decision
-from router.errors import UsageError
-from router.explaining import Explained, Explanation, explain
+from router.cli.printing import as_json, line, output
+from router.cli.reasons import rows, tell
+from router.config import load, settings
+from router.document import Document
+from router.errors import FilesError, UsageError
+from router.explaining import Explanation, explain
 from router.facts import Activation, Defect, Fact, parse
+from router.ledger.batch import Known
 from router.ledger.intake import look_up
+from router.ledger.moments import stamp
+from router.wording import did_you_mean
+from router.yamlfile import parse as parse_yaml
 
 
 @click.command("explain")
-@click.argument("file", metavar="FACT.json", type=click.File("rb"))
+@click.argument("file", metavar="FILE", type=click.File("rb"))
+@click.option("--test", "test", metavar="NAME", help="Which test, where FILE has several.")
 @output
 @click.pass_obj
-def command(config_file: Path, file: BinaryIO, output: str) -> None:
+def command(config_file: Path, file: BinaryIO, test: str | None, output: str) -> None:
     """Decide about one activation without sending or recording anything.
 
-    Reads the fact (a CloudEvent in JSON; `-` is standard input), takes hub and registrations
-    from the ledger, and says for each recipient which rule decides, and of each rule that did
-    not match which condition failed and the value that it saw.
+    Says for each recipient what is decided and by which rule, and of every rule which of its
+    conditions hold (+) or fail (-), and the value that each of them saw.
+
+    FILE is a fact (a CloudEvent in JSON), decided now on what the ledger knows about the hub; or
+    YAML in the form of a test of rules (`given:` and `at:`), and then no ledger is asked. Users
+    that it does not give are those of the service users file. A *.test.yaml will do, too.
+    `-` is standard input.
 
     \b
     Example:
       hubherald explain fact.json
       head -1 inbox/facts.jsonl | hubherald explain -
+      hubherald explain what-if.yaml
+      hubherald explain rules/suppressions.test.yaml --test 'a pending hub is not announced'
     """
-    fact = _read(file)
+    name, raw = getattr(file, "name", "-"), file.read()
+    document = parse_yaml(raw, Path(name))
+    notes: list[str] = []
+    if scene.is_scene(document) or not (name.endswith(".json") or _is_json(raw)):
+        found = _of_scene(config_file, document, _chosen(document, test))
+    elif test is not None:
+        raise click.UsageError(f"--test is for files of tests; {name} is a fact")
+    else:
+        found, notes = _of_fact(config_file, _fact(name, raw))
+    if output == "json":
+        as_json(list(rows(found)))
+        return
+    for note in notes:
+        line(f"note: {note}")
+    tell(found)
+
+
+def _is_json(raw: bytes) -> bool:
+    """Whether it is meant as a fact; in an empty file a fact is missing, too."""
+    return raw.strip()[:1] in {b"{", b""}
+
+
+# --- what the file gives --------------------------------------------------------------------
+
+
+def _chosen(document: Document, wanted: str | None) -> int | None:
+    """The number of the test that is wanted; None where the file holds no tests."""
+    names = scene.tests(document)
+    if wanted is not None and wanted not in names:
+        meant = did_you_mean(wanted, names)
+        raise click.UsageError(f"there is no test {wanted!r} in {document.file}{meant}")
+    if wanted is None and len(names) > 1:
+        listed = "\n".join(f"  {name}" for name in names)
+        raise click.UsageError(
+            f"{document.file} has {len(names)} tests; say which with --test NAME:\n{listed}"
+        )
+    return names.index(wanted) if wanted is not None else (0 if names else None)
+
+
+def _of_scene(config_file: Path, document: Document, number: int | None) -> Explanation:
+    found = scene.load(document, number)
+    if found is None:
+        raise FilesError(document.problems)
+    given = found.given
+    if given.users:
+        rules, problems = rulesfolder.load(settings(config_file).rules_folder)
+        users = given.service_users
+    else:
+        config = load(config_file, lenient=True)
+        rules, problems, users = config.rules, [], dict(config.users.by_id)
+    if rules is None:
+        raise FilesError(problems)
+    return explain(given.activation, given.home, rules=rules, users=users, now=found.at)
+
+
+# --- what the ledger knows ------------------------------------------------------------------
+
+
+def _fact(name: str, raw: bytes) -> Fact:
+    fact = parse(raw)
+    if isinstance(fact, Defect):
+        raise UsageError(f"{name}: {fact.reason}: {fact.detail}")
+    if not isinstance(fact.data, Activation):
+        raise UsageError(f"{name}: {fact.data.type} changes the inventory; nothing is decided")
+    return fact
+
+
+def _of_fact(config_file: Path, fact: Fact) -> tuple[Explanation, list[str]]:
+    """What would be decided now, and what the ledger has to say besides."""
     activation = fact.data
     assert isinstance(activation, Activation)
     config = load(config_file, lenient=True)
@@ -48,85 +129,19 @@ def command(config_file: Path, file: BinaryIO, output: str) -> None:
         )
     home = known.inventory.home(activation.device_id)
     found = explain(activation, home, rules=config.rules, users=config.users.by_id, now=now())
-    if output == "json":
-        as_json(list(_rows(found)))
-        return
-    line(
-        f"{activation.device_id} {activation.outcome} of {activation.firmware_version} at "
-        f"{shown(activation.activated_at)}; hub {home.hub.status}, {home.hub.smets_version}"
-    )
-    if fact.key in known.taken:
-        line(
-            f"(the ledger has this fact: see `hubherald why --hub {activation.device_id}` for "
-            f"what was decided then)"
-        )
-    for text in _words(found):
-        line(text)
+    return found, _notes(fact, activation, known)
 
 
-def _read(file: BinaryIO) -> Fact:
-    name = getattr(file, "name", "-")
-    fact = parse(file.read())
-    if isinstance(fact, Defect):
-        raise UsageError(f"{name}: {fact.reason}: {fact.detail}")
-    if not isinstance(fact.data, Activation):
-        raise UsageError(f"{name}: {fact.data.type} changes the inventory; nothing is decided")
-    return fact
-
-
-def _words(found: Explanation) -> Iterator[str]:
-    for each in found.decisions:
-        yield ""
-        yield _verdict(each.decision)
-        for rule in each.rules:
-            kind = "suppresses" if rule.rule.suppress else f"alerts {rule.rule.alert}"
-            if rule.matched:
-                yield f"  + {rule.rule.name} ({kind}): matches"
-                continue
-            yield f"  - {rule.rule.name} ({kind}): does not match"
-            for seen in rule.failed:
-                yield f"      {seen}"
-
-
-def _verdict(decision: Decision) -> str:
-    party = decision.party
-    who = f"{party.id} as {party.role}" if party else "nobody"
-    by = f" by rule {decision.rule}" if decision.rule else ""
-    code = f", Alert {decision.alert_code}" if decision.alert_code else ""
-    reason = f": {decision.reason}" if decision.reason else ""
-    return f"{who}: {decision.verdict.replace('_', ' ')}{by}{code}{reason}"
-
-
-def _rows(found: Explanation) -> Iterator[dict[str, Any]]:
-    for each in found.decisions:
-        who = _who(each)
-        decision = each.decision
-        yield {
-            "kind": "decision",
-            **who,
-            "verdict": decision.verdict,
-            "rule": decision.rule,
-            "reason": decision.reason,
-            "alert_code": decision.alert_code,
-        }
-        for rule in each.rules:
-            yield {"kind": "rule", **who, "rule": rule.rule.name, "matched": rule.matched}
-            for seen in rule.failed:
-                value = seen.value
-                yield {
-                    "kind": "condition",
-                    **who,
-                    "rule": rule.rule.name,
-                    "condition": seen.comparison.text,
-                    "field": seen.comparison.field,
-                    "value": ";".join(value) if isinstance(value, tuple) else value,
-                    "held": seen.held,
-                }
-
-
-def _who(each: Explained) -> dict[str, Any]:
-    party = each.decision.party
-    return {
-        "service_user_id": party.id if party else None,
-        "role": party.role if party else None,
-    }
+def _notes(fact: Fact, activation: Activation, known: Known) -> list[str]:
+    """What the router would do with the fact itself, now that the ledger knows what it knows."""
+    why = f"see `hubherald why --hub {activation.device_id}` for what was decided then"
+    moment, outcome = stamp(activation.activated_at), activation.outcome.value
+    key = (activation.device_id, moment, activation.firmware_version, outcome)
+    taken = known.taken.get(fact.key)
+    if taken not in {None, fact.content_digest}:
+        return [f"the ledger has another fact of this id: this one would go to quarantine; {why}"]
+    if taken is not None:
+        return [f"the ledger has this fact; {why}"]
+    if key in known.activations:
+        return [f"the ledger has this activation under another id; {why}"]
+    return []

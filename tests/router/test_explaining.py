@@ -6,13 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rulemaking import SHIPPED, shipped
 
+from router import ruletest, ruletestfile
 from router.conditions import holds
 from router.decisions import Verdict
+from router.engine import Engine
 from router.explaining import blamed, explain
 from router.facts import Activation, Hub, Registration
+from router.fields import fields_of
 from router.inventory import Home
 from router.rules import Rules, load
+from router.ruletestfile import Case
 from router.users import Role, ServiceUser
 
 HUB = "90-B3-D5-1F-30-00-10-01"
@@ -21,6 +26,12 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NORTH = 'hub.csp_region == "North"'
 PILOT = 'hub.groups has "pilot"'
 MODEL = 'hub.model startswith "CH"'
+
+
+def shipped_cases() -> list[Case]:
+    cases, problems = ruletestfile.load(ruletest.find_tests(SHIPPED), shipped())
+    assert not problems
+    return cases
 
 
 def rules(folder: Path, when: str) -> Rules:
@@ -93,10 +104,81 @@ def test_each_candidate_has_its_verdict_and_every_rule_behind_it(tmp_path: Path)
     )
     (explained,) = found.decisions
     assert (explained.decision.verdict, explained.decision.rule) == (Verdict.ALERTED, "only")
-    assert [(each.rule.name, each.matched, each.failed) for each in explained.rules] == [
-        ("only", True, ())
-    ]
+    assert explained.user == user
+    (seen,) = explained.rules
+    assert (seen.rule.name, seen.matched) == ("only", True)
+    assert [(each.text, each.held) for each in seen.lines] == [(NORTH, True)]
     assert list(found.registrations) == [registration(S1)]
+    assert [(each.service_user_id, each.alert_code) for each in found.due] == [(S1, "N64")]
+
+
+def test_each_line_is_seen_with_its_place_in_groups(tmp_path: Path) -> None:
+    when = f"""
+      - {NORTH}
+      - any:
+          - {PILOT}
+          - not:
+              - {MODEL}
+              - all:
+                  - activation.outcome == "success"
+"""
+    user = ServiceUser(id=S1, name="One", roles=frozenset({Role.IMPORT_SUPPLIER}))
+    found = explain(
+        ACTIVATION,
+        home(registration(S1)),
+        rules=rules(tmp_path, when.strip("\n")),
+        users={S1: user},
+        now=NOW,
+    )
+    (explained,) = found.decisions
+    (seen,) = explained.rules
+    assert seen.matched
+    assert [(each.depth, each.text, each.held) for each in seen.lines] == [
+        (0, NORTH, True),
+        (0, "any:", True),
+        (1, PILOT, False),
+        (1, "not:", True),
+        (2, MODEL, False),
+        (2, "all:", True),
+        (3, 'activation.outcome == "success"', True),
+    ]
+    saw = [each.seen.value for each in seen.lines if each.seen]
+    assert saw == ["North", None, None, "success"]
+
+
+@pytest.mark.parametrize("case", shipped_cases(), ids=lambda case: case.entry.name)
+def test_it_says_what_the_engine_decides(case: Case) -> None:
+    given, given_rules = case.entry.given, shipped()
+    found = explain(
+        given.activation,
+        case.home,
+        rules=given_rules,
+        users=case.users,
+        now=case.entry.at or given.activation.activated_at,
+    )
+    # what `hubherald test` found to be so: it decides by the engine
+    assert ruletest.run(given_rules, [case.location.file]).passed
+    alerts = {(each.service_user_id, frozenset(each.rules)) for each in found.due}
+    assert alerts == {(each.user, frozenset(each.roles)) for each in case.entry.expect.alerts}
+    suppressed = {
+        (each.decision.party.id, each.decision.party.role, each.decision.rule)
+        for each in found.decisions
+        if each.decision.verdict is Verdict.SUPPRESSED and each.decision.party
+    }
+    if case.entry.expect.suppressed is not None:
+        expected = case.entry.expect.suppressed
+        assert suppressed == {(each.user, each.role, each.rule) for each in expected}
+    engine = Engine(given_rules)
+    try:
+        for each in found.decisions:
+            assert each.user
+            assert each.decision.party
+            role = each.decision.party.role
+            values = fields_of(given.activation, case.home.hub, role, each.user)
+            matched = {index for index, rule in enumerate(each.rules) if rule.matched}
+            assert engine.evaluate([values]) == [matched]
+    finally:
+        engine.close()
 
 
 def test_who_cannot_be_told_is_explained_too(tmp_path: Path) -> None:
