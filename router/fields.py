@@ -82,12 +82,12 @@ FIELDS = _catalogue(
     _version("activation.firmware_version", "The version that was activated.", always=True),
     _version(
         "activation.previous_firmware_version",
-        "The version before, where the sender knows it.",
+        "The version before, where the sender says it.",
     ),
     Field(
         "activation.version_changed",
         Kind.BOOLEAN,
-        "Whether it differs from the version before; absent when that is not known.",
+        "Whether it differs from the version before; known where that one is.",
     ),
     Field("activation.failure_reason", Kind.TEXT, "Why it failed, in the sender's words."),
     _id("hub.device_id", "The hub's Device ID.", always=True),
@@ -98,27 +98,31 @@ FIELDS = _catalogue(
         _words(HubStatus),
         always=True,
     ),
-    Field("hub.smets_version", Kind.ENUM, "SMETS1 or SMETS2.", _words(SmetsVersion), always=True),
-    Field("hub.csp_region", Kind.TEXT, "The region of the Communications Service Provider."),
-    Field("hub.model", Kind.TEXT, "The hub's model."),
-    Field("hub.hardware_version", Kind.VERSION, "The hub's hardware version."),
-    _id("hub.replaced_by", "The Device ID of the hub that took its place."),
-    _list("hub.groups", "Free words for groups of hubs, such as pilot."),
-    _id("recipient.id", "The candidate's User ID.", always=True),
     Field(
-        "recipient.name", Kind.TEXT, "The candidate's name in the service users file.", always=True
+        "hub.smets_version",
+        Kind.ENUM,
+        "The generation of the meters behind the hub.",
+        _words(SmetsVersion),
+        always=True,
     ),
+    Field("hub.csp_region", Kind.TEXT, "The region of the Communications Service Provider."),
+    Field("hub.model", Kind.TEXT, "The hub's model, in the inventory's words."),
+    Field("hub.hardware_version", Kind.VERSION, "The hub's hardware version."),
+    _id("hub.replaced_by", "The Device ID of the hub that took this one's place."),
+    _list("hub.groups", "The groups that the hub is in: free words, such as pilot."),
+    _id("recipient.id", "The User ID of the company that may be told.", always=True),
+    Field("recipient.name", Kind.TEXT, "The company's name in service_users.yaml.", always=True),
     Field(
-        "recipient.role", Kind.ENUM, "The candidate's role for this hub.", _words(Role), always=True
+        "recipient.role", Kind.ENUM, "What the company is to this home.", _words(Role), always=True
     ),
     _list(
         "recipient.subscriptions",
-        "Free words of the service users file, such as firmware.",
+        "What service_users.yaml says it asked for: free words, such as firmware.",
     ),
     Field(
         "recipient.duis_version",
         Kind.VERSION,
-        "The DUIS version that the candidate speaks.",
+        "The version of DUIS that the company speaks, by service_users.yaml.",
         pattern=r"[0-9]{1,2}\.[0-9]{1,2}",
         prefix=r"[0-9]{1,2}(\.[0-9]{0,2})?",
     ),
