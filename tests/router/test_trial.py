@@ -45,7 +45,9 @@ def test_a_trial_that_hangs_in_c_is_killed(broken: Path) -> None:
     """A signal handler would never run there, nor a thread: a regex keeps the GIL."""
     broken.write_text("import re\nre.match('(a+)+$', 'a' * 64 + 'b')\n")
     before = children()
-    with pytest.raises(EngineError, match=r"within 1 s; they were not taken up\. Look at the rules"):
+    with pytest.raises(
+        EngineError, match=r"within 1 s; they were not taken up\. Look at the rules"
+    ):
         trial(shipped(), timeout_s=1)
     assert children() <= before
 
