@@ -20,7 +20,7 @@ LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --gener
 export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-outside check format wheel lock clean
+.PHONY: help demo test test-core test-outside check format guide wheel lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -55,6 +55,9 @@ check: $(READY) ## style, types and the order of imports
 format: $(READY) ## let ruff mend and format the code
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
+
+guide: $(READY) ## renew the tables of rules/README.md from the code
+	@$(BIN)/python -m router.guide rules/README.md
 
 wheel: $(READY) ## build the wheel and try it outside of the checkout
 	@.ci/try-wheel $(BIN)/python

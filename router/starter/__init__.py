@@ -1,7 +1,7 @@
 """The starter that `hubherald init` writes: small files that work, to be edited line by line.
 
-The rules in it are the shipped ones, with their tests: what an operator edits first is what the
-router would have done anyway.
+The rules in it are the shipped ones, with their tests and their guide: what an operator edits first
+is what the router would have done anyway.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def files(rabbitmq: str | None = None) -> dict[Path, bytes]:
     """What the starter consists of, by the path in its folder; `rabbitmq` is a broker's URL."""
     rules = shipped_rules()
     found = {file.relative_to(_FILES): file for file in _FILES.rglob("*") if file.is_file()}
-    found |= {Path("rules") / file.relative_to(rules): file for file in rules.rglob("*.yaml")}
+    for kind in ("*.yaml", "README.md"):
+        found |= {Path("rules") / file.relative_to(rules): file for file in rules.rglob(kind)}
     contents = {path: found[path].read_bytes() for path in sorted(found)}
     if rabbitmq is not None:
         contents[_CONFIG] = _from_rabbitmq(contents[_CONFIG].decode(), rabbitmq).encode()

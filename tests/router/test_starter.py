@@ -54,7 +54,8 @@ def test_it_says_what_it_wrote(tmp_path: Path) -> None:
 def test_the_rules_are_the_shipped_ones_with_their_tests(tmp_path: Path) -> None:
     starter.write(tmp_path)
     shipped = starter.shipped_rules()
-    files = {file.relative_to(shipped) for file in shipped.rglob("*.yaml")}
+    files = {file.relative_to(shipped) for file in shipped.rglob("*.*")}
+    assert Path("README.md") in files
     assert any(file.name.endswith(".test.yaml") for file in files)
     assert any(not file.name.endswith(".test.yaml") for file in files)
     for file in files:

@@ -1,0 +1,98 @@
+"""The operators' guide: its tables are current, and whatever it tells to paste works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rulemaking import SHIPPED, said, shipped
+
+from router import guide, ruletest, scene
+from router import rules as rulesfolder
+from router.codes import Code
+from router.conditions import OPERATORS
+from router.fields import FIELDS
+from router.rules import Rules
+from router.yamlfile import parse
+
+GUIDE = (SHIPPED / "README.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE))
+
+
+@dataclass(frozen=True)
+class Example:
+    """A file of rules in the guide, with its tests."""
+
+    name: str
+    rules: str
+    tests: str
+
+
+def examples() -> Iterator[Example]:
+    for name, text in BLOCKS.items():
+        tests = BLOCKS.get(name.replace(".yaml", ".test.yaml"))
+        if name.startswith("rules/") and not name.endswith(".test.yaml"):
+            assert tests is not None, f"{name} has no tests"
+            yield Example(Path(name).stem, text, tests)
+
+
+def beside_shipped(example: Rules) -> Rules:
+    """The rules of an example among those that are shipped, in place of those of their names."""
+    own = {rule.name for rule in example.rules}
+    others = tuple(rule for rule in shipped().rules if rule.name not in own)
+    return Rules(others + example.rules, example.files, example.digest)
+
+
+def test_its_tables_are_current() -> None:
+    assert guide.renewed(GUIDE) == GUIDE, "run `make guide`"
+    for name, table in guide.TABLES.items():
+        assert f"`make guide`: {name} -->\n{table()}<!-- end -->" in GUIDE
+
+
+def test_its_tables_have_all_there_is() -> None:
+    assert [line.split("`")[1] for line in guide.fields().splitlines()[2:]] == list(FIELDS)
+    assert set(re.findall(r"`([^`]+)`", guide.kinds())) == set(OPERATORS)
+    assert [line.split("`")[1] for line in guide.codes().splitlines()[2:]] == list(Code)
+
+
+def test_it_has_ten_examples() -> None:
+    headings = re.findall(r"^### (\d+)\. ", GUIDE, re.MULTILINE)
+    assert headings == [str(number) for number in range(1, 11)]
+    assert len(list(examples())) == 11  # with the one that shows the language
+    assert GUIDE.count("```yaml\n") == len(BLOCKS)
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.name)
+def test_an_example_works_beside_the_shipped_rules(tmp_path: Path, example: Example) -> None:
+    (tmp_path / f"{example.name}.yaml").write_text(example.rules)
+    tests = tmp_path / f"{example.name}.test.yaml"
+    tests.write_text(example.tests)
+    rules, problems = rulesfolder.load(tmp_path)
+    assert rules is not None, said(problems)
+    report = ruletest.run(beside_shipped(rules), [tests])
+    assert not report.problems, said(list(report.problems))
+    assert [result.message for result in report.results if not result.passed] == []
+    own = {rule.name for rule in rules.rules}
+    assert [
+        (each.comparison.text, each.never) for each in report.uncovered if each.rule.name in own
+    ] == []
+
+
+def test_what_it_gives_to_explain_can_be_read() -> None:
+    document = parse(BLOCKS["what-if.yaml"].encode(), Path("what-if.yaml"))
+    assert scene.is_scene(document)
+    assert scene.load(document), document.problems
+    command = re.search(r"`hubherald explain rules/(\S+) --test '([^']+)'`", GUIDE)
+    assert command
+    tests = parse(BLOCKS[f"rules/{command[1]}"].encode(), Path(command[1]))
+    assert command[2] in scene.tests(tests)
+
+
+def test_its_links_lead_somewhere() -> None:
+    headings = re.findall(r"^#+ (.+)$", GUIDE, re.MULTILINE)
+    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", GUIDE)) <= anchors
+    assert re.findall(r"\]\((?!#)", GUIDE) == []  # `init` copies it to where nothing else is
