@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +52,15 @@ def test_its_tables_are_current() -> None:
     assert guide.renewed(GUIDE) == GUIDE, "run `make guide`"
     for name, table in guide.TABLES.items():
         assert f"`make guide`: {name} -->\n{table()}<!-- end -->" in GUIDE
+
+
+def test_its_tables_can_be_renewed(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text(re.sub(r"^\| .*\n", "", GUIDE, flags=re.MULTILINE), encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "router.guide", file], check=True)
+    renewed = file.read_text(encoding="utf-8")
+    for table in guide.TABLES.values():
+        assert table() in renewed
 
 
 def test_its_tables_have_all_there_is() -> None:
