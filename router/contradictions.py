@@ -43,24 +43,20 @@ def _clash(path: Iterable[Leaf]) -> Path:
     """The fewest comparisons that can't hold together, in the order of the file; () for none."""
     for leaves in by_field(path).values():
         if not remains(leaves):
-            return _fewest(sorted(leaves, key=_position))
+            return _fewest(leaves)
     return ()
 
 
-def _fewest(leaves: list[Leaf]) -> Path:
+def _fewest(leaves: Path) -> Path:
     for size in (1, 2):
         for few in combinations(leaves, size):
             if not remains(few):
                 return few
-    for leaf in tuple(leaves):
-        rest = [each for each in leaves if each is not leaf]
+    for leaf in leaves:
+        rest = tuple(each for each in leaves if each is not leaf)
         if not remains(rest):
             leaves = rest
-    return tuple(leaves)
-
-
-def _position(leaf: Leaf) -> tuple[int, int]:
-    return leaf.written.location.line, leaf.written.location.column
+    return leaves
 
 
 # --- what to say ----------------------------------------------------------------------------

@@ -162,17 +162,19 @@ def test_one_line_may_be_enough(tmp_path: Path) -> None:
 
 def test_more_than_two_lines_may_be_needed(tmp_path: Path) -> None:
     when = [f'hub.status != "{status}"' for status in STATUS]
-    assert found(tmp_path, "hub.model exists", *when) == [
+    assert found(tmp_path, "hub.status exists", *when) == [
         '11:5 this rule can never match: hub.status != "Suspended" leaves hub.status no value '
         "beside lines 7, 8, 9 and 10"
     ]
 
 
 def test_what_all_alternatives_share_is_to_blame(tmp_path: Path) -> None:
-    either = {"any": ['hub.model == "a"', 'hub.model == "b"']}
-    assert found(tmp_path, either, 'hub.csp_region == "N"', 'hub.csp_region == "S"') == [
-        '13:5 this rule can never match: hub.csp_region == "S" contradicts '
-        'hub.csp_region == "N" in line 12'
+    either = {"any": ['hub.model == "a"', 'hub.csp_region == "W"']}
+    assert found(tmp_path, either, 'hub.model == "b"', 'hub.status == "Pending"') == []
+    region = ['hub.csp_region == "N"', 'hub.csp_region == "S"']
+    assert found(tmp_path, either, 'hub.model == "b"', *region) == [
+        '14:5 this rule can never match: hub.csp_region == "S" contradicts '
+        'hub.csp_region == "N" in line 13'
     ]
 
 
@@ -184,6 +186,12 @@ def test_each_alternative_may_have_its_own(tmp_path: Path) -> None:
         'hub.status == "InstalledNotCommissioned" in line 9 contradicts line 6; '
         'hub.status == "Commissioned" in line 10 contradicts line 6; '
         'hub.status == "Decommissioned" in line 11 contradicts line 6; 2 more like these'
+    ]
+    two = {"any": [others[0], {"not": ["hub.device_id exists"]}]}
+    assert found(tmp_path, 'hub.status == "Pending"', two) == [
+        "3:3 this rule can never match: none of its alternatives can: "
+        'hub.status == "InstalledNotCommissioned" in line 9 contradicts line 6; '
+        "not: hub.device_id exists in line 12 never holds"
     ]
 
 

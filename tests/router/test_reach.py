@@ -177,20 +177,18 @@ def test_two_roles_of_one_user_are_two_recipients(tmp_path: Path) -> None:
     ]
 
 
-def test_what_must_not_hold_counts_with_the_rest(tmp_path: Path) -> None:
-    assert (
-        found(tmp_path, f'recipient.id == "{WIRES.id}"', {"not": ["recipient.role exists"]}) == []
-    )
-    assert (
-        len(
-            found(
-                tmp_path,
-                'recipient.role == "electricity_distributor"',
-                f'recipient.id != "{WIRES.id}"',
-            )
-        )
-        == 1
-    )
+def test_what_must_not_hold_counts_for_the_rule(tmp_path: Path) -> None:
+    other = f'recipient.id != "{WIRES.id}"'
+    assert not found(tmp_path, other)
+    assert found(tmp_path, 'recipient.role == "electricity_distributor"', other) == [
+        "3:3 'a-rule' matches nobody: no Service User meets what it asks of the recipient "
+        "(lines 6 and 7) in any of its roles"
+    ]
+    alone = find(read(tmp_path, rule([other])), users(WIRES))
+    assert said(alone) == [
+        "3:3 'a-rule' matches nobody: no Service User meets what it asks of the recipient "
+        "(line 6) in any of its roles"
+    ]
 
 
 def test_the_shipped_rules_find_somebody_in_the_starter(tmp_path: Path) -> None:

@@ -95,6 +95,12 @@ def test_what_leaves_some_is_not_named(tmp_path: Path, when: list[Any]) -> None:
     assert not found(tmp_path, rule(['hub.model in ["a", "c"]']), suppress(when, "some"))
 
 
+def test_one_alternative_that_is_left_is_enough(tmp_path: Path) -> None:
+    north = 'hub.csp_region == "North"'
+    either = {"any": ['hub.model == "a"', 'hub.model == "b"']}
+    assert not found(tmp_path, rule([north, either]), suppress([north, 'hub.model == "a"'], "a"))
+
+
 def test_a_rule_that_matches_nobody_is_left_to_others(tmp_path: Path) -> None:
     never = rule(['hub.model == "a"', 'hub.model == "b"'])
     assert not found(tmp_path, never, suppress(['hub.model == "a"'], "model"))
