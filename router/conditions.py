@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from router.document import Location
 from router.fields import Kind, Value, compare_versions
@@ -34,6 +34,8 @@ class AllOf:
     """Every one holds."""
 
     parts: tuple[Condition, ...]
+    location: Location | None = field(default=None, compare=False, repr=False)
+    """Where its `all:` or `not:` stands; None where no key of its own does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class AnyOf:
     """At least one holds."""
 
     parts: tuple[Condition, ...]
+    location: Location | None = field(default=None, compare=False, repr=False)
+    """Where its `any:` stands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,9 +171,10 @@ class RuleReader:
         parts = self.lines((*place, group), lines, depth + 1)
         if parts is None:
             return None
+        where = self.document.key(*place, group)
         if group == "any":
-            return AnyOf(parts)
-        return AllOf(parts) if group == "all" else Not(AllOf(parts))
+            return AnyOf(parts, where)
+        return AllOf(parts, where) if group == "all" else Not(AllOf(parts, where))
 
     def wrong_group(self, place: Place, item: dict[str, Any]) -> None:
         wrong = next((key for key in item if key not in GROUPS), None)
