@@ -2,7 +2,8 @@
 
 A role, subscription or id that no Service User has is a word that some rule waits for in vain:
 a typo, or a user that was forgotten. A rule can also ask for what several users have only
-between them.
+between them. Only words that a user must have are looked at: `recipient.duis_version < "5.1"` or
+a negation is as right on the day when it concerns nobody.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ _Candidate = Mapping[str, Value]
 
 
 def find(rules: Rules, users: ServiceUsers) -> list[Problem]:
-    """A Problem for each comparison, or else for each rule, that no Service User can meet.
+    """A Problem for each word that a rule asks for and no Service User has.
 
-    Suspended users count: they are told later.
+    A rule whose words are all there, but with no single user in any of its roles, makes one for
+    itself. Suspended users count: they are told later.
     """
     candidates = [
         recipient_fields(role, user) for user in users.by_id.values() for role in user.roles
@@ -49,14 +51,22 @@ def find(rules: Rules, users: ServiceUsers) -> list[Problem]:
 def _unmet(rule: Rule, candidates: Sequence[_Candidate]) -> list[Problem]:
     # what contradicts itself is left to `contradictions`
     alternatives = [path for path in paths(rule.when) if possible(by_field(path))]
-    asked = [tuple(leaf for leaf in path if leaf.field in _CALLED) for path in alternatives]
-    wanted = {leaf.written: leaf for path in asked for leaf in path if leaf.wanted}
-    alone = [leaf for leaf in wanted.values() if not _met([leaf], candidates)]
+    asked = [tuple(leaf for leaf in path if _names_words(leaf)) for path in alternatives]
+    alone = [
+        leaf
+        for leaf in {leaf.written: leaf for path in asked for leaf in path}.values()
+        if not _met([leaf], candidates)
+    ]
     if alone:
         return [Problem(_at(leaf), _nobody(leaf, candidates), Code.NOBODY) for leaf in alone]
     if not asked or any(_met(path, candidates) for path in asked):
         return []
     return [Problem(rule.location, _together(rule, asked), Code.NOBODY)]
+
+
+def _names_words(leaf: Leaf) -> bool:
+    """Whether it says that the recipient must have one of some words."""
+    return leaf.field in _CALLED and leaf.wanted and leaf.operator in {"==", "in", "has"}
 
 
 def _met(leaves: Sequence[Leaf], candidates: Sequence[_Candidate]) -> bool:
@@ -68,10 +78,8 @@ def _met(leaves: Sequence[Leaf], candidates: Sequence[_Candidate]) -> bool:
 
 
 def _nobody(leaf: Leaf, candidates: Sequence[_Candidate]) -> str:
-    words = _words(leaf)
-    if not words:
-        return f"{leaf.written.text} holds for no Service User"
-    held = {word for each in candidates for word in _as_words(each.get(leaf.field))}
+    words = _words(leaf.literal)
+    held = {word for each in candidates for word in _words(each.get(leaf.field))}
     said = " or ".join(map(repr, words))
     return f"no Service User {_CALLED[leaf.field]} {said}{_hint(leaf, words, held)}"
 
@@ -87,27 +95,19 @@ def _hint(leaf: Leaf, words: Sequence[str], held: set[str]) -> str:
     return hints[0] if len(held) <= _MOST_KNOWN else ""
 
 
-def _words(leaf: Leaf) -> tuple[str, ...]:
-    """What a user must have one of; () where the comparison is of another kind."""
-    return _as_words(leaf.literal) if leaf.operator in {"==", "in", "has"} else ()
-
-
-def _as_words(value: Literal) -> tuple[str, ...]:
+def _words(value: Literal) -> tuple[str, ...]:
     if isinstance(value, tuple):
         return value
     return (value,) if isinstance(value, str) else ()
 
 
 def _at(leaf: Leaf) -> Location:
-    """Where the first of the words stands; the beginning of the line where it can't be seen."""
-    where = leaf.written.location
-    for word in _words(leaf):
-        # ids are known in capitals, however they are written
-        quoted = re.compile(rf"[\"']{re.escape(word)}[\"']", re.IGNORECASE)
-        found = quoted.search(where.text, where.column - 1)
-        if found:
-            return replace(where, column=found.start() + 1)
-    return where
+    """Where the first of its words stands; the beginning of the line where it can't be seen."""
+    where, word = leaf.written.location, _words(leaf.literal)[0]
+    # ids are known in capitals, however they are written
+    quoted = re.compile(rf"[\"']{re.escape(word)}[\"']", re.IGNORECASE)
+    found = quoted.search(where.text, where.column - 1)
+    return replace(where, column=found.start() + 1) if found else where
 
 
 def _together(rule: Rule, asked: Sequence[Path]) -> str:
