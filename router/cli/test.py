@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
+from router import mutation, ruletest, ruletestfile
 from router import rules as rulesfolder
-from router import ruletest
-from router.cli.printing import as_json, line, output, plural
-from router.conditions import comparisons
+from router.cli import results
+from router.cli.bar import Bar
+from router.cli.printing import as_json, output
 from router.config import settings
-from router.errors import FilesError
+from router.errors import FilesError, UsageError
+from router.junit import junit
+from router.mutation import Tried
 from router.rules import Rules
 from router.ruletest import Report, find_tests
 
@@ -22,73 +24,82 @@ from router.ruletest import Report, find_tests
 @click.argument(
     "paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True, path_type=Path)
 )
+@click.option("--coverage", is_flag=True, help="List the conditions never seen to hold or to fail.")
+@click.option("--mutate", is_flag=True, help="Change each condition; list what no test notices.")
+@click.option(
+    "--junit",
+    "junit_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the results as JUnit XML, for CI systems.",
+)
 @output
 @click.pass_context
-def command(ctx: click.Context, paths: Sequence[Path], output: str) -> None:
+def command(
+    ctx: click.Context,
+    paths: Sequence[Path],
+    *,
+    coverage: bool,
+    mutate: bool,
+    junit_file: Path | None,
+    output: str,
+) -> None:
     """Run the unit tests of rules: every *.test.yaml in PATH, or in the folder of rules.
 
-    The rules are those of the configuration, decided by the real engine. Also tells which
-    conditions no test saw hold, or fail: nobody would notice if they were wrong. Exit 1 when a
-    test fails, or when there is none.
+    The rules are those of the configuration, decided by the real engine. Of a test that fails,
+    lines with - were expected and did not come, lines with + came and were not expected; below
+    them stands why. Exit 1 when a test fails, or when there is none.
+
+    --coverage and --mutate find what the tests leave open, and exit 1 when there is any.
+    --mutate leaves out each condition and each rule in turn, turns conditions round, takes
+    members off lists, makes < to <= and any: to all:, and tells which of these changes no test
+    would notice.
 
     \b
     Example:
       hubherald test
       hubherald test rules/alerts.test.yaml
+      hubherald test --coverage --mutate
+      hubherald test --junit results.xml
     """
     folder = settings(ctx.obj).rules_folder
+    files = {path: find_tests(path) for path in paths or (folder,)}
+    chosen = list(dict.fromkeys(file for found in files.values() for file in found))
     rules, problems = rulesfolder.load(folder)
-    if rules is None:
-        raise FilesError(problems)
-    report = ruletest.run(rules, [file for path in paths or (folder,) for file in find_tests(path)])
-    if report.problems:
+    report = ruletest.run(rules, chosen) if rules else Report(problems=tuple(problems))
+    if junit_file is not None:
+        _write(junit_file, junit(report, Path.cwd()))
+    if report.problems and output != "json":
         raise FilesError(report.problems)
+    ready = rules is not None and report.results and report.passed
+    tried = _mutate(rules, chosen) if mutate and rules and ready else None
     if output == "json":
-        as_json(list(_rows(report)))
+        as_json(list(results.rows(report, tried, coverage=coverage)))
     else:
-        _tell(report, rules)
-    if not report.results:
-        click.echo(f"no tests in {', '.join(map(str, paths or (folder,)))} (*.test.yaml)", err=True)
-    if not report.results or not report.passed:
+        results.tell(report, tried, coverage=coverage)
+    empty = [path for path, found in files.items() if not found]
+    for path in empty:
+        click.echo(f"no tests in {path} (*.test.yaml)", err=True)
+    if mutate and not report.passed:
+        click.echo("nothing was changed: for --mutate all tests must pass first", err=True)
+    unseen = coverage and report.uncovered
+    if empty or not report.passed or unseen or any(not each.noticed_by for each in tried or ()):
         ctx.exit(1)
 
 
-def _tell(report: Report, rules: Rules) -> None:
-    for result in report.results:
-        if not result.passed:
-            line(f"{result.location}: FAILED: {result.test}")
-            for message in result.message.splitlines():
-                line(f"    {message}")
-    for each in report.uncovered:
-        comparison = each.comparison
-        line(f"{comparison.location}: never {each.never} in a test: {comparison.text}")
-    passed = sum(result.passed for result in report.results)
-    failed = len(report.results) - passed
-    # each condition of each rule can be seen to hold, and to fail
-    conditions = 2 * sum(len(list(comparisons(rule.when))) for rule in rules.rules)
-    seen = conditions - len(report.uncovered)
-    line(
-        f"{plural(passed, 'test')} passed, {failed} failed; "
-        f"{seen} of {conditions} outcomes of conditions seen"
-    )
+def _mutate(rules: Rules, files: Sequence[Path]) -> list[Tried]:
+    cases, _ = ruletestfile.load(files, rules)
+    changed = mutation.changes(rules)
+    tried: list[Tried] = []
+    with Bar("changing rules", len(changed)) as bar:
+        for each in mutation.attempt(rules, cases, changed):
+            bar.advance(1)
+            tried += [each] if each else []
+    return tried
 
 
-def _rows(report: Report) -> Iterator[dict[str, Any]]:
-    for result in report.results:
-        yield {
-            "kind": "test",
-            "test": result.test,
-            "passed": result.passed,
-            "message": result.message,
-            "file": str(result.location.file),
-            "line": result.location.line,
-        }
-    for each in report.uncovered:
-        yield {
-            "kind": "uncovered",
-            "rule": each.rule.name,
-            "condition": each.comparison.text,
-            "never": each.never,
-            "file": str(each.comparison.location.file),
-            "line": each.comparison.location.line,
-        }
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from None
