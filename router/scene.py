@@ -25,6 +25,7 @@ class SceneEntry(Options):
     name: ShortText | None = None
     given: Given
     at: Moment | None = None
+    without: tuple[str, ...] = ()
     expect: Any = None
     """What a test expects is for `hubherald test`."""
 
@@ -36,6 +37,8 @@ class Scene:
     given: Given
     at: datetime
     """The moment of the decision: that of the activation where the file does not say."""
+    without: tuple[str, ...] = ()
+    """Rules that are taken away."""
 
 
 def is_scene(document: Document) -> bool:
@@ -75,4 +78,5 @@ def load(document: Document, number: int | None = None) -> Scene | None:
     given.check(document, entry.given, *place, "given")
     if document.problems:
         return None
-    return Scene(entry.given, entry.at or entry.given.activation.activated_at)
+    at = entry.at or entry.given.activation.activated_at
+    return Scene(entry.given, at, entry.without)

@@ -100,7 +100,8 @@ def _of_scene(config_file: Path, document: Document, number: int | None) -> Expl
         rules, problems, users = config.rules, [], dict(config.users.by_id)
     if rules is None:
         raise FilesError(problems)
-    return explain(given.activation, given.home, rules=rules, users=users, now=found.at)
+    asked = rules.without(found.without)
+    return explain(given.activation, given.home, rules=asked, users=users, now=found.at)
 
 
 # --- what the ledger knows ------------------------------------------------------------------
