@@ -17,9 +17,10 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, WithJson
 from router import rules as rulesfolder
 from router import usersfile
 from router.allowlist import UserId, Word
+from router.codes import Code
 from router.errors import FilesError
 from router.keyfiles import require_private
-from router.options import Kinds, expand, read_model
+from router.options import Kinds, expand, has_adapter, read_model
 from router.parties import Originator
 from router.ports import ADAPTERS, SOURCES, Options
 from router.rules import Rules
@@ -186,7 +187,7 @@ def _rules(folder: Path) -> tuple[Rules | None, list[Problem]]:
     try:
         return rulesfolder.load(folder)
     except OSError as error:
-        return None, [Problem(Location(folder), f"cannot be read: {error.strerror}")]
+        return None, [Problem(Location(folder), f"cannot be read: {error.strerror}", Code.FILE)]
 
 
 def _hold_against_adapters(document: Document, found: Settings, users: ServiceUsers) -> None:
@@ -195,7 +196,8 @@ def _hold_against_adapters(document: Document, found: Settings, users: ServiceUs
     named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
     for adapter in map(kinds.introduced, sorted(named)):
         for unfit in adapter.unfit_originator(found.dcc.originator) if adapter else ():
-            problem = Problem(document.at("dcc", unfit.key), f"{unfit.key}: {unfit.message}")
+            where = document.at("dcc", unfit.key)
+            problem = Problem(where, f"{unfit.key}: {unfit.message}", Code.KEY_FILE)
             document.papers.add(problem, warning=unfit.warning)
 
 
@@ -221,11 +223,10 @@ def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | No
         if not file.exists():
             document.problems[:] = []
             hint = "`hubherald init DIR` writes one, --config FILE names another"
-            document.add(document.location(0, 0), f"there is no such file; {hint}")
+            document.add(document.location(0, 0), f"there is no such file; {hint}", Code.FILE)
         elif not document.problems:
-            document.add(
-                document.location(0, 0), "is empty; `hubherald schema config` has its keys"
-            )
+            message = "nothing stands in this file; `hubherald schema config` has its keys"
+            document.add(document.location(0, 0), message, Code.EMPTY)
         return None, document
     expand(document, environment)
     sources = _sources(document)
@@ -253,10 +254,12 @@ def _sources(document: Document) -> dict[str, ConfiguredSource]:
     for name, source in given.items() if isinstance(given, dict) else ():
         if not isinstance(source, dict):
             continue  # which the model of the file reports
-        adapter = source.get("adapter")
+        if not has_adapter(document, source, "sources", name):
+            continue
+        adapter = source["adapter"]
         if not isinstance(adapter, str):
             where = document.at("sources", name, "adapter")
-            document.add(where, "adapter: must name what brings the facts, such as folder")
+            document.add(where, "adapter: must be a word, such as folder", Code.WRONG_TYPE)
             continue
         options = kinds.options(document, source, "sources", name, own=frozenset({"adapter"}))
         if options is not None:
@@ -273,5 +276,5 @@ def _check_signing_key(document: Document) -> None:
         require_private(document.file.absolute().parent / given)
     except ValueError as error:
         where = document.at("dcc", "signing_key_file")
-        problem = Problem(where, f"signing_key_file: {error}")
+        problem = Problem(where, f"signing_key_file: {error}", Code.KEY_FILE)
         document.papers.add(problem, warning=False)

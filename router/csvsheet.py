@@ -15,6 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
+from router.codes import Code
 from router.yamlfile import Location, Problem, did_you_mean
 
 LONGEST_HEADER = 65_536
@@ -38,22 +39,23 @@ class Sheet:
             with self.file.open("rb") as raw:
                 line = raw.readline(LONGEST_HEADER).decode("utf-8-sig", "replace").rstrip("\r\n")
         except OSError as error:
-            return [Problem(Location(self.file), f"cannot be read: {error.strerror}")]
+            return [Problem(Location(self.file), f"cannot be read: {error.strerror}", Code.FILE)]
         self._header = next(csv.reader([line]), [])
         found = []
         for name in dict.fromkeys(self._header):
             where = Location(self.file, 1, max(line.find(name), 0) + 1, line)
             if name not in self.columns:
-                hint = did_you_mean(name, self.columns)
-                found.append(Problem(where, f"unknown column {name[:60]!r}{hint}"))
+                message = (
+                    f"column {name[:60]!r} means nothing here{did_you_mean(name, self.columns)}"
+                )
+                found.append(Problem(where, message, Code.UNKNOWN_KEY))
             elif self._header.count(name) > 1:
-                found.append(Problem(where, f"column {name!r} stands there twice"))
+                message = f"column {name!r} stands there twice"
+                found.append(Problem(where, message, Code.DUPLICATE_KEY))
         missing = [name for name in self.required if name not in self._header]
         if missing:
-            where = Location(self.file, 1, 1, line)
-            found.append(
-                Problem(where, f"missing: {', '.join(missing)} (the first line names the columns)")
-            )
+            message = f"{', '.join(missing)}: needed in the first line, which names the columns"
+            found.append(Problem(Location(self.file, 1, 1, line), message, Code.MISSING_KEY))
         return found
 
     def rows(

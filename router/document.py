@@ -6,7 +6,7 @@ value that is one is covered here, once, for every problem of its file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from router.codes import Code
-from router.wording import did_you_mean, is_consequence, known_keys, reason
+from router.codes import Code, code_of
+from router.wording import closest, did_you_mean, is_consequence, known_keys, reason
 
 Place = tuple[str | int, ...]
 """Where a value stands in the document: keys and list indexes from the top."""
@@ -34,6 +34,15 @@ class Location:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    @property
+    def excerpt(self) -> str:
+        """The source line with a caret below the place, indented; empty where there is no line."""
+        if not self.text.strip():
+            return ""
+        start = max(0, self.column - 80)
+        line = self.text[start : start + 120].replace("\t", " ")
+        return f"    {line}\n    {' ' * (self.column - 1 - start)}^"
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -41,17 +50,16 @@ class Problem:
 
     location: Location
     message: str
-    code: Code = Code.VALUE
+    code: Code
+
+    @property
+    def head(self) -> str:
+        """`file:line:col: code message`: all of it in one line."""
+        return f"{self.location}: {self.code} {self.message}"
 
     def render(self) -> str:
-        """`file:line:col: message`, then the source line with a caret, when there is one."""
-        head = f"{self.location}: {self.message}"
-        if not self.location.text.strip():
-            return head
-        start = max(0, self.location.column - 80)
-        line = self.location.text[start : start + 120].replace("\t", " ")
-        caret = " " * (self.location.column - 1 - start) + "^"
-        return f"{head}\n    {line}\n    {caret}"
+        """`file:line:col: code message`, then the source line with a caret, if there is one."""
+        return "\n".join(filter(None, (self.head, self.location.excerpt)))
 
 
 @dataclass
@@ -104,9 +112,17 @@ class Document:
         text = self.lines[line] if line < len(self.lines) else ""
         return Location(self.file, line + 1, column + 1, text)
 
-    def add(self, location: Location, message: str, code: Code = Code.VALUE) -> None:
+    def add(self, location: Location, message: str, code: Code) -> None:
         """Remember a mistake found in this file."""
         self.problems.append(Problem(location, message, code))
+
+    def add_unknown_key(self, path: Place, known: Iterable[str]) -> str:
+        """Add that nothing reads the key at `path`; gives which of `known` is meant, or ""."""
+        name, names = str(path[-1]), list(known)
+        meant = names[0] if len(names) == 1 else closest(name, names)
+        hint = f"; did you mean {meant!r}?" if meant else did_you_mean(name, names)
+        self.add(self.key(*path), f"{name!r} means nothing here{hint}", Code.UNKNOWN_KEY)
+        return meant
 
     def add_invalid(
         self,
@@ -119,26 +135,32 @@ class Document:
 
         `model` is what stands at `within`, `also` are keys that are right there besides its own.
         """
-        said: dict[Place, str] = {}
-        for item in error.errors(include_url=False):
+        said: dict[Place, tuple[str, Code]] = {}
+        meant: set[Place] = set()
+        # unknown keys first: what one of them is taken for is not missing besides
+        for item in sorted(error.errors(include_url=False), key=_is_missing):
             path = self._reached(within, item["loc"])
             if is_consequence(item):
                 continue
             if item["type"] == "extra_forbidden":
-                self._add_unknown(path, model, within, also)
-            elif item["type"] == "missing":
-                self._add_missing(path, item, model, within)
+                meant.add((*path[:-1], self._add_unknown(path, model, within, also)))
+            elif _is_missing(item):
+                if (*path, item["loc"][-1]) not in meant:
+                    self._add_missing(path, item, model, within)
             elif "[key]" in item["loc"]:
-                self.add(self.key(*path), f"key {path[-1]!r} {reason(item, None)}")
+                self.add(self.key(*path), f"key {path[-1]!r} {reason(item, None)}", code_of(item))
             else:  # the branches of a union are findings about one value
-                why = reason(item, self.written.get(path))
-                said[path] = f"{said[path]} or {why}" if path in said else why
+                why, code = reason(item, self.written.get(path)), code_of(item)
+                said[path] = (f"{said[path][0]} or {why}" if path in said else why, code)
+        self._add_said(said)
+
+    def _add_said(self, said: Mapping[Place, tuple[str, Code]]) -> None:
         spoken = {problem.location for problem in self.problems}
-        for path, why in said.items():
+        for path, (why, code) in said.items():
             if self.at(*path) in spoken:
                 continue  # what follows from a known mistake would only hide it
             name = next((str(part) for part in reversed(path) if isinstance(part, str)), None)
-            self.add(self.at(*path), f"{name}: {why}" if name else why)
+            self.add(self.at(*path), f"{name}: {why}" if name else why, code)
 
     def _reached(self, within: Place, loc: tuple[str | int, ...]) -> Place:
         """The place that pydantic means: its `loc` without the names of types in between."""
@@ -150,12 +172,12 @@ class Document:
 
     def _add_unknown(
         self, path: Place, model: type[BaseModel], within: Place, also: frozenset[str]
-    ) -> None:
+    ) -> str:
+        """Add an unknown key; gives the key that is meant, as far as it can be told."""
         known = known_keys(model, path[len(within) : -1])
         if len(path) == len(within) + 1:
             known |= also
-        name = str(path[-1])
-        self.add(self.key(*path), f"unknown key {name!r}{did_you_mean(name, known)}")
+        return self.add_unknown_key(path, known)
 
     def _add_missing(
         self, path: Place, item: ErrorDetails, model: type[BaseModel], within: Place
@@ -164,7 +186,7 @@ class Document:
         from_file = f"{name}_file"
         known = known_keys(model, path[len(within) :])
         choice = f" (or {from_file!r})" if from_file in known else ""
-        self.add(self.at(*path), f"missing key {name!r}{choice}")
+        self.add(self.at(*path), f"{name!r}{choice} is needed here", Code.MISSING_KEY)
 
     def hide(self, *path: str | int) -> None:
         """Cover the value at `path` wherever its source text would show: it is a secret."""
@@ -184,3 +206,7 @@ class Document:
     def _fresh(self, location: Location) -> Location:
         text = self.lines[location.line - 1] if location.line <= len(self.lines) else ""
         return location if location.text == text else replace(location, text=text)
+
+
+def _is_missing(item: ErrorDetails) -> bool:
+    return item["type"] == "missing"

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from router.allowlist import ShortText, UserId, Word
+from router.codes import Code
 from router.document import Document
 from router.facts import Activation, Hub, Point, Registration
 from router.inventory import Home
@@ -100,10 +101,11 @@ def check(document: Document, given: Given, *place: str | int) -> None:
     """Add what is wrong between the parts of what is given, which stands at `place`."""
     if given.activation.device_id != given.hub.device_id:
         where = document.at(*place, "activation", "device_id")
-        document.add(where, "the activation must be one of the hub that is given")
+        document.add(where, "the activation must be one of the hub that is given", Code.CONFLICT)
     twice = Counter(user.id for user in given.users).most_common(1)
     if twice and twice[0][1] > 1:
-        document.add(document.at(*place, "users"), f"user {twice[0][0]} is given twice")
+        message = f"user {twice[0][0]} is given twice"
+        document.add(document.at(*place, "users"), message, Code.DUPLICATE_NAME)
 
 
 def filled(given: Any, shared: Any = None) -> Any:

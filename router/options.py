@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from router.codes import Code
 from router.keyfiles import require_private
 from router.parties import Introduced
 from router.ports import Options, installed
-from router.wording import known_models, secret_keys
-from router.yamlfile import Document, Place, Problem, did_you_mean
+from router.wording import closest, known_models, secret_keys
+from router.yamlfile import Document, Place, Problem
 
 LARGEST_SECRET = 65_536
 """Bytes; certificates with their chains have a tenth of it."""
@@ -51,9 +52,11 @@ def _expanded(document: Document, place: Place, value: Any, environment: Mapping
         if name is None:
             return "${"
         if not end or not _NAME.fullmatch(name):
-            document.add(document.at(*place), "must be ${NAME}; write $${ for a plain ${")
+            message = "must be ${NAME}; write $${ for a plain ${"
+            document.add(document.at(*place), message, Code.VARIABLE)
         elif name not in environment:
-            document.add(document.at(*place), f"${{{name}}} is not set in the environment")
+            message = f"${{{name}}} is not set in the environment"
+            document.add(document.at(*place), message, Code.VARIABLE)
         return environment.get(name, "")
 
     return _VARIABLE.sub(fill, value)
@@ -92,14 +95,15 @@ def _with_secrets(document: Document, model: type[BaseModel], value: Any, within
             continue
         path = value.pop(key)
         if name in value:
-            document.add(document.key(*within, key), f"give {name!r} or {key!r}, not both")
+            message = f"give {name!r} or {key!r}, not both"
+            document.add(document.key(*within, key), message, Code.CONFLICT)
             continue
         document.values[place] = document.at(*within, key)
         try:
             value[name] = read_secret(document.file.absolute().parent, path)
         except ValueError as error:
             value[name] = None
-            document.add(document.at(*place), f"{key}: {error}")
+            document.add(document.at(*place), f"{key}: {error}", Code.KEY_FILE)
     for name, inner in value.items():
         for below in known_models(model, name):
             value[name] = _with_secrets(document, below, inner, (*within, name))
@@ -122,6 +126,18 @@ def read_secret(folder: Path, path: object) -> str:
     if not 0 < len(text) <= LARGEST_SECRET:
         raise ValueError(f"{file} is {'too large' if text else 'empty'}")
     return text
+
+
+def has_adapter(document: Document, value: Mapping[str, Any], *within: str | int) -> bool:
+    """Whether `value` has the key that says whose options it holds; if not, that is told."""
+    if "adapter" in value:
+        return True
+    typo = closest("adapter", value)
+    if typo:
+        document.add_unknown_key((*within, typo), ("adapter",))
+    else:
+        document.add(document.at(*within), "'adapter' is needed here", Code.MISSING_KEY)
+    return False
 
 
 class Kinds:
@@ -155,13 +171,13 @@ class Kinds:
             self._models[kind] = self._load(kind)
         model = self._models[kind]
         if isinstance(model, str):
-            document.add(document.at(*within, "adapter"), model)
+            document.add(document.at(*within, "adapter"), model, Code.UNKNOWN_ADAPTER)
             return None
         rest = {key: inner for key, inner in value.items() if key not in own}
         found = read_model(document, model, rest, *within, also=own)
         for unfit in found.unfit() if found is not None else ():
             where = document.at(*within, unfit.key)
-            problem = Problem(where, f"{unfit.key}: {unfit.message}")
+            problem = Problem(where, f"{unfit.key}: {unfit.message}", Code.KEY_FILE)
             document.papers.add(problem, warning=unfit.warning)
         return found
 
@@ -174,12 +190,13 @@ class Kinds:
         """The model of the options, or why there is none."""
         if kind not in self._installed:
             names = ", ".join(sorted(self._installed)) or "none"
-            meant = did_you_mean(kind, self._installed).partition("; known here")[0]
-            return f"adapter {kind!r} is not installed{meant} (installed: {names})"
+            meant = closest(kind, self._installed)
+            hint = f"did you mean {meant!r}? " if meant else ""
+            return f"{kind!r} is not installed; {hint}(installed: {names})"
         try:
             model = self._installed[kind].load().Config
         except (ImportError, AttributeError) as error:
-            return f"adapter {kind!r} is installed but cannot be loaded: {error}"
+            return f"{kind!r} is installed but cannot be loaded: {error}"
         if not (isinstance(model, type) and issubclass(model, Options)):
-            return f"adapter {kind!r} is broken: its Config is not made from router.ports.Options"
+            return f"{kind!r} is broken: its Config is not made from router.ports.Options"
         return model

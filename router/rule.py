@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from router.codes import Code, not_text_code
 from router.conditions import AllOf, AnyOf, Condition, Not
 from router.document import Document, Location, Place
 from router.paths import TooLarge, paths
 from router.whenline import Mistake, parse_line
-from router.wording import did_you_mean
+from router.wording import not_text
 
 KEYS = ("name", "description", "when", "alert", "suppress")
+CONSEQUENCES = {"alert", "suppress"}
 GROUPS = ("all", "any", "not")
 DEEPEST = 10
 """How deep groups may stand in groups."""
@@ -44,97 +47,114 @@ class RuleReader:
         self.names: dict[str, Location] = {}
         self.document = Document(Path())
 
-    def add(self, place: Place, message: str) -> None:
-        self.document.add(self.document.at(*place), message)
+    def add(self, place: Place, message: str, code: Code) -> None:
+        self.document.add(self.document.at(*place), message, code)
 
     def read(self, document: Document) -> None:
         self.document = document
         value = document.value
         if value is None:
             if not document.problems:
-                self.add((), "holds no rules; a file of rules begins with `rules:`")
+                message = "no rules in this file; it begins with `rules:`"
+                self.add((), message, Code.EMPTY)
             return
         if not isinstance(value, dict):
-            self.add((), "must begin with `rules:` and a list of rules below it")
+            message = "must begin with `rules:` and a list of rules below it"
+            self.add((), message, Code.WRONG_TYPE)
             return
-        self.unknown_keys((), value, ("rules",))
+        self.keys((), value, ("rules",), needed=("rules",))
         listed = value.get("rules")
-        if not isinstance(listed, list) or not listed:
-            self.add(("rules",), "`rules:` must be a list with at least one rule")
+        if "rules" in value and (not isinstance(listed, list) or not listed):
+            code = Code.WRONG_TYPE if listed else Code.EMPTY
+            self.add(("rules",), "`rules:` must be a list with at least one rule", code)
+        if not isinstance(listed, list):
             return
         for number, item in enumerate(listed):
             self.rule(("rules", number), item)
 
-    def unknown_keys(self, place: Place, value: dict[str, Any], known: tuple[str, ...]) -> None:
-        for key in value:
-            if key not in known:
-                where = self.document.key(*place, key)
-                self.document.add(where, f"unknown key {key!r}{did_you_mean(key, known)}")
+    def keys(
+        self, place: Place, value: dict[str, Any], known: Sequence[str], needed: Sequence[str]
+    ) -> set[str]:
+        """Find keys that mean nothing, and which are not there; gives those that are misspelt."""
+        wrong = [key for key in value if key not in known]
+        meant = {self.document.add_unknown_key((*place, key), known) for key in wrong}
+        for key in needed:
+            if key not in value and key not in meant:
+                self.add(place, f"{key!r} is needed here", Code.MISSING_KEY)
+        return meant
 
     def rule(self, place: Place, item: Any) -> None:
         if not isinstance(item, dict):
-            self.add(place, "a rule has `name:`, `when:` and either `alert:` or `suppress:`")
+            message = "a rule has `name:`, `when:` and either `alert:` or `suppress:`"
+            self.add(place, message, Code.EMPTY if item is None else Code.WRONG_TYPE)
             return
         before = len(self.document.problems)
-        self.unknown_keys(place, item, KEYS)
+        meant = self.keys(place, item, KEYS, needed=("name", "when"))
         name = self.name(place, item)
-        description = self.text(place, item, "description") if "description" in item else ""
-        alert, suppress = self.consequence(place, item)
+        description = self.text(place, item, "description")
+        alert, suppress = self.consequence(place, item, meant)
         when = self.when(place, item)
         if len(self.document.problems) == before and when is not None:
             where = self.document.at(*place)
             self.rules.append(Rule(name, description, when, alert, suppress, where))
 
     def name(self, place: Place, item: dict[str, Any]) -> str:
-        if "name" not in item:
-            self.add(place, "missing key 'name'")
+        name, where = self.text(place, item, "name"), self.document.at(*place, "name")
+        if not name:
             return ""
-        name, where = item["name"], self.document.at(*place, "name")
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             shape = "at most 80 lower case letters, digits and hyphens, no hyphen first"
-            self.add((*place, "name"), f"name: must be {shape}")
+            self.add((*place, "name"), f"name: must be {shape}", Code.VALUE)
         elif name in self.names:
             first = self.names[name]
             line = "line" if first.file == where.file else f"{first.file}, line"
-            message = f"duplicate rule name {name!r}; first used in {line} {first.line}"
-            self.add((*place, "name"), message)
+            message = f"a rule named {name!r} stands already in {line} {first.line}"
+            self.add((*place, "name"), message, Code.DUPLICATE_NAME)
         else:
             self.names[name] = where
             return name
         return ""
 
     def text(self, place: Place, item: dict[str, Any], key: str) -> str:
-        value = item[key]
-        if not isinstance(value, str):
-            self.add((*place, key), f"{key}: must be text (in quotes if in doubt)")
-        elif not value.strip():
-            self.add((*place, key), f"{key}: must not be empty")
+        """The text at `key`; "" where there is none, or where it is wrong."""
+        if key not in item:
+            return ""
+        value, place = item[key], (*place, key)
+        if not isinstance(value, str) or not value.strip():
+            value = None if isinstance(value, str) else value
+            why = not_text(value, self.document.written.get(place))
+            self.add(place, f"{key}: {why}", not_text_code(value))
         elif len(value) > LONGEST_TEXT:
-            self.add((*place, key), f"{key}: must have at most {LONGEST_TEXT:,} characters")
+            message = f"{key}: must have at most {LONGEST_TEXT:,} characters"
+            self.add(place, message, Code.TOO_LARGE)
         else:
             return value
         return ""
 
-    def consequence(self, place: Place, item: dict[str, Any]) -> tuple[str | None, str | None]:
-        given = [key for key in item if key in {"alert", "suppress"}]
+    def consequence(
+        self, place: Place, item: dict[str, Any], meant: set[str]
+    ) -> tuple[str | None, str | None]:
+        given = [key for key in item if key in CONSEQUENCES]
+        if not given and meant & CONSEQUENCES:
+            return None, None
         if len(given) != 1:
             said = "both are there" if given else "neither is there"
             where = self.document.key(*place, given[-1]) if given else self.document.at(*place)
-            self.document.add(where, f"a rule has either `alert:` or `suppress:`; {said}")
+            message = f"a rule has either `alert:` or `suppress:`; {said}"
+            self.document.add(where, message, Code.CONFLICT if given else Code.MISSING_KEY)
             return None, None
         text = self.text(place, item, given[0])
         if given == ["suppress"]:
             return None, text
         if text and not _CODE.fullmatch(text):
             shape = "a code of at most 10 capital letters and digits, such as N64"
-            self.add((*place, "alert"), f"alert: must be {shape}")
+            self.add((*place, "alert"), f"alert: must be {shape}", Code.VALUE)
         return text, None
 
     # --- conditions
 
     def when(self, place: Place, item: dict[str, Any]) -> AllOf | None:
         if "when" not in item:
-            self.add(place, "missing key 'when'")
             return None
         parts = self.lines((*place, "when"), item["when"])
         if parts is None:
@@ -142,17 +162,18 @@ class RuleReader:
         try:
             paths(AllOf(parts))
         except TooLarge as error:
-            self.document.add(self.document.key(*place, "when"), f"when: {error}")
+            where = self.document.key(*place, "when")
+            self.document.add(where, f"when: {error}", Code.TOO_LARGE)
             return None
         return AllOf(parts)
 
     def lines(self, place: Place, value: Any, depth: int = 0) -> tuple[Condition, ...] | None:
         if not isinstance(value, list) or not value:
             message = f"{place[-1]}: must be a list of conditions, each with a dash"
-            self.add(place, message)
+            self.add(place, message, Code.WRONG_TYPE if value else Code.EMPTY)
             return None
         if depth > DEEPEST:
-            self.add(place, "nested too deeply; split it into several rules")
+            self.add(place, "nested too deeply; split it into several rules", Code.TOO_LARGE)
             return None
         found = [self.line((*place, number), item, depth) for number, item in enumerate(value)]
         parts = tuple(part for part in found if part is not None)
@@ -162,7 +183,8 @@ class RuleReader:
         if isinstance(item, str):
             return self.comparison(place, item)
         if not isinstance(item, dict):
-            self.add(place, "a condition is one line of text, or `any:`, `all:` or `not:`")
+            message = "a condition is one line of text, or `any:`, `all:` or `not:`"
+            self.add(place, message, Code.EMPTY if item is None else Code.WRONG_TYPE)
             return None
         if len(item) != 1 or next(iter(item)) not in GROUPS:
             self.wrong_group(place, item)
@@ -179,20 +201,21 @@ class RuleReader:
     def wrong_group(self, place: Place, item: dict[str, Any]) -> None:
         wrong = next((key for key in item if key not in GROUPS), None)
         if wrong is None:
-            self.add(place, "one of `any:`, `all:` and `not:` each; begin the next with a dash")
+            message = "one of `any:`, `all:` and `not:` each; begin the next with a dash"
+            self.add(place, message, Code.CONDITION)
         elif re.search(r"\s", wrong):
             hint = "put the whole line in quotes of the other kind"
-            self.add(place, f"YAML takes ': ' within a condition for a key; {hint}")
+            message = f"YAML takes ': ' within a condition for a key; {hint}"
+            self.add(place, message, Code.CONDITION)
         else:
-            where = self.document.key(*place, wrong)
-            self.document.add(where, f"unknown key {wrong!r}{did_you_mean(wrong, GROUPS)}")
+            self.document.add_unknown_key((*place, wrong), GROUPS)
 
     def comparison(self, place: Place, text: str) -> Condition | None:
         try:
             return parse_line(text, self.document.at(*place))
         except Mistake as mistake:
             where = _within(self.document, place, text, mistake.at)
-            self.document.add(where, mistake.message)
+            self.document.add(where, mistake.message, mistake.code)
             return None
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from router.codes import Code
 from router.conditions import comparisons
 from router.document import Document, Location, Problem
 from router.rule import Rule, RuleReader
@@ -40,6 +41,11 @@ class Rules:
         """The fields that some condition reads."""
         return frozenset(each.field for rule in self.rules for each in comparisons(rule.when))
 
+    def without(self, names: Collection[str]) -> Rules:
+        """The same files, less the rules of these names: for what-if questions only."""
+        left = tuple(rule for rule in self.rules if rule.name not in names)
+        return self if len(left) == len(self.rules) else replace(self, rules=left)
+
 
 def _as_json(files: Mapping[str, str]) -> str:
     return json.dumps(dict(files), sort_keys=True)
@@ -64,7 +70,8 @@ def load(folder: Path) -> tuple[Rules | None, list[Problem]]:
         texts[file.relative_to(folder).as_posix()] = text
         problems += document.problems
     if not texts and not problems:
-        problems.append(Problem(Location(folder), "holds no rules (*.yaml): nobody would be told"))
+        message = "no rules (*.yaml) in this folder: nobody would be told"
+        problems.append(Problem(Location(folder), message, Code.EMPTY))
     if problems:
         return None, problems
     digest = hashlib.sha256(_as_json(texts).encode()).hexdigest()
@@ -80,7 +87,7 @@ def find(folder: Path) -> tuple[list[Path], list[Problem]]:
 
     def unreadable(error: OSError) -> None:
         where = Path(os.fsdecode(error.filename or folder))
-        problems.append(Problem(Location(where), f"cannot be read: {error.strerror}"))
+        problems.append(Problem(Location(where), f"cannot be read: {error.strerror}", Code.FILE))
 
     found: list[Path] = []
     try:
@@ -88,11 +95,12 @@ def find(folder: Path) -> tuple[list[Path], list[Problem]]:
             folders[:] = [name for name in folders if not name.startswith(".")]
             found += [Path(place, name) for name in files if not name.startswith(".")]
     except ValueError:  # a path that cannot be one
-        problems.append(Problem(Location(folder), "cannot be read: not the name of a folder"))
+        message = "cannot be read: not the name of a folder"
+        problems.append(Problem(Location(folder), message, Code.FILE))
     if not problems and not folder.is_dir():
-        problems.append(Problem(Location(folder), "cannot be read: not a folder"))
+        problems.append(Problem(Location(folder), "cannot be read: not a folder", Code.FILE))
     problems += [
-        Problem(Location(file), "would not be read; give its name the ending .yaml")
+        Problem(Location(file), "would not be read; give its name the ending .yaml", Code.FILE)
         for file in found
         if file.suffix == ".yml"
     ]
@@ -109,6 +117,6 @@ def _open(file: Path) -> tuple[Document, str]:
             raw = opened.read(MAX_BYTES + 1)
     except OSError as error:
         document = Document(file)
-        document.add(Location(file), f"cannot be read: {error.strerror}")
+        document.add(Location(file), f"cannot be read: {error.strerror}", Code.FILE)
         return document, ""
     return parse(raw, file), raw.decode(errors="replace")

@@ -11,6 +11,7 @@
             - {point: import_mpan, supplier_id: 90-B3-D5-1F-30-01-00-01}
           activation: {firmware_version: "9002"}
         at: 2026-06-01T12:00:00Z            # moment of decision; that of the activation if left out
+        without: [hub-pending]              # optional: rules that are taken away for this test
         expect:
           alerts:                           # exactly these; [] for none
             - {user: 90-B3-D5-1F-30-01-00-01, roles: [import_supplier], code: N64}
@@ -25,7 +26,7 @@ the code N64. A test fails, whatever it expects, where nobody is responsible: it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,8 @@ from pydantic import Field
 
 from router import given
 from router.allowlist import Moment, ShortText, UserId
-from router.document import Document, Location, Problem
+from router.codes import Code
+from router.document import Document, Location, Place, Problem
 from router.given import Given
 from router.inventory import Home
 from router.options import read_model
@@ -76,6 +78,8 @@ class CaseEntry(Options):
     name: ShortText
     given: Given
     at: Moment | None = None
+    without: tuple[str, ...] = ()
+    """Rules that are taken away, to see what others come to where these would hide it."""
     expect: Expected
 
 
@@ -104,8 +108,11 @@ class Case:
         return self.entry.given.service_users
 
 
-def load(files: Sequence[Path], rules: Rules) -> tuple[list[Case], list[Problem]]:
-    """The tests in files, and every problem of these; never raises for what they hold."""
+def load(files: Sequence[Path], rules: Rules | None) -> tuple[list[Case], list[Problem]]:
+    """The tests in files, and every problem of these; never raises for what they hold.
+
+    Without `rules`, as these have mistakes themselves, no rule is called unknown.
+    """
     cases: list[Case] = []
     problems: list[Problem] = []
     for file in files:
@@ -115,11 +122,12 @@ def load(files: Sequence[Path], rules: Rules) -> tuple[list[Case], list[Problem]
     return cases, problems
 
 
-def _cases(document: Document, rules: Rules) -> list[Case]:
+def _cases(document: Document, rules: Rules | None) -> list[Case]:
     value = document.value
     if value is None:
         if not document.problems:
-            document.add(document.at(), "holds no tests; write `tests:` and the tests")
+            message = "no tests in this file; write `tests:` and the tests"
+            document.add(document.at(), message, Code.EMPTY)
         return []
     shared = value.get("given") if isinstance(value, dict) else None
     filled = _fill_file(value, shared)
@@ -133,19 +141,36 @@ def _cases(document: Document, rules: Rules) -> list[Case]:
         _check(document, case.entry, rules, number)
     for name, times in Counter(case.entry.name for case in cases).items():
         if times > 1:
-            again = max(number for number, case in enumerate(cases) if case.entry.name == name)
-            document.add(document.at("tests", again, "name"), f"a second test named {name!r}")
+            first, *again = (n for n, case in enumerate(cases) if case.entry.name == name)
+            line = document.at("tests", first, "name").line
+            message = f"a test named {name!r} stands here already, in line {line}"
+            document.add(document.at("tests", again[0], "name"), message, Code.DUPLICATE_NAME)
     return [] if document.problems else cases
 
 
-def _check(document: Document, entry: CaseEntry, rules: Rules, number: int) -> None:
+def _check(document: Document, entry: CaseEntry, rules: Rules | None, number: int) -> None:
     """What can be wrong between the parts of a test."""
     given.check(document, entry.given, "tests", number, "given")
-    known = {rule.name for rule in rules.rules}
+    known = {rule.name for rule in rules.rules} if rules else set()
+    for place, name in _named(entry):
+        if rules and name not in known:
+            message = f"there is no rule {name!r}{did_you_mean(name, known)}"
+            document.add(document.at("tests", number, *place), message, Code.UNKNOWN_RULE)
+    before: set[tuple[str, str]] = set()
+    for index, alert in enumerate(entry.expect.alerts):
+        if (alert.user, alert.code) in before:
+            where = document.at("tests", number, "expect", "alerts", index)
+            message = f"a second {alert.code} to {alert.user}; write one with all of its roles"
+            document.add(where, message, Code.CONFLICT)
+        before.add((alert.user, alert.code))
+
+
+def _named(entry: CaseEntry) -> Iterator[tuple[Place, str]]:
+    """Every rule that is named, and where."""
+    for index, name in enumerate(entry.without):
+        yield ("without", index), name
     for index, each in enumerate(entry.expect.suppressed or ()):
-        if each.rule not in known:
-            where = document.at("tests", number, "expect", "suppressed", index, "rule")
-            document.add(where, f"there is no rule {each.rule!r}{did_you_mean(each.rule, known)}")
+        yield ("expect", "suppressed", index, "rule"), each.rule
 
 
 # --- what was left out ----------------------------------------------------------------------

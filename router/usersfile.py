@@ -15,7 +15,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from router.allowlist import ShortText, UserId, Word
-from router.options import Kinds, expand, read_model
+from router.codes import Code
+from router.options import Kinds, expand, has_adapter, read_model
 from router.ports import ADAPTERS, Options
 from router.users import Channel, Role, ServiceUser, ServiceUsers, UserStatus
 from router.yamlfile import Document, Papers, Place, Problem, read
@@ -100,7 +101,8 @@ def load(
     document.papers = papers or document.papers
     if document.value is None:
         if not document.problems:
-            document.add(document.location(0, 0), "is empty; write service_users: and the users")
+            message = "nothing stands in this file; write service_users: and the users"
+            document.add(document.location(0, 0), message, Code.EMPTY)
         return None, document.problems
     expand(document, environment)
     users = _Users(document).read()
@@ -154,10 +156,11 @@ class _Users:
             adapter = self.kinds.introduced(kind)
             for unfit in adapter.unfit_recipient(user.recipient) if adapter else ():
                 where = self.document.at("service_users", number, unfit.key)
-                message = f"{unfit.key}: {unfit.message}"
-                known = {(problem.location, problem.message) for problem in self.document.problems}
-                if (where, message) not in known:
-                    self.document.add(where, message)
+                there = ("service_users", number, unfit.key) in self.document.values
+                code = Code.VALUE if there else Code.MISSING_KEY
+                problem = Problem(where, f"{unfit.key}: {unfit.message}", code)
+                if problem not in self.document.problems:
+                    self.document.problems.append(problem)
 
     def _find_duplicates(self, entries: Any) -> None:
         first: dict[str, int] = {}
@@ -169,7 +172,8 @@ class _Users:
             if before != number:
                 line = self.document.at("service_users", before, "id").line
                 where = self.document.at("service_users", number, "id")
-                self.document.add(where, f"id: the same user stands in line {line}; join the two")
+                message = f"id: the same user stands in line {line}; join the two"
+                self.document.add(where, message, Code.DUPLICATE_NAME)
 
     def _channels(self, entry: Any, number: int) -> list[Channel]:
         raw = entry.get("channels") if isinstance(entry, dict) else None
@@ -188,10 +192,12 @@ class _Users:
                 message = (
                     f"a second channel {channel.name!r} (the first: line {line}); give it {hint}"
                 )
-                self.document.add(self.document.at(*place), message)
+                self.document.add(self.document.at(*place), message, Code.DUPLICATE_NAME)
         return found
 
     def _channel(self, value: dict[str, Any], place: Place) -> Channel | None:
+        if not has_adapter(self.document, value, *place):
+            return None
         own = {key: inner for key, inner in value.items() if key in OWN}
         keys = read_model(self.document, ChannelKeys, own, *place)
         options = self.kinds.options(self.document, value, *place, own=OWN)

@@ -12,6 +12,7 @@ from functools import cache
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from router.codes import Code
 from router.conditions import OPERATORS, OPERATORS_OF, Comparison, Literal
 from router.document import Location
 from router.fields import ANYTHING, FIELDS, Field, Kind
@@ -41,8 +42,9 @@ def _parser() -> Lark:
 class Mistake(Exception):
     """What is wrong in a line, and at which character (from 0)."""
 
-    def __init__(self, message: str, at: int = 0) -> None:
+    def __init__(self, code: Code, message: str, at: int = 0) -> None:
         super().__init__(message)
+        self.code = code
         self.message = message
         self.at = at
 
@@ -50,25 +52,28 @@ class Mistake(Exception):
 def parse_line(text: str, location: Location) -> Comparison:
     """The comparison that a line says; Mistake says what is wrong with it and where."""
     if len(text) > LONGEST_LINE:
-        raise Mistake(f"more than {LONGEST_LINE:,} characters; split it with any: or all:")
+        message = f"more than {LONGEST_LINE:,} characters; split it with any: or all:"
+        raise Mistake(Code.TOO_LARGE, message)
     name, sign, literal = _tree(text).children
     assert isinstance(name, Token)
     assert isinstance(sign, Token)
     field = FIELDS.get(name)
     if field is None:
-        raise Mistake(f"unknown field {str(name)!r}{_meant(name)}", _place(name))
+        message = f"there is no field {str(name)!r}{_meant(name)}"
+        raise Mistake(Code.UNKNOWN_FIELD, message, _place(name))
     operator = " ".join(sign.split())
     allowed = OPERATORS_OF[field.kind]
     if operator not in allowed:
         choice = f"it takes {', '.join(allowed)}"
         message = f"{field.name} ({field.kind}) can't be compared with {operator!r}; {choice}"
-        raise Mistake(message, _place(sign))
+        raise Mistake(Code.OPERATOR, message, _place(sign))
     if operator == "exists":
         if literal is not None:
-            raise Mistake("nothing may stand after `exists`", _place(literal))
+            raise Mistake(Code.CONDITION, "nothing may stand after `exists`", _place(literal))
         return Comparison(field.name, operator, None, text, location)
     if literal is None:
-        raise Mistake(f"the line ends too early; {operator!r} needs a value", len(text))
+        message = f"the line ends too early; {operator!r} needs a value"
+        raise Mistake(Code.CONDITION, message, len(text))
     return Comparison(field.name, operator, _literal(field, operator, literal), text, location)
 
 
@@ -92,19 +97,23 @@ def _tree(text: str) -> Tree[Token]:
     except UnexpectedInput as error:  # no other is known; say at least where
         at, expected = error.pos_in_stream, set()
     at = len(text) if at is None or at < 0 else at
-    raise Mistake(_explain(text, at, expected or set()), at)
+    raise _mistake(text, at, expected or set())
 
 
-def _explain(text: str, at: int, expected: set[str]) -> str:
+def _mistake(text: str, at: int, expected: set[str]) -> Mistake:
     """What to write instead of what stands at `at`, where the grammar took only `expected`."""
-    return _wrong_kind(text) or _wrong_rest(text[at:].strip(), expected)
+    if not text.strip():
+        hint = 'write one such as hub.status == "Commissioned"'
+        return Mistake(Code.EMPTY, f"no condition stands here; {hint}")
+    group = _group(text.strip())
+    if group:
+        return Mistake(Code.CONDITION, group, at)
+    code, message = _wrong_rest(text[at:].strip(), expected)
+    return Mistake(code, message, at)
 
 
-def _wrong_kind(line: str) -> str:
-    """What to say where the whole line is meant as something else."""
-    line = line.strip()
-    if not line:
-        return 'an empty condition; write one such as hub.status == "Commissioned"'
+def _group(line: str) -> str:
+    """What to say where the whole line is meant as a group of lines."""
     if line.startswith("not "):
         return "to negate a condition, write `not:` and the condition below it, with a dash"
     if line.startswith(("any:", "all:", "not:")):
@@ -112,23 +121,24 @@ def _wrong_kind(line: str) -> str:
     return ""
 
 
-def _wrong_rest(rest: str, expected: set[str]) -> str:
+def _wrong_rest(rest: str, expected: set[str]) -> tuple[Code, str]:
     word = re.split(r"[\s,\]\"']", rest, maxsplit=1)[0]
     bare = word.strip("“”‘’„")
     if not rest:
-        return f"the line ends too early; {_SHAPE}"
+        return Code.CONDITION, f"the line ends too early; {_SHAPE}"
     if rest[0] in "\"'" and rest.count(rest[0]) == 1:
-        return (
+        return Code.CONDITION, (
             "the quotes are not closed (if they are, put the whole condition in the other kind "
             "of quotes: YAML takes ' #' for a comment)"
         )
     if "SIGN" in expected:
-        return _no_operator(word)
+        return Code.OPERATOR, _no_operator(word)
     if re.fullmatch(r"(and|or|&&?|\|\|?)", word):
-        return "one comparison a line; for `and` write another line, for `or` write `any:`"
+        hint = "for `and` write another line, for `or` write `any:`"
+        return Code.CONDITION, f"one comparison a line; {hint}"
     if "TEXT" in expected and bare.isprintable() and bare:
-        return f'{word} must be in quotes: "{bare}"'
-    return f"{rest[:20]!r} is not expected here; {_SHAPE}"
+        return Code.UNQUOTED, f'{word} must be in quotes: "{bare}"'
+    return Code.CONDITION, f"{rest[:20]!r} is not expected here; {_SHAPE}"
 
 
 def _no_operator(word: str) -> str:
@@ -147,20 +157,22 @@ def _no_operator(word: str) -> str:
 def _literal(field: Field, operator: str, given: Token | Tree[Token]) -> Literal:
     if operator in {"in", "not in"}:
         if not isinstance(given, Tree):
-            raise Mistake(f'{operator!r} needs a list, such as ["a", "b"]', _place(given))
+            message = f'{operator!r} needs a list, such as ["a", "b"]'
+            raise Mistake(Code.WRONG_TYPE, message, _place(given))
         found = [item for item in given.children if isinstance(item, Token)]
         if not found:
-            raise Mistake("an empty list: nothing can be in it", _place(given))
+            raise Mistake(Code.EMPTY, "nothing can be in a list without values", _place(given))
         return tuple(dict.fromkeys(_text(field, operator, item) for item in found))
     if isinstance(given, Tree):
         hint = "; use `in` for a list" if "in" in OPERATORS_OF[field.kind] else ""
-        raise Mistake(f"{operator!r} takes one value{hint}", _place(given))
+        raise Mistake(Code.WRONG_TYPE, f"{operator!r} takes one value{hint}", _place(given))
     if field.kind is Kind.BOOLEAN:
         if given.type != "BOOLEAN":
-            raise Mistake(f"{field.name} is true or false, without quotes", _place(given))
+            message = f"{field.name} is true or false, without quotes"
+            raise Mistake(Code.WRONG_TYPE, message, _place(given))
         return str(given) == "true"
     if given.type == "BOOLEAN":
-        raise Mistake(f'{given} must be in quotes: "{given}"', _place(given))
+        raise Mistake(Code.UNQUOTED, f'{given} must be in quotes: "{given}"', _place(given))
     return _text(field, operator, given)
 
 
@@ -168,17 +180,17 @@ def _text(field: Field, operator: str, token: Token) -> str:
     text = str(token)[1:-1]
     if not text:
         hint = "; use `exists`" if "exists" in OPERATORS_OF[field.kind] else ""
-        raise Mistake(f"{field.name} is never empty{hint}", _place(token))
+        raise Mistake(Code.IMPOSSIBLE, f"{field.name} is never empty{hint}", _place(token))
     if field.kind is Kind.ENUM and text not in field.values:
-        hint = did_you_mean(text, field.values)
-        raise Mistake(f"{field.name} is never {text!r}{hint}", _place(token))
+        message = f"{field.name} is never {text!r}{did_you_mean(text, field.values)}"
+        raise Mistake(Code.IMPOSSIBLE, message, _place(token))
     if field.kind is Kind.ID:
         text = text.upper()
     start = operator == "startswith"
     if not text.isprintable() or not re.fullmatch(field.prefix if start else field.pattern, text):
         begins = "begins with" if start else "is"
         message = f"{field.name} never {begins} {text[:60]!r}: it is {_like(field)}"
-        raise Mistake(message, _place(token))
+        raise Mistake(Code.IMPOSSIBLE, message, _place(token))
     return text
 
 

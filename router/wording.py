@@ -22,11 +22,18 @@ LONGEST = 60
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` when one of `known` is close, else what there is to choose from."""
+    names = sorted(known)
+    close = closest(word, names)
+    if close:
+        return f"; did you mean {close!r}?"
+    return f"; known here: {', '.join(names)}" if names else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Which of `known` is probably meant by `word`; "" when none is close."""
     names = {name.lower(): name for name in sorted(known)}
     close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {names[close[0]]!r}?"
-    return f"; known here: {', '.join(sorted(names.values()))}" if names else ""
+    return names[close[0]] if close else ""
 
 
 def lines(numbers: Iterable[int]) -> str:
@@ -108,11 +115,10 @@ def reason(item: ErrorDetails, written: str | None) -> str:
     return say(item, written)
 
 
-def _but(item: ErrorDetails, written: str | None) -> str:
+def _but(value: object, written: str | None) -> str:
     """`, not ...`: what stands there instead."""
-    value = item["input"]
     if value is None:
-        return ", not empty"
+        return "; nothing stands there"
     if isinstance(value, Mapping):
         return ", not a mapping"
     if isinstance(value, list | tuple):
@@ -124,17 +130,22 @@ def _but(item: ErrorDetails, written: str | None) -> str:
     return f", not {shown}" if quoted else f", not {shown!r}"
 
 
-def _text(item: ErrorDetails, written: str | None) -> str:
-    if isinstance(item["input"], bool | int | float):
+def not_text(value: object, written: str | None) -> str:
+    """What is wrong with a value where text must stand."""
+    if isinstance(value, bool | int | float):
         quoted = "" if written is None else f": {json.dumps(written[:LONGEST], ensure_ascii=False)}"
         return f"must be text; quote it{quoted}"
-    return "must be text" + _but(item, written)
+    return "must be text" + _but(value, written)
+
+
+def _text(item: ErrorDetails, written: str | None) -> str:
+    return not_text(item["input"], written)
 
 
 def _must_be(what: str) -> _Say:
     def say(item: ErrorDetails, written: str | None) -> str:
         limits = {name: f"{value:g}" for name, value in _context(item).items() if _number(value)}
-        return f"must be {what.format(**limits)}{_but(item, written)}"
+        return f"must be {what.format(**limits)}{_but(item['input'], written)}"
 
     return say
 
@@ -142,28 +153,30 @@ def _must_be(what: str) -> _Say:
 def _one_of(item: ErrorDetails, written: str | None) -> str:
     names = re.findall(r"'([^']*)'", str(_context(item).get("expected", "")))
     if len(names) == 1:
-        return f"must be {names[0]}{_but(item, written)}"
+        return f"must be {names[0]}{_but(item['input'], written)}"
     value = item["input"]
     meant = did_you_mean(value, names) if isinstance(value, str) and written is not None else ""
     hint = meant if "did you mean" in meant else ""
-    return f"must be one of {', '.join(names)}{_but(item, written)}{hint}"
+    return f"must be one of {', '.join(names)}{_but(item['input'], written)}{hint}"
 
 
 def _too_short(item: ErrorDetails, _written: str | None) -> str:
     least = _context(item).get("min_length", 1)
-    return "must not be empty" if least == 1 else f"must have at least {least}{_counted(item)}"
+    return f"must have at least {least}{_counted(item, least)}"
 
 
 def _too_long(item: ErrorDetails, _written: str | None) -> str:
-    return f"must have at most {_context(item).get('max_length')}{_counted(item)}"
+    most = _context(item).get("max_length")
+    return f"must have at most {most}{_counted(item, most)}"
 
 
-def _counted(item: ErrorDetails) -> str:
-    return " characters" if item["type"].startswith("string") else " items"
+def _counted(item: ErrorDetails, number: object) -> str:
+    what = "character" if item["type"].startswith("string") else "item"
+    return f" {what}" if number == 1 else f" {what}s"
 
 
 def _pattern(item: ErrorDetails, written: str | None) -> str:
-    return f"must look like {_context(item).get('pattern')}{_but(item, written)}"
+    return f"must look like {_context(item).get('pattern')}{_but(item['input'], written)}"
 
 
 def _anything_else(item: ErrorDetails, _written: str | None) -> str:

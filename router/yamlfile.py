@@ -27,6 +27,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from router.codes import Code
 from router.document import Document, Location, Papers, Place, Problem
 from router.wording import did_you_mean
 
@@ -44,7 +45,7 @@ def read(file: Path) -> Document:
     except (OSError, ValueError) as error:
         document = Document(file)
         why = error.strerror if isinstance(error, OSError) else "its name is not one of a file"
-        document.add(Location(file), f"cannot be read: {why}")
+        document.add(Location(file), f"cannot be read: {why}", Code.FILE)
         return document
     return parse(raw, file)
 
@@ -53,15 +54,14 @@ def parse(raw: bytes, file: Path) -> Document:
     """Read YAML from bytes; `file` is what locations will name."""
     document = Document(file)
     if len(raw) > MAX_BYTES:
-        document.add(
-            Location(file), f"larger than {MAX_BYTES:,} bytes; split it into several files"
-        )
+        message = f"larger than {MAX_BYTES:,} bytes; split it into several files"
+        document.add(Location(file), message, Code.TOO_LARGE)
         return document
     try:
         text = raw.decode("utf-8-sig")  # some editors on Windows begin files with a mark
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n")
-        document.add(Location(file, line + 1), "not UTF-8; save the file as UTF-8")
+        document.add(Location(file, line + 1), "not UTF-8; save the file as UTF-8", Code.FILE)
         return document
     document.lines = [_presentable(line) for line in text.splitlines()]
     try:
@@ -69,15 +69,15 @@ def parse(raw: bytes, file: Path) -> Document:
     except ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
-        document.add(document.location(line, column), "not YAML: holds a control character")
+        document.add(document.location(line, column), "holds a control character", Code.YAML)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = document.location(mark.line, mark.column) if mark else document.location(0, 0)
         in_braces = where.text[: where.column - 1].endswith("$")
         hint = "; put a text with ${NAME} in quotes here" if in_braces else ""
-        document.add(where, f"not YAML: {_say(error)}{hint}")
+        document.add(where, f"{_say(error)}{hint}", Code.YAML)
     except (YAMLError, ValueError) as error:
-        document.add(Location(file), f"not YAML: {' '.join(str(error).split())}")
+        document.add(Location(file), " ".join(str(error).split()), Code.YAML)
     return document
 
 
@@ -113,10 +113,30 @@ def _presentable(line: str) -> str:
     return "".join([*parts, line[end:]])
 
 
+_IN_OUR_WORDS = {
+    r"mapping values are not allowed": "no colon can stand here; put a text with ': ' in quotes, "
+    "or indent this line as those before it",
+    r"'\\t' that cannot start": "a tab can't stand here; indent with spaces",
+    r"cannot start any token|scanning an (alias|anchor)": "a text that begins so needs quotes",
+    r"could not find expected ':'": "the key in line {begun} has no colon behind it",
+    r"end of stream while scanning a quoted": "the quotes that open in line {begun} are not closed",
+    r"<block end>.* '<scalar>'": "a text in quotes ends before this; in '...' write '' for a quote",
+    r"<block end>.* '(\?|-|<block \w+ start>)'": "not indented as what begins in line {begun}",
+    r"<stream end>.*flow": "the bracket of line {begun} is not closed",
+    r"expected the node content": "no value stands before this",
+    r"expected ',' or '(.)'": "no comma or {0} stands before this, for the bracket of line {begun}",
+}
+"""What the parser says most often, for people who know nothing of tokens and scalars."""
+
+
 def _say(error: MarkedYAMLError) -> str:
-    begun = error.context_mark
-    since = f" {error.context} that began in line {begun.line + 1}" if begun else ""
-    return f"{error.problem or error.context}{since if error.problem else ''}"
+    begun = error.context_mark.line + 1 if error.context_mark else 0
+    said = " ".join(f"{error.problem or ''} {error.context or ''}".split())
+    for pattern, words in _IN_OUR_WORDS.items():
+        found = re.search(pattern, said)
+        if found:
+            return words.format(*found.groups(), begun=begun)
+    return f"{said} that began in line {begun}" if begun and error.problem else said
 
 
 class _Unfit(Exception):
@@ -149,7 +169,7 @@ class _Reader:
             value = None
             for number, event in enumerate(self._documents()):
                 if number > 0:
-                    self._unfit(event, "more than one document in a file")
+                    self._unfit(event, "more than one document in a file", Code.YAML)
                 value = self.value(next(self.events), ())
             self.document.value = value
         except _Unfit:
@@ -159,11 +179,12 @@ class _Reader:
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
                 if event.version or event.tags:
-                    self._unfit(event, "directives (%YAML, %TAG) are not allowed; take them out")
+                    message = "directives (%YAML, %TAG) are not allowed; take them out"
+                    self._unfit(event, message, Code.YAML)
                 yield event
 
-    def _unfit(self, event: Event, message: str) -> NoReturn:
-        self.document.add(self._where(event), message)
+    def _unfit(self, event: Event, message: str, code: Code) -> NoReturn:
+        self.document.add(self._where(event), message, code)
         raise _Unfit
 
     def _where(self, event: Event) -> Location:
@@ -172,13 +193,14 @@ class _Reader:
     def value(self, event: Event, path: Place) -> Any:
         self.document.values[path] = self._where(event)
         if len(path) > MAX_DEPTH:
-            self._unfit(event, "nested too deeply")
+            self._unfit(event, "nested too deeply", Code.TOO_LARGE)
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            self._unfit(event, "anchors and aliases are not allowed; write the value out")
+            message = "anchors and aliases are not allowed; write the value out"
+            self._unfit(event, message, Code.ALIAS)
         tag = getattr(event, "ctag", None)
         if tag is not None:
             name = str(tag).replace("tag:yaml.org,2002:", "!!")
-            self._unfit(event, f"tag {name} is not allowed; write a plain value")
+            self._unfit(event, f"tag {name} is not allowed; write a plain value", Code.YAML)
         if isinstance(event, MappingStartEvent):
             return self.mapping(path)
         if isinstance(event, SequenceStartEvent):
@@ -200,7 +222,7 @@ class _Reader:
             if isinstance(event, MappingEndEvent):
                 break
             if not isinstance(event, ScalarEvent):
-                self._unfit(event, "a key must be a word")
+                self._unfit(event, "a key must be a word", Code.YAML)
             self._add_entry(event, path, result)
         return result
 
@@ -208,10 +230,11 @@ class _Reader:
         where, key = self._where(event), str(event.value)
         place = (*path, key)
         if event.anchor or event.ctag is not None:
-            self._unfit(event, "a key must be a plain word")
+            self._unfit(event, "a key must be a plain word", Code.YAML)
         if key in result:
             first = self.document.keys[place]
-            self.document.add(where, f"duplicate key {key!r}; first used in line {first.line}")
+            message = f"{key!r} stands here already, in line {first.line}"
+            self.document.add(where, message, Code.DUPLICATE_KEY)
             value_event = next(self.events)
             self.value(value_event, (*path, key, "duplicate"))
             return
@@ -230,7 +253,8 @@ class _Reader:
         try:
             return _plain(text)
         except ValueError:
-            self.document.add(self._where(event), "too many digits; quote it if it is text")
+            message = "too many digits; quote it if it is text"
+            self.document.add(self._where(event), message, Code.UNQUOTED)
             return None
 
 

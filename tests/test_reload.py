@@ -169,7 +169,7 @@ def test_the_command_says_what_is_live_and_records_who_asked(estate: Estate) -> 
         refused = call("reload", folder=estate.folder)
     assert refused.exit_code == 1
     lines = refused.stderr.splitlines()
-    assert "unknown field 'activation.outcom'; did you mean 'activation.outcome'?" in lines[0]
+    assert "there is no field 'activation.outcom'; did you mean 'activation.outcome'?" in lines[0]
     assert lines[2].strip() == "^"
     assert lines[-1] == "not reloaded: the old rules and users serve on"
     asked = estate.ask("SELECT operator, detail FROM actions WHERE operator != 'router'")

@@ -139,7 +139,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a URL in the clear": ({"url": "amqp://broker.example/"}, "url: must use TLS"),
     "a URL with a password": ({"url": "amqps://ann:hush@b.example/"}, "url: must not hold a user"),
     "another protocol": ({"url": "https://b.example/"}, "url: must be a URL such as amqps://"),
-    "a typo": ({"prefech": 5}, "unknown key 'prefech'; did you mean 'prefetch'?"),
+    "a typo": ({"prefech": 5}, "'prefech' means nothing here; did you mean 'prefetch'?"),
 }
 
 

@@ -84,7 +84,7 @@ def test_check_tells_all_problems_of_all_files_at_once(estate: Estate) -> None:
     estate.write_users()
     result = call("check", folder=estate.folder)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "unknown key 'dcd'; did you mean 'dcc'?" in result.stderr
+    assert "'dcd' means nothing here; did you mean 'dcc'?" in result.stderr
     assert "import_suplier" in result.stderr
     assert re.search(r"hubherald\.yaml:\d+:\d+: ", result.stderr)
     assert re.search(r"service_users\.yaml:\d+:\d+: ", result.stderr)

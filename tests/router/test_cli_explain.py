@@ -173,4 +173,4 @@ def test_explain_tells_mistakes_with_their_place(estate: Estate) -> None:
     told = call("explain", file, folder=estate.folder)
     assert told.exit_code == 1
     assert f"{file}:2:9: " in told.stderr
-    assert "unknown key 'group'; did you mean 'groups'?" in told.stderr
+    assert "'group' means nothing here; did you mean 'groups'?" in told.stderr

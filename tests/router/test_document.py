@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from router.codes import Code
 from router.wording import did_you_mean
 from router.yamlfile import parse
 
@@ -56,7 +57,7 @@ def found(text: str, *, within: tuple[str, ...] = ()) -> list[str]:
         ("text: yes\nshort: true", '2:8: short: must be text; quote it: "true"'),
         ("text: [a]", "1:7: text: must be text, not a list"),
         ("text: {a: 1}", "1:7: text: must be text, not a mapping"),
-        ("text:", "1:1: text: must be text, not empty"),
+        ("text:", "1:1: text: must be text; nothing stands there"),
         ("number: many", "1:9: number: must be a number, not 'many'"),
         ("number: 0", "1:9: number: must be more than 0, not 0"),
         ("number: 11", "1:9: number: must be at most 10, not 11"),
@@ -69,10 +70,13 @@ def found(text: str, *, within: tuple[str, ...] = ()) -> list[str]:
         ("short: abcdef", "1:8: short: must have at most 5 characters"),
         ("inner: x", "1:8: inner: must be a mapping, such as {key: value}, not 'x'"),
         ("inner: {size: 1.5}", "1:15: size: must be a whole number, not 1.5"),
-        ("inner: {}", "1:8: missing key 'size'"),
-        ("inner: {size: 1, sise: 2}", "1:18: unknown key 'sise'; did you mean 'size'?"),
-        ("inner: {size: 1, x: 2}", "1:18: unknown key 'x'; known here: size, token, token_file"),
-        ("many: {a: {sise: 1, size: 2}}", "1:12: unknown key 'sise'; did you mean 'size'?"),
+        ("inner: {}", "1:8: 'size' is needed here"),
+        ("inner: {size: 1, sise: 2}", "1:18: 'sise' means nothing here; did you mean 'size'?"),
+        (
+            "inner: {size: 1, x: 2}",
+            "1:18: 'x' means nothing here; known here: size, token, token_file",
+        ),
+        ("many: {a: {sise: 1, size: 2}}", "1:12: 'sise' means nothing here; did you mean 'size'?"),
         ("either: x", "1:9: either: must be a whole number, not 'x' or must be all, not 'x'"),
         (f"text: [{'x' * 70}]", "1:7: text: must be text, not a list"),
         (f"number: {'x' * 70}", f"1:9: number: must be a number, not '{'x' * 60}...'"),
@@ -86,18 +90,20 @@ def test_wording_and_position(text: str, problem: str) -> None:
 def test_positions_hold_through_unions_and_lists() -> None:
     problems = found("listed:\n  - size: 1\n  - size: 1\n    colour: read\n    shape: x\n")
     assert "4:13: colour: must be one of red, green, not 'read'; did you mean 'red'?" in problems
-    assert "5:5: unknown key 'shape'; known here: colour, size, token, token_file" in problems
+    assert (
+        "5:5: 'shape' means nothing here; known here: colour, size, token, token_file" in problems
+    )
 
 
 def test_positions_are_those_of_the_whole_file() -> None:
     assert found("a:\n  b:\n    txt: x\n", within=("a", "b")) == [
-        "3:5: unknown key 'txt'; did you mean 'text'?"
+        "3:5: 'txt' means nothing here; did you mean 'text'?"
     ]
 
 
 def test_one_place_gets_one_problem() -> None:
     document = parse(b"text: 1", Path("file.yaml"))
-    document.add(document.at("text"), "known already")
+    document.add(document.at("text"), "known already", Code.VALUE)
     with pytest.raises(ValidationError) as caught:
         Model.model_validate(document.value)
     document.add_invalid(caught.value, Model)

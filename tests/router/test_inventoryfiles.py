@@ -179,18 +179,20 @@ def test_wrong_columns_are_told_for_both_files_and_nothing_is_loaded(load: Loade
         f"{problem.location.file.name}:{problem.location.line}: {problem.message}"
         for problem in caught.value.problems
     ]
-    assert told[0].startswith("hubs.csv:1: unknown column 'state'; did you mean 'status'?")
+    assert told[0].startswith(
+        "hubs.csv:1: column 'state' means nothing here; did you mean 'status'?"
+    )
     assert told[1:] == [
         "hubs.csv:1: column 'model' stands there twice",
-        "hubs.csv:1: missing: status (the first line names the columns)",
-        "registrations.csv:1: missing: point, supplier_id, network_operator_id, effective_from, "
-        "effective_to (the first line names the columns)",
+        "hubs.csv:1: status: needed in the first line, which names the columns",
+        "registrations.csv:1: point, supplier_id, network_operator_id, effective_from, "
+        "effective_to: needed in the first line, which names the columns",
     ]
     assert find_home(load.database, HUB) is None
 
 
 def test_an_empty_file_lacks_its_columns(load: Loader) -> None:
-    with pytest.raises(FilesError, match="missing: device_id, status, smets_version"):
+    with pytest.raises(FilesError, match="device_id, status, smets_version: needed"):
         load("")
 
 

@@ -94,13 +94,17 @@ def test_it_is_no_fact(text: str, is_scene: bool) -> None:
         ("", None, ["1:1 must have `given:`, or be a file of tests"]),
         ("tests: 3", None, ["1:1 must have `given:`, or be a file of tests"]),
         ("given: 3", None, ["1:8 given: must be a mapping, such as {key: value}, not 3"]),
-        ("given: {}\naat: x", None, ["2:1 unknown key 'aat'; did you mean 'at'?"]),
-        ("given: {hub: {grups: [x]}}", None, ["1:15 unknown key 'grups'; did you mean 'groups'?"]),
-        ("given: {}\ngiven: {}", None, ["2:1 duplicate key 'given'; first used in line 1"]),
+        ("given: {}\naat: x", None, ["2:1 'aat' means nothing here; did you mean 'at'?"]),
+        (
+            "given: {hub: {grups: [x]}}",
+            None,
+            ["1:15 'grups' means nothing here; did you mean 'groups'?"],
+        ),
+        ("given: {}\ngiven: {}", None, ["2:1 'given' stands here already, in line 1"]),
         (
             "given: {usrs: []}\ntests:\n  - {name: x}",
             0,
-            ["1:9 unknown key 'usrs'; did you mean 'users'?"],
+            ["1:9 'usrs' means nothing here; did you mean 'users'?"],
         ),
         ("tests:\n  - x\n", 0, ["2:5 tests: must be a mapping, such as {key: value}, not 'x'"]),
         (

@@ -51,7 +51,7 @@ def test_the_users_of_the_starter(tmp_path: Path) -> None:
     assert users is not None
     acme = users.by_id["90-B3-D5-1F-30-01-00-01"]
     assert acme.name == "Acme Energy"
-    assert acme.roles == {Role.IMPORT_SUPPLIER, Role.GAS_SUPPLIER}
+    assert {Role.IMPORT_SUPPLIER, Role.GAS_SUPPLIER} <= acme.roles
     assert acme.status is UserStatus.ACTIVE
     assert acme.duis_version == "5.4"
     assert users.by_id["90-B3-D5-1F-30-01-00-03"].subscriptions == ("firmware",)
@@ -84,13 +84,7 @@ def test_a_channel_is_named_after_its_adapter(tmp_path: Path) -> None:
 def test_each_mistake_is_found_where_it_is(bad: Path) -> None:
     users, problems = usersfile.load(bad, {})
     assert users is None
-    found = [
-        f"{each.location.file.name}:{each.location.line}:{each.location.column}"
-        for each in problems
-    ]
-    check_bad(
-        bad, [f"{place}: {each.message}" for place, each in zip(found, problems, strict=True)]
-    )
+    check_bad(bad, problems)
 
 
 @pytest.mark.parametrize("bad", BAD_FILES, ids=lambda file: file.stem)
@@ -104,7 +98,7 @@ def test_no_message_and_no_source_line_shows_a_secret(bad: Path) -> None:
 def test_a_secret_beside_a_mistake_is_covered(tmp_path: Path) -> None:
     webhook = f"adapter: webhook, url: https://a.example/, secret: {SECRET}, wndow: 3"
     shown = refused(tmp_path, one_user(webhook))
-    assert "unknown key 'wndow'" in shown
+    assert "'wndow' means nothing here" in shown
     assert "S3CRET" not in shown
     assert "secret: ****" in shown
 
@@ -182,4 +176,4 @@ def test_the_digest_is_of_the_text_that_is_kept_without_secrets(tmp_path: Path) 
 
 
 def test_an_empty_file_is_told(tmp_path: Path) -> None:
-    assert "is empty" in refused(tmp_path, "")
+    assert "empty nothing stands in this file" in refused(tmp_path, "")

@@ -43,10 +43,10 @@ def test_a_line_says(line: str, operator: str, literal: Literal) -> None:
 @pytest.mark.parametrize(
     ("line", "column", "message"),
     [
-        ("", 0, "an empty condition"),
-        ("hub.modle exists", 0, "unknown field 'hub.modle'; did you mean 'hub.model'?"),
+        ("", 0, "no condition stands here"),
+        ("hub.modle exists", 0, "there is no field 'hub.modle'; did you mean 'hub.model'?"),
         ('outcome == "success"', 0, "did you mean 'activation.outcome'?"),
-        ("nothing.like.it exists", 0, "unknown field 'nothing.like.it'"),
+        ("nothing.like.it exists", 0, "there is no field 'nothing.like.it'"),
         ("hub.model", 9, "the line ends too early"),
         ("hub.model ==", 12, "'==' needs a value"),
         ("hub.model in [", 14, "the line ends too early"),
@@ -72,7 +72,7 @@ def test_a_line_says(line: str, operator: str, literal: Literal) -> None:
         ('activation.outcome startswith "s"', 19, "can't be compared with 'startswith'"),
         ('hub.model has "x"', 10, "can't be compared with 'has'"),
         ('hub.model in "x"', 13, "'in' needs a list"),
-        ("hub.model in []", 13, "an empty list"),
+        ("hub.model in []", 13, "nothing can be in a list without values"),
         ('hub.model == ["x"]', 13, "'==' takes one value; use `in` for a list"),
         ('hub.model == ""', 13, "hub.model is never empty; use `exists`"),
         ('hub.model in ["a", ""]', 19, "hub.model is never empty"),

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.codes import Code
 from router.yamlfile import MAX_BYTES, Document, parse, read
 
 FILE = Path("file.yaml")
+NO_COLON = "no colon can stand here; put a text with ': ' in quotes, or indent this line"
 
 
 def document(text: str) -> Document:
@@ -93,8 +95,8 @@ def test_nothing_stands_at_its_key() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1\nb: 2\na: 3\n", "3:1: duplicate key 'a'; first used in line 1"),
-        ("a: {b: 1, c: 2, b: {d: 1}}", "1:17: duplicate key 'b'; first used in line 1"),
+        ("a: 1\nb: 2\na: 3\n", "3:1: 'a' stands here already, in line 1"),
+        ("a: {b: 1, c: 2, b: {d: 1}}", "1:17: 'b' stands here already, in line 1"),
         ("a: &x 1\nb: 2", "1:4: anchors and aliases are not allowed; write the value out"),
         ("a: *x", "1:4: anchors and aliases are not allowed; write the value out"),
         ("a: !!int '1'", "1:4: tag !!int is not allowed; write a plain value"),
@@ -104,14 +106,13 @@ def test_nothing_stands_at_its_key() -> None:
         ("a: 1\n---\nb: 2", "2:1: more than one document in a file"),
         ("%YAML 1.1\n---\na: yes", "2:1: directives (%YAML, %TAG) are not allowed; take them out"),
         ("a: " + "9" * 4400, "1:4: too many digits; quote it if it is text"),
-        ("a: b: c", "1:5: not YAML: mapping values are not allowed here"),
-        ("\ta: 1", "1:1: not YAML: found character '\\t' that cannot start any token"),
+        ("a: b: c", f"1:5: {NO_COLON} as those before it"),
+        ("\ta: 1", "1:1: a tab can't stand here; indent with spaces"),
         (
             "a: 1\nb: 'x\n",
-            "3:1: not YAML: found unexpected end of stream"
-            " while scanning a quoted scalar that began in line 2",
+            "3:1: the quotes that open in line 2 are not closed",
         ),
-        ("a: 1\nb: \x07", "2:4: not YAML: holds a control character"),
+        ("a: 1\nb: \x07", "2:4: holds a control character"),
         ("[" * 100_000, "1:42: nested too deeply"),
         ("{a: " * 50_000, "1:165: nested too deeply"),
         ("a: " * 1, None),
@@ -148,7 +149,7 @@ def test_files_beyond_reading_are_told(tmp_path: Path) -> None:
 
 def test_a_problem_shows_its_line_with_a_caret() -> None:
     assert document("a: b: c").problems[0].render() == (
-        "file.yaml:1:5: not YAML: mapping values are not allowed here\n    a: b: c\n        ^"
+        f"file.yaml:1:5: yaml {NO_COLON} as those before it\n    a: b: c\n        ^"
     )
 
 
@@ -189,7 +190,7 @@ def test_what_looks_like_a_secret_is_covered(line: str, shown: str) -> None:
 def test_hiding_covers_a_value_in_all_its_lines_and_in_problems_found_before() -> None:
     text = "key: |\n  one\n  two\nin: {key: three, key: four}\n"
     hidden = document(text)
-    hidden.add(hidden.at("key"), "unfit")
+    hidden.add(hidden.at("key"), "unfit", Code.VALUE)
     hidden.hide("key")
     hidden.hide("in", "key")
     assert hidden.lines == ["key: *", "*****", "*****", "in: {key: *****, key: ****}"]
