@@ -83,16 +83,14 @@ def _place_remains(leaves: Sequence[Leaf]) -> bool:
             below.append((begun, True))
             above.append(((*begun, _BEYOND), False))
         elif leaf.operator[0] in "<>":
-            place, inclusive = (
-                version_place(str(leaf.literal)),
-                ("=" in leaf.operator) is leaf.wanted,
-            )
+            place = version_place(str(leaf.literal))
+            inclusive = ("=" in leaf.operator) is leaf.wanted
             if (leaf.operator[0] == "<") is leaf.wanted:
                 above.append((place, inclusive))
             else:
                 below.append((place, not inclusive))
-    (low, strict), (high, inclusive) = max(below), min(above)
-    return low < high or (low == high and inclusive and not strict)
+    (low, open_below), (high, closed_above) = max(below), min(above)
+    return low < high or (low == high and closed_above and not open_below)
 
 
 def _whole_parts(prefix: str) -> _Place:

@@ -17,7 +17,7 @@ from router.rules import Rules
 
 _Asked = Mapping[str, tuple[Leaf, ...]]
 """What must hold of each field."""
-_MOST_STEPS = 200
+_MOST_STEPS = 2000
 """After how many wrong turns a rule is left in peace: the worst sets of rules have no end."""
 
 
@@ -82,15 +82,18 @@ def _past(asked: _Asked, suppressors: Sequence[_Suppressor]) -> _Asked | None:
 
     When it takes too long, what is asked alone: nobody is blamed without proof.
     """
-    turns = [(asked, 0)]
+    turns = [(asked, 0, 0)]
     for _ in range(_MOST_STEPS + len(suppressors)):
         if not turns:
             return None
-        so_far, past = turns.pop()
+        so_far, past, way = turns.pop()
         if past == len(suppressors):
             return so_far
-        ways = reversed(suppressors[past].ways)
-        turns += [(both, past + 1) for way in ways if (both := _both(so_far, way)) is not None]
+        if way < len(suppressors[past].ways):
+            turns.append((so_far, past, way + 1))
+            both = _both(so_far, suppressors[past].ways[way])
+            if both is not None:
+                turns.append((both, past + 1, 0))
     return asked
 
 
