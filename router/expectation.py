@@ -66,10 +66,11 @@ def differences(case: Case, answer: Answer) -> list[str]:
     names = _names(case.entry.given.users)
     rows = [
         (sign, key, effects[key])
-        for key in differing
         for sign, effects in (("-", wanted), ("+", found))
+        for key in differing
         if key in effects
     ]
+    rows.sort(key=lambda row: row[1][0])  # by user, both sides beside each other
     said = _aligned(rows, names)
     for user, role, key in _to_explain(differing, wanted, found):
         why = _Why(answer, user, role)
