@@ -22,6 +22,8 @@ COMMANDS = {
     "run": "Route: facts in, Alerts out.",
     "check": "Find all mistakes in configuration, users and rules.",
     "test": "Run the unit tests of rules.",
+    "diff": "Show who would gain or lose which Alerts under edited rules.",
+    "capture": "Write a test of rules from a real decision.",
     "reload": "Make the running router take over changed rules and users.",
     "explain": "Decide about one fact without sending anything.",
     "why": "Say why Service Users were told about a hub, or were not.",

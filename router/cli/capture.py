@@ -1,0 +1,58 @@
+"""`hubherald capture`: a test of rules from a real decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from router.capturing import test_of
+from router.cli.opening import ledger
+from router.config import settings
+from router.errors import UsageError
+from router.ledger.past import past_of_alert, text_of
+from router.pastusers import users_of
+
+
+@click.command("capture")
+@click.argument("alert", type=click.UUID)
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def command(config_file: Path, alert: UUID, file: Path | None) -> None:
+    """Write a test of rules from the decision that ALERT came from.
+
+    It holds the hub, the registrations, the Service Users and the activation as they were, without
+    meter point numbers, and expects exactly what was decided. FILE is by default
+    captured/ALERT.test.yaml in the folder of rules, where `hubherald test` finds it; `-` prints it.
+
+    \b
+    Example:
+      hubherald alerts list --hub 90-B3-D5-1F-30-02-00-01
+      hubherald capture 5c3fe18f-bc80-5af7-aea3-b59e90776c6e
+      hubherald test
+    """
+    with ledger(config_file) as database:
+        past = past_of_alert(database, str(alert))
+        if past is None:
+            raise UsageError(f"there is no Alert {alert}; `hubherald alerts list` shows them")
+        users = users_of(text_of(database, past.users_digest), past.users_digest)
+    text = test_of(past, users, str(alert))
+    if file == Path("-"):
+        click.echo(text, nl=False)
+        return
+    if file is None:
+        file = settings(config_file).rules_folder / "captured" / f"{alert}.test.yaml"
+    _write(file, text)
+    click.echo(f"wrote {file}; `hubherald test {file}` runs it")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError:
+        raise UsageError(f"{file} is there already; name another file, or `-` to print") from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None

@@ -1,0 +1,88 @@
+"""`hubherald diff`: who would gain or lose which Alerts under edited rules."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from router import rules as rulesfolder
+from router.cli.arguments import moment
+from router.cli.bar import Bar
+from router.cli.opening import ledger
+from router.cli.printing import as_json, as_table, line, output, plural
+from router.diffing import Change, Differ, Difference
+from router.engine import Engine
+from router.errors import FilesError
+from router.ledger.opening import Database
+from router.ledger.past import count_past, past_pages, text_of
+from router.pastusers import users_of
+from router.rules import Rules
+from router.trial import trial
+from router.users import ServiceUser
+
+
+@click.command("diff")
+@click.argument("folder", metavar="RULES", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--since",
+    type=moment,
+    default="7d",
+    show_default=True,
+    metavar="TIME",
+    help="From which decisions on: a day or moment, or so long ago (30d, 12h).",
+)
+@output
+@click.pass_obj
+def command(config_file: Path, folder: Path, since: datetime, output: str) -> None:
+    """Decide the ledger's facts again under the rules in the folder RULES, and show what changes.
+
+    Who would gain or lose which Alerts, by user and rule. Service Users and registrations are those
+    of the original decision, so every difference is the rules' alone. Nothing is sent and nothing
+    is recorded; a router may run beside it.
+
+    \b
+    Example:
+      cp -r rules edited && $EDITOR edited/alerts.yaml
+      hubherald diff edited --since 7d
+    """
+    rules, problems = rulesfolder.load(folder)
+    if rules is None:
+        raise FilesError(problems)
+    trial(rules)
+    with ledger(config_file) as database:
+        found = _decide_again(database, rules, since)
+    if output == "json":
+        as_json(found.rows())
+    else:
+        _tell(found)
+
+
+def _decide_again(database: Database, rules: Rules, since: datetime) -> Difference:
+    engine = Engine(rules)
+    differ = Differ(engine)
+    users: dict[str, dict[str, ServiceUser]] = {}
+    try:
+        with Bar("deciding again", count_past(database, since)) as bar:
+            for page in past_pages(database, since):
+                for digest in {past.users_digest for past in page} - users.keys():
+                    users[digest] = users_of(text_of(database, digest), digest)
+                differ.add(page, users)
+                bar.advance(len(page))
+    finally:
+        engine.close()
+    return differ.found
+
+
+def _tell(found: Difference) -> None:
+    rows = found.rows()
+    if rows:
+        as_table(rows, list(Change.__dataclass_fields__), nothing="")
+        line("")
+    gained, lost = found.total("gains"), found.total("loses")
+    line(
+        f"{plural(found.activations, 'activation')} decided again: {plural(gained, 'Alert')} more, "
+        f"{lost:,} fewer, {found.same:,} the same"
+        + (f" ({found.otherwise:,} of them by another rule or role)" if found.otherwise else "")
+    )

@@ -1,0 +1,139 @@
+"""What edited rules would change: facts of the past decided again, on the grounds of then.
+
+Users and registrations are those of the original decision, so that every difference is the rules'
+alone. Nothing is recorded and nothing is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from router.decisions import Decision, Verdict, candidates, decide, due
+from router.engine import Engine, EngineAnomaly
+from router.errors import EngineError
+from router.fields import fields_of
+from router.inventory import responsible
+from router.ledger.past import Past, alerts_of
+from router.users import ServiceUser
+
+GAINS, LOSES = "gains", "loses"
+AlertKey = tuple[str, str]
+"""Service User and Alert code."""
+
+
+@dataclass(slots=True)
+class Change:
+    """Alerts of one kind that would come or go."""
+
+    change: str
+    """`gains` or `loses`."""
+    service_user_id: str
+    alert_code: str
+    rule: str
+    """Which alerts: of the edited rules for what is gained, of those of then for what is lost."""
+    instead: str
+    """What decides on the other side: the same user's role, a rule that suppresses, or none."""
+    alerts: int = 0
+    device_id: str = ""
+    """A hub for which it is so: `hubherald why --hub` tells of it."""
+
+
+@dataclass(slots=True)
+class Difference:
+    """All that would change, and how much was looked at."""
+
+    changes: dict[tuple[str, ...], Change] = field(default_factory=dict)
+    activations: int = 0
+    same: int = 0
+    """Alerts that would go out as they did."""
+    otherwise: int = 0
+    """Of those: for another rule, or for other roles."""
+
+    def total(self, change: str) -> int:
+        """How many Alerts would come, or go."""
+        return sum(each.alerts for each in self.changes.values() if each.change == change)
+
+    def rows(self) -> list[Change]:
+        """The changes, the largest first for each user."""
+        return sorted(
+            self.changes.values(),
+            key=lambda each: (each.service_user_id, each.change, -each.alerts, each.rule),
+        )
+
+
+class Differ:
+    """Decides pages of past facts again under other rules, and adds up what changes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.found = Difference()
+
+    def add(self, page: Sequence[Past], users: Mapping[str, Mapping[str, ServiceUser]]) -> None:
+        """`users` are those of then, by digest. EngineError when the engine can't be trusted."""
+        cases = [
+            (past, *candidates(responsible(past.registrations), users[past.users_digest]))
+            for past in page
+            if not _settled(past)
+        ]
+        values = [
+            fields_of(past.activation, past.hub, each.role, each.user)
+            for past, able, _ in cases
+            for each in able
+        ]
+        matched = iter(self.engine.evaluate(values))
+        for past, able, decided in cases:
+            for candidate in able:
+                hits = next(matched)
+                if isinstance(hits, EngineAnomaly):
+                    raise EngineError(f"fact {past.fact_id} of the ledger: {hits}")
+                decided.append(decide(candidate, hits, self.engine.rules))
+            self._compare(past, decided)
+        self.found.activations += len(page)
+
+    def _compare(self, past: Past, decided: Sequence[Decision]) -> None:
+        before, after = (
+            alerts_of(past),
+            {(each.service_user_id, each.alert_code): dict(each.rules) for each in due(decided)},
+        )
+        for key in sorted(before.keys() | after.keys()):
+            if key in before and key in after:
+                self.found.same += 1
+                self.found.otherwise += before[key] != after[key]
+            elif key in after:
+                self._count(past, GAINS, key, after[key], _said_then(past, key[0]))
+            else:
+                self._count(past, LOSES, key, before[key], _said_now(decided, key[0]))
+
+    def _count(
+        self, past: Past, change: str, key: AlertKey, rules: Mapping[str, str], instead: str
+    ) -> None:
+        names = ", ".join(sorted(set(rules.values())))
+        place = (change, *key, names, instead)
+        found = self.found.changes.setdefault(place, Change(change, *key, names, instead))
+        found.alerts += 1
+        found.device_id = past.activation.device_id
+
+
+def _settled(past: Past) -> bool:
+    """Whether no rule had a say: nobody was registered, or it was decided under another id."""
+    return any(each.party_id is None for each in past.decisions)
+
+
+def _said_then(past: Past, user: str) -> str:
+    mine = [each for each in past.decisions if each.party_id == user]
+    return _words((each.verdict, each.rule) for each in mine)
+
+
+def _said_now(decided: Iterable[Decision], user: str) -> str:
+    mine = [each for each in decided if each.party and each.party.id == user]
+    return _words((each.verdict, each.rule) for each in mine)
+
+
+def _words(decided: Iterable[tuple[Verdict, str | None]]) -> str:
+    """`suppressed by hub-pending`, `no rule`, or which other rule alerts with another code."""
+    said = {
+        f"{verdict.replace('_', ' ')} by {rule}" if rule else verdict.replace("_", " ")
+        for verdict, rule in decided
+    }
+    return ", ".join(sorted(said))
