@@ -49,24 +49,25 @@ def find(rules: Rules, users: ServiceUsers) -> list[Problem]:
 
 
 def _unmet(rule: Rule, candidates: Sequence[_Candidate]) -> list[Problem]:
-    # what contradicts itself is left to `contradictions`
-    alternatives = [path for path in paths(rule.when) if possible(by_field(path))]
-    asked = [tuple(leaf for leaf in path if _names_words(leaf)) for path in alternatives]
-    alone = [
-        leaf
-        for leaf in {leaf.written: leaf for path in asked for leaf in path}.values()
-        if not _met([leaf], candidates)
-    ]
+    alternatives = paths(rule.when)
+    named = {leaf.written: leaf for path in alternatives for leaf in _words_asked(path)}
+    alone = [leaf for leaf in named.values() if not _met([leaf], candidates)]
     if alone:
         return [Problem(_at(leaf), _nobody(leaf, candidates), Code.NOBODY) for leaf in alone]
+    # what contradicts itself is left to `contradictions`
+    asked = [_words_asked(path) for path in alternatives if possible(by_field(path))]
     if not asked or any(_met(path, candidates) for path in asked):
         return []
     return [Problem(rule.location, _together(rule, asked), Code.NOBODY)]
 
 
-def _names_words(leaf: Leaf) -> bool:
-    """Whether it says that the recipient must have one of some words."""
-    return leaf.field in _CALLED and leaf.wanted and leaf.operator in {"==", "in", "has"}
+def _words_asked(path: Path) -> Path:
+    """What says that the recipient must have one of some words."""
+    return tuple(
+        leaf
+        for leaf in path
+        if leaf.field in _CALLED and leaf.wanted and leaf.operator in {"==", "in", "has"}
+    )
 
 
 def _met(leaves: Sequence[Leaf], candidates: Sequence[_Candidate]) -> bool:
