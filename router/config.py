@@ -7,113 +7,21 @@ one after the other. Nothing is half loaded: there is a Config, or there is ever
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
-
-from router import rules as rulesfolder
-from router import usersfile
-from router.allowlist import UserId, Word
+from router import reach, rulesfolder, shadows, usersfile
 from router.codes import Code
+from router.configfile import ConfigFile, DccOptions, LedgerOptions, OperationsOptions
+from router.document import Document, Papers, Problem
 from router.errors import FilesError
 from router.keyfiles import require_private
 from router.options import Kinds, expand, has_adapter, read_model
-from router.parties import Originator
 from router.ports import ADAPTERS, SOURCES, Options
 from router.rules import Rules
 from router.users import ServiceUsers
-from router.yamlfile import Document, Location, Papers, Problem, read
-
-
-def _ledger_url(url: str, info: ValidationInfo) -> str:
-    if url.startswith(("postgresql", "postgres:")):
-        raise ValueError("PostgreSQL comes in a later version; use sqlite:///FILE")
-    scheme, _, path = url.partition(":///")
-    if scheme != "sqlite" or not path or path == ":memory:" or "?" in path:
-        raise ValueError("must be sqlite:///FILE, such as sqlite:///hubherald.db")
-    if not path.isprintable():
-        raise ValueError("must not hold control characters")
-    folder = info.context.get("folder") if isinstance(info.context, Mapping) else None
-    return f"sqlite:///{Path(folder or '.') / path}"
-
-
-def _address(listen: str) -> str:
-    host, _, port = listen.rpartition(":")
-    if not host.strip("[]") or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464")
-    return listen
-
-
-class LedgerOptions(Options):
-    """Where facts, decisions and Alerts are kept."""
-
-    # also the one that stands for a missing `ledger:` learns in which folder it is
-    model_config = ConfigDict(revalidate_instances="always")
-
-    url: Annotated[
-        str,
-        AfterValidator(_ledger_url),
-        WithJsonSchema({"type": "string", "pattern": "^sqlite:///."}),
-        Field(description="sqlite:///FILE; a relative FILE lies beside this file"),
-    ] = "sqlite:///hubherald.db"
-
-
-class DccOptions(Options):
-    """Who the Alerts come from."""
-
-    id: Annotated[UserId, Field(description="EUI-64 of the DCC (its test identity ends in 02)")]
-    signing_key_file: Annotated[
-        Path | None, Field(description="private key of the DCC, closed to others")
-    ] = None
-    signing_certificate_file: Annotated[
-        Path | None, Field(description="the certificate of that key")
-    ] = None
-
-    @property
-    def originator(self) -> Originator:
-        """What adapters may know of it."""
-        return Originator(self.id, self.signing_key_file, self.signing_certificate_file)
-
-
-class OperationsOptions(Options):
-    """The endpoint for metrics and health."""
-
-    listen: Annotated[
-        str,
-        AfterValidator(_address),
-        WithJsonSchema({"type": "string", "pattern": ".:[0-9]{1,5}$"}),
-        Field(description="HOST:PORT; port 0 takes a free one"),
-    ] = "127.0.0.1:9464"
-
-    @property
-    def host(self) -> str:
-        """The address, without the brackets of IPv6."""
-        return self.listen.rpartition(":")[0].strip("[]")
-
-    @property
-    def port(self) -> int:
-        """The port; 0 takes a free one."""
-        return int(self.listen.rpartition(":")[2])
-
-
-class ConfigFile(Options):
-    """The whole of hubherald.yaml."""
-
-    sources: Annotated[
-        dict[Word, dict[str, Any]],
-        Field(min_length=1, description="where facts come from: a name, and its adapter's options"),
-    ]
-    rules: Annotated[Path, Field(description="folder of the rules")] = Path("rules")
-    service_users: Annotated[Path, Field(description="file of the Service Users")] = Path(
-        "service_users.yaml"
-    )
-    ledger: LedgerOptions = LedgerOptions()
-    dcc: DccOptions
-    operations: OperationsOptions = OperationsOptions()
-    watch: Annotated[bool, Field(description="reload when rules or users change")] = False
+from router.yamlfile import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,49 +53,82 @@ class Config(Settings):
     rules: Rules
     users: ServiceUsers
     warnings: Sequence[Problem] = ()
-    """What works now but asks for somebody's hand, such as a certificate that is about to end."""
+    """What is no reason not to start, and asks for somebody's hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that there is to say of hubherald.yaml, users and rules."""
+
+    config: Config | None
+    """None where there is a mistake."""
+    rules_folder: Path | None
+    """None where hubherald.yaml can't be read at all: nothing else is looked at then."""
+    rules: Rules | None
+    """None where there is a mistake in them."""
+    mistakes: Sequence[Problem] = ()
+    """Nothing runs with these."""
+    findings: Sequence[Problem] = ()
+    """Of no use as they are, and no reason to stop the rest: key files, rules that wait in vain."""
+    warnings: Sequence[Problem] = ()
+    """Of use now, but they ask for somebody's hand: a certificate that is about to expire."""
 
 
 def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read hubherald.yaml. FilesError has all its problems."""
     found, document = _settings(file, environment)
     if found is None:
-        raise _error(document.problems)
+        raise FilesError(_in_order(document.problems))
     return found
 
 
-def load(
-    file: Path, environment: Mapping[str, str] = os.environ, *, lenient: bool = False
-) -> Config:
-    """Read hubherald.yaml, users and rules. FilesError has all problems of all of them.
+def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read hubherald.yaml, users and rules. FilesError has all mistakes in all of them.
 
-    With `lenient`, keys and certificates that are of no use are warnings: each stops the lanes that
-    need it, until it is mended, and must not keep a router from serving the others.
+    Findings are warnings here. A rule that suppresses everything, written in an emergency, must
+    not be refused because it leaves others without effect; nor may one user's certificate keep a
+    router from serving the others.
     """
+    found = survey(file, environment)
+    if found.config is None:
+        raise FilesError(found.mistakes)
+    return found.config
+
+
+def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
+    """Read the same files and say all that there is to say; never raises for what they hold."""
     found, document = _settings(file, environment)
     if document.value is None:
-        raise _error(document.problems)
+        return Survey(None, None, None, document.problems)
+    folder, users_file = _beside(document, "rules"), _beside(document, "service_users")
     ours, theirs = document.papers, Papers()
-    users, in_users = usersfile.load(_beside(document, "service_users"), environment, theirs)
-    rules, in_rules = _rules(_beside(document, "rules"))
+    users, in_users = usersfile.load(users_file, environment, theirs)
+    rules, in_rules = rulesfolder.survey(folder)
     if found is not None and users is not None:
         _hold_against_adapters(document, found, users)
-    warnings = ours.warnings + theirs.warnings
-    if lenient:
-        warnings += ours.unfit + theirs.unfit
-    elif ours.unfit or theirs.unfit:
-        raise _error(document.problems + ours.unfit, in_users + theirs.unfit, in_rules)
-    if found is None or users is None or rules is None:
-        raise _error(document.problems, in_users, in_rules)
-    own = {field.name: getattr(found, field.name) for field in fields(found)}
-    return Config(**own, rules=rules, users=users, warnings=warnings)
+    in_vain = shadows.find(rules) + (reach.find(rules, users) if users else [])
+    findings = _in_order(ours.unfit, theirs.unfit, in_vain)
+    warnings = _in_order(ours.warnings, theirs.warnings)
+    config = None
+    if found is not None and users is not None and not in_rules:
+        own = {field.name: getattr(found, field.name) for field in fields(found)}
+        config = Config(**own, rules=rules, users=users, warnings=[*findings, *warnings])
+    return Survey(
+        config=config,
+        rules_folder=folder,
+        rules=None if in_rules else rules,
+        mistakes=_in_order(document.problems, in_users, in_rules),
+        findings=findings,
+        warnings=warnings,
+    )
 
 
-def _rules(folder: Path) -> tuple[Rules | None, list[Problem]]:
-    try:
-        return rulesfolder.load(folder)
-    except OSError as error:
-        return None, [Problem(Location(folder), f"cannot be read: {error.strerror}", Code.FILE)]
+def _in_order(*found: Iterable[Problem]) -> list[Problem]:
+    def place(problem: Problem) -> tuple[str, int, int]:
+        where = problem.location
+        return str(where.file), where.line, where.column
+
+    return [problem for problems in found for problem in sorted(problems, key=place)]
 
 
 def _hold_against_adapters(document: Document, found: Settings, users: ServiceUsers) -> None:
@@ -199,14 +140,6 @@ def _hold_against_adapters(document: Document, found: Settings, users: ServiceUs
             where = document.at("dcc", unfit.key)
             problem = Problem(where, f"{unfit.key}: {unfit.message}", Code.KEY_FILE)
             document.papers.add(problem, warning=unfit.warning)
-
-
-def _error(*found: list[Problem]) -> FilesError:
-    def place(problem: Problem) -> tuple[str, int, int]:
-        where = problem.location
-        return str(where.file), where.line, where.column
-
-    return FilesError([problem for problems in found for problem in sorted(problems, key=place)])
 
 
 def _beside(document: Document, key: str) -> Path:

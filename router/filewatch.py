@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from router.rules import find
+from router.rulesfolder import find
 
 Look = frozenset[tuple[str, int, int, int]]
 """What each file looked like: its path, inode, size and time of change in nanoseconds."""

@@ -79,7 +79,7 @@ class Reloader:
     async def _reload(self, trigger: str) -> Config:
         live = self._live
         self._looked = await asyncio.to_thread(self._look)
-        found = await asyncio.to_thread(load, live.config.file, lenient=True)
+        found = await asyncio.to_thread(load, live.config.file)
         for warning in found.warnings:
             _log.warning("config.warning", at=str(warning.location), detail=warning.message)
         changed = [key for key in FOR_A_RESTART if _differ(live.config, found, key)]

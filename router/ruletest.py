@@ -19,7 +19,8 @@ from router.engine import Engine, EngineAnomaly
 from router.expectation import Answer
 from router.fields import Value, fields_of
 from router.inventory import in_effect, responsible
-from router.rules import Rules, find
+from router.rules import Rules
+from router.rulesfolder import TESTS, find
 from router.ruletestfile import Case
 
 
@@ -56,7 +57,7 @@ def find_tests(folder: Path) -> list[Path]:
     """Every *.test.yaml below a folder, or the file itself."""
     if not folder.is_dir():
         return [folder]
-    return [file for file in find(folder)[0] if file.name.endswith(".test.yaml")]
+    return [file for file in find(folder)[0] if file.name.endswith(TESTS)]
 
 
 def run(rules: Rules, files: Sequence[Path]) -> Report:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from router.config import ConfigFile
+from router.configfile import ConfigFile
 from router.facts import DATA, Activation, Envelope
 from router.fields import FIELDS
 from router.options import Kinds

@@ -19,8 +19,10 @@ DCC = "90-B3-D5-1F-30-00-00-02"
 HUB = "90-B3-D5-1F-30-00-10-01"
 S1, S2, S3, S4 = (f"90-B3-D5-1F-30-01-00-0{number}" for number in range(1, 5))
 D1 = "90-B3-D5-1F-30-02-00-01"
+ALL = "90-B3-D5-1F-30-02-00-FF"
 IMPORT, EXPORT, GAS = "1800021679848", "1012345678904", "3938424403"
 SUPPLIER = ["import_supplier", "export_supplier", "gas_supplier"]
+NETWORKS = ["electricity_distributor", "gas_transporter"]
 ACTIVATED = "2026-06-01T12:00:00+00:00"
 
 
@@ -61,6 +63,10 @@ class Estate:
         user = {"id": user_id, "name": f"User {user_id[-2:]}", "roles": roles}
         self.users.append({**user, "channels": [channel], **more})
         self.write_users()
+
+    def all_roles(self) -> None:
+        """Add a Service User who is all that the shipped rules ask for, as `check` wants one."""
+        self.user(ALL, [*SUPPLIER, *NETWORKS], subscriptions=["firmware"])
 
     def write_users(self) -> None:
         """Write service_users.yaml."""
@@ -129,7 +135,7 @@ class Estate:
         clock: Clock | None = None
         if now is not None:
             clock = lambda: now.astimezone(UTC)  # noqa: E731
-        found = config.load(self.folder / "hubherald.yaml", lenient=True)
+        found = config.load(self.folder / "hubherald.yaml")
         app.run(found, until_idle=True, clock=clock)
 
     def sent(self, user_id: str) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ def estate(tmp_path: Path, mutual: Mutual, receiver: TlsListener) -> Estate:
         channels=[{"adapter": "duis", **mutual.options(receiver.url)}],
     )
     made.user(S2, SUPPLIER)
+    made.all_roles()
     made.hub()
     made.registration("import_mpan", S1)
     made.registration("mprn", S2)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from router.checking import check
 from router.cli.printing import as_json, line, output, plural
-from router.config import Config, load
+from router.config import Config
+from router.document import Problem
 from router.errors import FilesError
 from router.trial import trial
 
@@ -14,47 +16,47 @@ from router.trial import trial
 @output
 @click.pass_context
 def command(ctx: click.Context, output: str) -> None:
-    """Find all mistakes in configuration, users and rules, and start nothing.
+    """Find all mistakes in configuration, users, rules and their tests, and start nothing.
 
-    Each is told as `file:line:col: message` with the line and a caret; exit 1 when there is one.
-    Right rules are also built by the rules engine, in a process of their own.
+    Each is told as `file:line:col: code message` with the line and a caret; exit 1 when there is
+    one. Right rules are also built by the rules engine, in a process of their own.
 
     \b
     Example:
       hubherald check
       hubherald --config /etc/hubherald/hubherald.yaml check -o json
     """
-    try:
-        config = load(ctx.obj)
-    except FilesError as error:
-        if output != "json":
-            raise
-        as_json(
-            [
-                {
-                    "file": str(problem.location.file),
-                    "line": problem.location.line,
-                    "column": problem.location.column,
-                    "message": problem.message,
-                }
-                for problem in error.problems
-            ]
-        )
-        ctx.exit(1)
-    trial(config.rules)
-    for warning in config.warnings:
+    found = check(ctx.obj)
+    for warning in found.warnings:
         click.echo(f"{warning.location}: warning: {warning.message}", err=True)
+    if output == "json" and found.problems:
+        as_json([_row(problem) for problem in found.problems])
+        ctx.exit(1)
+    if found.problems or found.config is None:
+        raise FilesError(found.problems)
+    trial(found.config.rules)
     if output == "json":
         as_json([])
     else:
-        line(f"ok: {_counted(config)}")
+        line(f"ok: {_counted(found.config, found.tests)}")
 
 
-def _counted(config: Config) -> str:
+def _row(problem: Problem) -> dict[str, object]:
+    return {
+        "file": str(problem.location.file),
+        "line": problem.location.line,
+        "column": problem.location.column,
+        "code": problem.code,
+        "message": problem.message,
+    }
+
+
+def _counted(config: Config, tests: int) -> str:
     users = config.users.by_id.values()
     return ", ".join(
         (
             plural(len(config.rules.rules), "rule"),
+            plural(tests, "test"),
             plural(len(users), "Service User"),
             plural(sum(len(user.channels) for user in users), "channel"),
             plural(len(config.sources), "source"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from router import rules as rulesfolder
+from router import rulesfolder
 from router.cli.arguments import moment
 from router.cli.bar import Bar
 from router.cli.opening import ledger

@@ -7,8 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from router import rules as rulesfolder
-from router import scene
+from router import rulesfolder, scene
 from router.cli.arguments import now
 from router.cli.opening import ledger
 from router.cli.printing import as_json, line, output
@@ -96,7 +95,7 @@ def _of_scene(config_file: Path, document: Document, number: int | None) -> Expl
         rules, problems = rulesfolder.load(settings(config_file).rules_folder)
         users = given.service_users
     else:
-        config = load(config_file, lenient=True)
+        config = load(config_file)
         rules, problems, users = config.rules, [], dict(config.users.by_id)
     if rules is None:
         raise FilesError(problems)
@@ -120,7 +119,7 @@ def _of_fact(config_file: Path, fact: Fact) -> tuple[Explanation, list[str]]:
     """What would be decided now, and what the ledger has to say besides."""
     activation = fact.data
     assert isinstance(activation, Activation)
-    config = load(config_file, lenient=True)
+    config = load(config_file)
     with ledger(config_file) as database:
         known = look_up(database, [fact])
     if activation.device_id not in known.inventory.hubs:

@@ -9,7 +9,8 @@ import aiohttp
 import click
 
 from router.cli.opening import ledger, operator
-from router.config import OperationsOptions, settings
+from router.config import settings
+from router.configfile import OperationsOptions
 from router.errors import UsageError
 from router.ledger.opening import Use
 

@@ -31,7 +31,7 @@ def command(config_file: Path, *, until_idle: bool) -> None:
       hubherald run
       hubherald run --until-idle
     """
-    config = load(config_file, lenient=True)
+    config = load(config_file)
     logs.configure()
     app.run(config, until_idle=until_idle)
     if until_idle:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from router import mutation, ruletest, ruletestfile
-from router import rules as rulesfolder
+from router import mutation, rulesfolder, ruletest, ruletestfile
 from router.cli import results
 from router.cli.bar import Bar
 from router.cli.printing import as_json, output

@@ -12,7 +12,8 @@ import pytest
 
 from router.engine import Engine
 from router.ledger.opening import Database
-from router.rules import Rules, load
+from router.rules import Rules
+from router.rulesfolder import load
 
 
 @pytest.fixture

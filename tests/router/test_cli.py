@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from commandline import PROGRAM, call, rows, start
-from estate import ROOT, S1, S2, SUPPLIER, Estate
+from estate import S1, S2, SUPPLIER, Estate
 
 from router.cli import COMMANDS
 
@@ -66,14 +65,17 @@ def test_without_a_configuration_the_line_says_how_to_get_one(tmp_path: Path) ->
 def test_the_configuration_is_also_named_by_the_environment(
     estate: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    estate.all_roles()
     monkeypatch.setenv("HUBHERALD_CONFIG", str(estate.folder / "hubherald.yaml"))
     assert call("check").exit_code == 0
 
 
 def test_check_says_what_is_there(estate: Estate) -> None:
+    estate.all_roles()
     result = call("check", folder=estate.folder)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert re.fullmatch(r"ok: \d+ rules, 2 Service Users, 2 channels, 1 source\n", result.stdout)
+    counted = r"ok: \d+ rules, \d+ tests, 3 Service Users, 3 channels, 1 source\n"
+    assert re.fullmatch(counted, result.stdout)
     assert rows("check", folder=estate.folder) == []
 
 
@@ -185,35 +187,6 @@ def test_a_starter_is_right_as_it_is(tmp_path: Path) -> None:
     again = call("init", folder)
     assert again.exit_code == 1
     assert "nothing was written" in again.stderr
-
-
-def test_the_shipped_rules_pass_their_tests(estate: Estate) -> None:
-    result = call("test", folder=estate.folder)
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert re.search(r"^[1-9]\d* tests passed, 0 failed; ", result.stdout, re.MULTILINE)
-    told = rows("test", ROOT / "rules" / "alerts.test.yaml", folder=estate.folder)
-    assert all(row["passed"] for row in told if row["kind"] == "test")
-    assert any(row["kind"] == "uncovered" for row in told)  # the other file's rules
-
-
-def test_a_failing_test_is_told_with_its_position(estate: Estate) -> None:
-    shutil.copytree(ROOT / "rules", estate.folder / "rules")
-    estate.configure(estate.folder / "rules")
-    rule_file = estate.folder / "rules" / "alerts.yaml"
-    rule_file.write_text(rule_file.read_text().replace("alert: N64", "alert: N65"))
-    result = call("test", folder=estate.folder)
-    assert result.exit_code == 1
-    file = re.escape(str(estate.folder / "rules" / "alerts.test.yaml"))
-    assert re.search(rf"^{file}:\d+:\d+: FAILED: ", result.stdout, re.MULTILINE)
-    assert "    missing: N64 to " in result.stdout
-
-
-def test_no_tests_are_a_failure_too(estate: Estate) -> None:
-    empty = estate.folder / "empty"
-    empty.mkdir()
-    result = call("test", empty, folder=estate.folder)
-    assert result.exit_code == 1
-    assert f"no tests in {empty} (*.test.yaml)" in result.stderr
 
 
 def test_adapters_lists_sources_and_deliveries_with_their_options() -> None:

@@ -29,7 +29,7 @@ from router.conditions import holds
 from router.contradictions import find
 from router.document import Location, Problem
 from router.fields import FIELDS, Field, Kind, Value
-from router.rules import load
+from router.rulesfolder import read as read_folder
 
 STATUS = ["Pending", "InstalledNotCommissioned", "Commissioned", "Decommissioned", "Suspended"]
 
@@ -130,8 +130,7 @@ def test_the_second_line_is_named_with_the_first(tmp_path: Path) -> None:
     alert: N64
 """
     )
-    loaded, _ = load(tmp_path)
-    assert loaded is not None
+    loaded, _ = read_folder(tmp_path)
     assert find(loaded) == [
         Problem(
             Location(file, 7, 13, '          - hub.status in ["Commissioned", "Pending"]'),

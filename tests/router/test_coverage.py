@@ -8,7 +8,7 @@ import pytest
 from casemaking import case, outcome
 from rulemaking import rule, said, write
 
-from router import rules as rulesfolder
+from router import rulesfolder
 from router.coverage import Coverage, Share
 from router.rules import Rules
 

@@ -16,7 +16,8 @@ from router.explaining import blamed, explain
 from router.facts import Activation, Hub, Registration
 from router.fields import fields_of
 from router.inventory import Home
-from router.rules import Rules, load
+from router.rules import Rules
+from router.rulesfolder import load
 from router.ruletestfile import Case
 from router.users import Role, ServiceUser
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from rulemaking import SHIPPED, said, shipped
 
-from router import guide, ruletest, scene
-from router import rules as rulesfolder
+from router import guide, mutation, rulesfolder, ruletest, ruletestfile, scene
 from router.codes import Code
 from router.conditions import OPERATORS
 from router.fields import FIELDS
+from router.mutants import mutants
 from router.rules import Rules
 from router.yamlfile import parse
 
@@ -83,13 +83,19 @@ def test_an_example_works_beside_the_shipped_rules(tmp_path: Path, example: Exam
     tests.write_text(example.tests)
     rules, problems = rulesfolder.load(tmp_path)
     assert rules is not None, said(problems)
-    report = ruletest.run(beside_shipped(rules), [tests])
+    every = beside_shipped(rules)
+    report = ruletest.run(every, [tests])
     assert not report.problems, said(list(report.problems))
     assert [result.message for result in report.results if not result.passed] == []
     own = {rule.name for rule in rules.rules}
     assert [
         (each.comparison.text, each.never) for each in report.uncovered if each.rule.name in own
     ] == []
+    cases, _ = ruletestfile.load([tests], every)
+    changed = [change for rule in rules.rules for change in mutants(rule)]
+    tried = [each for each in mutation.attempt(every, cases, changed) if each]
+    assert tried
+    assert [(each.mutant.text, each.mutant.change) for each in tried if not each.noticed_by] == []
 
 
 def test_what_it_gives_to_explain_can_be_read() -> None:

@@ -19,7 +19,8 @@ from router.conditions import holds
 from router.document import Location, Problem
 from router.fields import FIELDS, recipient_fields
 from router.reach import find
-from router.rules import Rules, load
+from router.rules import Rules
+from router.rulesfolder import load
 from router.users import Role, ServiceUser, ServiceUsers, UserStatus
 
 
@@ -150,6 +151,13 @@ def test_each_is_shown_where_it_stands(tmp_path: Path) -> None:
             Code.NOBODY,
         ),
     ]
+
+
+def test_a_rule_that_can_never_match_has_its_words_looked_at_too(tmp_path: Path) -> None:
+    never = ['hub.model == "a"', 'hub.model == "b"']
+    assert len(found(tmp_path, *never, 'recipient.subscriptions has "firmwares"')) == 1
+    between = ['recipient.role == "gas_supplier"', 'recipient.subscriptions has "firmware"']
+    assert not found(tmp_path, *never, *between)
 
 
 def test_of_many_only_a_close_one_is_named(tmp_path: Path) -> None:

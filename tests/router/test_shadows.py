@@ -25,7 +25,8 @@ from rulemaking import (
 from router.codes import Code
 from router.conditions import holds
 from router.fields import Value
-from router.rules import Rules, load
+from router.rules import Rules
+from router.rulesfolder import load
 from router.shadows import find
 
 

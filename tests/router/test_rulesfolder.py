@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rulemaking import SHIPPED, read, rule, said, shipped, write
 
-from router import rules
+from router import rulesfolder
 from router.conditions import AllOf, AnyOf, Not
 from router.engine import Engine, EngineAnomaly
 from router.rule import DEEPEST
@@ -28,7 +28,7 @@ def file(folder: Path, text: str, name: str = "rules.yaml") -> Path:
 
 
 def problems(folder: Path) -> list[str]:
-    found, wrong = rules.load(folder)
+    found, wrong = rulesfolder.load(folder)
     assert found is None
     return said(wrong)
 
@@ -50,7 +50,7 @@ def test_a_rule_as_operators_write_it(tmp_path: Path) -> None:
                       - all: [hub.model exists]
             suppress: only pilots are told
         """
-    found, wrong = rules.load(file(tmp_path, text))
+    found, wrong = rulesfolder.load(file(tmp_path, text))
     assert wrong == []
     assert found is not None
     (only,) = found.rules
@@ -74,7 +74,7 @@ def test_rules_come_in_the_order_of_paths_and_then_lines(tmp_path: Path) -> None
         rule(["hub.model exists"], "second"),
         file="a.yaml",
     )
-    found, _ = rules.load(tmp_path)
+    found, _ = rulesfolder.load(tmp_path)
     assert found is not None
     assert [each.name for each in found.rules] == ["first", "second", "third", "fourth"]
     assert list(found.files) == ["a.yaml", "b/rules.yaml", "c.yaml"]
@@ -84,7 +84,7 @@ def test_tests_hidden_and_other_files_are_no_rules(tmp_path: Path) -> None:
     only = read(tmp_path, rule(["hub.model exists"]))
     for name in ("rules.test.yaml", ".rules.yaml", ".git/rules.yaml", "README.md", "rules.yaml~"):
         file(tmp_path, "not: rules", name)
-    again, wrong = rules.load(tmp_path)
+    again, wrong = rulesfolder.load(tmp_path)
     assert wrong == []
     assert again == only
 
@@ -93,11 +93,11 @@ def test_the_digest_is_that_of_the_text_and_changes_with_it(tmp_path: Path) -> N
     one = read(tmp_path, rule(["hub.model exists"]))
     assert one.digest == hashlib.sha256(one.text.encode()).hexdigest()
     (tmp_path / "rules.yaml").write_text((tmp_path / "rules.yaml").read_text() + "# a comment\n")
-    other, _ = rules.load(tmp_path)
+    other, _ = rulesfolder.load(tmp_path)
     assert other is not None
     assert other.digest != one.digest
     (tmp_path / "rules.yaml").rename(tmp_path / "other.yaml")
-    renamed, _ = rules.load(tmp_path)
+    renamed, _ = rulesfolder.load(tmp_path)
     assert renamed is not None
     assert renamed.digest not in {one.digest, other.digest}
 
@@ -300,7 +300,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(text=edits())
 def test_after_any_edit_rules_work_or_their_problems_are_told(edited: Path, text: bytes) -> None:
     (edited / "rules.yaml").write_bytes(text)
-    found, wrong = rules.load(edited)
+    found, wrong = rulesfolder.load(edited)
     assert (found is None) is bool(wrong)
     for problem in wrong:
         assert problem.location.file == edited / "rules.yaml"
