@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, bindparam, func, select
 
 from router.decisions import Verdict
-from router.facts import Activation, Fact, Hub, Registration, parse
+from router.facts import Activation, Hub, Registration
 from router.ledger.moments import moment, stamp
 from router.ledger.opening import Database
 from router.ledger.tables import alerts, decisions, documents, evaluations, facts
@@ -111,12 +112,11 @@ def _pasts(connection: Connection, rows: Sequence[Any]) -> list[Past]:
 
 
 def _past(row: Any, made: Sequence[PastDecision]) -> Past:
-    fact = parse(row.body)
-    assert isinstance(fact, Fact)  # it was one when it was decided
-    assert isinstance(fact.data, Activation)
+    # its data alone: the whole of it was a right fact when it was decided
+    activation = Activation.model_validate(json.loads(row.body)["data"])
     return Past(
         row.fact_id,
-        fact.data,
+        activation,
         moment(row.decided_at),
         Hub.model_validate_json(row.hub),
         _REGISTRATIONS.validate_json(row.registrations),
