@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from router.cli.printing import as_table, line, plural
@@ -27,9 +28,10 @@ def tell(report: Report, tried: Sequence[Tried] | None, *, coverage: bool) -> No
         for each in report.uncovered:
             _at(each.comparison.location, _unseen(each))
         _shares(report)
-    for one in tried or ():
-        if one.noticed_by is None:
-            _at(one.mutant.location, _unnoticed(one))
+    unnoticed = (each for each in tried or () if each.noticed_by is None)
+    for _, same in groupby(unnoticed, key=lambda each: (each.mutant.location, each.needless)):
+        found = list(same)
+        _at(found[0].mutant.location, _unnoticed(found))
     _numbers(report)
     if tried is not None:
         noticed = sum(each.noticed_by is not None for each in tried)
@@ -47,11 +49,16 @@ def _unseen(each: Uncovered) -> str:
     return f"never {each.never} in a test: {each.comparison.text}"
 
 
-def _unnoticed(tried: Tried) -> str:
-    mutant = tried.mutant
-    if tried.needless:
+def _unnoticed(tried: Sequence[Tried]) -> str:
+    """What is said of the changes of one condition, group or rule."""
+    mutant = tried[0].mutant
+    if tried[0].needless:
         return f"this condition changes nothing, leave it out: {mutant.text}"
-    return f"no test notices when this {mutant.what} {mutant.change}: {mutant.text}"
+    *some, last = (each.mutant.change for each in tried)
+    changes = f"{', '.join(some)} or {last}" if some else last
+    if mutant.what == "group":
+        return f"no test notices when this {mutant.text} {changes}"
+    return f"no test notices when this {mutant.what} {changes}: {mutant.text}"
 
 
 def _shares(report: Report) -> None:

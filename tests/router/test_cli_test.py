@@ -161,6 +161,30 @@ def test_a_change_that_no_test_notices_is_told_with_its_place(estate: Estate) ->
     )
 
 
+def test_the_changes_of_one_condition_are_told_together(estate: Estate) -> None:
+    (estate.folder / "rules" / "more.yaml").write_text(
+        """\
+rules:
+  - name: more
+    when:
+      - any:
+          - hub.model == "A"
+          - hub.hardware_version < "2.0"
+    suppress: why
+"""
+    )
+    result = call("test", "--mutate", folder=estate.folder)
+    assert result.exit_code == 1
+    more = estate.folder / "rules" / "more.yaml"
+    assert [line for line in result.stdout.splitlines() if line.startswith(str(more))] == [
+        f"{more}:2:5: no test notices when this rule is left out: more",
+        f'{more}:5:13: no test notices when this condition is left out: hub.model == "A"',
+        f"{more}:6:13: no test notices when this condition is left out or has <= in place of <: "
+        'hub.hardware_version < "2.0"',
+        f"{more}:4:9: no test notices when this any: is an all:",
+    ]
+
+
 def test_a_condition_that_changes_nothing_is_told_as_such(estate: Estate) -> None:
     old = '      - recipient.role == "gas_supplier"\n'
     edit(estate, "alerts.yaml", old, f"{old}      - recipient.role exists\n")
