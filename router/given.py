@@ -18,8 +18,10 @@ from router.document import Document
 from router.facts import Activation, Hub, Point, Registration
 from router.inventory import Home
 from router.ports import Options
+from router.rules import Rules
 from router.users import Role, ServiceUser, UserStatus
 from router.usersfile import DuisVersion
+from router.wording import did_you_mean
 
 HUB = {
     "device_id": "90-B3-D5-1F-30-00-10-01",
@@ -106,6 +108,14 @@ def check(document: Document, given: Given, *place: str | int) -> None:
     if twice and twice[0][1] > 1:
         message = f"user {twice[0][0]} is given twice"
         document.add(document.at(*place, "users"), message, Code.DUPLICATE_NAME)
+
+
+def check_rule(document: Document, name: str, rules: Rules, *place: str | int) -> None:
+    """Add that there is no rule of this name, which stands at `place`."""
+    known = {rule.name for rule in rules.rules}
+    if name not in known:
+        message = f"there is no rule {name!r}{did_you_mean(name, known)}"
+        document.add(document.at(*place), message, Code.UNKNOWN_RULE)
 
 
 def filled(given: Any, shared: Any = None) -> Any:

@@ -43,7 +43,6 @@ from router.options import read_model
 from router.ports import Options
 from router.rules import Rules
 from router.users import Role, ServiceUser
-from router.wording import did_you_mean
 from router.yamlfile import read
 
 CODE = "N64"
@@ -151,11 +150,9 @@ def _cases(document: Document, rules: Rules | None) -> list[Case]:
 def _check(document: Document, entry: CaseEntry, rules: Rules | None, number: int) -> None:
     """What can be wrong between the parts of a test."""
     given.check(document, entry.given, "tests", number, "given")
-    known = {rule.name for rule in rules.rules} if rules else set()
-    for place, name in _named(entry):
-        if rules and name not in known:
-            message = f"there is no rule {name!r}{did_you_mean(name, known)}"
-            document.add(document.at("tests", number, *place), message, Code.UNKNOWN_RULE)
+    if rules is not None:
+        for place, name in _named(entry):
+            given.check_rule(document, name, rules, "tests", number, *place)
     before: set[tuple[str, str]] = set()
     for index, alert in enumerate(entry.expect.alerts):
         if (alert.user, alert.code) in before:

@@ -17,6 +17,7 @@ from router.document import Document, Place
 from router.given import Given
 from router.options import read_model
 from router.ports import Options
+from router.rules import Rules
 
 
 class SceneEntry(Options):
@@ -56,8 +57,11 @@ def tests(document: Document) -> list[str]:
     return [str(each.get("name")) if isinstance(each, dict) else "" for each in listed]
 
 
-def load(document: Document, number: int | None = None) -> Scene | None:
-    """The scene of a file, or of one of its tests; None when problems were added."""
+def load(document: Document, rules: Rules, number: int | None = None) -> Scene | None:
+    """The scene of a file, or of one of its tests; None when problems were added.
+
+    `rules` are those that it is for: it may name some that are taken away.
+    """
     value, shared = document.value, None
     place: Place = ()
     if document.problems:
@@ -76,6 +80,8 @@ def load(document: Document, number: int | None = None) -> Scene | None:
     if entry is None:
         return None
     given.check(document, entry.given, *place, "given")
+    for index, name in enumerate(entry.without):
+        given.check_rule(document, name, rules, *place, "without", index)
     if document.problems:
         return None
     at = entry.at or entry.given.activation.activated_at

@@ -87,20 +87,20 @@ def _chosen(document: Document, wanted: str | None) -> int | None:
 
 
 def _of_scene(config_file: Path, document: Document, number: int | None) -> Explanation:
-    found = scene.load(document, number)
+    rules, problems = rulesfolder.load(settings(config_file).rules_folder)
+    if rules is None:
+        raise FilesError(problems)
+    found = scene.load(document, rules, number)
     if found is None:
         raise FilesError(document.problems)
     given = found.given
-    if given.users:
-        rules, problems = rulesfolder.load(settings(config_file).rules_folder)
-        users = given.service_users
-    else:
-        config = load(config_file)
-        rules, problems, users = config.rules, [], dict(config.users.by_id)
-    if rules is None:
-        raise FilesError(problems)
-    asked = rules.without(found.without)
-    return explain(given.activation, given.home, rules=asked, users=users, now=found.at)
+    return explain(
+        given.activation,
+        given.home,
+        rules=rules.without(found.without),
+        users=given.service_users or load(config_file).users.by_id,
+        now=found.at,
+    )
 
 
 # --- what the ledger knows ------------------------------------------------------------------

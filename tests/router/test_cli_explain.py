@@ -162,6 +162,13 @@ def test_explain_takes_one_test_of_a_file(estate: Estate) -> None:
     assert "did you mean 'a pending hub is not announced'?" in wrong.stderr
     one = call("explain", file, "--test", "a pending hub is not announced", folder=estate.folder)
     assert "suppressed by rule hub-pending" in one.stdout
+    assert "+ hub-pending (suppresses, decides)" in one.stdout
+    name = "no rule alerts a failed activation"
+    without = call(
+        "explain", file.parent / "alerts.test.yaml", "--test", name, folder=estate.folder
+    )
+    assert f"{S1} (Acme Energy) as import_supplier: no rule\n" in without.stdout
+    assert "failed-activation (" not in without.stdout
     fact = call("explain", "-", "--test", "x", folder=estate.folder, given=activation(estate))
     assert fact.exit_code == 2
     assert "--test is for files of tests; - is a fact" in fact.stderr

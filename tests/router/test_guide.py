@@ -101,7 +101,7 @@ def test_an_example_works_beside_the_shipped_rules(tmp_path: Path, example: Exam
 def test_what_it_gives_to_explain_can_be_read() -> None:
     document = parse(BLOCKS["what-if.yaml"].encode(), Path("what-if.yaml"))
     assert scene.is_scene(document)
-    assert scene.load(document), document.problems
+    assert scene.load(document, shipped()), document.problems
     command = re.search(r"`hubherald explain rules/(\S+) --test '([^']+)'`", GUIDE)
     assert command
     tests = parse(BLOCKS[f"rules/{command[1]}"].encode(), Path(command[1]))

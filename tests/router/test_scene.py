@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rulemaking import shipped
 
 from router import scene
 from router.document import Document
@@ -22,14 +23,14 @@ def read(text: str) -> Document:
 
 def scene_of(text: str, number: int | None = None) -> Scene:
     document = read(text)
-    found = scene.load(document, number)
+    found = scene.load(document, shipped(), number)
     assert found is not None, [problem.render() for problem in document.problems]
     return found
 
 
 def problems(text: str, number: int | None = None) -> list[str]:
     document = read(text)
-    assert scene.load(document, number) is None
+    assert scene.load(document, shipped(), number) is None
     return [
         f"{each.location.line}:{each.location.column} {each.message}" for each in document.problems
     ]
@@ -46,6 +47,11 @@ def test_what_is_left_out_is_the_usual() -> None:
 def test_the_moment_of_decision_can_be_given() -> None:
     found = scene_of("given: {}\nat: 2026-06-02T00:01:00+01:00\n")
     assert found.at == datetime(2026, 6, 1, 23, 1, tzinfo=UTC)
+
+
+def test_rules_can_be_taken_away() -> None:
+    assert scene_of("given: {}\nwithout: [hub-pending]\n").without == ("hub-pending",)
+    assert scene_of("given: {}\n").without == ()
 
 
 def test_one_of_several_tests_starts_from_what_its_file_gives() -> None:
@@ -105,6 +111,11 @@ def test_it_is_no_fact(text: str, is_scene: bool) -> None:
             "given: {usrs: []}\ntests:\n  - {name: x}",
             0,
             ["1:9 'usrs' means nothing here; did you mean 'users'?"],
+        ),
+        (
+            "given: {}\nwithout: [hub-pendin]",
+            None,
+            ["2:11 there is no rule 'hub-pendin'; did you mean 'hub-pending'?"],
         ),
         ("tests:\n  - x\n", 0, ["2:5 tests: must be a mapping, such as {key: value}, not 'x'"]),
         (
