@@ -12,6 +12,7 @@ from datetime import datetime
 from router import decisions as deciding
 from router.conditions import AllOf, AnyOf, Comparison, Condition, Not, Seen, compare, holds
 from router.decisions import Candidate, Decision, Due, Verdict
+from router.document import Location
 from router.facts import Activation, Hub, Registration
 from router.fields import Value, fields_of
 from router.inventory import Home, in_effect, responsible
@@ -29,6 +30,8 @@ class LineSeen:
     text: str
     """The comparison; `any:`, `all:` or `not:` for the line that begins a group."""
     held: bool
+    location: Location | None
+    """Where it stands."""
     seen: Seen | None = None
     """Of a comparison, with the value; None for a group."""
 
@@ -109,16 +112,17 @@ def _lines(
         match part:
             case Comparison():
                 seen = Seen(part, values.get(part.field), held)
-                yield LineSeen(depth, part.text, held, seen)
+                yield LineSeen(depth, part.text, held, part.location, seen)
                 continue
-            case AnyOf(inner):
+            case AnyOf(inner, where):
                 word = "any:"
-            case AllOf(inner):
+            case AllOf(inner, where):
                 word = "all:"
             case Not(negated):
                 # `not:` of several lines is written without an `all:` of its own
-                word, inner = "not:", negated.parts if isinstance(negated, AllOf) else (negated,)
-        yield LineSeen(depth, word, held)
+                lines = negated if isinstance(negated, AllOf) else AllOf((negated,))
+                word, inner, where = "not:", lines.parts, lines.location
+        yield LineSeen(depth, word, held, where)
         yield from _lines(inner, values, depth + 1)
 
 

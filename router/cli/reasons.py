@@ -168,5 +168,5 @@ def _condition(number: int, each: LineSeen) -> dict[str, Any]:
         "held": each.held,
         "field": each.seen.comparison.field if each.seen else None,
         "value": ";".join(value) if isinstance(value, tuple) else value,
-        "line": each.seen.comparison.location.line if each.seen else None,
+        "line": each.location.line if each.location else None,
     }

@@ -143,6 +143,7 @@ def test_each_line_is_seen_with_its_place_in_groups(tmp_path: Path) -> None:
         (2, "all:", True),
         (3, 'activation.outcome == "success"', True),
     ]
+    assert [each.location.line for each in seen.lines if each.location] == [*range(4, 11)]
     saw = [each.seen.value for each in seen.lines if each.seen]
     assert saw == ["North", None, None, "success"]
 
