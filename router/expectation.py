@@ -200,12 +200,17 @@ class _Why:
             yield f"no rule alerts {what}"
             return
         against = [(rule, blamed(rule.when, values)) for rule in fit]
-        rule, failed = min(against, key=lambda each: len(each[1]))
+        rule, failed = min(against, key=lambda each: _distance(each[1]))
         if failed:
             yield f"{rule.name} does not match:"
             yield from (f"  {each}" for each in _shown(failed))
         elif rule.name == name:
             yield f"{rule.name} matches too, and comes second"
+
+
+def _distance(failed: Sequence[Seen]) -> tuple[bool, int]:
+    """How far a rule is from matching; one about another role was never meant."""
+    return any(each.comparison.field == "recipient.role" for each in failed), len(failed)
 
 
 def _fits(rule: Rule, name: str | None, what: str) -> bool:

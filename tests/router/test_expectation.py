@@ -94,6 +94,15 @@ def test_the_condition_that_failed_is_told_with_what_it_saw(tmp_path: Path) -> N
     ]
 
 
+def test_a_rule_about_another_role_is_not_near(tmp_path: Path) -> None:
+    rules = read(
+        tmp_path,
+        rule(['recipient.role == "import_supplier"'], "other"),
+        rule([ROLE, 'hub.groups has "pilot"', "hub.model exists"], "meant"),
+    )
+    assert "    meant does not match:" in lines(rules, tmp_path)
+
+
 def test_of_many_conditions_the_first_are_told(tmp_path: Path) -> None:
     many = {"any": [f'hub.model == "{number}"' for number in range(20)]}
     said = lines(read(tmp_path, rule([many])), tmp_path)
