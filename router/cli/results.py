@@ -23,7 +23,7 @@ def tell(report: Report, tried: Sequence[Tried] | None, *, coverage: bool) -> No
     for result in failed:
         line(f"{result.location}: FAILED: {result.test}")
         for said in result.message.splitlines():
-            line(f"    {said}", style=_COLOURS.get(said[0]))
+            line(f"    {said}", style=_COLOURS.get(said[:1]))
     if coverage:
         for each in report.uncovered:
             _at(each.comparison.location, _unseen(each))
