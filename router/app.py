@@ -83,7 +83,8 @@ class _Router:
             loop.add_signal_handler(number, self.stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.hung_up.set)
         for warning in self.config.warnings:
-            _log.warning("config.warning", at=str(warning.location), detail=warning.message)
+            where, code = str(warning.location), str(warning.code)
+            _log.warning("config.warning", at=where, code=code, detail=warning.message)
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self.crew)

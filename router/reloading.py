@@ -81,7 +81,8 @@ class Reloader:
         self._looked = await asyncio.to_thread(self._look)
         found = await asyncio.to_thread(load, live.config.file)
         for warning in found.warnings:
-            _log.warning("config.warning", at=str(warning.location), detail=warning.message)
+            where, code = str(warning.location), str(warning.code)
+            _log.warning("config.warning", at=where, code=code, detail=warning.message)
         changed = [key for key in FOR_A_RESTART if _differ(live.config, found, key)]
         if changed:
             advice = "rules and users are reloaded; the rest needs a restart"
@@ -128,7 +129,7 @@ def _differ(ours: Config, theirs: Config, key: str) -> bool:
 
 def _problems(error: RouterError) -> list[str]:
     if isinstance(error, FilesError):
-        return [problem.render().partition("\n")[0] for problem in error.problems]
+        return [problem.head for problem in error.problems]
     return [str(error)]
 
 
