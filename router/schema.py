@@ -6,16 +6,15 @@ needs more than one value to check (check digits, two channels of one name) is l
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from router import ruleschema
 from router.configfile import ConfigFile
 from router.facts import DATA, Activation, Envelope
-from router.fields import FIELDS
 from router.options import Kinds
 from router.ports import ADAPTERS, SOURCES
 from router.usersfile import ChannelKeys, UsersFile
@@ -99,71 +98,17 @@ _ADAPTER_ONLY: Schema = {
     "properties": {"adapter": {"type": "string", "description": "what brings the facts"}},
     "required": ["adapter"],
 }
-_LINE = """\
-One comparison: a field, then ==, !=, <, <=, >, >=, in, not in, startswith, has or exists, then \
-what to compare with. Text stands in double quotes, lists in brackets. \
-Example: activation.outcome == "success". The fields:"""
 
 
 def rules() -> Schema:
     """One file of rules."""
-    lines = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/line"}}
-    text = {"type": "string", "minLength": 1, "maxLength": 1000}
-    rule = {
-        "type": "object",
-        "properties": {
-            "name": {
-                "type": "string",
-                "pattern": "^[a-z0-9][a-z0-9-]{0,79}$",
-                "description": "unique among all rules",
-            },
-            "description": {**text, "description": "for people: what it does, and why"},
-            "when": {**lines, "description": "every line must hold"},
-            "alert": {
-                "type": "string",
-                "pattern": "^[A-Z0-9]{1,10}$",
-                "description": "send an Alert of this code, such as N64",
-            },
-            "suppress": {**text, "description": "send none, for this reason; beats every alert"},
-        },
-        "required": ["name", "when"],
-        "oneOf": [{"required": ["alert"]}, {"required": ["suppress"]}],
-        "additionalProperties": False,
-    }
-    names = "|".join(re.escape(name) for name in FIELDS)
-    fields = [f"{name} ({field.kind}): {field.description}" for name, field in FIELDS.items()]
-    comparison = {
-        "type": "string",
-        "pattern": rf"^\s*({names})([\s=!<>]|$)",
-        "description": "\n".join([_LINE, *fields]),
-    }
-    groups = [
-        _group("any", "at least one of these lines must hold", lines),
-        _group("all", "every one of these lines must hold", lines),
-        _group("not", "not all of these lines may hold", lines),
-    ]
+    file, defs = ruleschema.rules()
     return _document(
         "A file of rules for Hubherald",
         "Which Service User is told about which activation. Suppress beats alert.",
-        {
-            "type": "object",
-            "properties": {
-                "rules": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/rule"}}
-            },
-            "required": ["rules"],
-            "additionalProperties": False,
-        },
-        {"rule": rule, "line": {"oneOf": [comparison, *groups]}},
+        file,
+        defs,
     )
-
-
-def _group(word: str, description: str, inner: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": {word: {**inner, "description": description}},
-        "required": [word],
-        "additionalProperties": False,
-    }
 
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {

@@ -29,7 +29,7 @@ class Lines:
 
 @contextmanager
 def _running(*command: str | Path) -> Iterator[Lines]:
-    environment = {**os.environ, "NODE_PATH": str(NPM / "node_modules")}
+    environment = {**os.environ, "NODE_PATH": str(NPM[TOOLS] / "node_modules")}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:

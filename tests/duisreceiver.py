@@ -39,7 +39,7 @@ def listening(mutual: Mutual, *statuses: int) -> Iterator[Receiver]:
     certificate.write_bytes(server.cert_chain_pems[0].bytes())
     ca.write_bytes(mutual.ours.cert_pem.bytes())
     command = [program("node"), TOOLS / "receiver.js", folder, key, certificate, ca]
-    environment = {**os.environ, "NODE_PATH": str(NPM / "node_modules")}
+    environment = {**os.environ, "NODE_PATH": str(NPM[TOOLS] / "node_modules")}
     with subprocess.Popen(
         [*command, *map(str, statuses)],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The servers and tools that tests talk to, from Debian's packages and the DCC's on npm.
+"""The servers and tools that tests talk to, from Debian's packages and from npm.
 
 What is not on PATH is unpacked under `.cache/debian/`: nothing is installed, no service is
 started, and it needs no root. Java and Node.js alone are too large to be unpacked: they are
@@ -39,7 +39,10 @@ INSTALLED = {"javac": "default-jdk-headless", "node": "nodejs", "npm": "npm"}
 """Program -> the Debian package that is installed with all that it needs; javac brings java."""
 TOOLS = Path(__file__).parent / "duistools"
 """Names the DCC's packages, each with its version and hash, in package-lock.json."""
-NPM = CACHE.parent / "npm"
+EDITOR = Path(__file__).parent / "editortools"
+"""Names the language server of VS Code's YAML extension in the same way."""
+NPM = {TOOLS: CACHE.parent / "npm", EDITOR: CACHE.parent / "npm-editor"}
+"""Where the packages of each are put."""
 FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin")
 
 
@@ -47,29 +50,30 @@ class MissingServerError(Exception):
     """A program that the tests need is not here and could not be fetched."""
 
 
-def npm_package(name: str) -> Path:
-    """The folder of one of the DCC's packages, as `make test` has fetched it."""
-    if not _npm_is_fresh():
+def npm_package(name: str, tools: Path = TOOLS) -> Path:
+    """The folder of a package that `tools` names, as `make test` has fetched it."""
+    if not _npm_is_fresh(tools):
         raise MissingServerError(f"the npm package {name} is missing: run 'make test'")
-    return NPM / "node_modules" / name
+    return NPM[tools] / "node_modules" / name
 
 
-def _npm_is_fresh() -> bool:
-    have, want = NPM / "package-lock.json", TOOLS / "package-lock.json"
+def _npm_is_fresh(tools: Path) -> bool:
+    have, want = NPM[tools] / "package-lock.json", tools / "package-lock.json"
     # written by npm when all is in place
-    done = NPM / "node_modules" / ".package-lock.json"
+    done = NPM[tools] / "node_modules" / ".package-lock.json"
     return done.exists() and have.read_bytes() == want.read_bytes()
 
 
-def fetch_npm() -> None:
-    """Put the DCC's packages under `.cache/npm/`; npm holds each against its hash."""
-    NPM.mkdir(parents=True, exist_ok=True)
+def fetch_npm(tools: Path) -> None:
+    """Put the packages that `tools` names under `.cache/`; npm holds each against its hash."""
+    folder = NPM[tools]
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(TOOLS / name, NPM)
+        shutil.copy(tools / name, folder)
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    fetched = _run([str(program("npm")), "ci", *quiet], folder=NPM)
+    fetched = _run([str(program("npm")), "ci", *quiet], folder=folder)
     if fetched.returncode != 0:
-        shutil.rmtree(NPM / "node_modules", ignore_errors=True)
+        shutil.rmtree(folder / "node_modules", ignore_errors=True)
         raise MissingServerError((fetched.stderr.strip().splitlines() or ["npm ci failed"])[0])
 
 
@@ -148,12 +152,14 @@ def main() -> int:
         if shutil.which(name) is None:
             missing.append(name)
             packages += f" {package}"
-    if not packages and not _npm_is_fresh():
-        print("Fetching the DCC's tools for DUIS (from npm) into .cache/npm", flush=True)
+    for tools, folder in NPM.items():
+        if packages or _npm_is_fresh(tools):
+            continue
+        print(f"Fetching tests/{tools.name} (from npm) into .cache/{folder.name}", flush=True)
         try:
-            fetch_npm()
+            fetch_npm(tools)
         except (MissingServerError, OSError) as reason:
-            missing.append(f"the npm packages of tests/duistools ({reason})")
+            missing.append(f"the npm packages of tests/{tools.name} ({reason})")
     for name, needed in PACKAGES.items():
         try:
             program(name)
