@@ -190,7 +190,9 @@ def test_a_router_says_which_source_is_down_and_is_ready_again(tmp_path: Path) -
     inbox = tmp_path / "inbox"
     with start("run", folder=tmp_path) as router:
         assert router.stderr is not None
-        address = f"http://{json.loads(router.stderr.readline())['listen']}"
+        said = (json.loads(line) for line in router.stderr)
+        started = next(line for line in said if line["event"] == "router.started")
+        address = f"http://{started['listen']}"
         while get(f"{address}/-/ready") != (200, "ready\n"):
             assert router.poll() is None
         assert 'hubherald_intake_up{source="drop"} 1.0' in get(f"{address}/metrics")[1]
