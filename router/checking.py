@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router import ruletestfile
-from router.config import Config, survey
+from router.config import Config, in_order, survey
 from router.document import Problem
 from router.rulesfolder import TESTS, find
 
@@ -31,5 +31,5 @@ def check(file: Path, environment: Mapping[str, str] = os.environ) -> Checked:
     beside = find(found.rules_folder)[0] if found.rules_folder else []
     tests = [file for file in beside if file.name.endswith(TESTS)]
     cases, in_tests = ruletestfile.load(tests, found.rules)
-    problems = [*found.mistakes, *found.findings, *in_tests]
+    problems = in_order([*found.mistakes, *found.findings, *in_tests])
     return Checked(problems, found.warnings, found.config, len(cases))

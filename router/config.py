@@ -78,7 +78,7 @@ def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Setting
     """Read hubherald.yaml. FilesError has all its problems."""
     found, document = _settings(file, environment)
     if found is None:
-        raise FilesError(_in_order(document.problems))
+        raise FilesError(in_order(document.problems))
     return found
 
 
@@ -107,8 +107,8 @@ def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
     if found is not None and users is not None:
         _hold_against_adapters(document, found, users)
     in_vain = shadows.find(rules) + (reach.find(rules, users) if users else [])
-    findings = _in_order(ours.unfit, theirs.unfit, in_vain)
-    warnings = _in_order(ours.warnings, theirs.warnings)
+    findings = in_order([*ours.unfit, *theirs.unfit, *in_vain])
+    warnings = in_order([*ours.warnings, *theirs.warnings])
     config = None
     if found is not None and users is not None and not in_rules:
         own = {field.name: getattr(found, field.name) for field in fields(found)}
@@ -117,18 +117,20 @@ def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
         config=config,
         rules_folder=folder,
         rules=None if in_rules else rules,
-        mistakes=_in_order(document.problems, in_users, in_rules),
+        mistakes=in_order([*document.problems, *in_users, *in_rules]),
         findings=findings,
         warnings=warnings,
     )
 
 
-def _in_order(*found: Iterable[Problem]) -> list[Problem]:
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """By file, line and column."""
+
     def place(problem: Problem) -> tuple[str, int, int]:
         where = problem.location
         return str(where.file), where.line, where.column
 
-    return [problem for problems in found for problem in sorted(problems, key=place)]
+    return sorted(problems, key=place)
 
 
 def _hold_against_adapters(document: Document, found: Settings, users: ServiceUsers) -> None:

@@ -64,11 +64,13 @@ def _fewest(leaves: Path) -> Path:
 
 def _problem(rule: Rule, clashes: list[Path]) -> Problem:
     where, what = clashes[0][-1].written.location, _said(clashes[0])
+    meant = repr(rule.name)
     if len(clashes) > 1:
         shown = [_in_short(clash) for clash in clashes[:_SHOWN]]
         more = [f"{len(clashes) - _SHOWN} more like these"] if len(clashes) > _SHOWN else []
-        where, what = rule.location, f"none of its alternatives can: {'; '.join(shown + more)}"
-    return Problem(where, f"this rule can never match: {what}", Code.NEVER_MATCHES)
+        where, what = rule.location, "; ".join(shown + more)
+        meant = f"any alternative of {rule.name!r}"
+    return Problem(where, f"nothing meets {meant}: {what}", Code.NEVER_MATCHES)
 
 
 def _said(clash: Path) -> str:

@@ -7,14 +7,13 @@ its kind, from 2020 on.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
 from router.allowlist import ShortText, UserId, Word
 from router.codes import Code
-from router.document import Document
+from router.document import Document, Place, Problem
 from router.facts import Activation, Hub, Point, Registration
 from router.inventory import Home
 from router.ports import Options
@@ -100,14 +99,27 @@ class Given(Options):
 
 
 def check(document: Document, given: Given, *place: str | int) -> None:
-    """Add what is wrong between the parts of what is given, which stands at `place`."""
+    """Add what is wrong between the parts of what is given, which stands at `place`.
+
+    What is not there is what the file gives to all its tests, and is told once for all of them.
+    """
+
+    def add(where: Place, message: str, code: Code) -> None:
+        shared = ("given", *where)
+        own = (*place, *where)
+        at = document.at(*(own if own in document.values else shared))
+        problem = Problem(at, message, code)
+        if problem not in document.problems:
+            document.problems.append(problem)
+
     if given.activation.device_id != given.hub.device_id:
-        where = document.at(*place, "activation", "device_id")
-        document.add(where, "the activation must be one of the hub that is given", Code.CONFLICT)
-    twice = Counter(user.id for user in given.users).most_common(1)
-    if twice and twice[0][1] > 1:
-        message = f"user {twice[0][0]} is given twice"
-        document.add(document.at(*place, "users"), message, Code.DUPLICATE_NAME)
+        message = "the activation must be one of the hub that is given"
+        add(("activation", "device_id"), message, Code.CONFLICT)
+    first: dict[str, int] = {}
+    for number, user in enumerate(given.users):
+        if first.setdefault(user.id, number) != number:
+            message = f"user {user.id} is given twice"
+            add(("users", number, "id"), message, Code.DUPLICATE_NAME)
 
 
 def check_rule(document: Document, name: str, rules: Rules, *place: str | int) -> None:

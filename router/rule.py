@@ -120,6 +120,8 @@ class RuleReader:
         if key not in item:
             return ""
         value, place = item[key], (*place, key)
+        if any(self.document.at(*place) == known.location for known in self.document.problems):
+            return ""  # a second mistake would hide the first
         if not isinstance(value, str) or not value.strip():
             value = None if isinstance(value, str) else value
             why = not_text(value, self.document.written.get(place))
@@ -182,9 +184,9 @@ class RuleReader:
     def line(self, place: Place, item: Any, depth: int) -> Condition | None:
         if isinstance(item, str):
             return self.comparison(place, item)
-        if not isinstance(item, dict):
+        if not isinstance(item, dict) or not item:
             message = "a condition is one line of text, or `any:`, `all:` or `not:`"
-            self.add(place, message, Code.EMPTY if item is None else Code.WRONG_TYPE)
+            self.add(place, message, Code.EMPTY if item in (None, {}) else Code.WRONG_TYPE)
             return None
         if len(item) != 1 or next(iter(item)) not in GROUPS:
             self.wrong_group(place, item)

@@ -107,7 +107,7 @@ def _mistake(text: str, at: int, expected: set[str]) -> Mistake:
         return Mistake(Code.EMPTY, f"no condition stands here; {hint}")
     group = _group(text.strip())
     if group:
-        return Mistake(Code.CONDITION, group, at)
+        return Mistake(Code.CONDITION, group)
     code, message = _wrong_rest(text[at:].strip(), expected)
     return Mistake(code, message, at)
 
@@ -125,7 +125,8 @@ def _wrong_rest(rest: str, expected: set[str]) -> tuple[Code, str]:
     word = re.split(r"[\s,\]\"']", rest, maxsplit=1)[0]
     bare = word.strip("“”‘’„")
     if not rest:
-        return Code.CONDITION, f"the line ends too early; {_SHAPE}"
+        missing = "the list ends with ]" if "RSQB" in expected else _SHAPE
+        return Code.CONDITION, f"the line ends too early; {missing}"
     if rest[0] in "\"'" and rest.count(rest[0]) == 1:
         return Code.CONDITION, (
             "the quotes are not closed (if they are, put the whole condition in the other kind "
@@ -184,14 +185,13 @@ def _text(field: Field, operator: str, token: Token) -> str:
     if field.kind is Kind.ENUM and text not in field.values:
         message = f"{field.name} is never {text!r}{did_you_mean(text, field.values)}"
         raise Mistake(Code.IMPOSSIBLE, message, _place(token))
-    if field.kind is Kind.ID:
-        text = text.upper()
     start = operator == "startswith"
-    if not text.isprintable() or not re.fullmatch(field.prefix if start else field.pattern, text):
-        begins = "begins with" if start else "is"
-        message = f"{field.name} never {begins} {text[:60]!r}: it is {_like(field)}"
+    known = text.upper() if field.kind is Kind.ID else text
+    if not text.isprintable() or not re.fullmatch(field.prefix if start else field.pattern, known):
+        begins = "never begins with" if start else "is never"
+        message = f"{field.name} {begins} {text[:60]!r}: it is {_like(field)}"
         raise Mistake(Code.IMPOSSIBLE, message, _place(token))
-    return text
+    return known
 
 
 def _like(field: Field) -> str:
@@ -199,6 +199,8 @@ def _like(field: Field) -> str:
         return "an EUI-64 such as 90-B3-D5-1F-30-01-00-00"
     if field.pattern == ANYTHING:
         return "1 to 100 printable characters"
+    if shape := re.fullmatch(r"\[(.+)\]\{(\d+),(\d+)\}", field.pattern):
+        return f"{shape[2]} to {shape[3]} characters of {shape[1]}"
     return f"text that matches {field.pattern}"
 
 

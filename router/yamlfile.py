@@ -179,8 +179,12 @@ class _Reader:
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
                 if event.version or event.tags:
+                    # the event begins where the document does, below them
+                    before = enumerate(self.document.lines[: event.start_mark.line])
+                    row = next((number for number, line in before if line[:1] == "%"), 0)
                     message = "directives (%YAML, %TAG) are not allowed; take them out"
-                    self._unfit(event, message, Code.YAML)
+                    self.document.add(self.document.location(row, 0), message, Code.YAML)
+                    raise _Unfit
                 yield event
 
     def _unfit(self, event: Event, message: str, code: Code) -> NoReturn:
@@ -255,7 +259,7 @@ class _Reader:
         except ValueError:
             message = "too many digits; quote it if it is text"
             self.document.add(self._where(event), message, Code.UNQUOTED)
-            return None
+            return text
 
 
 def _plain(text: str) -> Any:

@@ -108,8 +108,8 @@ def test_the_mistakes_of_all_files_come_at_once_in_their_order(folder: Path) -> 
     assert [line.partition(": ")[0] for line in problems(folder / "hubherald.yaml")] == [
         "hubherald.yaml:1:1",
         "hubherald.yaml:5:8",
-        "service_users.yaml:1:16",
         "more.yaml:1:8",
+        "service_users.yaml:1:16",
     ]
 
 

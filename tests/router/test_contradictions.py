@@ -82,7 +82,7 @@ def quoted(texts: Iterable[str]) -> str:
 def test_two_lines_contradict_each_other(tmp_path: Path, first: Any, second: Any) -> None:
     whole = found(tmp_path, first, "hub.csp_region exists", second)
     assert len(whole) == 1
-    assert "this rule can never match: " in whole[0]
+    assert "nothing meets 'a-rule': " in whole[0]
     assert " contradicts " in whole[0]
     assert not found(tmp_path / "first", first, "hub.csp_region exists")
     assert not found(tmp_path / "second", second, "hub.csp_region exists")
@@ -134,7 +134,8 @@ def test_the_second_line_is_named_with_the_first(tmp_path: Path) -> None:
     assert find(loaded) == [
         Problem(
             Location(file, 7, 13, '          - hub.status in ["Commissioned", "Pending"]'),
-            'this rule can never match: not: hub.status in ["Commissioned", "Pending"] '
+            "nothing meets 'a-rule': "
+            'not: hub.status in ["Commissioned", "Pending"] '
             'contradicts hub.status == "Commissioned" in line 4',
             Code.NEVER_MATCHES,
         )
@@ -144,17 +145,18 @@ def test_the_second_line_is_named_with_the_first(tmp_path: Path) -> None:
 def test_one_line_may_be_enough(tmp_path: Path) -> None:
     every = found(tmp_path / "a", f"hub.status not in [{quoted(STATUS)}]")
     assert every == [
-        f"6:5 this rule can never match: hub.status not in [{quoted(STATUS)}] never holds, "
+        f"6:5 nothing meets 'a-rule': hub.status not in [{quoted(STATUS)}] never holds, "
         f"as hub.status is always one of {', '.join(STATUS)}"
     ]
     always = found(tmp_path / "b", {"not": ["recipient.name exists"]})
     assert always == [
-        "8:7 this rule can never match: not: recipient.name exists never holds, "
+        "8:7 nothing meets 'a-rule': not: recipient.name exists never holds, "
         "as recipient.name is always known"
     ]
     first = found(tmp_path / "c", 'activation.previous_firmware_version < "00"')
     assert first == [
-        '6:5 this rule can never match: activation.previous_firmware_version < "00" never holds, '
+        "6:5 nothing meets 'a-rule': "
+        'activation.previous_firmware_version < "00" never holds, '
         "as no version comes before 00"
     ]
 
@@ -162,7 +164,8 @@ def test_one_line_may_be_enough(tmp_path: Path) -> None:
 def test_more_than_two_lines_may_be_needed(tmp_path: Path) -> None:
     when = [f'hub.status != "{status}"' for status in STATUS]
     assert found(tmp_path, "hub.status exists", *when) == [
-        '11:5 this rule can never match: hub.status != "Suspended" leaves hub.status no value '
+        "11:5 nothing meets 'a-rule': "
+        'hub.status != "Suspended" leaves hub.status no value '
         "beside lines 7, 8, 9 and 10"
     ]
 
@@ -172,7 +175,8 @@ def test_what_all_alternatives_share_is_to_blame(tmp_path: Path) -> None:
     assert found(tmp_path, either, 'hub.model == "b"', 'hub.status == "Pending"') == []
     region = ['hub.csp_region == "N"', 'hub.csp_region == "S"']
     assert found(tmp_path, either, 'hub.model == "b"', *region) == [
-        '14:5 this rule can never match: hub.csp_region == "S" contradicts '
+        "14:5 nothing meets 'a-rule': "
+        'hub.csp_region == "S" contradicts '
         'hub.csp_region == "N" in line 13'
     ]
 
@@ -181,14 +185,14 @@ def test_each_alternative_may_have_its_own(tmp_path: Path) -> None:
     others = [f'hub.status == "{status}"' for status in STATUS[1:]]
     either = {"any": [*others, {"not": ["hub.device_id exists"]}]}
     assert found(tmp_path, 'hub.status == "Pending"', either) == [
-        "3:3 this rule can never match: none of its alternatives can: "
+        "3:3 nothing meets any alternative of 'a-rule': "
         'hub.status == "InstalledNotCommissioned" in line 9 contradicts line 6; '
         'hub.status == "Commissioned" in line 10 contradicts line 6; '
         'hub.status == "Decommissioned" in line 11 contradicts line 6; 2 more like these'
     ]
     two = {"any": [others[0], {"not": ["hub.device_id exists"]}]}
     assert found(tmp_path, 'hub.status == "Pending"', two) == [
-        "3:3 this rule can never match: none of its alternatives can: "
+        "3:3 nothing meets any alternative of 'a-rule': "
         'hub.status == "InstalledNotCommissioned" in line 9 contradicts line 6; '
         "not: hub.device_id exists in line 12 never holds"
     ]

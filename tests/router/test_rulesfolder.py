@@ -171,7 +171,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         ("rules: [{name: a, when: [{not: []}], alert: N64}]", "1:32 not: must be a list"),
         (
             "rules: [{name: a, when: [{}], alert: N64}]",
-            "1:26 one of `any:`, `all:` and `not:` each",
+            "1:26 a condition is one line of text",
         ),
         ('rules:\n- name: a\n  when:\n  - hub.model == "a: b"\n  alert: N64', "YAML takes ': '"),
         (

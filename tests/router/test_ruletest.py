@@ -195,7 +195,7 @@ def test_rules_can_be_taken_away_for_a_test(rules: Rules, tmp_path: Path) -> Non
             "given: {users: [{id: 90-B3-D5-1F-30-01-00-01, roles: [gas_supplier]},"
             " {id: 90-b3-d5-1f-30-01-00-01, roles: [gas_supplier]}]}\n"
             "tests: [{name: a, expect: {alerts: []}}]",
-            "2:9 user 90-B3-D5-1F-30-01-00-01 is given twice",
+            "1:76 user 90-B3-D5-1F-30-01-00-01 is given twice",
         ),
     ],
 )

@@ -104,7 +104,7 @@ def test_nothing_stands_at_its_key() -> None:
         ("? [a]\n: b", "1:3: a key must be a word"),
         ("&x a: b", "1:1: a key must be a plain word"),
         ("a: 1\n---\nb: 2", "2:1: more than one document in a file"),
-        ("%YAML 1.1\n---\na: yes", "2:1: directives (%YAML, %TAG) are not allowed; take them out"),
+        ("%YAML 1.1\n---\na: yes", "1:1: directives (%YAML, %TAG) are not allowed; take them out"),
         ("a: " + "9" * 4400, "1:4: too many digits; quote it if it is text"),
         ("a: b: c", f"1:5: {NO_COLON} as those before it"),
         ("\ta: 1", "1:1: a tab can't stand here; indent with spaces"),
