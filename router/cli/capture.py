@@ -8,8 +8,7 @@ from uuid import UUID
 import click
 
 from router.capturing import test_of
-from router.cli.opening import ledger
-from router.config import settings
+from router.cli.opening import ledger, rules_folder
 from router.errors import UsageError
 from router.ledger.past import past_of_alert, text_of
 from router.pastusers import users_of
@@ -42,7 +41,7 @@ def command(config_file: Path, alert: UUID, file: Path | None) -> None:
         click.echo(text, nl=False)
         return
     if file is None:
-        file = settings(config_file).rules_folder / "captured" / f"{alert}.test.yaml"
+        file = rules_folder(config_file) / "captured" / f"{alert}.test.yaml"
     _write(file, text)
     click.echo(f"wrote {file}; `hubherald test {file}` runs it")
 

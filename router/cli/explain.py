@@ -9,10 +9,10 @@ import click
 
 from router import rulesfolder, scene
 from router.cli.arguments import now
-from router.cli.opening import ledger
+from router.cli.opening import ledger, rules_folder
 from router.cli.printing import as_json, line, output
 from router.cli.reasons import rows, tell
-from router.config import load, settings
+from router.config import load
 from router.document import Document
 from router.errors import FilesError, UsageError
 from router.explaining import Explanation, explain
@@ -87,7 +87,7 @@ def _chosen(document: Document, wanted: str | None) -> int | None:
 
 
 def _of_scene(config_file: Path, document: Document, number: int | None) -> Explanation:
-    rules, problems = rulesfolder.load(settings(config_file).rules_folder)
+    rules, problems = rulesfolder.load(rules_folder(config_file))
     if rules is None:
         raise FilesError(problems)
     found = scene.load(document, rules, number)

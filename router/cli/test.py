@@ -10,8 +10,8 @@ import click
 from router import mutation, rulesfolder, ruletest, ruletestfile
 from router.cli import results
 from router.cli.bar import Bar
+from router.cli.opening import rules_folder
 from router.cli.printing import as_json, output
-from router.config import settings
 from router.errors import FilesError, UsageError
 from router.junit import junit
 from router.mutation import Tried
@@ -61,7 +61,7 @@ def command(
       hubherald test --coverage --mutate
       hubherald test --junit results.xml
     """
-    folder = settings(ctx.obj).rules_folder
+    folder = rules_folder(ctx.obj)
     files = {path: find_tests(path) for path in paths or (folder,)}
     chosen = list(dict.fromkeys(file for found in files.values() for file in found))
     rules, problems = rulesfolder.load(folder)
