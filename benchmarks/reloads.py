@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/reloads.py [--reloads 1000] [--rules 100]
 
-Every reload brings other rules than the last, ten versions in turn: the ledger keeps each text once,
-and what it keeps fills SQLite's cache of pages, which is no matter of reloads. Memory is the router's
-resident set, read from /proc; it may grow by 20 MB from its start. Exit 1 when it grows by more.
+Every reload brings other rules than the last, ten versions in turn: the ledger keeps each text
+once, and what it keeps fills SQLite's cache of pages, which is no matter of reloads. Memory is the
+router's resident set, read from /proc; it may grow by 20 MB from its start. Exit 1 when it grows by
+more.
 """
 
 from __future__ import annotations
