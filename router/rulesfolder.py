@@ -18,6 +18,8 @@ from router.yamlfile import MAX_BYTES, parse
 
 TESTS = ".test.yaml"
 """How the names of files with tests of rules end."""
+MOST_FILES = 10_000
+"""How much is looked at: `rules: /` must not be a walk through all disks."""
 
 
 def load(folder: Path) -> tuple[Rules | None, list[Problem]]:
@@ -65,10 +67,15 @@ def find(folder: Path) -> tuple[list[Path], list[Problem]]:
         problems.append(Problem(Location(where), f"cannot be read: {error.strerror}", Code.FILE))
 
     found: list[Path] = []
+    seen = 0
     try:
         for place, folders, files in os.walk(folder, onerror=unreadable):
             folders[:] = [name for name in folders if not name.startswith(".")]
             found += [Path(place, name) for name in files if not name.startswith(".")]
+            seen += len(folders) + len(files)
+            if seen > MOST_FILES:
+                message = f"more than {MOST_FILES:,} files below; is this the folder of rules?"
+                return [], [Problem(Location(folder), message, Code.TOO_LARGE)]
     except ValueError:  # a path that cannot be one
         message = "cannot be read: not the name of a folder"
         problems.append(Problem(Location(folder), message, Code.FILE))

@@ -70,47 +70,6 @@ def test_the_configuration_is_also_named_by_the_environment(
     assert call("check").exit_code == 0
 
 
-def test_check_says_what_is_there(estate: Estate) -> None:
-    estate.all_roles()
-    result = call("check", folder=estate.folder)
-    assert (result.exit_code, result.stderr) == (0, "")
-    counted = r"ok: \d+ rules, \d+ tests, 3 Service Users, 3 channels, 1 source\n"
-    assert re.fullmatch(counted, result.stdout)
-    assert rows("check", folder=estate.folder) == []
-
-
-def test_check_tells_all_problems_of_all_files_at_once(estate: Estate) -> None:
-    config = estate.folder / "hubherald.yaml"
-    config.write_text(config.read_text().replace('"dcc"', '"dcd"'))
-    estate.users[0]["roles"] = ["import_suplier"]
-    estate.write_users()
-    result = call("check", folder=estate.folder)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "'dcd' means nothing here; did you mean 'dcc'?" in result.stderr
-    assert "import_suplier" in result.stderr
-    assert re.search(r"hubherald\.yaml:\d+:\d+: ", result.stderr)
-    assert re.search(r"service_users\.yaml:\d+:\d+: ", result.stderr)
-    assert re.search(r"\n *\^\n", result.stderr)
-    assert re.search(r"\n\d+ problems\n$", result.stderr)
-    listed = call("check", "-o", "json", folder=estate.folder)
-    assert listed.exit_code == 1
-    problems = json.loads(listed.stdout)
-    assert {Path(problem["file"]).name for problem in problems} == {
-        "hubherald.yaml",
-        "service_users.yaml",
-    }
-    assert all(problem["line"] > 0 and problem["column"] > 0 for problem in problems)
-
-
-def test_a_line_with_a_position_is_never_wrapped(estate: Estate) -> None:
-    config = estate.folder / "hubherald.yaml"
-    config.write_text(config.read_text().replace('"dcc"', '"' + "x" * 100 + '"'))
-    with start("check", folder=estate.folder) as process:
-        _, told = process.communicate()
-    assert process.returncode == 1
-    assert any(line.startswith("hubherald.yaml:") and len(line) > 120 for line in told.splitlines())
-
-
 def test_a_router_is_not_started_on_broken_files(estate: Estate) -> None:
     (estate.folder / "service_users.yaml").write_text("service_users: []\n")
     result = call("run", "--until-idle", folder=estate.folder)
