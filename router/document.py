@@ -32,7 +32,9 @@ class Location:
     """The source line, for the caret under it; secrets and control characters are covered."""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        # the name of a file may hold anything, and must not move the cursor
+        name = "".join(each if each.isprintable() else "?" for each in str(self.file))
+        return f"{name}:{self.line}:{self.column}"
 
     @property
     def excerpt(self) -> str:
