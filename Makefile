@@ -37,12 +37,14 @@ else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
 
-# Two halves at the same time: the second waits for servers more than it works.
+# Two halves at the same time, about as long; the second waits for servers more than it works.
+CORE := tests/router tests/benchmarks tests/test_reload.py tests/test_editor.py tests/test_readme.py
+
 test-core: $(READY)
-	@$(BIN)/python -m pytest tests/router tests/benchmarks
+	@$(BIN)/python -m pytest $(CORE)
 
 test-outside: $(READY)
-	@$(BIN)/python -m pytest tests --ignore=tests/router --ignore=tests/benchmarks
+	@$(BIN)/python -m pytest tests $(CORE:%=--ignore=%)
 
 check: $(READY) ## style, types and the order of imports
 	@failed=; \
