@@ -31,6 +31,8 @@ from router.suspects import Piece, cut, given_up, hopeless
 
 GATHER = 500
 """The most messages in one batch."""
+BETWEEN = 20.0
+"""Seconds for which a reload waits until no fact is being decided."""
 P = ParamSpec("P")
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -61,9 +63,21 @@ class Intake:
 
     @asynccontextmanager
     async def between(self) -> AsyncIterator[None]:
-        """Between two facts: nothing is being decided meanwhile."""
-        async with self._one_at_a_time:
+        """Between two facts: nothing is being decided meanwhile.
+
+        LedgerUnavailable when facts have waited for the ledger all the time.
+        """
+        try:
+            async with asyncio.timeout(BETWEEN):
+                await self._one_at_a_time.acquire()
+        except TimeoutError:
+            raise LedgerUnavailable(
+                f"the ledger has taken no facts for {BETWEEN:g} s: is it locked, or its disk full?"
+            ) from None
+        try:
             yield
+        finally:
+            self._one_at_a_time.release()
 
     def change(self, judgement: Judgement, standing: Standing) -> None:
         """Decide under other rules and users from the next fact on; only `between` facts."""

@@ -284,6 +284,7 @@ def test_what_needs_a_restart_is_named(estate: Estate) -> None:
 
 def test_a_locked_ledger_refuses_a_reload(estate: Estate) -> None:
     with running(estate) as live:
+        live.until(lambda: estate.ask("SELECT count(*) FROM facts") == [(2,)])
         write(estate, "second")
         with closing(sqlite3.connect(estate.folder / "hubherald.db")) as connection:
             connection.isolation_level = None

@@ -13,10 +13,11 @@ from intaking import USERS, Running, Watched, fact
 from ledgers import made
 from samples import NOW, activation, device, hub, registration, user
 
+from router import intake
 from router.engine import Engine
 from router.ledger.actions import Operator, release_reason
 from router.ledger.intake import read_cursors
-from router.ledger.opening import Use, open_database
+from router.ledger.opening import LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
 from router.ports import Cursor
 from router.rules import Rules
@@ -185,3 +186,36 @@ async def test_a_stop_while_the_ledger_is_locked_leaves_all_with_the_source(
         other.execute("ROLLBACK")
     assert source.acknowledged == []
     assert impatient.ask("SELECT count(*) FROM facts") == [(0,)]
+
+
+async def test_between_two_facts_nothing_is_decided(running: Running) -> None:
+    gate = asyncio.Event()
+    source = await running.take([*HOME, V1], wait=False, gate=gate)
+    async with running.intake.between():
+        gate.set()
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+        assert source.acknowledged == []
+    await running.until(lambda: running.intake.idle([source]))
+    await running.stop()
+    assert source.acknowledged == [*HOME, V1]
+
+
+async def test_nobody_comes_between_while_facts_wait_for_the_ledger(
+    impatient: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "BETWEEN", 0.05)
+    gate = asyncio.Event()
+    source = await impatient.take([*HOME, V1], wait=False, gate=gate)
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        gate.set()
+        await impatient.until(lambda: impatient.metric("ledger_up") == 0.0)
+        with pytest.raises(LedgerUnavailable, match="has taken no facts for"):
+            async with impatient.intake.between():
+                raise AssertionError("it came between")
+        other.execute("ROLLBACK")
+    await impatient.until(lambda: impatient.intake.idle([source]))
+    async with impatient.intake.between():  # it is free again
+        assert source.acknowledged == [*HOME, V1]
+    await impatient.stop()
