@@ -69,7 +69,7 @@ def _tell(shown: Demonstration) -> None:
     line(f"  cd {shown.folder}")
     for words in ("alerts list", "quarantine list", "lanes list", "check"):
         line(f"  {_program()} {words}")
-    line("  then change a rule in rules/, and `explain` tells what it would do")
+    line("  then edit a rule in rules/, and `diff rules` says who would have been told otherwise")
     if shown.complete:
         line("")
         line(

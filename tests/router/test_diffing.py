@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 from commandline import call, rows
 from estate import D1, EXPORT, HUB, ROOT, S1, S2, S3, SUPPLIER, Estate, mpan
+
+from router.errors import LedgerError
+from router.pastusers import users_of
 
 GAS = '      - recipient.role == "gas_supplier"\n'
 
@@ -162,3 +166,46 @@ def test_an_activation_that_nobody_was_told_of_is_decided_again_too(tmp_path: Pa
     estate.activation(id="again")  # the same under another id
     estate.run()
     assert diff(estate) == []
+
+
+SECRETS = """
+service_users:
+  - id: {S1}
+    name: "*Acme* -- ** Energy"
+    roles: [gas_supplier]
+    channels:
+      - {{adapter: webhook, url: "http://127.0.0.1:9/", secret: whsec_{key}}}
+      - adapter: webhook
+        name: second
+        url: http://127.0.0.1:9/
+        secret: "whsec_{key}"
+      - adapter: webhook
+        name: third
+        url: http://127.0.0.1:9/
+        secret: >-
+          whsec_{key}
+  - {{id: {S2}, name: Borealis, roles: [gas_supplier], channels: [{{adapter: log}}]}}
+"""
+
+
+def test_users_of_then_are_read_though_their_secrets_are_covered(tmp_path: Path) -> None:
+    estate = Estate(tmp_path)
+    shutil.copytree(ROOT / "rules", tmp_path / "edited")
+    file = tmp_path / "service_users.yaml"
+    key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+    file.write_text(SECRETS.format(S1=S1, S2=S2, key=key))
+    estate.hub()
+    estate.registration("mprn", S2)
+    estate.activation()
+    estate.run()
+    ((kept,),) = estate.ask("SELECT content FROM documents WHERE kind = 'users'")
+    assert key not in kept
+    digest = hashlib.sha256(kept.encode()).hexdigest()
+    found = users_of(kept, digest)
+    assert [each.name for each in found.values()] == ["*Acme* -- ** Energy", "Borealis"]
+    assert diff(estate) == []
+
+
+def test_users_of_then_that_can_not_be_read_are_one_line() -> None:
+    with pytest.raises(LedgerError, match=r"can't be read any more: service users 0{12} of the"):
+        users_of("service_users: [", "0" * 64)
