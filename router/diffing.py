@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from router.decisions import Decision, Verdict, candidates, decide, due
 from router.engine import Engine, EngineAnomaly
@@ -22,9 +23,9 @@ AlertKey = tuple[str, str]
 """Service User and Alert code."""
 
 
-@dataclass(slots=True)
-class Change:
-    """Alerts of one kind that would come or go."""
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One Alert that would come or go."""
 
     change: str
     """`gains` or `loses`."""
@@ -33,10 +34,24 @@ class Change:
     rule: str
     """Which alerts: of the edited rules for what is gained, of those of then for what is lost."""
     instead: str
-    """What decides on the other side: the same user's role, a rule that suppresses, or none."""
-    alerts: int = 0
-    device_id: str = ""
-    """A hub for which it is so: `hubherald why --hub` tells of it."""
+    """What decides on the other side: a rule that suppresses, another Alert's rule, or none."""
+    device_id: str
+    firmware_version: str
+    decided_at: datetime
+
+
+@dataclass(slots=True)
+class Change:
+    """All Alerts that would come or go in one way."""
+
+    change: str
+    service_user_id: str
+    alert_code: str
+    rule: str
+    instead: str
+    alerts: int
+    device_id: str
+    """The last hub for which it was so: `hubherald why --hub` tells of it."""
 
 
 @dataclass(slots=True)
@@ -44,15 +59,18 @@ class Difference:
     """All that would change, and how much was looked at."""
 
     changes: dict[tuple[str, ...], Change] = field(default_factory=dict)
+    moved: list[Moved] = field(default_factory=list)
+    """As many Alerts one by one as were asked for, in the order of the facts."""
     activations: int = 0
     same: int = 0
     """Alerts that would go out as they did."""
     otherwise: int = 0
     """Of those: for another rule, or for other roles."""
 
-    def total(self, change: str) -> int:
-        """How many Alerts would come, or go."""
-        return sum(each.alerts for each in self.changes.values() if each.change == change)
+    def total(self, *kinds: str) -> int:
+        """How many Alerts would come, or go; without a kind, both."""
+        wanted = kinds or (GAINS, LOSES)
+        return sum(each.alerts for each in self.changes.values() if each.change in wanted)
 
     def rows(self) -> list[Change]:
         """The changes, the largest first for each user."""
@@ -65,8 +83,10 @@ class Difference:
 class Differ:
     """Decides pages of past facts again under other rules, and adds up what changes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, each: int = 0) -> None:
+        """`each` is how many Alerts are kept one by one."""
         self.engine = engine
+        self.each = each
         self.found = Difference()
 
     def add(self, page: Sequence[Past], users: Mapping[str, Mapping[str, ServiceUser]]) -> None:
@@ -109,10 +129,11 @@ class Differ:
         self, past: Past, change: str, key: AlertKey, rules: Mapping[str, str], instead: str
     ) -> None:
         names = ", ".join(sorted(set(rules.values())))
-        place = (change, *key, names, instead)
-        found = self.found.changes.setdefault(place, Change(change, *key, names, instead))
-        found.alerts += 1
-        found.device_id = past.activation.device_id
+        place, device_id = (change, *key, names, instead), past.activation.device_id
+        self.found.changes.setdefault(place, Change(*place, 0, device_id)).alerts += 1
+        if len(self.found.moved) < self.each:
+            version = past.activation.firmware_version
+            self.found.moved.append(Moved(*place, device_id, version, past.decided_at))
 
 
 def _settled(past: Past) -> bool:

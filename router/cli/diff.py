@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from router.cli.arguments import moment
 from router.cli.bar import Bar
 from router.cli.opening import ledger
 from router.cli.printing import as_json, as_table, line, output, plural
-from router.diffing import Change, Differ, Difference
+from router.diffing import GAINS, LOSES, Change, Differ, Difference, Moved
 from router.engine import Engine
 from router.errors import FilesError
 from router.ledger.opening import Database
@@ -33,9 +35,17 @@ from router.users import ServiceUser
     metavar="TIME",
     help="From which decisions on: a day or moment, or so long ago (30d, 12h).",
 )
+@click.option(
+    "--each",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="List the Alerts one by one, at most the newest N, rather than how many.",
+)
 @output
 @click.pass_obj
-def command(config_file: Path, folder: Path, since: datetime, output: str) -> None:
+def command(
+    config_file: Path, folder: Path, *, since: datetime, each: int | None, output: str
+) -> None:
     """Decide the ledger's facts again under the rules in the folder RULES, and show what changes.
 
     Who would gain or lose which Alerts, by user and rule. Service Users and registrations are those
@@ -46,22 +56,26 @@ def command(config_file: Path, folder: Path, since: datetime, output: str) -> No
     Example:
       cp -r rules edited && $EDITOR edited/alerts.yaml
       hubherald diff edited --since 7d
+      hubherald diff edited --since 7d --each 100
     """
     rules, problems = rulesfolder.load(folder)
     if rules is None:
         raise FilesError(problems)
     trial(rules)
     with ledger(config_file) as database:
-        found = _decide_again(database, rules, since)
+        found = _decide_again(database, rules, since, each or 0)
+    rows: Sequence[Change | Moved] = found.moved if each else found.rows()
     if output == "json":
-        as_json(found.rows())
+        as_json(rows)
     else:
-        _tell(found)
+        _tell(rows, found)
+    if each and found.total() > each:
+        click.echo(f"there are more than {each:,}; see --each", err=True)
 
 
-def _decide_again(database: Database, rules: Rules, since: datetime) -> Difference:
+def _decide_again(database: Database, rules: Rules, since: datetime, each: int) -> Difference:
     engine = Engine(rules)
-    differ = Differ(engine)
+    differ = Differ(engine, each)
     users: dict[str, dict[str, ServiceUser]] = {}
     try:
         with Bar("deciding again", count_past(database, since)) as bar:
@@ -75,14 +89,13 @@ def _decide_again(database: Database, rules: Rules, since: datetime) -> Differen
     return differ.found
 
 
-def _tell(found: Difference) -> None:
-    rows = found.rows()
+def _tell(rows: Sequence[Change | Moved], found: Difference) -> None:
     if rows:
-        as_table(rows, list(Change.__dataclass_fields__), nothing="")
+        as_table(rows, [field.name for field in fields(rows[0])], nothing="")
         line("")
-    gained, lost = found.total("gains"), found.total("loses")
+    more, fewer = plural(found.total(GAINS), "Alert"), f"{found.total(LOSES):,}"
     line(
-        f"{plural(found.activations, 'activation')} decided again: {plural(gained, 'Alert')} more, "
-        f"{lost:,} fewer, {found.same:,} the same"
+        f"{plural(found.activations, 'activation')} decided again: {more} more, "
+        f"{fewer} fewer, {found.same:,} the same"
         + (f" ({found.otherwise:,} of them by another rule or role)" if found.otherwise else "")
     )

@@ -53,8 +53,12 @@ _EVALUATED = select(facts.c.body, evaluations).join(facts, facts.c.id == evaluat
 _BEFORE = (
     _EVALUATED.where(evaluations.c.fact_id < bindparam("before"))
     .order_by(evaluations.c.fact_id.desc())
-    .limit(PAGE)
+    .limit(bindparam("size"))
 )
+_NUMBER = evaluations.c.fact_id >= bindparam("number")
+_NEWEST = select(func.max(evaluations.c.fact_id))
+_NEXT = select(evaluations.c.decided_at).where(_NUMBER).order_by(evaluations.c.fact_id).limit(1)
+_FROM = select(func.count()).select_from(evaluations).where(_NUMBER)
 _DECISIONS = (
     select(decisions)
     .where(decisions.c.fact_id.in_(bindparam("facts", expanding=True)))
@@ -62,17 +66,20 @@ _DECISIONS = (
 )
 
 
-def past_pages(database: Database, since: datetime) -> Iterator[list[Past]]:
-    """What was decided at `since` or later, newest first; each page is read by itself."""
+def past_pages(database: Database, since: datetime, *, size: int = PAGE) -> Iterator[list[Past]]:
+    """What was decided at `since` or later, newest first; each page is read by itself.
+
+    A whole page of older ones ends it: fewer can be a clock that was set back for a while.
+    """
     before = 2**62
     while True:
         with database.transaction() as connection:
-            rows = connection.execute(_BEFORE, {"before": before}).all()
+            rows = connection.execute(_BEFORE, {"before": before, "size": size}).all()
             wanted = [row for row in rows if row.decided_at >= stamp(since)]
             found = _pasts(connection, wanted)
         if found:
             yield found
-        if len(wanted) < PAGE:
+        if len(rows) < size or not wanted:
             return
         before = rows[-1].fact_id
 
@@ -86,11 +93,17 @@ def past_of_alert(database: Database, alert_id: str) -> Past | None:
 
 
 def count_past(database: Database, since: datetime) -> int:
-    """How many there are, for a progress bar."""
-    counting = select(func.count()).select_from(evaluations)
+    """About how many there are, for a progress bar."""
     with database.transaction() as connection:
-        wanted = counting.where(evaluations.c.decided_at >= stamp(since))
-        return int(connection.execute(wanted).scalar_one())
+        first, behind = 0, 1 + (connection.execute(_NEWEST).scalar_one() or 0)
+        while first < behind:  # facts are numbered as they are decided
+            middle = (first + behind) // 2
+            at = connection.execute(_NEXT, {"number": middle}).scalar()
+            if at is None or at >= stamp(since):
+                behind = middle
+            else:
+                first = middle + 1
+        return int(connection.execute(_FROM, {"number": first}).scalar_one())
 
 
 def text_of(database: Database, digest: str) -> str:

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from commandline import call, rows
-from estate import ROOT, S1, S2, SUPPLIER, Estate, mpan
+from estate import HUB, IMPORT, ROOT, S1, S2, SUPPLIER, Estate, mpan
+from madeup import market, route
+from ruamel.yaml import YAML
+
+from router.capturing import test_of as text_of
+from router.facts import (
+    Activation,
+    ActivationOutcome,
+    Hub,
+    HubStatus,
+    Point,
+    Registration,
+    SmetsVersion,
+)
+from router.fields import FIELDS, fields_of
+from router.given import Given, filled
+from router.ledger.past import Past
+from router.users import Role, ServiceUser, UserStatus
 
 
 @pytest.fixture(scope="module")
 def routed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made-up market, routed; all its users are suspended, so that nothing is sent."""
-    folder = tmp_path_factory.mktemp("routed") / "estate"
-    words = ["--hubs", "60", "--users", "12", "--activations", "120", "--seed", "4"]
-    assert call("simulate", *words, "--out", folder).exit_code == 0
-    users = folder / "service_users.yaml"
-    text = re.sub(r"\n    status: \w+", "", users.read_text())
-    users.write_text(text.replace("\n    channels:", "\n    status: suspended\n    channels:"))
-    config = folder / "hubherald.yaml"
-    config.write_text(re.sub(r"listen: [0-9.:]+", "listen: 127.0.0.1:0", config.read_text()))
-    files = ["--hubs", folder / "hubs.csv", "--registrations", folder / "registrations.csv"]
-    assert call("inventory", "import", *files, folder=folder).exit_code == 0
-    done = call("run", "--until-idle", folder=folder)
-    assert done.exit_code == 0, done.output
+    """A made-up market, routed."""
+    folder = market(tmp_path_factory.mktemp("routed") / "estate", seed=4)
+    route(folder)
     return folder
 
 
@@ -122,3 +129,50 @@ def test_an_alert_that_is_not_there_is_said(estate: Estate) -> None:
     assert done.exit_code == 1
     assert f"there is no Alert {nobody}; `hubherald alerts list` shows them" in done.stderr
     assert call("capture", "5c3f", folder=estate.folder).exit_code == 2
+
+
+def test_all_that_rules_can_ask_is_kept() -> None:
+    """A decision with every field of the catalogue, written and read again, asks the same."""
+    hub = Hub(
+        device_id=HUB,
+        status=HubStatus.PENDING,
+        smets_version=SmetsVersion.SMETS1,
+        csp_region="North",
+        model="007",
+        hardware_version="1.10",
+        replaced_by=f"{HUB[:-1]}F",
+        groups=("pilot", "no", "0x10"),
+    )
+    activation = Activation(
+        device_id=HUB,
+        firmware_version="01020304",
+        previous_firmware_version="1e3",
+        activated_at="2026-06-01T12:00:00Z",
+        outcome=ActivationOutcome.FAILURE,
+        failure_reason='said "no": # null',
+    )
+    supplier = ServiceUser(
+        id=S1,
+        name="~",
+        roles=frozenset({Role.IMPORT_SUPPLIER, Role.GAS_SUPPLIER}),
+        status=UserStatus.ACTIVE,
+        subscriptions=("on", "firmware"),
+        duis_version="5.10",
+    )
+    asked = fields_of(activation, hub, Role.IMPORT_SUPPLIER, supplier)
+    assert asked.keys() == FIELDS.keys()
+    made = Registration(
+        device_id=HUB,
+        mpxn=IMPORT,
+        point=Point.IMPORT_MPAN,
+        supplier_id=S1,
+        network_operator_id=None,
+        effective_from="2020-01-01",
+        effective_to=None,
+    )
+    past = Past(1, activation, datetime(2026, 6, 2, tzinfo=UTC), hub, (made,), "a", "b", ())
+    text = text_of(past, {S1: supplier}, "0")
+    written = YAML(typ="safe", pure=True).load(text)["tests"][0]["given"]
+    given = Given.model_validate(filled(written))
+    again = given.service_users[S1]
+    assert fields_of(given.activation, given.hub, Role.IMPORT_SUPPLIER, again) == asked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from commandline import call, rows
 from estate import D1, EXPORT, HUB, ROOT, S1, S2, S3, SUPPLIER, Estate, mpan
 
 from router.errors import LedgerError
+from router.ledger.moments import moment as shown
 from router.pastusers import users_of
 
 GAS = '      - recipient.role == "gas_supplier"\n'
@@ -88,6 +90,29 @@ def test_a_rule_that_is_taken_out_loses_what_it_alone_had_caused(estate: Estate)
         "  AND o.party_id = decisions.party_id AND o.rule != decisions.rule)"
     )
     assert Counter(caused) == {(S2,): 2}
+
+
+def test_each_alert_can_be_listed_with_its_hub_and_version(estate: Estate) -> None:
+    edit(estate, GAS, '      - recipient.role == "gas_transporter"\n')
+    words = ("diff", estate.folder / "edited", "--each")
+    listed = rows(*words, "9", folder=estate.folder)
+    told = estate.ask(
+        "SELECT party_id, json_extract(body, '$.data.device_id'),"
+        " json_extract(body, '$.data.firmware_version'), decided_at FROM decisions"
+        " JOIN facts ON facts.id = decisions.fact_id JOIN evaluations USING (fact_id)"
+        " WHERE decisions.rule = 'alert-gas-supplier' AND party_id = '" + S2 + "'"
+        " ORDER BY fact_id DESC"
+    )
+    assert len(listed) == len(told) == 2
+    for row, (user, hub, version, moment) in zip(listed, told, strict=True):
+        assert (row["change"], row["service_user_id"]) == ("loses", user)
+        assert (row["device_id"], row["firmware_version"]) == (hub, version)
+        assert datetime.fromisoformat(row["decided_at"]) == shown(moment)
+    short = call(*words, "1", folder=estate.folder)
+    assert short.stdout.count("V2") == 1
+    assert "V1" not in short.stdout
+    assert "6 activations decided again: 0 Alerts more, 2 fewer" in short.stdout
+    assert short.stderr == "there are more than 1; see --each\n"
 
 
 def test_a_rule_that_is_put_in_gains_and_says_what_was_there_instead(estate: Estate) -> None:
