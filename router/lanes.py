@@ -27,11 +27,9 @@ from router.ports import (
 from router.users import Channel
 
 SCHEDULE = (5.0, 30.0, 120.0, 240.0, 600.0, 1800.0, 3600.0)
-"""Seconds from one attempt to the next; the last goes on for ever. DCC rules for Alerts that
+"""Seconds from a failed attempt to the next; the last goes on for ever. DCC rules for Alerts that
 can't be delivered ask for a retry within 300 s."""
 JITTER = 0.2
-BREAKER = 5
-"""Failures in a row that open the breaker."""
 REFUSALS = 3
 """A refused Alert is parked after so many tries."""
 PROBE = (60.0, 120.0, 300.0, 900.0, 1800.0)
@@ -49,6 +47,9 @@ class Lane:
     closed: ClosedReason | None = None
     failing: bool = False
     failures: int = 0
+    """Sends in vain since one came through; those that were under way together count as one."""
+    alone: bool = False
+    """What went last went while the lane was failing."""
     probes: int = 0
     probe_at: datetime | None = None
     ready: bool = True
@@ -106,6 +107,7 @@ class Lane:
         for group in requests:
             self.in_flight[group[0].id] = group
             self.tokens -= len(group)
+            self.alone = self.failing
         self.next_due = next_due
         self.ready = self.ready or bool(requests)
 
@@ -127,8 +129,8 @@ class Lane:
     def _learn(self, outcomes: Sequence[Outcome]) -> None:
         """One request that fails is one failure, however many Alerts were in it."""
         if any(isinstance(outcome, Retry) for outcome in outcomes):
+            self.failures += self.alone or not self.failing
             self.failing = True
-            self.failures += 1
         elif not any(isinstance(outcome, Closed) for outcome in outcomes):
             self.failing = False
             self.failures = 0
@@ -148,7 +150,9 @@ class Lane:
                     batch=each.batch,
                 )
             case Retry(reason, detail, after):
-                due = min(now + _pause(each.attempt, after), max(each.expires_at, now))
+                # attempts that a crash cut off say nothing of the other side
+                pause = _pause(min(each.attempt, self.failures), after)
+                due = min(now + pause, max(each.expires_at, now))
                 return Settlement(
                     each.id,
                     "retry",

@@ -127,7 +127,7 @@ class Metrics:
         self.lane_open = gauge("lane_open", "1 while the lane is open.", "recipient", "channel")
         self.lane_failures = gauge(
             "lane_consecutive_failures",
-            "Failed sends in a row; from 5 on the breaker is open.",
+            "Sends in vain since one came through; from 1 on the oldest Alert goes alone.",
             "recipient",
             "channel",
         )

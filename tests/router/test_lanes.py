@@ -204,15 +204,42 @@ def test_delivered_settles() -> None:
     assert lane.in_flight == {}
 
 
-@pytest.mark.parametrize("attempt", range(1, 12))
-def test_the_schedule_of_retries(attempt: int) -> None:
-    planned = SCHEDULE[min(attempt, len(SCHEDULE)) - 1]
+def pause_after(lane: Lane, each: Claimed) -> float:
+    """Seconds that the Alert waits after a failed attempt, the spread taken out."""
+    settled = answered(lane, FAILED, each)
+    assert (settled.outcome, settled.state) == ("retry", State.WAITING)
+    assert settled.due_at is not None
+    pause = (settled.due_at - NOW).total_seconds()
+    (planned,) = (
+        planned for planned in SCHEDULE if planned * (1 - JITTER) <= pause <= planned * (1 + JITTER)
+    )
+    return planned
+
+
+def test_the_schedule_of_retries() -> None:
     for _ in range(50):
-        settled = answered(a_lane(), FAILED, claimed(1, attempt=attempt))
-        assert (settled.outcome, settled.state) == ("retry", State.WAITING)
+        lane = a_lane()
+        paused = [pause_after(lane, claimed(1, attempt=attempt)) for attempt in range(1, 10)]
+        assert paused == [*SCHEDULE, SCHEDULE[-1], SCHEDULE[-1]]
+
+
+def test_attempts_that_a_crash_cut_off_make_no_wait_longer() -> None:
+    assert pause_after(a_lane(), claimed(1, attempt=6)) == SCHEDULE[0]
+
+
+def test_what_failed_together_is_one_failure() -> None:
+    lane = a_lane()
+    group = [claimed(number, attempt=4) for number in range(1, 17)]
+    lane.took([[each] for each in group], None)
+    for each in group:
+        (settled,) = lane.answered([each], [FAILED], NOW)
         assert settled.due_at is not None
-        pause = (settled.due_at - NOW).total_seconds()
-        assert planned * (1 - JITTER) <= pause <= planned * (1 + JITTER)
+        assert settled.due_at <= NOW + timedelta(seconds=SCHEDULE[0] * (1 + JITTER))
+    assert lane.failures == 1
+    assert pause_after(lane, claimed(1, attempt=5)) == SCHEDULE[1]
+    assert lane.failures == 2
+    answered(lane, Delivered(), claimed(1, attempt=6))
+    assert pause_after(lane, claimed(2, attempt=5)) == SCHEDULE[0]
 
 
 def test_the_schedule_is_what_was_promised() -> None:
