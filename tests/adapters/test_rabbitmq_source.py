@@ -57,6 +57,11 @@ class Place:
             while await self.waiting() != count:  # noqa: ASYNC110 - only the broker knows
                 await asyncio.sleep(0.05)
 
+    def all_acknowledged(self) -> bool:
+        """Whether nothing waits here or is in anybody's hands."""
+        listed = self.broker.control("list_queues", "name", "messages").splitlines()
+        return f"{self.name}\t0" in listed
+
 
 class Reader:
     """Takes what a source gives, as the intake does."""

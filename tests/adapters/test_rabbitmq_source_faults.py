@@ -100,6 +100,7 @@ async def test_a_broker_that_stops_and_starts(place: Place) -> None:
         async with reading(place.source()) as reader:
             await place.publish(range(5))
             await reader.until(5)
+            await until(place.all_acknowledged)
             place.broker.stop()
             await until(lambda: says(reader.source, "refused"))
             place.broker.start()
