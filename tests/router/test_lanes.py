@@ -5,88 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import ClassVar, Self
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import ALERT, NOW, device, user
+from lanemaking import FAILED, REJECTED, Sealed, a_lane, answered, claimed, wished
+from samples import ALERT, NOW, device
 
-from router.alerts import Alert
-from router.lanes import JITTER, PROBE, REFUSALS, SCHEDULE, Lane
+from router.lanes import PROBE, Lane
 from router.ledger.deliveries import Claimed, Settlement, Wish
 from router.ledger.lanes import State
 from router.ports import (
     Closed,
     ClosedReason,
     Delivered,
-    Delivery,
-    Options,
     Outcome,
-    Reason,
-    Refused,
-    Retry,
 )
-from router.users import Channel
-
-FAILED = Retry(Reason.SERVER, "503")
-REJECTED = Refused(Reason.REJECTED, "422")
-EXPIRES = NOW + timedelta(hours=48)
-
-
-class Post:
-    """A channel that is never called: a lane does no I/O."""
-
-    Config: ClassVar[type[Options]] = Options
-
-    def __init__(self, batch: int = 1) -> None:
-        self.batch = batch
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        """Nothing to close."""
-
-    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        """Never."""
-        raise NotImplementedError
-
-
-class Sealed(Post):
-    """A channel with bytes of its own."""
-
-    def render(self, alert: Alert) -> bytes:
-        """The same for the same Alert."""
-        return alert.id.bytes
-
-
-def a_lane(*, window: int = 16, rate: float | None = None, batch: int = 1) -> Lane:
-    channel = Channel("main", "test", None, window=window, rate=rate)
-    return Lane(1, user(1), channel, Post(batch))
-
-
-def claimed(
-    number: int, *, attempt: int = 1, refusals: int = 0, batch: str | None = None
-) -> Claimed:
-    alert = replace(ALERT, id=UUID(int=number), device_id=device(number), sequence=number)
-    return Claimed(number, 1, Delivery(alert, alert.event()), attempt, refusals, EXPIRES, batch)
-
-
-def wished(lane: Lane, monotonic: float = 0.0, **later: float) -> Wish:
-    wish = lane.wish(NOW + timedelta(**later), monotonic)
-    assert wish is not None
-    return wish
-
-
-def answered(lane: Lane, outcome: Outcome, each: Claimed | None = None) -> Settlement:
-    """The lane sends one Alert and gets this answer."""
-    each = each or claimed(1)
-    lane.took([[each]], None)
-    (settled,) = lane.answered([each], [outcome], NOW)
-    return settled
-
 
 # --- wishes ---------------------------------------------------------------------------------
 
@@ -192,106 +126,6 @@ def test_no_second_has_more_than_the_rate(steps: list[float], rate: float) -> No
     for start in sent:
         within = [each for each in sent if start <= each <= start + 1.0]
         assert len(within) <= max(1.0, rate) + rate + 1e-6
-
-
-# --- answers --------------------------------------------------------------------------------
-
-
-def test_delivered_settles() -> None:
-    lane = a_lane()
-    settled = answered(lane, Delivered("204"), claimed(7, attempt=3, refusals=1))
-    assert settled == Settlement(7, "delivered", State.DELIVERED, NOW, 3, detail="204", refusals=1)
-    assert lane.in_flight == {}
-
-
-def pause_after(lane: Lane, each: Claimed) -> float:
-    """Seconds that the Alert waits after a failed attempt, the spread taken out."""
-    settled = answered(lane, FAILED, each)
-    assert (settled.outcome, settled.state) == ("retry", State.WAITING)
-    assert settled.due_at is not None
-    pause = (settled.due_at - NOW).total_seconds()
-    (planned,) = (
-        planned for planned in SCHEDULE if planned * (1 - JITTER) <= pause <= planned * (1 + JITTER)
-    )
-    return planned
-
-
-def test_the_schedule_of_retries() -> None:
-    for _ in range(50):
-        lane = a_lane()
-        paused = [pause_after(lane, claimed(1, attempt=attempt)) for attempt in range(1, 10)]
-        assert paused == [*SCHEDULE, SCHEDULE[-1], SCHEDULE[-1]]
-
-
-def test_attempts_that_a_crash_cut_off_make_no_wait_longer() -> None:
-    assert pause_after(a_lane(), claimed(1, attempt=6)) == SCHEDULE[0]
-
-
-def test_what_failed_together_is_one_failure() -> None:
-    lane = a_lane()
-    group = [claimed(number, attempt=4) for number in range(1, 17)]
-    lane.took([[each] for each in group], None)
-    for each in group:
-        (settled,) = lane.answered([each], [FAILED], NOW)
-        assert settled.due_at is not None
-        assert settled.due_at <= NOW + timedelta(seconds=SCHEDULE[0] * (1 + JITTER))
-    assert lane.failures == 1
-    assert pause_after(lane, claimed(1, attempt=5)) == SCHEDULE[1]
-    assert lane.failures == 2
-    answered(lane, Delivered(), claimed(1, attempt=6))
-    assert pause_after(lane, claimed(2, attempt=5)) == SCHEDULE[0]
-
-
-def test_the_schedule_is_what_was_promised() -> None:
-    assert SCHEDULE == (5, 30, 120, 240, 600, 1800, 3600)
-    assert JITTER == 0.2
-
-
-def test_retries_are_spread() -> None:
-    assert len({answered(a_lane(), FAILED).due_at for _ in range(50)}) > 1
-
-
-def test_the_other_sides_wish_to_be_left_alone_is_honoured() -> None:
-    asked = Retry(Reason.BUSY, "429", after=timedelta(minutes=10))
-    assert answered(a_lane(), asked).due_at == NOW + timedelta(minutes=10)
-    sooner = answered(a_lane(), replace(asked, after=timedelta(seconds=1))).due_at
-    assert sooner is not None
-    assert sooner >= NOW + timedelta(seconds=4)
-
-
-def test_no_retry_is_planned_for_after_the_alerts_time() -> None:
-    asked = Retry(Reason.BUSY, "429", after=timedelta(days=30))
-    assert answered(a_lane(), asked).due_at == EXPIRES
-    late = replace(claimed(1), expires_at=NOW - timedelta(hours=1))
-    assert answered(a_lane(), FAILED, late).due_at == NOW
-
-
-def test_a_refused_alert_is_parked_at_the_third_time() -> None:
-    lane = a_lane()
-    refusals = 0
-    for _ in range(REFUSALS - 1):
-        settled = answered(lane, REJECTED, claimed(1, refusals=refusals))
-        assert (settled.outcome, settled.state) == ("refused", State.WAITING)
-        assert settled.due_at is not None
-        assert settled.due_at > NOW
-        refusals = settled.refusals
-    settled = answered(lane, REJECTED, claimed(1, refusals=refusals))
-    assert (settled.outcome, settled.state) == ("parked", State.PARKED)
-    assert (settled.refusals, settled.reason, settled.detail) == (REFUSALS, "rejected", "422")
-    assert not lane.failing
-
-
-def test_a_retry_between_does_not_forget_refusals() -> None:
-    assert answered(a_lane(), FAILED, claimed(1, refusals=2)).refusals == 2
-
-
-def test_a_closed_answer_blames_no_alert() -> None:
-    lane = a_lane()
-    answer = Closed(ClosedReason.CREDENTIALS, "401")
-    settled = answered(lane, answer, claimed(1, refusals=1, batch="b"))
-    assert (settled.outcome, settled.state, settled.due_at) == ("closed", State.WAITING, NOW)
-    assert (settled.refusals, settled.batch, settled.reason) == (1, "b", "credentials")
-    assert (lane.failing, lane.failures) == (False, 0)
 
 
 # --- batches --------------------------------------------------------------------------------
