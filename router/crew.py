@@ -118,6 +118,9 @@ class Crew:
         try:
             async with asyncio.timeout(ENTER):
                 await entered
+        except asyncio.CancelledError:  # whoever wanted it has gone: nobody would let it leave
+            task.cancel()
+            raise
         except TimeoutError:
             task.cancel()
             who = hand.post.recipient.id

@@ -74,7 +74,7 @@ class Lane:
         room = self.channel.window - len(self.in_flight)
         if self.failing:
             room = 0 if self.in_flight else 1
-        batch = self.batch
+        batch = most = self.batch
         if self.channel.rate is not None:
             tokens = int(self._refill(monotonic))
             batch = min(batch, tokens)
@@ -85,7 +85,8 @@ class Lane:
             each.delivery.alert.device_id for group in self.in_flight.values() for each in group
         )
         render = self.adapter.render if isinstance(self.adapter, Renders) else None
-        return Wish(self.id, room, batch, busy, self.failing, self.failures > 0, render)
+        hopeless = self.failures > 0
+        return Wish(self.id, room, batch, most, busy, self.failing, hopeless, render)
 
     def _refill(self, monotonic: float) -> float:
         """Alerts that the rate allows now; saves up for at most a second."""

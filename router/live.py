@@ -79,22 +79,21 @@ class Live:
     async def change(self, config: Config, engine: Engine, *, trigger: str) -> None:
         """Make other rules and users live, between two facts.
 
-        Nothing has changed when this raises: LedgerUnavailable, or whatever kept an adapter from
-        being set up. `trigger` says in the record who asked.
+        Nothing has changed when this raises: LedgerUnavailable, UsageError when the router stops,
+        or whatever kept an adapter from being set up. `trigger` says in the record who asked.
         """
         staff = await self._crew.staff(config.users.by_id.values())
         old = self.engine
+        told = {"trigger": trigger, "from": _digests(self.config), "to": _digests(config)}
+
+        async def take_over() -> None:
+            texts, lanes = _texts(config), _lanes(config)
+            rows = await self._ledger.call(take_up, texts, lanes, self._clock(), reload=told)
+            self._put(config, engine, staff, rows)
+
         try:
             async with self.intake.between():
-                rows = await self._ledger.call(
-                    take_up,
-                    _texts(config),
-                    _lanes(config),
-                    self._clock(),
-                    reload={"trigger": trigger, "from": _digests(self.config)}
-                    | {"to": _digests(config)},
-                )
-                await self.relay.between(lambda: self._put(config, engine, staff, rows))
+                await self.relay.between(take_over)
         except BaseException:
             self._crew.abandon(staff)
             raise

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import structlog
 
 from router.clock import Clock
+from router.errors import UsageError
 from router.laneboard import LaneBoard
 from router.lanes import Lane
 from router.ledger.deliveries import (
@@ -30,6 +31,7 @@ from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
 from router.ports import Adapter, Closed, ClosedReason, Outcome
 from router.sending import names, renders_safely, send, words
+from router.users import Channel
 
 DRAIN = 30.0
 """Seconds that sends under way have when the router stops."""
@@ -70,7 +72,7 @@ class Relay:
         self._sends: set[asyncio.Task[None]] = set()
         self._exchanging = False
         self._stale = False
-        self._acts: list[tuple[Callable[[], None], asyncio.Future[None]]] = []
+        self._acts: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
         for lane in lanes:
             self.add(lane)
 
@@ -79,8 +81,13 @@ class Relay:
         self.lanes[lane.id] = lane
         self._board.show(lane)
 
-    async def between(self, act: Callable[[], None]) -> None:
-        """Have lanes changed while nothing is being claimed for them, or made for sending."""
+    async def between(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Have lanes changed while nothing is being claimed for them, or made for sending.
+
+        UsageError when the relay stops before it comes to that.
+        """
+        if self._stopping:
+            raise _stops()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acts.append((act, done))
         self._wake.set()
@@ -153,7 +160,7 @@ class Relay:
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
                 self._wake.clear()
-                self._act()
+                await self._act()
                 if self._stale:
                     await self._look_again()
                 self._probe()
@@ -165,21 +172,23 @@ class Relay:
                 for number, requests in exchanged.sends.items():
                     for claimed in requests:
                         self._start(group, self.lanes[number], claimed)
+            for _, done in self._acts:
+                _settle(done, _stops())
             await self._drain()
         await self._finish()
 
-    def _act(self) -> None:
+    async def _act(self) -> None:
         """What was asked for `between` exchanges, unless whoever asked has gone."""
-        while self._acts:
+        while self._acts and not self._stopping:
             act, done = self._acts.pop(0)
             if done.cancelled():
                 continue
             try:
-                act()
+                await act()
             except Exception as error:  # it is the asker's
-                done.set_exception(error)
+                _settle(done, error)
             else:
-                done.set_result(None)
+                _settle(done, None)
 
     async def _look_again(self) -> None:
         """Take over what an operator did to lanes; any of them may have something to claim now."""
@@ -299,15 +308,17 @@ class Relay:
             self._board.show(lane)
 
     def _start(self, group: asyncio.TaskGroup, lane: Lane, claimed: Sequence[Claimed]) -> None:
-        # with the adapter of this moment: the files may give the lane another one meanwhile
-        task = group.create_task(self._send(lane, lane.adapter, claimed))
+        # as the lane is at this moment: the files may give it another adapter meanwhile
+        task = group.create_task(self._send(lane, lane.channel, lane.adapter, claimed))
         self._sends.add(task)
         task.add_done_callback(self._sends.discard)
 
-    async def _send(self, lane: Lane, adapter: Adapter | None, claimed: Sequence[Claimed]) -> None:
+    async def _send(
+        self, lane: Lane, channel: Channel, adapter: Adapter | None, claimed: Sequence[Claimed]
+    ) -> None:
         started = time.monotonic()
-        outcomes = await send(lane, adapter, claimed)
-        self.metrics.send.labels(lane.channel.adapter).observe(time.monotonic() - started)
+        outcomes = await send(lane, channel, adapter, claimed)
+        self.metrics.send.labels(channel.adapter).observe(time.monotonic() - started)
         self._answered(lane, claimed, outcomes)
 
     def _answered(
@@ -348,6 +359,20 @@ class Relay:
         give_up = time.monotonic() + FINISH
         while (self._settled or self._changes) and time.monotonic() < give_up:
             await self._exchange([])
+
+
+def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
+    """Answer whoever asked, unless they have gone meanwhile."""
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
+
+
+def _stops() -> UsageError:
+    return UsageError("the router is stopping; it reads all files when it starts again")
 
 
 def _unknown(each: Claimed, now: datetime) -> Settlement:

@@ -16,27 +16,30 @@ from router.alerts import Alert
 from router.lanes import Lane
 from router.ledger.deliveries import Claimed, Wish
 from router.ports import Adapter, Closed, Delivered, Outcome, Reason, Refused, RenderError, Retry
+from router.users import Channel
 
 _log = structlog.get_logger(__name__)
 
 
 async def send(
-    lane: Lane, adapter: Adapter | None, claimed: Sequence[Claimed]
+    lane: Lane, channel: Channel, adapter: Adapter | None, claimed: Sequence[Claimed]
 ) -> Sequence[Outcome]:
-    """One Outcome for each; raises only when the router itself is being stopped."""
+    """One Outcome for each; raises only when the router itself is being stopped.
+
+    Channel and adapter are those of the lane when the send began.
+    """
     assert adapter is not None
     if any(each.unrendered is not None for each in claimed):
         neighbour = Retry(Reason.BUG, "an Alert of the same batch has no bytes")
         return [each.unrendered or neighbour for each in claimed]
-    timeout = lane.channel.timeout
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(channel.timeout):
             outcomes = await adapter.deliver([each.delivery for each in claimed])
         if len(outcomes) != len(claimed):
             raise ValueError(f"{len(outcomes)} outcomes for {len(claimed)} Alerts")
         return outcomes
     except TimeoutError:
-        return [Retry(Reason.TIMEOUT, f"no answer within {timeout:g} s") for _ in claimed]
+        return [Retry(Reason.TIMEOUT, f"no answer within {channel.timeout:g} s") for _ in claimed]
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():

@@ -46,7 +46,9 @@ class Wish:
     sends: int
     """How many requests it has room for."""
     batch: int
-    """How many Alerts one request takes."""
+    """How many Alerts one request may have now."""
+    most: int
+    """How many Alerts the adapter takes in one request, whatever the rate allows now."""
     busy_hubs: frozenset[str]
     """Hubs with an Alert in flight: never two for one hub."""
     failing: bool
@@ -211,7 +213,7 @@ class _Picked:
 
 def _pick(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn) -> _Picked:
     """What this lane may send: first sends start in sequence order, never two for one hub."""
-    most = wish.sends * wish.batch
+    most = wish.sends * wish.most
     given = {"lane": wish.lane_id, "now": stamp(now), "most": most}
     rows = list(connection.execute(_CANDIDATES, given))
     picked = _Picked([], None, [])
@@ -228,7 +230,8 @@ def _pick(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdraw
         if row.due_at > stamp(now):
             picked.next_due = moment(row.due_at)
             break
-        members = together[row.batch] if row.batch is not None else [row]
+        # once more what went together, unless the adapter takes fewer by now
+        members = together[row.batch][: wish.most] if row.batch is not None else [row]
         if any(each.device_id in hubs for each in members):
             blocked = True  # until the answer comes; to look again before would find the same
             break

@@ -37,6 +37,8 @@ class Seen:
     async def __aenter__(self):
         if self.word == "breaks":
             raise RuntimeError("no way in")
+        if self.word == "hangs":
+            await asyncio.Event().wait()
         self.notes.append(("entered", asyncio.current_task()))
         return self
 
@@ -149,6 +151,15 @@ async def test_those_that_were_for_nothing_leave_at_once() -> None:
         crew.abandon(staff)
         await until(lambda: notes(hand(staff, 2)) == ["entered", "left"])
         assert notes(hand(staff, 1)) == ["entered"]
+
+
+async def test_one_that_never_is_ready_keeps_nobody_when_the_asker_goes() -> None:
+    async with asyncio.timeout(5), Crew(Originator(DCC)) as crew:
+        asking = asyncio.create_task(crew.staff([told(1, "hangs")]))
+        await asyncio.sleep(0.01)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
 
 
 async def test_an_adapter_that_fails_when_it_leaves_harms_nobody() -> None:

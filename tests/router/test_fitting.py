@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+import pytest
+from lanemaking import FAILED
 from relaying import Recipient, Running, Slow, relaying
 from samples import DCC, NOW, device, user
 
+from router.alerts import Alert
 from router.crew import Hand, Place, Post
+from router.errors import UsageError
 from router.fitting import fit
 from router.ledger.lanes import LaneRow
 from router.ledger.opening import Database
@@ -32,15 +37,17 @@ def told(number: int, *, suspended: bool = False, **channel: int) -> ServiceUser
 
 
 async def put(
-    running: Running, users: Sequence[ServiceUser], recipients: Mapping[int, Recipient]
+    running: Running,
+    users: Sequence[ServiceUser],
+    recipients: Mapping[int, Recipient],
+    kind: str = "test",
 ) -> None:
     """What a reload does with the lanes, while the relay runs."""
 
     def rows(database: Database) -> dict[Place, LaneRow]:
-        wanted = [(each.id, "main", "test") for each in users]
+        wanted = [(each.id, "main", kind) for each in users]
         return take_up(database, [], wanted, NOW)
 
-    found = await running.ledger.call(rows)
     staff = {
         (user(number), "main"): Hand(
             Post("test", Options(), Originator(DCC), Party(user(number))),
@@ -49,7 +56,11 @@ async def put(
         )
         for number, recipient in recipients.items()
     }
-    await running.relay.between(lambda: fit(running.relay, users, staff, found))
+
+    async def act() -> None:
+        fit(running.relay, users, staff, await running.ledger.call(rows))
+
+    await running.relay.between(act)
 
 
 async def test_a_user_that_is_added_is_told(tmp_path: Path) -> None:
@@ -157,7 +168,7 @@ async def test_a_channel_has_its_new_limits_at_once(tmp_path: Path) -> None:
 
 
 async def test_what_fails_between_two_exchanges_is_the_askers_alone(tmp_path: Path) -> None:
-    def fails() -> None:
+    async def fails() -> None:
         raise KeyError("mine")
 
     first = Recipient()
@@ -171,3 +182,58 @@ async def test_what_fails_between_two_exchanges_is_the_askers_alone(tmp_path: Pa
         await running.record([device(1)])
         await running.idle()
         assert first.got == [1]
+
+
+class Sealed(Recipient):
+    """A channel with bytes of its own, whose other side does not take them yet."""
+
+    def __init__(self, seal: bytes) -> None:
+        super().__init__(lambda request, _delivery: FAILED if request == 1 else Delivered("204"))
+        self.seal = seal
+
+    def render(self, _alert: Alert) -> bytes:
+        """The same for all."""
+        return self.seal
+
+
+async def test_a_new_adapter_never_sends_what_the_old_one_made(tmp_path: Path) -> None:
+    for number in range(5):  # the change meets the relay at another moment each time
+        old, new = Sealed(b"<old/>"), Recipient()
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with relaying(folder, old) as running:
+            await running.record([device(1), device(2)])
+            changing = asyncio.create_task(put(running, [told(1)], {1: new}, kind="another"))
+            for _ in range(number):
+                await asyncio.sleep(0)
+            await changing
+            await running.hurry_until_idle()
+            assert b"<old/>" not in new.bodies
+            assert await running.states() == ["delivered", "delivered"]
+
+
+async def test_who_asks_a_relay_that_stops_is_answered(tmp_path: Path) -> None:
+    slow = Slow()
+    async with relaying(tmp_path, slow) as running:
+        await running.record([device(1)])
+        await running.until(lambda: slow.got == [1])
+        asked = asyncio.create_task(put(running, [told(1)], {1: slow}))
+        await asyncio.sleep(0)
+        running.relay.stop()
+        with pytest.raises(UsageError, match="is stopping"):
+            await asked
+        with pytest.raises(UsageError, match="is stopping"):
+            await put(running, [told(1)], {1: slow})
+        slow.may_answer.set()
+
+
+async def test_a_send_keeps_the_deadline_that_it_began_with(tmp_path: Path) -> None:
+    slow = Slow()
+    async with relaying(tmp_path, slow, timeout=0.05) as running:
+        await running.record([device(1)])
+        await running.until(lambda: bool(running.lane().in_flight))
+        await put(running, [told(1, timeout=3600)], {1: slow})
+        await running.until(lambda: bool(running.lane().failures))
+        await running.quiet()
+        assert await running.outcomes() == [("retry", "timeout")]
+        slow.may_answer.set()

@@ -27,10 +27,10 @@ from router.ports import (
 
 def test_a_lane_wishes_for_what_its_window_has_room_for() -> None:
     lane = a_lane(window=3)
-    assert wished(lane) == Wish(1, 3, 1, frozenset(), failing=False, hopeless=False, render=None)
+    assert wished(lane) == Wish(1, 3, 1, 1, frozenset(), failing=False, hopeless=False, render=None)
     lane.took([[claimed(1)], [claimed(2)]], None)
     assert wished(lane) == Wish(
-        1, 1, 1, frozenset({device(1), device(2)}), failing=False, hopeless=False, render=None
+        1, 1, 1, 1, frozenset({device(1), device(2)}), failing=False, hopeless=False, render=None
     )
     lane.took([[claimed(3)]], None)
     assert lane.wish(NOW, 0.0) is None

@@ -172,6 +172,29 @@ def test_a_batch_that_failed_goes_again_with_the_same_members(
     assert {each.attempt for each in again[0]} == {2}
 
 
+def test_a_batch_is_cut_where_the_channel_takes_fewer_by_now(database: Database, lane: int) -> None:
+    fill(database, [device(n) for n in range(5)], {S1: [lane]})
+    (group,) = swap(database, wish(lane, 1, batch=5)).sends[lane]
+    again = swap(database, wish(lane, 9, batch=2), settled=[answer_due(each) for each in group])
+    assert sequences(again.sends[lane]) == [[1, 2]]
+    settled = [answer(each) for each in again.sends[lane][0]]
+    rest = swap(database, wish(lane, 9, batch=2), settled=settled)
+    assert sequences(rest.sends[lane]) == [[3, 4]]
+
+
+def test_a_batch_goes_whole_though_the_rate_allows_less(database: Database, lane: int) -> None:
+    fill(database, [device(n) for n in range(5)], {S1: [lane]})
+    (group,) = swap(database, wish(lane, 1, batch=5)).sends[lane]
+    settled = [answer_due(each) for each in group]
+    again = swap(database, wish(lane, 1, batch=2, most=5), settled=settled)
+    assert sequences(again.sends[lane]) == [[1, 2, 3, 4, 5]]
+
+
+def answer_due(each: Claimed) -> Settlement:
+    """Failed, and due again at once."""
+    return answer(each, State.WAITING, due_at=NOW)
+
+
 def test_a_lone_alert_has_no_batch(database: Database, lane: int) -> None:
     fill(database, [device(1)], {S1: [lane]})
     (group,) = swap(database, wish(lane, 1, batch=3)).sends[lane]
