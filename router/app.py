@@ -33,6 +33,11 @@ LOOK = 0.5
 _log = structlog.get_logger(__name__)
 
 
+def keep_hangup() -> None:
+    """Have SIGHUP wait until `run` can heed it: while a router starts it would end it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
 def run(config: Config, *, until_idle: bool = False, clock: Clock | None = None) -> None:
     """Route until SIGTERM, or until there is nothing left to do.
 
@@ -82,6 +87,7 @@ class _Router:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.hung_up.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         for warning in self.config.warnings:
             where, code = str(warning.location), str(warning.code)
             _log.warning("config.warning", at=where, code=code, detail=warning.message)

@@ -14,14 +14,18 @@ from pathlib import Path
 from router import reach, rulesfolder, shadows, usersfile
 from router.codes import Code
 from router.configfile import ConfigFile, DccOptions, LedgerOptions, OperationsOptions
-from router.document import Document, Papers, Problem
+from router.document import Document, Location, Papers, Problem
 from router.errors import FilesError
+from router.filewatch import Look, look
 from router.keyfiles import require_private
 from router.options import Kinds, expand, has_adapter, read_model
 from router.ports import ADAPTERS, SOURCES, Options
 from router.rules import Rules
 from router.users import ServiceUsers
 from router.yamlfile import read
+
+READINGS = 3
+"""How often files are read that change meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Config(Settings):
     users: ServiceUsers
     warnings: Sequence[Problem] = ()
     """What is no reason not to start, and asks for somebody's hand."""
+    looked: Look = frozenset()
+    """What the files of rules and users looked like when they were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +107,9 @@ def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
     if document.value is None:
         return Survey(None, None, None, document.problems)
     folder, users_file = _beside(document, "rules"), _beside(document, "service_users")
-    ours, theirs = document.papers, Papers()
-    users, in_users = usersfile.load(users_file, environment, theirs)
-    rules, in_rules = rulesfolder.survey(folder)
+    texts = _read(folder, users_file, environment)
+    users, rules, in_users, in_rules = texts.users, texts.rules, texts.in_users, texts.in_rules
+    ours, theirs = document.papers, texts.papers
     if found is not None and users is not None:
         _hold_against_adapters(document, found, users)
     in_vain = shadows.find(rules) + (reach.find(rules, users) if users else [])
@@ -112,7 +118,8 @@ def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
     config = None
     if found is not None and users is not None and not in_rules:
         own = {field.name: getattr(found, field.name) for field in fields(found)}
-        config = Config(**own, rules=rules, users=users, warnings=[*findings, *warnings])
+        told = [*findings, *warnings]
+        config = Config(**own, rules=rules, users=users, warnings=told, looked=texts.looked)
     return Survey(
         config=config,
         rules_folder=folder,
@@ -121,6 +128,32 @@ def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
         findings=findings,
         warnings=warnings,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Rules and users of one moment."""
+
+    looked: Look
+    users: ServiceUsers | None
+    rules: Rules
+    in_users: Sequence[Problem]
+    in_rules: Sequence[Problem]
+    papers: Papers
+
+
+def _read(folder: Path, users_file: Path, environment: Mapping[str, str]) -> _Texts:
+    """Read them while they stand still: half of one release and half of the next is neither."""
+    for _ in range(READINGS):
+        looked, papers = look(folder, users_file), Papers()
+        users, in_users = usersfile.load(users_file, environment, papers)
+        rules, in_rules = rulesfolder.survey(folder)
+        if look(folder, users_file) == looked:
+            break
+    else:
+        message = "files here changed while they were read; try again when all are in place"
+        in_rules = [Problem(Location(folder), message, Code.FILE)]
+    return _Texts(looked, users, rules, in_users, in_rules, papers)
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:

@@ -74,8 +74,10 @@ class Operations:
             return web.Response(text="ready\n")
         return web.Response(status=503, text=f"not ready: {reason}\n")
 
-    async def _serve_reload(self, _request: web.Request) -> web.Response:
+    async def _serve_reload(self, request: web.Request) -> web.Response:
         """200 when all of it is live; 422 with every problem, or 503, when nothing has changed."""
+        if "Origin" in request.headers:  # any page that an operator looks at could send it
+            return web.Response(status=403, text="not for browsers: use `hubherald reload`\n")
         try:
             return web.Response(text=f"{await self._reload('http')}\n")
         except LedgerError as error:

@@ -15,13 +15,17 @@ import structlog
 from router.config import Config, load
 from router.engine import Engine
 from router.errors import FilesError, RouterError, UsageError
-from router.filewatch import look
+from router.filewatch import Look, look
 from router.live import Live
 from router.metrics import Metrics
 from router.trial import trial
 
 LOOK = 1.0
 """Seconds between looks at the files, with `watch: true`."""
+LONGEST = 60.0
+"""Seconds after which, at the latest, `watch` tries again what failed for no mistake in files."""
+MOST_WAITING = 5
+"""How many may wait for their reload: each reads all files, and takes up what the others would."""
 FOR_A_RESTART = ("sources", "ledger", "dcc", "operations", "watch")
 """What of hubherald.yaml a running router keeps as it was."""
 _log = structlog.get_logger(__name__)
@@ -34,7 +38,9 @@ class Reloader:
         self._live = live
         self._metrics = metrics
         self._one_at_a_time = asyncio.Lock()
-        self._looked = look(live.config.rules_folder, live.config.users_file)
+        self._waiting = 0
+        self._looked: Look | None = live.config.looked
+        """What the files looked like that are live, or have mistakes; None: try them again."""
         metrics.rules_reload.set(1)
 
     async def reload(self, trigger: str) -> str:
@@ -43,7 +49,11 @@ class Reloader:
         RouterError when nothing has changed: FilesError with every problem, EngineError when
         durable_rules can't be trusted with the rules, LedgerUnavailable, UsageError.
         """
+        if self._waiting >= MOST_WAITING:
+            raise UsageError(f"{self._waiting} reloads wait already, and will read the same files")
+        self._waiting += 1
         async with self._one_at_a_time:
+            self._waiting -= 1
             try:
                 config = await self._reload(trigger)
             except RouterError as error:
@@ -67,19 +77,26 @@ class Reloader:
             return _words(config)
 
     def _refused(self, trigger: str, error: RouterError) -> None:
+        advice = "the old rules and users serve on; "
+        if isinstance(error, FilesError):
+            advice += "mend the files and reload again"
+        else:
+            advice += "reload again" + (" (watch does)" if self._live.config.watch else "")
+            self._looked = None
         self._metrics.rules_reload.set(0)
         self._metrics.reloads.labels(trigger, "refused").inc()
         _log.error(
             "reload.refused",
             trigger=trigger,
             problems=_problems(error),
-            advice="the old rules and users serve on; mend the files and reload again",
+            advice=advice,
         )
 
     async def _reload(self, trigger: str) -> Config:
         live = self._live
         self._looked = await asyncio.to_thread(self._look)
         found = await asyncio.to_thread(load, live.config.file)
+        self._looked = found.looked
         for warning in found.warnings:
             where, code = str(warning.location), str(warning.code)
             _log.warning("config.warning", at=where, code=code, detail=warning.message)
@@ -95,6 +112,7 @@ class Reloader:
             rules=found.rules,
             users=found.users,
             warnings=found.warnings,
+            looked=found.looked,
         )
         engine = Engine(config.rules)
         try:
@@ -106,20 +124,21 @@ class Reloader:
 
     async def watch(self) -> None:
         """Reload when rules or users have changed, and stand still again."""
-        last = self._looked
+        last, pause = self._looked, LOOK
         while True:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(pause)
             seen = await asyncio.to_thread(self._look)
             if seen == last != self._looked:
                 await self.quietly("watch")
             last = seen
+            pause = LOOK if self._looked is not None else min(2 * pause, LONGEST)
 
     async def quietly(self, trigger: str) -> None:
         """For whoever gets no answer: the log has it."""
         with suppress(RouterError):
             await self.reload(trigger)
 
-    def _look(self) -> frozenset[tuple[str, int, int, int]]:
+    def _look(self) -> Look:
         return look(self._live.config.rules_folder, self._live.config.users_file)
 
 

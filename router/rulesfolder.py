@@ -58,7 +58,8 @@ def read(folder: Path) -> tuple[Rules, list[Problem]]:
 def find(folder: Path) -> tuple[list[Path], list[Problem]]:
     """Every *.yaml below `folder` in the order of rules, tests of rules among them.
 
-    Hidden files and folders are left out: editors and mounted volumes keep copies in them.
+    Hidden files and folders are left out: editors and mounted volumes keep copies in them. Links to
+    folders are followed: mounted volumes are made of them.
     """
     problems: list[Problem] = []
 
@@ -67,9 +68,14 @@ def find(folder: Path) -> tuple[list[Path], list[Problem]]:
         problems.append(Problem(Location(where), f"cannot be read: {error.strerror}", Code.FILE))
 
     found: list[Path] = []
+    walked: set[Path] = set()
     seen = 0
     try:
-        for place, folders, files in os.walk(folder, onerror=unreadable):
+        for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+            if (real := Path(place).resolve()) in walked:  # a link that leads back
+                folders[:] = []
+                continue
+            walked.add(real)
             folders[:] = [name for name in folders if not name.startswith(".")]
             found += [Path(place, name) for name in files if not name.startswith(".")]
             seen += len(folders) + len(files)

@@ -6,6 +6,7 @@ A ruleset that durable_rules does not take well can hang with the GIL held or en
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import subprocess
 import sys
@@ -22,11 +23,14 @@ def trial(rules: Rules, timeout_s: float = 10.0) -> None:
 
     EngineError when it does not come through within `timeout_s` seconds.
     """
+    # It ends itself, too: we may be killed meanwhile. SIGHUP, sent to all processes of a service,
+    # is for the router.
     code = (
-        "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+        "import json, signal, sys; signal.alarm(int(sys.argv[2])); "
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN); sys.path[:] = json.loads(sys.argv[1]); "
         "from router.trial import child; child(sys.stdin.buffer.read())"
     )
-    command = [sys.executable, "-c", code, json.dumps(sys.path)]
+    command = [sys.executable, "-c", code, json.dumps(sys.path), str(math.ceil(timeout_s) + 1)]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and words
             command, input=pickle.dumps(rules), capture_output=True, timeout=timeout_s, check=False

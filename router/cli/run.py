@@ -31,6 +31,7 @@ def command(config_file: Path, *, until_idle: bool) -> None:
       hubherald run
       hubherald run --until-idle
     """
+    app.keep_hangup()
     config = load(config_file)
     logs.configure()
     app.run(config, until_idle=until_idle)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -200,3 +202,43 @@ def test_edited_files_load_or_are_refused_with_positions(
             assert found.location.line >= 1
             assert found.location.column >= 1
             assert "\n" not in found.message
+
+
+def test_rules_of_two_releases_are_never_mixed(folder: Path) -> None:
+    """Each release has its number in every file, and the link moves from one to the next."""
+    shutil.rmtree(folder / "rules")
+    (folder / "rules").symlink_to(release(folder, 0))
+    ended = threading.Event()
+
+    def move() -> None:
+        for number in range(1, 10_000):
+            (folder / "next").symlink_to(release(folder, number))
+            (folder / "next").replace(folder / "rules")
+            if ended.wait(0.05):
+                return
+
+    moving = threading.Thread(target=move)
+    moving.start()
+    try:
+        for _ in range(20):
+            found = config.survey(folder / "hubherald.yaml")
+            if found.config is None:
+                assert any("while they were read" in each.message for each in found.mistakes)
+            else:
+                names = {each.name.partition("-")[0] for each in found.config.rules.rules}
+                assert len(names) == 1
+    finally:
+        ended.set()
+        moving.join()
+
+
+def release(folder: Path, number: int) -> str:
+    """A folder with twenty rules; gives its name."""
+    made = folder / f"release-{number}"
+    made.mkdir()
+    for place in range(20):
+        text = (
+            f"rules: [{{name: r{number}-{place}, when: [activation.outcome exists], alert: N64}}]"
+        )
+        (made / f"{place:02}.yaml").write_text(f"rules: [{rule}]")
+    return made.name

@@ -107,6 +107,17 @@ async def test_it_reloads_on_post_alone(router: Router, address: str) -> None:
     assert router.asked == ["http"]
 
 
+async def test_no_page_in_a_browser_reloads_it(router: Router, address: str) -> None:
+    headers = {"Origin": "https://elsewhere.example"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(f"{address}/-/reload") as response,
+    ):
+        assert response.status == 403
+        assert "`hubherald reload`" in await response.text()
+    assert router.asked == []
+
+
 WRONG = Problem(Location(Path("a.yaml"), 3, 5, "  - x"), "is wrong", Code.VALUE)
 
 

@@ -262,3 +262,16 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "gone.yaml").symlink_to("nowhere")
     (tmp_path / "latin.yaml").write_bytes(b"rules: \xe4")
     assert len(problems(tmp_path)) == 2
+
+
+def test_links_to_folders_are_followed_and_lead_nowhere_twice(tmp_path: Path) -> None:
+    folder, volume = tmp_path / "rules", tmp_path / "volume"
+    file(volume, "rules: [{name: linked, when: [hub.model exists], alert: N64}]")
+    folder.mkdir()
+    (folder / "more").symlink_to(volume)
+    (folder / "again").symlink_to(folder)
+    (volume / "up").symlink_to(folder)
+    found, wrong = rulesfolder.load(folder)
+    assert wrong == []
+    assert found is not None
+    assert len(found.rules) == 1

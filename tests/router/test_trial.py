@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +53,31 @@ def test_a_trial_that_hangs_in_c_is_killed(broken: Path) -> None:
     ):
         trial(shipped(), timeout_s=1)
     assert children() <= before
+
+
+def test_a_trial_that_hangs_ends_though_its_router_is_killed(broken: Path, tmp_path: Path) -> None:
+    noted = tmp_path / "child"
+    broken.write_text(
+        f"import os, re\nopen({str(noted)!r}, 'w').write(str(os.getpid()))\n"
+        "re.match('(a+)+$', 'a' * 64 + 'b')\n"
+    )
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from rulemaking import shipped; from router.trial import trial; trial(shipped(), 1)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as router:
+        until(lambda: noted.exists() and noted.read_text())
+        router.kill()
+    child = Path(f"/proc/{noted.read_text()}/stat")
+    until(lambda: not child.exists() or child.read_text().split()[2] == "Z")
+
+
+def until(done: Callable[[], object]) -> None:
+    """The limit is there to fail, not to measure."""
+    limit = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
 
 
 def test_a_trial_that_crashes_is_told(broken: Path) -> None:
