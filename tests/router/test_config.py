@@ -237,8 +237,6 @@ def release(folder: Path, number: int) -> str:
     made = folder / f"release-{number}"
     made.mkdir()
     for place in range(20):
-        text = (
-            f"rules: [{{name: r{number}-{place}, when: [activation.outcome exists], alert: N64}}]"
-        )
+        rule = f"{{name: r{number}-{place}, when: [hub.model exists], alert: N64}}"
         (made / f"{place:02}.yaml").write_text(f"rules: [{rule}]")
     return made.name

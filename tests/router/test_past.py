@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from ledgers import fill, lane_of, made
 from samples import NOW, user
 
@@ -14,6 +16,12 @@ from router.ledger.past import count_past, past_pages
 
 DAY = timedelta(days=1)
 HUBS = [f"90-B3-D5-1F-30-00-20-{number:02X}" for number in range(10)]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with closing(made(tmp_path)) as opened:
+        yield opened
 
 
 def decided(database: Database, days_ago: Sequence[int]) -> None:
@@ -29,22 +37,19 @@ def found(database: Database, days: int) -> list[list[str]]:
     return [[each.activation.device_id for each in page] for page in pages]
 
 
-def test_the_newest_come_first_in_pages(tmp_path: Path) -> None:
-    database = made(tmp_path)
+def test_the_newest_come_first_in_pages(database: Database) -> None:
     decided(database, [9, 5, 4, 3, 2, 1])
     assert found(database, 4) == [[HUBS[5], HUBS[4]], [HUBS[3], HUBS[2]]]
     assert found(database, 30) == [[HUBS[5], HUBS[4]], [HUBS[3], HUBS[2]], [HUBS[1], HUBS[0]]]
     assert found(database, 0) == []
 
 
-def test_a_clock_that_was_set_back_for_a_while_hides_nothing(tmp_path: Path) -> None:
-    database = made(tmp_path)
+def test_a_clock_that_was_set_back_for_a_while_hides_nothing(database: Database) -> None:
     decided(database, [9, 2, 1, 8, 1, 1])
     assert found(database, 3) == [[HUBS[5], HUBS[4]], [HUBS[2]], [HUBS[1]]]
 
 
-def test_they_are_counted_without_reading_them_all(tmp_path: Path) -> None:
-    database = made(tmp_path)
+def test_they_are_counted_without_reading_them_all(database: Database) -> None:
     assert count_past(database, NOW) == 0
     decided(database, [9, 5, 4, 3, 2, 1])
     counted = [count_past(database, NOW - days * DAY) for days in (10, 9, 5, 3, 1, 0)]
