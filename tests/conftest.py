@@ -11,6 +11,8 @@ from hypothesis import settings
 # No deadline: tests do not assert on time. In CI a run must mean the same when it is run again.
 settings.register_profile("here", deadline=None, max_examples=50)
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True, database=None)
+# for the other versions of Python, after a whole run on one of them
+settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
