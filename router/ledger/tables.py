@@ -305,6 +305,12 @@ deliveries = Table(
         sqlite_where=text("state IN ('waiting', 'sending', 'unknown')"),
         postgresql_where=text("state IN ('waiting', 'sending', 'unknown')"),
     ),
+    Index(
+        "ix_deliveries_parked",
+        "lane_id",
+        sqlite_where=text("state = 'parked'"),
+        postgresql_where=text("state = 'parked'"),
+    ),
 )
 
 holding = Table(
