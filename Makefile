@@ -20,11 +20,11 @@ LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --gener
 export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-outside check format guide wheel lock clean
+.PHONY: help demo test test-core test-outside check format guide dashboards wheel lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## route a small made-up estate and tell what happened
 	@$(BIN)/hubherald demo $(ARGS)
@@ -60,6 +60,9 @@ format: $(READY) ## let ruff mend and format the code
 
 guide: $(READY) ## renew the tables of rules/README.md from the code
 	@$(BIN)/python -m router.guide rules/README.md
+
+dashboards: $(READY) ## renew dashboards/grafana/*.json from the code beside it
+	@$(BIN)/python dashboards/build.py
 
 wheel: $(READY) ## build the wheel and try it outside of the checkout
 	@.ci/try-wheel $(BIN)/python
