@@ -16,13 +16,14 @@ from router.crew import Crew
 from router.engine import Engine
 from router.errors import RouterError
 from router.intake import Intake
-from router.ledger.lanes import count_waiting
 from router.ledger.opening import Database, LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
+from router.ledgerboard import LedgerBoard
 from router.live import Live
 from router.metrics import Metrics
 from router.operations import Operations
-from router.ports import SOURCES, ClosedReason, Source, installed
+from router.ports import SOURCES, Source, installed
+from router.pulse import beat
 from router.readiness import Readiness
 from router.relay import Relay
 from router.reloading import Reloader
@@ -134,6 +135,7 @@ class _Router:
                     taking.create_task(intake.run(name, source))
                 beside = [
                     group.create_task(self._watch(intake, relay)),
+                    group.create_task(beat(self.metrics.loop_lag)),
                     group.create_task(self._reload_when_hung_up()),
                 ]
                 if self.config.watch:
@@ -171,13 +173,14 @@ class _Router:
         self.stopping.set()
 
     async def _watch(self, intake: Intake, relay: Relay) -> None:
-        """Take over what operators' commands change; keep the gauges of waiting Alerts."""
+        """Take over what operators' commands change; keep the gauges of what waits."""
+        board = LedgerBoard(self.ledger, relay.lanes, self.metrics)
         seen: int | None = None  # what changed since the lanes were read at the start counts too
         rounds = 0
         while True:
             try:
                 if rounds % 10 == 0:
-                    await self._show_waiting(relay)
+                    await board.look()
                 changes = await self.ledger.call(Database.changes)
                 if changes != seen:
                     relay.refresh()
@@ -187,16 +190,6 @@ class _Router:
                 _log.warning("ledger.unavailable", part="watch", detail=str(error))
             rounds += 1
             await asyncio.sleep(LOOK)
-
-    async def _show_waiting(self, relay: Relay) -> None:
-        waiting = await self.ledger.call(count_waiting)
-        for lane in relay.lanes.values():
-            if lane.closed is ClosedReason.USER_REMOVED:
-                continue
-            count, oldest = waiting.get(lane.id, (0, None))
-            labels = (lane.service_user_id, lane.channel.name)
-            self.metrics.waiting.labels(*labels).set(count)
-            self.metrics.oldest.labels(*labels).set(oldest.timestamp() if oldest else 0)
 
     async def _sources(self, stack: AsyncExitStack) -> dict[str, Source]:
         found: dict[str, Source] = {}

@@ -17,9 +17,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 import structlog
 
 from router.clock import Clock
-from router.facts import Activation, Defect, Fact, Hub, parse
+from router.facts import Defect, Fact, Hub, parse
+from router.intakeboard import IntakeBoard
 from router.judgement import Found, Judgement
-from router.ledger.batch import Accepted, Arrival, Batch, Standing
+from router.ledger.batch import Arrival, Batch, Standing
 from router.ledger.intake import look_up, read_cursors, record
 from router.ledger.opening import Database, LedgerUnavailable
 from router.ledger.quarantine import released, waiting_for
@@ -57,6 +58,7 @@ class Intake:
         self.notify = notify
         self.metrics = metrics
         self.clock = clock
+        self._board = IntakeBoard(metrics)
         self._stopping = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._busy = 0
@@ -202,7 +204,7 @@ class Intake:
                 if not await self._hold(error):
                     return None
         self.metrics.ledger_up.set(1)
-        self._count(piece.arrivals, batch)
+        self._board.recorded(piece.arrivals, batch)
         self.notify(recorded.lanes)
         return batch
 
@@ -262,36 +264,3 @@ class Intake:
         except TimeoutError:
             return True
         return False
-
-    def _count(self, arrivals: Sequence[Arrival], batch: Batch) -> None:
-        metrics = self.metrics
-        for accepted in batch.accepted:
-            self._count_accepted(accepted, batch)
-        for each in batch.quarantined:
-            metrics.quarantined.labels(each.arrival.intake, each.reason.value).inc()
-            _log.warning(
-                "fact.quarantined",
-                origin=f"{each.arrival.intake} {each.arrival.message.origin}",
-                reason=each.reason.value,
-                detail=each.detail,
-            )
-        told = {id(each.arrival) for each in batch.accepted}
-        told |= {id(each.arrival) for each in batch.quarantined}
-        repeated = sum(id(arrival) not in told for arrival in arrivals)
-        if repeated:
-            metrics.duplicates.labels(arrivals[0].intake).inc(repeated)
-
-    def _count_accepted(self, accepted: Accepted, batch: Batch) -> None:
-        metrics, data = self.metrics, accepted.fact.data
-        intake = accepted.arrival.intake
-        metrics.facts.labels(intake, data.type.value, accepted.effect.value).inc()
-        if isinstance(data, Activation):
-            lag = (batch.decided_at - data.activated_at).total_seconds()
-            metrics.lag.labels(intake).observe(max(lag, 0.0))
-        for decision in accepted.decisions:
-            role = decision.party.role.value if decision.party else ""
-            metrics.decisions.labels(role, decision.verdict.value).inc()
-            if decision.rule is not None:
-                metrics.rule_hits.labels(decision.rule, decision.verdict.value).inc()
-        for due in accepted.due:
-            metrics.alerts.labels(due.service_user_id).inc()

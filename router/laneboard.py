@@ -28,11 +28,20 @@ class LaneBoard:
         if lane.closed is ClosedReason.USER_REMOVED:
             for gauge in self.metrics.of_lanes:
                 gauge.remove(*labels)
+            self._show_closed(labels, None)
             return
         flying = sum(len(group) for group in lane.in_flight.values())
         self.metrics.in_flight.labels(*labels).set(flying)
         self.metrics.lane_open.labels(*labels).set(lane.closed is None)
         self.metrics.lane_failures.labels(*labels).set(lane.failures)
+        self._show_closed(labels, lane.closed)
+
+    def _show_closed(self, labels: tuple[str, str], closed: ClosedReason | None) -> None:
+        for reason in ClosedReason:
+            if reason is closed:
+                self.metrics.lane_closed.labels(*labels, reason.value).set(1)
+            else:
+                self.metrics.lane_closed.remove(*labels, reason.value)
 
     def answered(
         self, lane: Lane, each: Claimed, outcome: Outcome, settled: Settlement, now: datetime
@@ -52,10 +61,16 @@ class LaneBoard:
                 detail=settled.detail,
             )
         if settled.state is State.DELIVERED:
-            took = now - each.delivery.alert.decided_at
-            self.metrics.delivery.labels(lane.channel.adapter).observe(
-                max(took, timedelta()).total_seconds()
-            )
+            alert = each.delivery.alert
+            began = {
+                "activation": alert.activated_at,
+                "receipt": each.received_at,
+                "decision": alert.decided_at,
+            }
+            for since, moment in began.items():
+                took = max(now - moment, timedelta()).total_seconds()
+                of = (since, lane.service_user_id, lane.channel.adapter)
+                self.metrics.delivery.labels(*of).observe(took)
 
     def ended(self, lane: Lane, each: Settlement) -> None:
         """An Alert was parked because its time was up, or withdrawn, without a send."""

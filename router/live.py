@@ -14,6 +14,7 @@ import structlog
 from router.clock import Clock
 from router.config import Config
 from router.crew import Crew, Place, Staff
+from router.decisions import Verdict
 from router.engine import Engine
 from router.fitting import fit
 from router.intake import Intake
@@ -109,6 +110,9 @@ class Live:
         fit(self.relay, users.values(), staff, rows)
         self._crew.settle(staff)
         self.metrics.rules.set(len(config.rules.rules))
+        for rule in config.rules.rules:  # what never fired is to be seen, too
+            verdict = Verdict.ALERTED if rule.alert is not None else Verdict.SUPPRESSED
+            self.metrics.rule_hits.labels(rule.name, verdict.value)
         self.metrics.rules_info.clear()
         self.metrics.rules_info.labels(config.rules.digest).set(1)
         self.metrics.rules_loaded.set(self._clock().timestamp())

@@ -29,74 +29,95 @@ class Metrics:
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"hubherald_{name}", text, labels, registry=registry)
-
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"hubherald_{name}", text, labels, registry=registry)
-
-        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-            return Histogram(f"hubherald_{name}", text, labels, buckets=buckets, registry=registry)
-
         self.build = Info("hubherald_build", "What runs.", registry=registry)
         self.build.info({"version": version("hubherald"), "python": platform.python_version()})
 
-        # intake
-        self.messages = counter("intake_messages", "Messages taken from a source.", "source")
-        self.redelivered = counter(
+        self._of_the_intake()
+        self._of_decisions()
+        self._of_delivery()
+        self._of_the_process()
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"hubherald_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"hubherald_{name}", text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        name = f"hubherald_{name}"
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+    def _of_the_intake(self) -> None:
+        self.messages = self._counter("intake_messages", "Messages taken from a source.", "source")
+        self.redelivered = self._counter(
             "intake_redelivered_messages",
             "Messages that had been given out before without being acknowledged.",
             "source",
         )
-        self.facts = counter(
+        self.facts = self._counter(
             "facts", "Facts recorded, by what they did.", "source", "type", "effect"
         )
-        self.duplicates = counter("facts_duplicate", "Facts that were there already.", "source")
-        self.quarantined = counter(
+        self.duplicates = self._counter(
+            "facts_duplicate", "Facts that were there already.", "source"
+        )
+        self.quarantined = self._counter(
             "facts_quarantined", "Facts put in quarantine.", "source", "reason"
         )
-        self.batch = histogram(
+        self.in_quarantine = self._gauge(
+            "quarantine_waiting", "Facts that are in quarantine now.", "reason"
+        )
+        self.batch = self._histogram(
             "intake_batch_messages", "Messages in one batch.", (1, 2, 5, 10, 25, 50, 100, 250, 500)
         )
-        self.intake_up = gauge("intake_up", "1 while facts can come from the source.", "source")
-        self.intake_connected = gauge(
+        self.intake_up = self._gauge(
+            "intake_up", "1 while facts can come from the source.", "source"
+        )
+        self.intake_connected = self._gauge(
             "intake_connected", "1 while the connection of the source stands.", "source"
         )
-        self.intake_connections = gauge(
+        self.intake_connections = self._gauge(
             "intake_connections", "Connections that the source made, since the start.", "source"
         )
-        self.lag = histogram(
+        self.lag = self._histogram(
             "activation_lag_seconds", "From activation to decision.", _LONG, "source"
         )
+        self.publish_lag = self._histogram(
+            "publish_lag_seconds",
+            "From the event's own time, when its sender made it, to decision.",
+            _LONG,
+            "source",
+        )
 
-        # decisions
-        self.decisions = counter("decisions", "Decisions on candidates.", "role", "outcome")
-        self.rule_hits = counter(
+    def _of_decisions(self) -> None:
+        self.decisions = self._counter("decisions", "Decisions on candidates.", "role", "outcome")
+        self.rule_hits = self._counter(
             "rule_decisions", "Decisions by the rule that made them.", "rule", "outcome"
         )
-        self.evaluation = histogram(
+        self.evaluation = self._histogram(
             "evaluation_seconds", "Time to evaluate the rules on one batch.", _SHORT
         )
-        self.mismatches = counter(
+        self.mismatches = self._counter(
             "engine_mismatches", "Evaluations in which the second opinion differed."
         )
-        self.rebuilds = counter("engine_rebuilds", "Times that the engine was rebuilt.")
-        self.rules = gauge("rules", "Rules that are live.")
-        self.rules_info = gauge(
+        self.rebuilds = self._counter("engine_rebuilds", "Times that the engine was rebuilt.")
+        self.rules = self._gauge("rules", "Rules that are live.")
+        self.rules_info = self._gauge(
             "rules_live_info", "1 for the digest of the rules that are live.", "digest"
         )
-        self.rules_reload = gauge(
+        self.rules_reload = self._gauge(
             "rules_last_reload_successful", "1 when the last load of rules and users succeeded."
         )
-        self.rules_loaded = gauge(
+        self.rules_loaded = self._gauge(
             "rules_last_reload_success_timestamp_seconds",
             "When rules and users were last loaded with success.",
         )
-        self.reloads = counter("rules_reloads", "Reloads asked for.", "trigger", "outcome")
+        self.reloads = self._counter("rules_reloads", "Reloads asked for.", "trigger", "outcome")
 
-        # delivery
-        self.alerts = counter("alerts", "Alerts recorded.", "recipient")
-        self.attempts = counter(
+    def _of_delivery(self) -> None:
+        self.alerts = self._counter("alerts", "Alerts recorded.", "recipient")
+        self.attempts = self._counter(
             "delivery_attempts",
             "Answers to sends, one for each Alert.",
             "recipient",
@@ -105,36 +126,56 @@ class Metrics:
             "outcome",
             "reason",
         )
-        self.send = histogram(
+        self.send = self._histogram(
             "delivery_send_seconds",
             "Time of one send, until the other side answered or confirmed.",
             _SHORT,
             "adapter",
         )
-        self.delivery = histogram(
-            "alert_delivery_seconds", "From decision to delivery.", _LONG, "adapter"
+        self.delivery = self._histogram(
+            "alert_delivery_seconds",
+            "To delivery, since the activation, the receipt of its fact, or the decision.",
+            _LONG,
+            "since",
+            "recipient",
+            "adapter",
         )
-        self.parked = counter("alerts_parked", "Alerts parked.", "recipient", "channel")
-        self.withdrawn = counter("alerts_withdrawn", "Alerts withdrawn.", "recipient", "channel")
-        self.in_flight = gauge("lane_in_flight", "Alerts being sent.", "recipient", "channel")
-        self.waiting = gauge("lane_waiting", "Alerts not yet settled.", "recipient", "channel")
-        self.oldest = gauge(
+        self.parked = self._counter("alerts_parked", "Alerts parked.", "recipient", "channel")
+        self.withdrawn = self._counter(
+            "alerts_withdrawn", "Alerts withdrawn.", "recipient", "channel"
+        )
+        self.in_flight = self._gauge("lane_in_flight", "Alerts being sent.", "recipient", "channel")
+        self.waiting = self._gauge(
+            "lane_waiting", "Alerts not yet settled, on an open lane.", "recipient", "channel"
+        )
+        self.held = self._gauge(
+            "lane_held", "Alerts not yet settled, on a closed lane.", "recipient", "channel"
+        )
+        self.parked_now = self._gauge(
+            "lane_parked", "Alerts that are parked now.", "recipient", "channel"
+        )
+        self.oldest = self._gauge(
             "lane_oldest_decided_timestamp_seconds",
             "When the oldest unsettled Alert was decided; 0 when there is none.",
             "recipient",
             "channel",
         )
-        self.lane_open = gauge("lane_open", "1 while the lane is open.", "recipient", "channel")
-        self.lane_failures = gauge(
+        self.lane_open = self._gauge(
+            "lane_open", "1 while the lane is open.", "recipient", "channel"
+        )
+        self.lane_closed = self._gauge(
+            "lane_closed_info", "1 while the lane is closed.", "recipient", "channel", "reason"
+        )
+        self.lane_failures = self._gauge(
             "lane_consecutive_failures",
             "Sends in vain since one came through; from 1 on the oldest Alert goes alone.",
             "recipient",
             "channel",
         )
-        self.lane_connected = gauge(
+        self.lane_connected = self._gauge(
             "lane_connected", "1 while the connection of the lane stands.", "recipient", "channel"
         )
-        self.lane_connections = gauge(
+        self.lane_connections = self._gauge(
             "lane_connections",
             "Connections that the lane made, since the start.",
             "recipient",
@@ -143,12 +184,14 @@ class Metrics:
         self.of_lanes = (
             self.in_flight,
             self.waiting,
+            self.held,
+            self.parked_now,
             self.oldest,
             self.lane_open,
             self.lane_failures,
         )
         """Those that the router sets while it has the lane."""
-        self.certificate_expiry = gauge(
+        self.certificate_expiry = self._gauge(
             "certificate_expiry_timestamp_seconds",
             "Until when a certificate of ours holds; none while its file can't be read.",
             "recipient",
@@ -156,8 +199,14 @@ class Metrics:
             "use",
         )
 
-        # ledger
-        self.commit = histogram(
+    def _of_the_process(self) -> None:
+        self.commit = self._histogram(
             "ledger_transaction_seconds", "Time of one transaction.", _SHORT, "part"
         )
-        self.ledger_up = gauge("ledger_up", "1 while the ledger takes transactions.")
+        self.ledger_up = self._gauge("ledger_up", "1 while the ledger takes transactions.")
+        self.ledger_size = self._gauge(
+            "ledger_size_bytes", "How large the ledger is on disk: database, and log.", "part"
+        )
+        self.loop_lag = self._histogram(
+            "event_loop_lag_seconds", "How late the event loop wakes up.", _SHORT
+        )

@@ -1,16 +1,17 @@
-"""The ledger in numbers: what a run prints when it ends."""
+"""The ledger in numbers: what waits in it, and what a run prints when it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Select, func, select
 
 from router.decisions import Verdict
 from router.ledger.asking import SHOWN_STATE
-from router.ledger.lanes import State
+from router.ledger.lanes import PARKED, State, count_waiting
 from router.ledger.opening import Database
 from router.ledger.tables import alerts, decisions, deliveries, facts, holding, lanes
 
@@ -37,6 +38,30 @@ class Summary:
     def in_state(self, state: State) -> int:
         """How many deliveries are in a state."""
         return self.deliveries.get(state.value, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is not done, and what there is of it on disk."""
+
+    pending: Mapping[int, tuple[int, datetime]]
+    """By lane: how many Alerts, and when the oldest was decided."""
+    parked: Mapping[int, int]
+    """By lane."""
+    quarantined: Mapping[str, int]
+    """By reason."""
+    bytes: Mapping[str, int]
+    """`database` and `log`, which SQLite folds into it now and then."""
+
+
+def waiting(database: Database) -> Waiting:
+    """Count what waits; grows with that and not with the ledger."""
+    parked = _count(deliveries.c.lane_id).where(PARKED)
+    with database.transaction() as connection:
+        found = _singles(connection, parked)
+        quarantined = _singles(connection, _count(holding.c.reason))
+    pending = count_waiting(database)
+    return Waiting(pending, found, quarantined, database.sizes())
 
 
 def summary(database: Database) -> Summary:
@@ -68,7 +93,7 @@ def _count(*columns: Any) -> Select[Any]:
     return select(*columns, func.count()).group_by(*columns).order_by(*columns)
 
 
-def _singles(connection: Connection, statement: Executable) -> dict[str, int]:
+def _singles(connection: Connection, statement: Executable) -> dict[Any, int]:
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 

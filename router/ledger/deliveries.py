@@ -19,7 +19,7 @@ from router.ledger.lanes import PENDING, Change, State, change_lanes
 from router.ledger.moments import moment, stamp
 from router.ledger.opening import Database
 from router.ledger.recorder import Recorder, Row
-from router.ledger.tables import alerts, attempts, deliveries, outcomes
+from router.ledger.tables import alerts, attempts, deliveries, facts, outcomes
 from router.ports import Delivery, Outcome
 
 
@@ -30,6 +30,8 @@ class Claimed:
     id: int
     lane_id: int
     delivery: Delivery
+    received_at: datetime
+    """When the fact came that the Alert is about."""
     attempt: int
     refusals: int
     expires_at: datetime
@@ -105,8 +107,10 @@ _CANDIDATES = (
         alerts.c.event,
         alerts.c.device_id,
         alerts.c.service_user_id,
+        facts.c.received_at,
     )
     .join(alerts, alerts.c.id == deliveries.c.alert)
+    .join(facts, facts.c.id == alerts.c.fact_id)
     .where(
         deliveries.c.lane_id == bindparam("lane"),
         PENDING,
@@ -320,6 +324,7 @@ def _claim(
                     row.id,
                     wish.lane_id,
                     Delivery(alert, row.event if rendered is None else rendered),
+                    moment(row.received_at),
                     attempt,
                     row.refusals,
                     moment(row.expires_at),

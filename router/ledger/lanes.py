@@ -29,8 +29,9 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-# Literal, letter for letter as in the partial index: with bound values SQLite would not use it.
+# Literal, letter for letter as in the partial indexes: with bound values SQLite would not use them.
 PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")
+PARKED = text("deliveries.state = 'parked'")
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,12 @@ class Database:
         with self.transaction() as connection:
             return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes on disk: of the `database`, and of the `log` that is not folded into it yet."""
+        parts = {"database": "", "log": "-wal"}
+        files = {part: Path(f"{self.engine.url.database}{end}") for part, end in parts.items()}
+        return {part: file.stat().st_size if file.exists() else 0 for part, file in files.items()}
+
     def close(self) -> None:
         """Close the connection and let go of the lock."""
         self.connection.close()

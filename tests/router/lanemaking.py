@@ -64,7 +64,9 @@ def claimed(
     number: int, *, attempt: int = 1, refusals: int = 0, batch: str | None = None
 ) -> Claimed:
     alert = replace(ALERT, id=UUID(int=number), device_id=device(number), sequence=number)
-    return Claimed(number, 1, Delivery(alert, alert.event()), attempt, refusals, EXPIRES, batch)
+    return Claimed(
+        number, 1, Delivery(alert, alert.event()), NOW, attempt, refusals, EXPIRES, batch
+    )
 
 
 def wished(lane: Lane, monotonic: float = 0.0, **later: float) -> Wish:

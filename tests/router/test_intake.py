@@ -60,6 +60,17 @@ async def test_within_a_batch_facts_apply_in_order_of_arrival(running: Running) 
     assert running.verdicts() == [("v1", user(1), "alerted"), ("v2", user(1), "suppressed")]
 
 
+async def test_the_way_to_a_decision_is_measured_from_activation_and_from_the_sender(
+    running: Running,
+) -> None:
+    await running.take(HOME)
+    before = running.metric("publish_lag_seconds_count", source="drop")
+    timed = fact(activation(version="9003"), "v2", time="2026-01-01T00:00:00Z")
+    await running.take([V1, timed])
+    assert running.metric("activation_lag_seconds_count", source="drop") == 2
+    assert running.metric("publish_lag_seconds_count", source="drop") == before + 1
+
+
 async def test_a_hundred_of_the_same_are_one(running: Running) -> None:
     await running.take(HOME, [V1] * 50, *[[V1]] * 50)
     assert running.ask("SELECT count(*) FROM facts WHERE event_id = 'v1'") == [(1,)]

@@ -46,7 +46,9 @@ async def test_every_alert_is_delivered_once_in_order(tmp_path: Path) -> None:
         assert await running.outcomes() == [("delivered", None)] * 20
         # one that claims and settles for each request, at the most, and a last look
         assert running.exchanges <= 20 + 3
-        assert running.metric("alert_delivery_seconds_count", adapter="test") == 20
+        for since in ("activation", "receipt", "decision"):
+            labels = {"since": since, "recipient": user(1), "adapter": "test"}
+            assert running.metric("alert_delivery_seconds_count", **labels) == 20
 
 
 async def test_what_comes_later_is_delivered_too(tmp_path: Path) -> None:
