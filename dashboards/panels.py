@@ -170,9 +170,8 @@ def rows(
         query = _query(letter, column.expr).instant().format(PromQueryFormat.TABLE)
         panel = panel.with_target(query)
         panel = panel.override_by_name(column.name, _cells(column))
-    for heading, (text, url) in (links or {}).items():
-        link = model.DynamicConfigValue("links", [{"title": text, "url": url}])
-        panel = panel.override_by_name(heading, [link])
+    for heading in keys.values():
+        panel = panel.override_by_name(heading, _names((links or {}).get(heading)))
     if order:
         panel = panel.sort_by([common.TableSortByFieldState().display_name(order).desc(True)])
     return panel
@@ -191,6 +190,18 @@ def _cells(column: Column) -> list[model.DynamicConfigValue]:
             model.DynamicConfigValue("thresholds", _thresholds(column.steps).build()),
             model.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
         ]
+    return values
+
+
+def _names(link: tuple[str, str] | None) -> list[model.DynamicConfigValue]:
+    """How the cells of a label look: as they are, for Grafana would write version 9001 as 9,001."""
+    values = [
+        model.DynamicConfigValue("unit", "string"),
+        model.DynamicConfigValue("noValue", "–"),
+    ]
+    if link:
+        text, url = link
+        values.append(model.DynamicConfigValue("links", [{"title": text, "url": url}]))
     return values
 
 

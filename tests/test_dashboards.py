@@ -23,7 +23,7 @@ FILES = [f"hubherald-{name}.json" for name in NAMES]
 SHOWING = {"stat", "table", "timeseries"}
 UNITS = {
     *("bool_yes_no", "bytes", "cpm", "cps", "dateTimeAsIso", "dtdurations", "locale", "none"),
-    *("percentunit", "s", "short"),
+    *("percentunit", "s", "short", "string"),
 }
 """Those that we use, all of them in Grafana's own catalogue."""
 WORDS = {
@@ -283,9 +283,15 @@ def test_lines_have_legends_and_a_table_has_headings(file: str) -> None:
             assert all(target["legendFormat"] for target in panel["targets"])
         if panel["type"] == "table":
             _, organize = panel["transformations"]
-            headings = set(organize["options"]["renameByName"].values())
-            named = {each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]}
-            assert named <= headings
+            names = organize["options"]["renameByName"]
+            units = {
+                override["matcher"]["options"]: override["properties"][0]["value"]
+                for override in panel["fieldConfig"]["overrides"]
+            }
+            assert units.keys() == set(names.values())
+            # a label that looks like a number stays as it is
+            labels = {names[field] for field in names if not field.startswith("Value")}
+            assert {heading for heading, unit in units.items() if unit == "string"} == labels
 
 
 def test_labels_that_legends_and_tables_name_are_asked_for(file: str) -> None:
