@@ -63,12 +63,11 @@ async def test_within_a_batch_facts_apply_in_order_of_arrival(running: Running) 
 async def test_the_way_to_a_decision_is_measured_from_activation_and_from_the_sender(
     running: Running,
 ) -> None:
-    await running.take(HOME)
-    before = running.metric("publish_lag_seconds_count", source="drop")
     timed = fact(activation(version="9003"), "v2", time="2026-01-01T00:00:00Z")
-    await running.take([V1, timed])
+    await running.take(HOME, [V1, timed])
     assert running.metric("activation_lag_seconds_count", source="drop") == 2
-    assert running.metric("publish_lag_seconds_count", source="drop") == before + 1
+    with_time = sum(b'"time"' in each for each in (*HOME, V1, timed))
+    assert running.metric("publish_lag_seconds_count", source="drop") == with_time > 0
 
 
 async def test_a_hundred_of_the_same_are_one(running: Running) -> None:
