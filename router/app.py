@@ -15,6 +15,7 @@ from router.config import Config
 from router.crew import Crew
 from router.engine import Engine
 from router.errors import RouterError
+from router.facts import Reason
 from router.intake import Intake
 from router.ledger.opening import Database, LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
@@ -196,4 +197,7 @@ class _Router:
         for name, configured in self.config.sources.items():
             kind = installed(SOURCES)[configured.adapter].load()
             found[name] = await stack.enter_async_context(kind(name, configured.options))
+            self.metrics.duplicates.labels(name)  # counters that begin at 1 show no increase
+            for reason in Reason:
+                self.metrics.quarantined.labels(name, reason.value)
         return found

@@ -30,6 +30,8 @@ class LaneBoard:
                 gauge.remove(*labels)
             self._show_closed(labels, None)
             return
+        self.metrics.parked.labels(*labels)  # a counter that begins at 1 shows no increase
+        self.metrics.withdrawn.labels(*labels)
         flying = sum(len(group) for group in lane.in_flight.values())
         self.metrics.in_flight.labels(*labels).set(flying)
         self.metrics.lane_open.labels(*labels).set(lane.closed is None)

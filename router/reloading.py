@@ -26,6 +26,8 @@ LONGEST = 60.0
 """Seconds after which, at the latest, `watch` tries again what failed for no mistake in files."""
 MOST_WAITING = 5
 """How many may wait for their reload: each reads all files, and takes up what the others would."""
+TRIGGERS = ("http", "SIGHUP", "watch")
+"""Who can ask."""
 FOR_A_RESTART = ("sources", "ledger", "dcc", "operations", "watch")
 """What of hubherald.yaml a running router keeps as it was."""
 _log = structlog.get_logger(__name__)
@@ -42,6 +44,9 @@ class Reloader:
         self._looked: Look | None = live.config.looked
         """What the files looked like that are live, or have mistakes; None: try them again."""
         metrics.rules_reload.set(1)
+        for trigger in TRIGGERS:  # a counter that begins at 1 shows no increase
+            for outcome in ("successful", "refused"):
+                metrics.reloads.labels(trigger, outcome)
 
     async def reload(self, trigger: str) -> str:
         """Make live what the files say now; gives what is live then, in a line for people.

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -31,13 +32,19 @@ disk_free_limit.absolute = 1MB
 log.console = true
 log.file = false
 """
+_METRICS = """
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = {port}
+"""
 
 
 class Broker:
     """One RabbitMQ node; stops with the process that made it, whatever ends that."""
 
-    def __init__(self) -> None:
-        self.port, self.tls_port, self._dist_port, self._epmd_port = _free_ports(4)
+    def __init__(self, *, plugins: Sequence[str] = ()) -> None:
+        found = _free_ports(5)
+        self.port, self.tls_port, self._dist_port, self._epmd_port, self.metrics_port = found
+        self._plugins = plugins
         self.folder = NODES / secrets.token_hex(4)
         self.ca = trustme.CA()
         """Who signs the certificate of the TLS listener, and those of its clients."""
@@ -62,8 +69,10 @@ class Broker:
         server.cert_chain_pems[0].write_to_path(str(self.folder / "server.pem"))
         server.private_key_pem.write_to_path(str(self.folder / "server.key"))
         config = _CONFIG.format(port=self.port, tls_port=self.tls_port, folder=self.folder)
+        if "rabbitmq_prometheus" in self._plugins:
+            config += _METRICS.format(port=self.metrics_port)
         (self.folder / "rabbitmq.conf").write_text(config)
-        (self.folder / "enabled_plugins").write_text("[].")
+        (self.folder / "enabled_plugins").write_text(f"[{','.join(self._plugins)}].")
         cookie = self.folder / ".erlang.cookie"
         cookie.write_text(secrets.token_hex(16))
         cookie.chmod(0o400)

@@ -16,8 +16,12 @@ class _Server(ThreadingHTTPServer):
 class Listener:
     """Listens on loopback; remembers what it took."""
 
-    def __init__(self, *, broken: bool = False, drop_first: bool = False) -> None:
+    def __init__(
+        self, *, broken: bool = False, drop_first: bool = False, status: int = 503
+    ) -> None:
         self.broken = broken
+        self.status = status
+        """What it answers while it is broken."""
         self.drop_first = drop_first
         self.refused = 0
         self.bodies: list[bytes] = []
@@ -31,7 +35,7 @@ class Listener:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if listener.broken:
                     listener.refused += 1
-                    self.send_error(503)
+                    self.send_error(listener.status)
                     return
                 listener.bodies.append(body)
                 listener.ids.append(self.headers["webhook-id"])

@@ -17,6 +17,7 @@ CACHE = Path(__file__).parents[1] / ".cache" / "debian"
 # program -> the Debian packages that it needs
 PACKAGES = {
     "promtool": ["prometheus"],
+    "prometheus": ["prometheus"],
     "rabbitmq-server": [
         "erlang-asn1",
         "erlang-base",

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
     file
-    for folder in ("router", "adapters", "tests", "benchmarks")
+    for folder in ("router", "adapters", "dashboards", "tests", "benchmarks")
     for file in (ROOT / folder).rglob("*.py")
 )
 TEXTS = sorted(
