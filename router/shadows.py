@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from router.codes import Code
 from router.document import Problem
+from router.fields import Value
 from router.leeway import by_field, possible
 from router.paths import Leaf, TooLarge, paths
 from router.rule import Rule
@@ -17,6 +18,8 @@ from router.rules import Rules
 
 _Asked = Mapping[str, tuple[Leaf, ...]]
 """What must hold of each field."""
+_Named = Mapping[str, frozenset[Value]]
+"""By field the values outside of which nothing can match, where lines name them."""
 _MOST_STEPS = 2000
 """After how many wrong turns a rule is left in peace: the worst sets of rules have no end."""
 
@@ -26,8 +29,16 @@ class _Suppressor:
     """A rule that suppresses, seen from those who want to get past it."""
 
     rule: Rule
+    named: _Named
     ways: tuple[_Asked, ...]
     """What must hold so that it does not match; one of them is enough."""
+
+    def may_match(self, asked: _Named) -> bool:
+        """False when no candidate with these values can be suppressed by it."""
+        return not any(
+            field in asked and values.isdisjoint(asked[field])
+            for field, values in self.named.items()
+        )
 
 
 def find(rules: Rules) -> list[Problem]:
@@ -43,7 +54,10 @@ def find(rules: Rules) -> list[Problem]:
         # most rules leave room for what gets past all suppressors anyway: then nothing is tried
         freely = past_all and any(_both(past_all, each) for each in asked)
         if rule.alert is not None and asked and not freely:
-            covering = _covering(asked, suppressors)
+            named = [_named(each) for each in asked]
+            # of hundreds of rules about one hub or version each, few are about this one's
+            near = [each for each in suppressors if any(map(each.may_match, named))]
+            covering = _covering(asked, near)
             found += [_problem(rule, covering)] if covering else []
     return found
 
@@ -55,7 +69,26 @@ def _suppressor(rule: Rule) -> list[_Suppressor]:
         ways = map(by_field, paths(rule.when, wanted=False))
     except TooLarge:
         return []  # its opposite has too many alternatives; nobody is blamed without proof
-    return [_Suppressor(rule, tuple(way for way in ways if possible(way)))]
+    named = _named_by_all([_named(by_field(path)) for path in paths(rule.when)])
+    return [_Suppressor(rule, named, tuple(way for way in ways if possible(way)))]
+
+
+def _named(asked: _Asked) -> _Named:
+    """By field the values that its lines name, where they name all that can be."""
+    return {
+        field: frozenset(literal if isinstance(literal, tuple) else [literal])
+        for field, leaves in asked.items()
+        for leaf in leaves
+        if leaf.wanted and leaf.operator in {"==", "in"} and (literal := leaf.literal) is not None
+    }
+
+
+def _named_by_all(alternatives: Sequence[_Named]) -> _Named:
+    """What every alternative names, with the values of all of them."""
+    fields = set.intersection(*(set(each) for each in alternatives)) if alternatives else set()
+    return {
+        field: frozenset[Value]().union(*(each[field] for each in alternatives)) for field in fields
+    }
 
 
 def _covering(asked: Sequence[_Asked], suppressors: Sequence[_Suppressor]) -> list[Rule]:
