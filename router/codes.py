@@ -56,6 +56,8 @@ class Code(StrEnum):
     """A role, subscription or id that no Service User has."""
     VARIABLE = "variable"
     """A variable of the environment that is not set, or is not written as one."""
+    ENGINE = "engine"
+    """Rules that the rules engine, or its build on this machine, can't be trusted with."""
     KEY_FILE = "key-file"
     """A key, certificate or secret that can't be read, is open to others or of no use."""
 

@@ -107,6 +107,8 @@ def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
     if document.value is None:
         return Survey(None, None, None, document.problems)
     folder, users_file = _beside(document, "rules"), _beside(document, "service_users")
+    if folder is None or users_file is None:  # which is told; what else there is, nobody knows
+        return Survey(None, None, None, in_order(document.problems))
     texts = _read(folder, users_file, environment)
     users, rules, in_users, in_rules = texts.users, texts.rules, texts.in_users, texts.in_rules
     ours, theirs = document.papers, texts.papers
@@ -170,6 +172,8 @@ def _hold_against_adapters(document: Document, found: Settings, users: ServiceUs
     """What the channels' adapters need of `dcc:` and do not find there."""
     kinds = Kinds(ADAPTERS)
     named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
+    if found.dcc.signing_key_file and found.dcc.signing_certificate_file:
+        named |= kinds.models().keys()  # they are to be right, though nobody needs them yet
     for adapter in map(kinds.introduced, sorted(named)):
         for unfit in adapter.unfit_originator(found.dcc.originator) if adapter else ():
             where = document.at("dcc", unfit.key)
@@ -177,10 +181,15 @@ def _hold_against_adapters(document: Document, found: Settings, users: ServiceUs
             document.papers.add(problem, warning=unfit.warning)
 
 
-def _beside(document: Document, key: str) -> Path:
-    """The path at `key`, also in a file with mistakes elsewhere; else the usual one."""
+def _beside(document: Document, key: str) -> Path | None:
+    """The path at `key`, also in a file with mistakes elsewhere; else the usual one.
+
+    None where the path is empty: a variable that is not set.
+    """
     usual = ConfigFile.model_fields[key].default
     given = document.value.get(key) if isinstance(document.value, dict) else None
+    if given == "":
+        return None
     path = given if isinstance(given, str) and given.isprintable() else usual
     return document.file.parent / path
 

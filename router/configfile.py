@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from router.allowlist import UserId, Word
 from router.parties import Originator
@@ -23,6 +30,12 @@ def _ledger_url(url: str, info: ValidationInfo) -> str:
         raise ValueError("must not hold control characters")
     folder = info.context.get("folder") if isinstance(info.context, Mapping) else None
     return f"sqlite:///{Path(folder or '.') / path}"
+
+
+def _named(path: object) -> object:
+    if path == "":
+        raise ValueError("must not be empty")
+    return path
 
 
 def _address(listen: str) -> str:
@@ -91,10 +104,12 @@ class ConfigFile(Options):
         dict[Word, dict[str, Any]],
         Field(min_length=1, description="where facts come from: a name, and its adapter's options"),
     ]
-    rules: Annotated[Path, Field(description="folder of the rules")] = Path("rules")
-    service_users: Annotated[Path, Field(description="file of the Service Users")] = Path(
-        "service_users.yaml"
+    rules: Annotated[Path, BeforeValidator(_named), Field(description="folder of the rules")] = (
+        Path("rules")
     )
+    service_users: Annotated[
+        Path, BeforeValidator(_named), Field(description="file of the Service Users")
+    ] = Path("service_users.yaml")
     ledger: LedgerOptions = LedgerOptions()
     dcc: DccOptions
     operations: OperationsOptions = OperationsOptions()

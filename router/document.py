@@ -94,6 +94,8 @@ class Document:
     keys: dict[Place, Location] = field(default_factory=dict)
     written: dict[Place, str] = field(default_factory=dict)
     """The source text of each plain value; what is hidden is not among them."""
+    filled: set[Place] = field(default_factory=set)
+    """Where the environment gave a part of the text."""
     problems: list[Problem] = field(default_factory=list)
 
     def at(self, *path: str | int) -> Location:
@@ -121,7 +123,7 @@ class Document:
     def add_unknown_key(self, path: Place, known: Iterable[str]) -> str:
         """Add that nothing reads the key at `path`; gives which of `known` is meant, or ""."""
         name, names = str(path[-1]), list(known)
-        meant = names[0] if len(names) == 1 else closest(name, names)
+        meant = closest(name, names)
         hint = f"; did you mean {meant!r}?" if meant else did_you_mean(name, names)
         self.add(self.key(*path), f"{name!r} means nothing here{hint}", Code.UNKNOWN_KEY)
         return meant
@@ -157,7 +159,9 @@ class Document:
         self._add_said(said)
 
     def _add_said(self, said: Mapping[Place, tuple[str, Code]]) -> None:
-        spoken = {problem.location for problem in self.problems}
+        # what is missing beside a value stands where they both do, and says nothing of it
+        others = (each for each in self.problems if each.code is not Code.MISSING_KEY)
+        spoken = {problem.location for problem in others}
         for path, (why, code) in said.items():
             if self.at(*path) in spoken:
                 continue  # what follows from a known mistake would only hide it

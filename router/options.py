@@ -18,7 +18,7 @@ from router.codes import Code
 from router.keyfiles import require_private
 from router.parties import Introduced
 from router.ports import Options, installed
-from router.wording import closest, known_models, secret_keys
+from router.wording import closest, known_models, mistyped, number_or_boolean, secret_keys
 from router.yamlfile import Document, Place, Problem
 
 LARGEST_SECRET = 65_536
@@ -57,6 +57,7 @@ def _expanded(document: Document, place: Place, value: Any, environment: Mapping
         elif name not in environment:
             message = f"${{{name}}} is not set in the environment"
             document.add(document.at(*place), message, Code.VARIABLE)
+        document.filled.add(place)
         return environment.get(name, "")
 
     return _VARIABLE.sub(fill, value)
@@ -75,6 +76,7 @@ def read_model(
     """
     before = len(document.problems)
     value = _with_secrets(document, model, value, within)
+    _find_mistyped(document, model, value, within)
     try:
         found = model.model_validate(value, context={"folder": document.file.absolute().parent})
     except ValidationError as error:
@@ -108,6 +110,27 @@ def _with_secrets(document: Document, model: type[BaseModel], value: Any, within
         for below in known_models(model, name):
             value[name] = _with_secrets(document, below, inner, (*within, name))
     return value
+
+
+def _find_mistyped(document: Document, model: type[BaseModel], value: Any, within: Place) -> None:
+    """Find `true` where a number must stand, 1 for `true`, and either in quotes.
+
+    Pydantic would take all of these. Text means one only where `${NAME}` gives it.
+    """
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        place, what = (*within, name), number_or_boolean(model, name)
+        if isinstance(inner, str) and place in document.filled:
+            continue
+        scalar = isinstance(inner, str | bool | int | float)
+        if (
+            what
+            and scalar
+            and (isinstance(inner, str) or isinstance(inner, bool) != (what is bool))
+        ):
+            said = mistyped(what, inner, document.written.get(place))
+            document.add(document.at(*place), f"{name}: {said}", Code.WRONG_TYPE)
+        for below in known_models(model, name):
+            _find_mistyped(document, below, inner, place)
 
 
 def read_secret(folder: Path, path: object) -> str:

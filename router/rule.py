@@ -62,6 +62,10 @@ class RuleReader:
             message = "must begin with `rules:` and a list of rules below it"
             self.add((), message, Code.WRONG_TYPE)
             return
+        if "rules" not in value and {"tests", "given"} & value.keys():
+            message = "these are tests of rules; the name of their file must end in .test.yaml"
+            self.add((), message, Code.FILE)
+            return
         self.keys((), value, ("rules",), needed=("rules",))
         listed = value.get("rules")
         if "rules" in value and (not isinstance(listed, list) or not listed):
@@ -120,7 +124,8 @@ class RuleReader:
         if key not in item:
             return ""
         value, place = item[key], (*place, key)
-        if any(self.document.at(*place) == known.location for known in self.document.problems):
+        others = (each for each in self.document.problems if each.code is not Code.MISSING_KEY)
+        if any(self.document.at(*place) == known.location for known in others):
             return ""  # a second mistake would hide the first
         if not isinstance(value, str) or not value.strip():
             value = None if isinstance(value, str) else value
@@ -216,18 +221,35 @@ class RuleReader:
         try:
             return parse_line(text, self.document.at(*place))
         except Mistake as mistake:
+            dashless = _dashless(self.document, place)
+            if dashless is not None:
+                message = "this line has no dash of its own, so YAML takes it for more of the last"
+                self.document.add(dashless, message, Code.CONDITION)
+                return None
             where = _within(self.document, place, text, mistake.at)
             self.document.add(where, mistake.message, mistake.code)
             return None
+
+
+def _dashless(document: Document, place: Place) -> Location | None:
+    """Where a second condition begins in what YAML takes for one text."""
+    where, written = document.at(*place), document.written.get(place, "")
+    if written[:1] in {"'", '"', "|", ">"}:
+        return None
+    for number, line in enumerate(written.splitlines()[1:]):
+        if re.match(r"\s*[a-z_]+\.[a-z_]+\b", line):
+            return document.location(where.line + number, len(line) - len(line.lstrip()))
+    return None
 
 
 def _within(document: Document, place: Place, text: str, offset: int) -> Location:
     """The column inside a line of `when`, where its source is the text itself or in quotes."""
     where = document.at(*place)
     written = document.written.get(place, "")
-    if written == text:
+    # character for character, though what can't be seen is shown otherwise
+    if len(written) == len(text):
         shift = offset
-    elif written[1:-1] == text:
+    elif len(written) == len(text) + 2 and written[0] in "'\"" and "\n" not in written:
         shift = offset + 1
     else:
         return where

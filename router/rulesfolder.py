@@ -90,7 +90,7 @@ def find(folder: Path) -> tuple[list[Path], list[Problem]]:
     problems += [
         Problem(Location(file), "would not be read; give its name the ending .yaml", Code.FILE)
         for file in found
-        if file.suffix == ".yml"
+        if file.suffix != ".yaml" and file.suffix.lower() in {".yml", ".yaml"}
     ]
     chosen = (file for file in found if file.suffix == ".yaml")
     return sorted(chosen, key=lambda file: file.relative_to(folder).as_posix()), problems

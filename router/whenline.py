@@ -31,6 +31,11 @@ _GRAMMAR = r"""
     BOOLEAN: /(true|false)(?![A-Za-z0-9_.])/
     %ignore /[ \t]+/
 """
+_TRUTHS = {"true": "true", "yes": "true", "on": "true"} | {
+    "false": "false",
+    "no": "false",
+    "off": "false",
+}
 _SHAPE = "write FIELD COMPARISON VALUE, or FIELD exists"
 
 
@@ -54,6 +59,11 @@ def parse_line(text: str, location: Location) -> Comparison:
     if len(text) > LONGEST_LINE:
         message = f"more than {LONGEST_LINE:,} characters; split it with any: or all:"
         raise Mistake(Code.TOO_LARGE, message)
+    for at, each in enumerate(text):
+        if not each.isprintable() and each not in "\t\n":
+            message = "a character that can't be seen stands here; type a plain space"
+            message = f"{message} (it is U+{ord(each):04X})"
+            raise Mistake(Code.CONDITION, message, at)
     name, sign, literal = _tree(text).children
     assert isinstance(name, Token)
     assert isinstance(sign, Token)
@@ -108,7 +118,8 @@ def _mistake(text: str, at: int, expected: set[str]) -> Mistake:
     group = _group(text.strip())
     if group:
         return Mistake(Code.CONDITION, group)
-    code, message = _wrong_rest(text[at:].strip(), expected)
+    rest = text[at:].strip()
+    code, message = _wrong_value(text, rest) or _wrong_rest(rest, expected)
     return Mistake(code, message, at)
 
 
@@ -119,6 +130,19 @@ def _group(line: str) -> str:
     if line.startswith(("any:", "all:", "not:")):
         return "put the lines of any:, all: and not: below it, each with a dash"
     return ""
+
+
+def _wrong_value(text: str, rest: str) -> tuple[Code, str] | None:
+    """What to say of a value that would be wrong in quotes, too."""
+    word = re.split(r"[\s,\]]", rest, maxsplit=1)[0]
+    field = FIELDS.get(text.split(maxsplit=1)[0])
+    if field is not None and field.kind is Kind.BOOLEAN and word.lower() in _TRUTHS:
+        return Code.VALUE, f"{word} means nothing here; did you mean {_TRUTHS[word.lower()]}?"
+    if word in FIELDS and text.split(maxsplit=1)[0] != word:
+        return Code.CONDITION, f"two fields are never compared; {word} stands for no value"
+    if rest.startswith("("):
+        return Code.CONDITION, 'a list stands in square brackets, such as ["a", "b"]'
+    return None
 
 
 def _wrong_rest(rest: str, expected: set[str]) -> tuple[Code, str]:
@@ -199,9 +223,9 @@ def _like(field: Field) -> str:
         return "an EUI-64 such as 90-B3-D5-1F-30-01-00-00"
     if field.pattern == ANYTHING:
         return "1 to 100 printable characters"
-    if shape := re.fullmatch(r"\[(.+)\]\{(\d+),(\d+)\}", field.pattern):
+    if shape := re.fullmatch(r"\[([^\]]+)\]\{(\d+),(\d+)\}", field.pattern):
         return f"{shape[2]} to {shape[3]} characters of {shape[1]}"
-    return f"text that matches {field.pattern}"
+    return 'a version such as "5.4"'  # that of DUIS is the only one left
 
 
 def _place(found: Token | Tree[Token]) -> int:

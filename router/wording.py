@@ -33,7 +33,8 @@ def closest(word: str, known: Iterable[str]) -> str:
     """Which of `known` is probably meant by `word`; "" when none is close."""
     names = {name.lower(): name for name in sorted(known)}
     close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    return names[close[0]] if close else ""
+    within = [name for name in names if len(word) > 3 and (word.lower() in name)]
+    return next((names[each] for each in (*close, *within)), "")
 
 
 def lines(numbers: Iterable[int]) -> str:
@@ -57,6 +58,13 @@ def secret_keys(model: type[BaseModel]) -> set[str]:
         for name, field in model.model_fields.items()
         if any(kind is SecretStr for kind in _kinds(field.annotation))
     }
+
+
+def number_or_boolean(model: type[BaseModel], key: str) -> type | None:
+    """`int`, `float` or `bool` where the value of a key must be one; None where it may be text."""
+    field = model.model_fields.get(key)
+    kinds = set(_kinds(field.annotation)) - {type(None)} if field else set()
+    return next(iter(kinds)) if len(kinds) == 1 and kinds <= {int, float, bool} else None
 
 
 def known_models(model: type[BaseModel], key: str) -> list[type[BaseModel]]:
@@ -128,6 +136,12 @@ def _but(value: object, written: str | None) -> str:
     shown = written if len(written) <= LONGEST else f"{written[:LONGEST]}..."
     quoted = not isinstance(value, str) or shown[:1] in {'"', "'"}
     return f", not {shown}" if quoted else f", not {shown!r}"
+
+
+def mistyped(wanted: type, value: object, written: str | None) -> str:
+    """What is wrong with a value where a number, or true or false, must stand."""
+    what = {int: "a whole number", float: "a number", bool: "true or false"}[wanted]
+    return f"must be {what}{_but(value, written)}"
 
 
 def not_text(value: object, written: str | None) -> str:

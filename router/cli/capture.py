@@ -12,6 +12,7 @@ from router.cli.opening import ledger, rules_folder
 from router.errors import UsageError
 from router.ledger.past import past_of_alert, text_of
 from router.pastusers import users_of
+from router.rulesfolder import TESTS
 
 
 @click.command("capture")
@@ -31,6 +32,8 @@ def command(config_file: Path, alert: UUID, file: Path | None) -> None:
       hubherald capture 5c3fe18f-bc80-5af7-aea3-b59e90776c6e
       hubherald test
     """
+    if file is not None and str(file) != "-" and not file.name.endswith(TESTS):
+        raise click.UsageError(f"{file}: the name of a file of tests ends in {TESTS}")
     with ledger(config_file) as database:
         past = past_of_alert(database, str(alert))
         if past is None:

@@ -6,9 +6,10 @@ import click
 
 from router.checking import check
 from router.cli.printing import as_json, line, output, plural
+from router.codes import Code
 from router.config import Config
-from router.document import Problem
-from router.errors import FilesError
+from router.document import Location, Problem
+from router.errors import EngineError, FilesError
 from router.trial import trial
 
 
@@ -29,26 +30,22 @@ def command(ctx: click.Context, output: str) -> None:
     found = check(ctx.obj)
     for warning in found.warnings:
         click.echo(f"{warning.location}: warning: {warning.message}", err=True)
-    if output == "json" and found.problems:
-        as_json([_row(problem) for problem in found.problems])
-        ctx.exit(1)
-    if found.problems or found.config is None:
-        raise FilesError(found.problems)
-    trial(found.config.rules)
+    problems = found.problems or (_tried(found.config) if found.config else [])
+    if problems or found.config is None:
+        raise FilesError(problems)
     if output == "json":
         as_json([])
     else:
         line(f"ok: {_counted(found.config, found.tests)}")
 
 
-def _row(problem: Problem) -> dict[str, object]:
-    return {
-        "file": str(problem.location.file),
-        "line": problem.location.line,
-        "column": problem.location.column,
-        "code": problem.code,
-        "message": problem.message,
-    }
+def _tried(config: Config) -> list[Problem]:
+    """What the rules engine has against rules without mistakes."""
+    try:
+        trial(config.rules)
+    except EngineError as error:
+        return [Problem(Location(config.rules_folder), str(error), Code.ENGINE)]
+    return []
 
 
 def _counted(config: Config, tests: int) -> str:

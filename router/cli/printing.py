@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,12 +15,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from router.document import Problem
+from router.errors import FilesError
 from router.ledger.moments import rfc3339
 
 WIDEST = 100_000
 """Columns of a table: ids and positions are copied, so it is never cut or folded."""
 
-output = click.option(
+_output = click.option(
     "-o",
     "--output",
     type=click.Choice(["text", "json"]),
@@ -27,6 +30,33 @@ output = click.option(
     show_default=True,
     help="What to print: text for people, JSON for programs.",
 )
+
+
+def output(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command its `-o`; mistakes in files are rows, too, for who wants JSON."""
+
+    @functools.wraps(command)
+    def told(*given: Any, output: str, **options: Any) -> None:
+        try:
+            command(*given, output=output, **options)
+        except FilesError as error:
+            if output != "json":
+                raise
+            as_json([problem_row(problem) for problem in error.problems])
+            click.get_current_context().exit(1)
+
+    return _output(told)
+
+
+def problem_row(problem: Problem) -> dict[str, object]:
+    """A mistake in a file, flat."""
+    return {
+        "file": str(problem.location.file),
+        "line": problem.location.line,
+        "column": problem.location.column,
+        "code": problem.code,
+        "message": problem.message,
+    }
 
 
 def as_json(rows: Sequence[Any]) -> None:

@@ -16,8 +16,8 @@ def command(what: str) -> None:
 
     \b
     Example:
-      hubherald schema rules > rules.schema.json
+      hubherald schema rules > rules/.schema.json
     and as the first line of a file of rules, for editors with a YAML language server:
-      # yaml-language-server: $schema=rules.schema.json
+      # yaml-language-server: $schema=.schema.json
     """
     click.echo(json.dumps(SCHEMAS[what](), indent=2))

@@ -117,6 +117,11 @@ def test_a_file_that_is_there_is_not_touched(estate: Estate) -> None:
     assert again.exit_code == 1
     assert "is there already; name another file" in again.stderr
     assert file.read_text() == before
+    misnamed = call(
+        "capture", alert["id"], estate.folder / "rules" / "a.yaml", folder=estate.folder
+    )
+    assert misnamed.exit_code == 2
+    assert "the name of a file of tests ends in .test.yaml" in misnamed.stderr
     other = estate.folder / "elsewhere" / "mine.test.yaml"
     assert call("capture", alert["id"], other, folder=estate.folder).exit_code == 0
     assert other.read_text() == before

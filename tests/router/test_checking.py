@@ -52,7 +52,7 @@ def test_every_code_has_a_file_that_shows_it() -> None:
         for bad in bad_files(kind)
         for code in codes_of(bad)
     }
-    assert shown == set(Code)
+    assert shown == set(Code) - {Code.ENGINE}  # that is of a build, and no file shows it
 
 
 def test_a_starter_has_no_problem(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,18 @@ def test_a_line_with_a_position_is_never_wrapped(estate: Estate) -> None:
         _, told = process.communicate()
     assert process.returncode == 1
     assert any(line.startswith("hubherald.yaml:") and len(line) > 120 for line in told.splitlines())
+
+
+def test_what_the_engine_can_not_be_trusted_with_is_a_problem_too(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate.all_roles()
+    (tmp_path / "durable_rules_engine.py").write_text("raise ImportError('built wrongly')\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    said = call("check", folder=estate.folder)
+    assert said.exit_code == 1
+    assert f"{ROOT / 'rules'}:1:1: engine durable_rules can't be trusted" in said.stderr
+    told = call("check", "-o", "json", folder=estate.folder)
+    assert told.exit_code == 1
+    (row,) = json.loads(told.stdout)
+    assert (row["code"], row["line"]) == ("engine", 1)

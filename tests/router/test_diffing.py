@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections import Counter
 from datetime import datetime
@@ -164,6 +165,13 @@ def test_mistakes_in_the_edited_rules_are_told_with_their_place(estate: Estate) 
     assert done.exit_code == 1
     assert "did you mean 'recipient.role'?" in done.stderr
     assert "edited/alerts.yaml:" in done.stderr
+    told = call("diff", estate.folder / "edited", "-o", "json", folder=estate.folder)
+    assert told.exit_code == 1
+    (row,) = json.loads(told.stdout)
+    assert (row["code"], row["file"]) == (
+        "unknown-field",
+        str(estate.folder / "edited/alerts.yaml"),
+    )
 
 
 def test_users_of_then_are_read_with_the_environment_of_now(
