@@ -104,11 +104,11 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
 def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
     """Read the same files and say all that there is to say; never raises for what they hold."""
     found, document = _settings(file, environment)
-    if document.value is None:
-        return Survey(None, None, None, document.problems)
     folder, users_file = _beside(document, "rules"), _beside(document, "service_users")
-    if folder is None or users_file is None:  # which is told; what else there is, nobody knows
+    if folder is None or users_file is None:  # which is told; where they are, nobody knows
         return Survey(None, None, None, in_order(document.problems))
+    if document.value is None and not (file.is_file() and folder.is_dir() and users_file.is_file()):
+        return Survey(None, None, None, document.problems)
     texts = _read(folder, users_file, environment)
     users, rules, in_users, in_rules = texts.users, texts.rules, texts.in_users, texts.in_rules
     ours, theirs = document.papers, texts.papers

@@ -232,6 +232,17 @@ def test_rules_of_two_releases_are_never_mixed(folder: Path) -> None:
         moving.join()
 
 
+def test_a_slip_in_one_file_hides_no_mistake_in_the_usual_others(folder: Path) -> None:
+    (folder / "hubherald.yaml").write_text("sources: [\n")
+    (folder / "service_users.yaml").write_text("service_users: []\n")
+    (folder / "rules" / "more.yaml").write_text("rules: []\n")
+    assert {each.partition(":")[0] for each in problems(folder / "hubherald.yaml")} == {
+        "hubherald.yaml",
+        "service_users.yaml",
+        "more.yaml",
+    }
+
+
 def release(folder: Path, number: int) -> str:
     """A folder with twenty rules; gives its name."""
     made = folder / f"release-{number}"
