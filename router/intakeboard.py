@@ -43,6 +43,7 @@ class IntakeBoard:
         intake = accepted.arrival.intake
         metrics.facts.labels(intake, data.type.value, accepted.effect.value).inc()
         if isinstance(data, Activation):
+            metrics.rollouts.decided(data, len(accepted.due))
             lag = (batch.decided_at - data.activated_at).total_seconds()
             metrics.lag.labels(intake).observe(max(lag, 0.0))
         if accepted.fact.time is not None:

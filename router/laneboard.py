@@ -64,6 +64,7 @@ class LaneBoard:
             )
         if settled.state is State.DELIVERED:
             alert = each.delivery.alert
+            self.metrics.rollouts.delivered(alert.firmware_version)
             began = {
                 "activation": alert.activated_at,
                 "receipt": each.received_at,

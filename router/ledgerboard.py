@@ -32,6 +32,7 @@ class LedgerBoard:
                 self._show(lane, found)
         for reason in Reason:
             self._metrics.in_quarantine.labels(reason.value).set(found.quarantined.get(reason, 0))
+        self._metrics.rollouts.outstanding = found.outstanding
         for part, size in found.bytes.items():
             self._metrics.ledger_size.labels(part).set(size)
 

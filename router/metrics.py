@@ -16,6 +16,8 @@ from prometheus_client import (
     ProcessCollector,
 )
 
+from router.rollouts import Rollouts
+
 _SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _LONG = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 43200, 172800)
 
@@ -32,6 +34,8 @@ class Metrics:
         self.build = Info("hubherald_build", "What runs.", registry=registry)
         self.build.info({"version": version("hubherald"), "python": platform.python_version()})
 
+        self.rollouts = Rollouts()
+        registry.register(self.rollouts)
         self._of_the_intake()
         self._of_decisions()
         self._of_delivery()

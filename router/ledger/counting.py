@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Executable, Select, func, select
 
 from router.decisions import Verdict
 from router.ledger.asking import SHOWN_STATE
-from router.ledger.lanes import PARKED, State, count_waiting
+from router.ledger.lanes import PARKED, PENDING, State, count_waiting
 from router.ledger.opening import Database
 from router.ledger.tables import alerts, decisions, deliveries, facts, holding, lanes
 
@@ -50,6 +50,8 @@ class Waiting:
     """By lane."""
     quarantined: Mapping[str, int]
     """By reason."""
+    outstanding: Mapping[str, int]
+    """Alerts that wait or are held, by firmware version."""
     bytes: Mapping[str, int]
     """`database` and `log`, which SQLite folds into it now and then."""
 
@@ -57,11 +59,21 @@ class Waiting:
 def waiting(database: Database) -> Waiting:
     """Count what waits; grows with that and not with the ledger."""
     parked = _count(deliveries.c.lane_id).where(PARKED)
+    version = facts.c.firmware_version
+    outstanding = (
+        select(version, func.count())
+        .select_from(deliveries)
+        .join(alerts, alerts.c.id == deliveries.c.alert)
+        .join(facts, facts.c.id == alerts.c.fact_id)
+        .where(PENDING)
+        .group_by(version)
+    )
     with database.transaction() as connection:
         found = _singles(connection, parked)
         quarantined = _singles(connection, _count(holding.c.reason))
+        by_version = _singles(connection, outstanding)
     pending = count_waiting(database)
-    return Waiting(pending, found, quarantined, database.sizes())
+    return Waiting(pending, found, quarantined, by_version, database.sizes())
 
 
 def summary(database: Database) -> Summary:

@@ -204,9 +204,10 @@ async def test_after_48_hours_it_is_parked_and_the_next_has_its_turn(tmp_path: P
     )
     async with relaying(tmp_path, recipient) as running:
         await running.record(HUBS[:1])
-        await running.quiet()
+        await running.until(lambda: running.lane().next_due is not None)
         running.passes(HOLD - timedelta(hours=1))
         await running.record(HUBS[1:2])
+        await running.until(lambda: len(recipient.got) > 1)
         await running.quiet()
         assert recipient.got == [1, 1]  # the second waits behind it
         await running.hurry_until_idle()
