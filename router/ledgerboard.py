@@ -10,10 +10,13 @@ from collections.abc import Mapping
 
 from router.facts import Reason
 from router.lanes import Lane
-from router.ledger.counting import Waiting, waiting
+from router.ledger.counting import Waiting, outstanding, waiting
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
 from router.ports import ClosedReason
+
+SELDOM = 12
+"""At how many looks the versions are counted once: each Alert that waits is read for it."""
 
 
 class LedgerBoard:
@@ -23,16 +26,19 @@ class LedgerBoard:
         self._ledger = ledger
         self._lanes = lanes
         self._metrics = metrics
+        self._looks = 0
 
     async def look(self) -> None:
         """Count once. LedgerUnavailable when it can't be read now."""
         found = await self._ledger.call(waiting)
+        if self._looks % SELDOM == 0:
+            self._metrics.rollouts.outstanding = await self._ledger.call(outstanding)
+        self._looks += 1
         for lane in self._lanes.values():
             if lane.closed is not ClosedReason.USER_REMOVED:
                 self._show(lane, found)
         for reason in Reason:
             self._metrics.in_quarantine.labels(reason.value).set(found.quarantined.get(reason, 0))
-        self._metrics.rollouts.outstanding = found.outstanding
         for part, size in found.bytes.items():
             self._metrics.ledger_size.labels(part).set(size)
 

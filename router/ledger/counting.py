@@ -50,8 +50,6 @@ class Waiting:
     """By lane."""
     quarantined: Mapping[str, int]
     """By reason."""
-    outstanding: Mapping[str, int]
-    """Alerts that wait or are held, by firmware version."""
     bytes: Mapping[str, int]
     """`database` and `log`, which SQLite folds into it now and then."""
 
@@ -59,8 +57,17 @@ class Waiting:
 def waiting(database: Database) -> Waiting:
     """Count what waits; grows with that and not with the ledger."""
     parked = _count(deliveries.c.lane_id).where(PARKED)
+    with database.transaction() as connection:
+        found = _singles(connection, parked)
+        quarantined = _singles(connection, _count(holding.c.reason))
+    pending = count_waiting(database)
+    return Waiting(pending, found, quarantined, database.sizes())
+
+
+def outstanding(database: Database) -> dict[str, int]:
+    """Alerts that wait or are held, by firmware version; some seconds where millions do."""
     version = facts.c.firmware_version
-    outstanding = (
+    statement = (
         select(version, func.count())
         .select_from(deliveries)
         .join(alerts, alerts.c.id == deliveries.c.alert)
@@ -69,11 +76,7 @@ def waiting(database: Database) -> Waiting:
         .group_by(version)
     )
     with database.transaction() as connection:
-        found = _singles(connection, parked)
-        quarantined = _singles(connection, _count(holding.c.reason))
-        by_version = _singles(connection, outstanding)
-    pending = count_waiting(database)
-    return Waiting(pending, found, quarantined, by_version, database.sizes())
+        return _singles(connection, statement)
 
 
 def summary(database: Database) -> Summary:
