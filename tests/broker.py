@@ -34,17 +34,20 @@ log.file = false
 """
 _METRICS = """
 prometheus.tcp.ip = 127.0.0.1
-prometheus.tcp.port = {port}
+prometheus.tcp.port = {metrics_port}
 """
 
 
 class Broker:
     """One RabbitMQ node; stops with the process that made it, whatever ends that."""
 
-    def __init__(self, *, plugins: Sequence[str] = ()) -> None:
+    def __init__(self, *, plugins: Sequence[str] = (), config: str | None = None) -> None:
+        """`config` names its ports in braces: it stands instead of the usual one."""
         found = _free_ports(5)
         self.port, self.tls_port, self._dist_port, self._epmd_port, self.metrics_port = found
         self._plugins = plugins
+        metrics = _METRICS if "rabbitmq_prometheus" in plugins else ""
+        self._config = _CONFIG + metrics if config is None else config
         self.folder = NODES / secrets.token_hex(4)
         self.ca = trustme.CA()
         """Who signs the certificate of the TLS listener, and those of its clients."""
@@ -68,9 +71,8 @@ class Broker:
         server = self.ca.issue_cert("localhost", "127.0.0.1")
         server.cert_chain_pems[0].write_to_path(str(self.folder / "server.pem"))
         server.private_key_pem.write_to_path(str(self.folder / "server.key"))
-        config = _CONFIG.format(port=self.port, tls_port=self.tls_port, folder=self.folder)
-        if "rabbitmq_prometheus" in self._plugins:
-            config += _METRICS.format(port=self.metrics_port)
+        ports = {"tls_port": self.tls_port, "metrics_port": self.metrics_port}
+        config = self._config.format(port=self.port, folder=self.folder, **ports)
         (self.folder / "rabbitmq.conf").write_text(config)
         (self.folder / "enabled_plugins").write_text(f"[{','.join(self._plugins)}].")
         cookie = self.folder / ".erlang.cookie"
@@ -133,8 +135,12 @@ class Broker:
 
     def control(self, *words: str) -> str:
         """What `rabbitmqctl` says to this; it must work."""
+        return self.tool("rabbitmqctl", "--quiet", *words)
+
+    def tool(self, name: str, *words: str) -> str:
+        """What one of its own programs says; it must work."""
         done = subprocess.run(
-            [str(program("rabbitmqctl")), "--quiet", *words],
+            [str(program(name)), *words],
             env=self._environment(),
             capture_output=True,
             text=True,
@@ -142,7 +148,7 @@ class Broker:
             timeout=60,
         )
         if done.returncode != 0:
-            raise RuntimeError(f"rabbitmqctl {' '.join(words)}: {done.stdout}{done.stderr}")
+            raise RuntimeError(f"{name} {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout
 
     def _end(self, number: signal.Signals) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 CACHE = Path(__file__).parents[1] / ".cache" / "debian"
 # program -> the Debian packages that it needs
 PACKAGES = {
+    "docker-compose": ["docker-compose"],  # not run: it has the Compose specification's schema
     "promtool": ["prometheus"],
     "prometheus": ["prometheus"],
     "rabbitmq-server": [
@@ -34,6 +35,14 @@ PACKAGES = {
         "erlang-tools",
         "erlang-xmerl",
         "rabbitmq-server",
+    ],
+    "systemd-analyze": [
+        "libapparmor1",
+        "libip4tc2",
+        "libkmod2",
+        "libseccomp2",
+        "libsystemd-shared",
+        "systemd",
     ],
 }
 INSTALLED = {"javac": "default-jdk-headless", "node": "nodejs", "npm": "npm"}

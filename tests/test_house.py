@@ -6,14 +6,11 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(
-    file
-    for folder in ("router", "adapters", "dashboards", "tests", "benchmarks")
-    for file in (ROOT / folder).rglob("*.py")
-)
+CODE = ("router", "adapters", "dashboards", "deploy", "tests", "benchmarks")
+SOURCES = sorted(file for folder in CODE for file in (ROOT / folder).rglob("*.py"))
 TEXTS = sorted(
     file
-    for folder in ("router", "adapters", "tests", "benchmarks", "rules", "dashboards", ".ci")
+    for folder in (*CODE, "rules", ".ci")
     for file in (ROOT / folder).rglob("*")
     if file.is_file() and "__pycache__" not in file.parts
 ) + [file for file in ROOT.iterdir() if file.is_file() and ".db" not in file.name]
