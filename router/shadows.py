@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from router.codes import Code
 from router.document import Problem
-from router.fields import Value
-from router.leeway import by_field, possible
+from router.fields import FIELDS, Kind, Value
+from router.leeway import by_field, possible, remains
 from router.paths import Leaf, TooLarge, paths
 from router.rule import Rule
 from router.rules import Rules
@@ -31,7 +31,7 @@ class _Suppressor:
     rule: Rule
     named: _Named
     ways: tuple[_Asked, ...]
-    """What must hold so that it does not match; one of them is enough."""
+    """What must hold so that it does not match; one of them is enough. The loosest come first."""
 
     def may_match(self, asked: _Named) -> bool:
         """False when no candidate with these values can be suppressed by it."""
@@ -52,13 +52,14 @@ def find(rules: Rules) -> list[Problem]:
     for rule in rules.rules:
         asked = [each for each in map(by_field, paths(rule.when)) if possible(each)]
         # most rules leave room for what gets past all suppressors anyway: then nothing is tried
-        freely = past_all and any(_both(past_all, each) for each in asked)
+        freely = past_all and any(_fit(past_all, each) for each in asked)
         if rule.alert is not None and asked and not freely:
             named = [_named(each) for each in asked]
             # of hundreds of rules about one hub or version each, few are about this one's
             near = [each for each in suppressors if any(map(each.may_match, named))]
-            covering = _covering(asked, near)
-            found += [_problem(rule, covering)] if covering else []
+            if not any(_past_freely(each, near) for each in asked):
+                covering = _covering(asked, near)
+                found += [_problem(rule, covering)] if covering else []
     return found
 
 
@@ -70,7 +71,33 @@ def _suppressor(rule: Rule) -> list[_Suppressor]:
     except TooLarge:
         return []  # its opposite has too many alternatives; nobody is blamed without proof
     named = _named_by_all([_named(by_field(path)) for path in paths(rule.when)])
-    return [_Suppressor(rule, named, tuple(way for way in ways if possible(way)))]
+    return [_Suppressor(rule, named, tuple(sorted(filter(possible, ways), key=_grip)))]
+
+
+def _grip(way: _Asked) -> int:
+    """How many of its leaves do more than take single values from a field that has many."""
+    return sum(
+        leaf.wanted
+        or leaf.operator not in {"==", "in", "has"}
+        or FIELDS[leaf.field].kind in {Kind.ENUM, Kind.BOOLEAN}
+        for leaves in way.values()
+        for leaf in leaves
+    )
+
+
+def _past_freely(asked: _Asked, suppressors: Sequence[_Suppressor]) -> bool:
+    """Whether the first way past each suppressor by itself leads past all of them together.
+
+    It mostly does, and spares `_past`, which takes them up one after the other.
+    """
+    taken: dict[str, list[Leaf]] = {}
+    for each in suppressors:
+        way = next((way for way in each.ways if _fit(asked, way)), None)
+        if way is None:
+            return False
+        for field, leaves in way.items():
+            taken.setdefault(field, []).extend(leaves)
+    return all(remains((*asked.get(field, ()), *leaves)) for field, leaves in taken.items())
 
 
 def _named(asked: _Asked) -> _Named:
@@ -132,12 +159,19 @@ def _past(asked: _Asked, suppressors: Sequence[_Suppressor]) -> _Asked | None:
 
 def _both(one: _Asked, other: _Asked) -> _Asked | None:
     """All that two ask; None where no candidate can meet both."""
+    if not _fit(one, other):
+        return None
     shared = {
         field: tuple(dict.fromkeys(one[field] + leaves))
         for field, leaves in other.items()
         if field in one
     }
-    return {**one, **other, **shared} if possible(shared) else None
+    return {**one, **other, **shared}
+
+
+def _fit(one: _Asked, other: _Asked) -> bool:
+    """Whether a candidate may meet both."""
+    return all(remains(one[field] + leaves) for field, leaves in other.items() if field in one)
 
 
 def _problem(rule: Rule, covering: Sequence[Rule]) -> Problem:

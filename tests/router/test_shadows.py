@@ -84,6 +84,15 @@ def test_each_alternative_may_be_covered_by_another(tmp_path: Path) -> None:
     assert not found(tmp_path / "region", rule([either]), of_region)
 
 
+def test_those_that_name_values_may_cover_an_alternative_each(tmp_path: Path) -> None:
+    either = {"any": ['hub.model == "a"', 'hub.model == "b"']}
+    of_each = [suppress([f'hub.model == "{model}"'], f"of-{model}") for model in "abc"]
+    (message,) = found(tmp_path, rule([either]), *of_each)
+    assert "suppressed by 'of-a' " in message
+    assert " or 'of-b' (line " in message
+    assert "'of-c'" not in message
+
+
 @pytest.mark.parametrize(
     "when",
     [
@@ -123,6 +132,29 @@ def test_what_would_take_too_long_is_left_alone(tmp_path: Path) -> None:
         if (name := f"taken-{seat}-{one}-{other}")
     ]
     assert not found(tmp_path, rule(["hub.model exists"]), *seats, *taken)
+
+
+def test_what_suppresses_others_does_not_wear_out_the_search(tmp_path: Path) -> None:
+    # two rules for each model, together a whole; any two ways past the others' end in this pair
+    pilot = 'hub.groups has "pilot"'
+    pairs = [
+        suppress([f'hub.model == "{model}"', line], f"{model}-{number}")
+        for model in range(20)
+        for number, line in enumerate([pilot, {"not": [pilot]}])
+    ]
+    (message,) = found(tmp_path, *pairs, rule(['hub.model == "19"']))
+    assert "suppressed by '19-0' " in message
+    assert " or '19-1' " in message
+
+
+def test_many_that_suppress_leave_room_for_what_each_leaves_room_for(tmp_path: Path) -> None:
+    listed = [
+        suppress([f'hub.groups has "{number}"', f'hub.csp_region == "{number}"'], f"s-{number}")
+        for number in range(50)
+    ]
+    assert not found(tmp_path / "other", rule(['hub.groups has "7"']), *listed)
+    both = rule(['hub.groups has "7"', 'hub.csp_region == "7"'])
+    assert len(found(tmp_path / "both", both, *listed)) == 1
 
 
 def test_the_shipped_rules_count() -> None:
