@@ -14,6 +14,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
+from pydantic.config import JsonDict
 
 from router.allowlist import UserId, Word
 from router.parties import Originator
@@ -30,6 +31,9 @@ def _ledger_url(url: str, info: ValidationInfo) -> str:
         raise ValueError("must not hold control characters")
     folder = info.context.get("folder") if isinstance(info.context, Mapping) else None
     return f"sqlite:///{Path(folder or '.') / path}"
+
+
+_NAMED: JsonDict = {"minLength": 1}
 
 
 def _named(path: object) -> object:
@@ -104,11 +108,15 @@ class ConfigFile(Options):
         dict[Word, dict[str, Any]],
         Field(min_length=1, description="where facts come from: a name, and its adapter's options"),
     ]
-    rules: Annotated[Path, BeforeValidator(_named), Field(description="folder of the rules")] = (
-        Path("rules")
-    )
+    rules: Annotated[
+        Path,
+        BeforeValidator(_named),
+        Field(description="folder of the rules", json_schema_extra=_NAMED),
+    ] = Path("rules")
     service_users: Annotated[
-        Path, BeforeValidator(_named), Field(description="file of the Service Users")
+        Path,
+        BeforeValidator(_named),
+        Field(description="file of the Service Users", json_schema_extra=_NAMED),
     ] = Path("service_users.yaml")
     ledger: LedgerOptions = LedgerOptions()
     dcc: DccOptions

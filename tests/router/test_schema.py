@@ -47,10 +47,12 @@ NOT_EVEN_YAML = {
 }
 # What a schema can't say: that is for `check`.
 BEYOND_SCHEMAS = {
+    "dcc_files_unfit_and_unused",
     "dcc_key_missing",
     "ledger_in_memory",
     "listen_port_too_large",
     "path_control_character",
+    "rules_variable_not_set",
     "rate_endless",
     "second_channel_of_one_given_name",
     "second_channel_of_one_name",
