@@ -66,7 +66,7 @@ def _definitions(password: str) -> dict[str, object]:
                 "name": "hubherald",
                 "password_hash": base64.b64encode(digest).decode(),
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": "",
+                "tags": [],
             }
         ],
         "vhosts": [{"name": "/"}],

@@ -23,12 +23,17 @@ from typing import Any
 import pytest
 from broker import Broker
 from containers import Containers, compose, image_environment, last, stages, yaml
+from cryptography import x509
 from estate import ROOT
 from jsonschema import Draft7Validator
 from servers import CACHE, program
 
 SERVICES = compose()["services"]
 UNIT = ROOT / "deploy" / "hubherald.service"
+TOLD = re.findall(
+    r"^# +docker compose exec hubherald hubherald (.+)$", (ROOT / "compose.yaml").read_text(), re.M
+)
+"""The commands that compose.yaml tells to try."""
 HUB = "90-B3-D5-1F-30-02-00-01"
 
 
@@ -148,9 +153,9 @@ def _replace(file: Path, there: str, here: str) -> None:
 
 
 def test_facts_on_the_queue_become_alerts(composed: Composed) -> None:
-    starter = ("--hubs", "/starter/hubs.csv", "--registrations", "/starter/registrations.csv")
-    composed.hubherald("inventory", "import", *starter)
-    composed.hubherald("publish", "/starter/inbox/facts.jsonl")
+    assert [words.split()[0] for words in TOLD] == ["inventory", "publish", "check", "reload"]
+    for words in TOLD:
+        composed.hubherald(*words.split())
     alerts = composed.containers.path("/var/lib/hubherald/alerts/acme")
     composed.until(lambda: list(alerts.glob("*.json")))
     assert "delivered" in composed.hubherald("why", "--hub", HUB)
@@ -235,6 +240,21 @@ def test_a_service_is_closed_pinned_and_restarted(name: str) -> None:
     for needed, how in service.get("depends_on", {}).items():
         ends = SERVICES[needed]["restart"] == "no"
         assert how["condition"] == f"service_{'completed_successfully' if ends else 'healthy'}"
+
+
+def test_hosts_are_services_and_the_broker_may_call_itself_so(composed: Composed) -> None:
+    source = yaml(ROOT / "deploy" / "hubherald" / "hubherald.yaml")["sources"]["dsp"]
+    named = composed.containers.path("/keys/rabbitmq/server.pem").read_bytes()
+    names = x509.load_pem_x509_certificate(named).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    host = urllib.parse.urlsplit(source["url"]).hostname
+    assert host in names.value.get_values_for_type(x509.DNSName)
+    scraped = yaml(ROOT / "dashboards" / "prometheus" / "prometheus.yml")["scrape_configs"]
+    targets = [
+        target for job in scraped for each in job["static_configs"] for target in each["targets"]
+    ]
+    assert {host, *(target.partition(":")[0] for target in targets)} <= SERVICES.keys()
 
 
 def test_what_is_mounted_is_there() -> None:
