@@ -27,6 +27,7 @@ COMMANDS = {
     "reload": "Make the running router take over changed rules and users.",
     "explain": "Decide about one fact without sending anything.",
     "why": "Say why Service Users were told about a hub, or were not.",
+    "rollout": "Show how far a firmware version is, and who has been told.",
     "inventory": "Load hubs and registrations; show who is responsible for a hub.",
     "alerts": "List Alerts, show one, retry what is parked, check a signature.",
     "lanes": "List the lanes (user and channel), pause and resume them.",

@@ -90,6 +90,12 @@ facts = Table(
     _link(),
     Index("uq_facts_source", "source", "event_id", unique=True),
     Index("ix_facts_device_id", "device_id", "activated_at"),
+    Index(
+        "ix_facts_firmware_version",
+        *("firmware_version", "outcome", "device_id", "activated_at"),
+        sqlite_where=text("firmware_version IS NOT NULL"),
+        postgresql_where=text("firmware_version IS NOT NULL"),
+    ),
 )
 
 evaluations = Table(

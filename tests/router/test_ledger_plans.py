@@ -22,6 +22,7 @@ from router.ledger.intake import look_up, record
 from router.ledger.lanes import Change, State, count_waiting, why_closed
 from router.ledger.opening import Database
 from router.ledger.quarantine import released
+from router.ledger.rollout import users, versions
 from router.ledger.standing import take_up
 from router.ports import ClosedReason
 from router.responsibility import Responsibility
@@ -135,3 +136,16 @@ def test_deciding_a_fact_reads_no_table_whole(database: Database) -> None:
         swap(database, wish(lane), withdrawn=Responsibility({}, lambda: NOW))
     assert found.scans() == []
     assert found.reads("facts")
+
+
+def test_the_hubs_of_a_version_are_counted_in_an_index_alone(database: Database) -> None:
+    with plans(database) as found:
+        versions(database, "9002")
+        users(database, "9002")
+    facts = found.reads("facts")
+    assert facts
+    assert all("ix_facts_firmware_version" in line for line in facts)
+    assert found.scans() == []
+    with plans(database) as found:
+        versions(database)
+    assert any("COVERING INDEX ix_facts_firmware_version" in line for line in found.reads("facts"))
