@@ -167,6 +167,11 @@ def test_prometheus_sees_both(composed: Composed) -> None:
     composed.until(lambda: composed.values("up") == {"hubherald": 1, "rabbitmq": 1})
     queue = "rabbitmq_queue_messages_ready{queue='hubherald.facts'}"
     composed.until(lambda: set(composed.values(queue)) == {"rabbitmq"})
+    config = composed.containers.path("/etc/prometheus/prometheus.yml")
+    checked = composed.containers.run([str(program("promtool")), "check", "config", str(config)])
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    groups = json.loads(_get(f"{composed.prometheus}/api/v1/rules"))["data"]["groups"]
+    assert groups
 
 
 def test_what_is_healthy_passes_its_health_check(composed: Composed) -> None:
