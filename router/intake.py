@@ -131,6 +131,8 @@ class Intake:
         self.metrics.messages.labels(name).inc(len(arrivals))
         self.metrics.redelivered.labels(name).inc(sum(each.suspect for each in arrivals))
         for piece in cut(arrivals):
+            if piece.alone and self._stopping.is_set():
+                return  # there may be hundreds of them, and each has two commits: they go back
             self.metrics.batch.observe(len(piece.arrivals))
             batch = await self._decide(piece, noting=piece.alone)
             if batch is None:

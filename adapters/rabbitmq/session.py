@@ -57,23 +57,16 @@ class Session:
         """`give` is called with each message, in order; `number` is that of the session."""
         self.number = number
         self._options = options
-        self._full = prefetch
+        self._prefetch = prefetch
         self._give = give
         self._connection: AbstractConnection | None = None
         self._looking: AbstractChannel | None = None
         self._channel: AbstractChannel | None = None
         self._bare: BareChannel | None = None
         self._consumer = ""
-        self._changing = asyncio.Lock()
-        """Held while consumers are changed."""
         self._stopped = False
         self._broken: BrokerError | None = None
         """What went wrong beside the watch; it ends the session."""
-        self._prefetch = 1
-        self._held: Taken | None = None
-        self._fresh = asyncio.Event()
-        """A message has come that nobody had before: the suspects are through. It is held until
-        more may come, so that none comes while we change consumers: it would come back."""
         self._given = 0
         self._in_hand = 0
         self._last = time.monotonic()
@@ -93,15 +86,18 @@ class Session:
                 bare = await self._channel.get_underlay_channel()
                 assert isinstance(bare, BareChannel)
                 self._bare = bare
-                await self._consume(1)
+                await self._consume(bare)
 
-    async def _consume(self, prefetch: int) -> None:
+    async def _consume(self, bare: BareChannel) -> None:
         """By the bare library: the message that aio_pika makes of it can't be made of every one,
-        and one that it fails at would stay in hand unseen."""
-        assert self._bare is not None
-        await self._bare.basic_qos(prefetch_count=prefetch)
-        self._prefetch = prefetch
-        answer = await self._bare.basic_consume(self._options.queue, self._take)
+        and one that it fails at would stay in hand unseen.
+
+        Never with less than the whole prefetch, not even while suspects come back: the broker puts
+        what returns behind all that returned before and waits, so a message that was in hand alone
+        would come after those that were sent after it.
+        """
+        await bare.basic_qos(prefetch_count=self._prefetch)
+        answer = await bare.basic_consume(self._options.queue, self._take)
         self._consumer = answer.consumer_tag or ""
 
     async def _take(self, message: DeliveredMessage) -> None:
@@ -111,41 +107,14 @@ class Session:
         self._in_hand += 1
         self._last = time.monotonic()
         self.empty = False
-        taken = _taken(message, self._options.queue, self.number)
-        if self._prefetch < self._full and not taken.deliveries:
-            self._held = taken
-            self._fresh.set()
-        else:
-            self._give(taken)
+        self._give(_taken(message, self._options.queue, self.number))
 
     async def watch(self) -> None:
         """Look after the consumer for as long as it lives; BrokerError says why it died."""
         async with self._in_words():
             while True:
-                if self._prefetch < self._full and not self._stopped:
-                    await self._widen()
-                else:
-                    await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(LOOK_S)
                 await self._look()
-
-    async def _widen(self) -> None:
-        """To the full prefetch, once a message has come that is nobody's suspect.
-
-        Until then one message is in hand at a time: one that kills us has no neighbours whose
-        count rises with it. Returned messages come before all others.
-        """
-        try:
-            async with asyncio.timeout(LOOK_S):
-                await self._fresh.wait()
-        except TimeoutError:
-            return
-        assert self._bare is not None and self._held is not None
-        async with self._changing, asyncio.timeout(ANSWER_S):
-            if self._stopped:
-                return
-            await self._bare.basic_cancel(self._consumer)
-            self._give(self._held)
-            await self._consume(self._full)
 
     async def _look(self) -> None:
         """Ask what waits and who consumes; the answer also shows that the connection lives."""
@@ -211,7 +180,7 @@ class Session:
         """Take nothing more; what is in hand can still be acknowledged."""
         self._stopped = True
         with in_words(self._options):
-            async with asyncio.timeout(LEAVE_S), self._changing:
+            async with asyncio.timeout(LEAVE_S):
                 if self._bare is not None and self._consumer:
                     await self._bare.basic_cancel(self._consumer, nowait=True)
 

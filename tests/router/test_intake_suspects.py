@@ -168,6 +168,20 @@ async def test_who_stops_the_router_does_not_accuse_what_it_had_in_hand(
     assert [taken for _, taken in running.ask(NOTES)] == [1]
 
 
+async def test_a_router_that_stops_gives_back_the_suspects_it_has_not_begun(
+    running: Running, judgement: Watched
+) -> None:
+    judgement.look = lambda _found, _waiting: running.intake.stop()
+    gate = asyncio.Event()
+    bodies = [*HOME, V1, V2]
+    source = await running.take(bodies, wait=False, gate=gate, deliveries={V1: 1, V2: 1})
+    gate.set()
+    await running.task
+    assert source.acknowledged == source.left_with
+    assert V2 not in source.acknowledged
+    assert running.ask(NOTES) == []
+
+
 async def test_an_error_that_ends_the_router_counts_as_a_kill(
     running: Running, judgement: Watched
 ) -> None:
