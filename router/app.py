@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 import uvloop
@@ -28,6 +29,8 @@ from router.pulse import beat
 from router.readiness import Readiness
 from router.relay import Relay
 from router.reloading import Reloader
+from router.statuspage.page import StatusPage
+from router.statuspage.state import gather
 from router.trial import trial
 
 LOOK = 0.5
@@ -107,6 +110,10 @@ class _Router:
                     not_ready=readiness.not_ready,
                     before_scrape=readiness.show,
                     reload=self.reloader.reload,
+                    page=StatusPage(
+                        self.config.ledger.url,
+                        partial(gather, self.live, self.reloader, readiness, sources),
+                    ).answer,
                 )
                 await stack.enter_async_context(operations)
                 _log.info(

@@ -50,7 +50,9 @@ class Live:
         self.metrics = metrics
         self._ledger = ledger
         self._crew = crew
-        self._clock = clock
+        self.clock = clock
+        self.since = clock()
+        """When these rules and users went live."""
         self.relay = Relay(
             ledger,
             [],
@@ -69,7 +71,7 @@ class Live:
 
     async def begin(self) -> None:
         """Set up lanes and adapters, before anything runs."""
-        config, now = self.config, self._clock()
+        config, now = self.config, self.clock()
         staff = await self._crew.staff(config.users.by_id.values())
         rows = await self._ledger.call(take_up, _texts(config), _lanes(config), now)
         self._put(config, self.engine, staff, rows)
@@ -89,7 +91,7 @@ class Live:
 
         async def take_over() -> None:
             texts, lanes = _texts(config), _lanes(config)
-            rows = await self._ledger.call(take_up, texts, lanes, self._clock(), reload=told)
+            rows = await self._ledger.call(take_up, texts, lanes, self.clock(), reload=told)
             self._put(config, engine, staff, rows)
 
         try:
@@ -106,7 +108,7 @@ class Live:
         users = config.users.by_id
         self.config, self.engine = config, engine
         self.intake.change(Judgement(config.rules, users, engine), _standing(config, rows))
-        self.relay.withdrawn = Responsibility(users, self._clock)
+        self.relay.withdrawn = Responsibility(users, self.clock)
         fit(self.relay, users.values(), staff, rows)
         self._crew.settle(staff)
         self.metrics.rules.set(len(config.rules.rules))
@@ -115,7 +117,8 @@ class Live:
             self.metrics.rule_hits.labels(rule.name, verdict.value)
         self.metrics.rules_info.clear()
         self.metrics.rules_info.labels(config.rules.digest).set(1)
-        self.metrics.rules_loaded.set(self._clock().timestamp())
+        self.since = self.clock()
+        self.metrics.rules_loaded.set(self.since.timestamp())
 
 
 def _texts(config: Config) -> tuple[Text, Text]:

@@ -1,8 +1,9 @@
-"""The operations endpoint: metrics, whether the router is alive and ready, and reload."""
+"""The operations endpoint: metrics, whether the router is alive and ready, reload, status page."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from aiohttp import web
 from prometheus_client import generate_latest
@@ -15,8 +16,28 @@ SCRAPE = 2.0
 """Seconds that a scrape under way has when the router stops."""
 
 
+PAGE = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers of the status page: it is nobody's but the reader's, and gone when it is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page for a browser."""
+
+    status: int
+    html: str
+    policy: str
+    """Its Content-Security-Policy."""
+
+
 class Operations:
-    """Serves `/metrics`, `/-/healthy`, `/-/ready` and `POST /-/reload` on one address."""
+    """Serves `/metrics`, `/-/healthy`, `/-/ready`, `POST /-/reload` and the status page at `/`."""
 
     def __init__(
         self,
@@ -27,6 +48,7 @@ class Operations:
         not_ready: Callable[[], str | None],
         before_scrape: Callable[[], None],
         reload: Callable[[str], Awaitable[str]],
+        page: Callable[[str], Awaitable[Answer]],
     ) -> None:
         self.host = host
         self.port = port
@@ -34,6 +56,7 @@ class Operations:
         self._not_ready = not_ready
         self._before_scrape = before_scrape
         self._reload = reload
+        self._page = page
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Operations:
@@ -42,6 +65,7 @@ class Operations:
         app.router.add_get("/-/healthy", self._healthy)
         app.router.add_get("/-/ready", self._ready)
         app.router.add_post("/-/reload", self._serve_reload)
+        app.router.add_get("/", self._serve_page)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SCRAPE)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
@@ -73,6 +97,15 @@ class Operations:
         if reason is None:
             return web.Response(text="ready\n")
         return web.Response(status=503, text=f"not ready: {reason}\n")
+
+    async def _serve_page(self, request: web.Request) -> web.Response:
+        answer = await self._page(request.query.get("q", ""))
+        return web.Response(
+            status=answer.status,
+            text=answer.html,
+            content_type="text/html",
+            headers={**PAGE, "Content-Security-Policy": answer.policy},
+        )
 
     async def _serve_reload(self, request: web.Request) -> web.Response:
         """200 when all of it is live; 422 with every problem, or 503, when nothing has changed."""

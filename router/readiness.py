@@ -26,13 +26,13 @@ class Readiness:
         """Why no facts, or not all of them, can come now: a line for each source; else None."""
         if not self.started:
             return "starting or stopping"
-        lines = [f"source {name}: {reason}" for name, reason in self._down().items()]
+        lines = [f"source {name}: {reason}" for name, reason in self.down().items()]
         return "\n".join(lines) or None
 
     def show(self) -> None:
         """Set the gauges of sources, connections and certificates."""
         metrics = self._metrics
-        down = self._down()
+        down = self.down()
         for name, source in self._sources.items():
             metrics.intake_up.labels(name).set(self.started and name not in down)
             if isinstance(source, Linked):
@@ -60,7 +60,7 @@ class Readiness:
                 labels = (lane.service_user_id, lane.channel.name, each.use)
                 expiry.labels(*labels).set(each.expires_at.timestamp())
 
-    def _down(self) -> dict[str, str]:
+    def down(self) -> dict[str, str]:
         """By name: the sources from which nothing can come, and why."""
         reasons = {name: source.down() for name, source in self._sources.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}

@@ -7,8 +7,10 @@ it is live, or nothing has changed and every problem is told.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -33,6 +35,16 @@ FOR_A_RESTART = ("sources", "ledger", "dcc", "operations", "watch")
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A reload that has changed nothing."""
+
+    at: datetime
+    trigger: str
+    problems: Sequence[str]
+    """Each with its place, as the log has them."""
+
+
 class Reloader:
     """Reloads what is live, one reload after the other."""
 
@@ -41,6 +53,8 @@ class Reloader:
         self._metrics = metrics
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
+        self.refused: Refused | None = None
+        """The last reload; None when it succeeded, or when there was none."""
         self._looked: Look | None = live.config.looked
         """What the files looked like that are live, or have mistakes; None: try them again."""
         metrics.rules_reload.set(1)
@@ -69,6 +83,7 @@ class Reloader:
                 found = UsageError(f"the reload failed, the log says where: {error!r}")
                 self._refused(trigger, found)
                 raise found from error
+            self.refused = None
             self._metrics.rules_reload.set(1)
             self._metrics.reloads.labels(trigger, "successful").inc()
             _log.info(
@@ -88,12 +103,14 @@ class Reloader:
         else:
             advice += "reload again" + (" (watch does)" if self._live.config.watch else "")
             self._looked = None
+        problems = _problems(error)
+        self.refused = Refused(self._live.clock(), trigger, problems)
         self._metrics.rules_reload.set(0)
         self._metrics.reloads.labels(trigger, "refused").inc()
         _log.error(
             "reload.refused",
             trigger=trigger,
-            problems=_problems(error),
+            problems=problems,
             advice=advice,
         )
 

@@ -1,8 +1,8 @@
 """The servers and tools that tests talk to, from Debian's packages and from npm.
 
 What is not on PATH is unpacked under `.cache/debian/`: nothing is installed, no service is
-started, and it needs no root. Java and Node.js alone are too large to be unpacked: they are
-installed, where we are root. `make test` runs this file before the tests, so that a missing
+started, and it needs no root. Java, Node.js and Chromium alone are too large to be unpacked: they
+are installed, where we are root. `make test` runs this file before the tests, so that a missing
 server is one line at the start and not a failure in the middle; tests ask for a program by name.
 """
 
@@ -45,13 +45,24 @@ PACKAGES = {
         "systemd",
     ],
 }
-INSTALLED = {"javac": "default-jdk-headless", "node": "nodejs", "npm": "npm"}
+INSTALLED = {
+    "chromium": "chromium",
+    "javac": "default-jdk-headless",
+    "node": "nodejs",
+    "npm": "npm",
+}
 """Program -> the Debian package that is installed with all that it needs; javac brings java."""
 TOOLS = Path(__file__).parent / "duistools"
 """Names the DCC's packages, each with its version and hash, in package-lock.json."""
 EDITOR = Path(__file__).parent / "editortools"
 """Names the language server of VS Code's YAML extension in the same way."""
-NPM = {TOOLS: CACHE.parent / "npm", EDITOR: CACHE.parent / "npm-editor"}
+PAGE = Path(__file__).parent / "pagetools"
+"""And what judges whether everybody can read a page."""
+NPM = {
+    TOOLS: CACHE.parent / "npm",
+    EDITOR: CACHE.parent / "npm-editor",
+    PAGE: CACHE.parent / "npm-page",
+}
 """Where the packages of each are put."""
 FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin")
 
@@ -143,7 +154,7 @@ def _run(command: list[str], folder: Path = CACHE) -> subprocess.CompletedProces
 
 
 def install() -> None:
-    """Install Java and Node.js where they are missing and we are root."""
+    """Install what is too large to be unpacked, where it is missing and we are root."""
     wanted = [package for name, package in INSTALLED.items() if shutil.which(name) is None]
     if wanted and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing {' '.join(wanted)} (Debian's packages)", flush=True)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, TextClause, case, func
 from router.alerts import Alert
 from router.inventory import Home
 from router.ledger.inventory import Running, read_inventory
-from router.ledger.lanes import PENDING, State
+from router.ledger.lanes import PENDING, State, pending_by_lane
 from router.ledger.moments import moment, stamp
 from router.ledger.opening import Database
 from router.ledger.tables import alerts, deliveries, holding, lanes, quarantined
@@ -125,13 +125,14 @@ _ALERTS = (
     .select_from(alerts)
     .outerjoin(deliveries, deliveries.c.alert == alerts.c.id)
     .outerjoin(lanes, lanes.c.id == deliveries.c.lane_id)
-    .order_by(alerts.c.id.desc(), deliveries.c.id)
 )
 
 
 def list_alerts(database: Database, wanted: Filter, *, limit: int) -> list[AlertRow]:
     """The newest that match, newest first."""
-    statement = _ALERTS.where(*wanted.clauses()).limit(limit)
+    # the same order either way; a user's own number is in the index that finds the user's
+    newest = alerts.c.id.desc() if wanted.user is None else alerts.c.sequence.desc()
+    statement = _ALERTS.where(*wanted.clauses()).order_by(newest, deliveries.c.id).limit(limit)
     with database.transaction() as connection:
         return [_alert_row(row) for row in connection.execute(statement)]
 
@@ -156,27 +157,14 @@ def _alert_row(row: Any) -> AlertRow:
 
 def list_lanes(database: Database) -> list[LaneState]:
     """Every lane, by user and channel."""
-    waiting = (
-        select(
-            deliveries.c.lane_id,
-            func.count().label("waiting"),
-            func.min(alerts.c.decided_at).label("oldest"),
-        )
-        .join(alerts, alerts.c.id == deliveries.c.alert)
-        .where(PENDING)
-        .group_by(deliveries.c.lane_id)
-        .subquery()
-    )
-    statement = (
-        select(lanes, waiting.c.waiting, waiting.c.oldest)
-        .outerjoin(waiting, waiting.c.lane_id == lanes.c.id)
-        .order_by(lanes.c.service_user_id, lanes.c.channel)
-    )
+    statement = select(lanes).order_by(lanes.c.service_user_id, lanes.c.channel)
     with database.transaction() as connection:
-        return [_lane_state(row) for row in connection.execute(statement)]
+        pending = pending_by_lane(connection)
+        rows = connection.execute(statement).all()
+    return [_lane_state(row, *pending.get(row.id, (0, None))) for row in rows]
 
 
-def _lane_state(row: Any) -> LaneState:
+def _lane_state(row: Any, waiting: int, oldest: datetime | None) -> LaneState:
     return LaneState(
         service_user_id=row.service_user_id,
         channel=row.channel,
@@ -185,8 +173,8 @@ def _lane_state(row: Any) -> LaneState:
         reason=row.closed,
         detail=row.closed_detail,
         since=_maybe(row.closed_at),
-        waiting=row.waiting or 0,
-        oldest=_maybe(row.oldest),
+        waiting=waiting,
+        oldest=oldest,
         last_answer=row.last_answer,
         last_answer_at=_maybe(row.last_answer_at),
     )

@@ -180,6 +180,12 @@ def why_closed(database: Database) -> dict[int, ClosedReason | None]:
 
 def count_waiting(database: Database) -> dict[int, tuple[int, datetime]]:
     """By lane: how many are pending, and the decision of the oldest."""
+    with database.transaction() as connection:
+        return pending_by_lane(connection)
+
+
+def pending_by_lane(connection: Connection) -> dict[int, tuple[int, datetime]]:
+    """The same, in a transaction that has begun."""
     # counted in the index alone: a lane that is closed for days has a million of them
     pending = (
         select(
@@ -197,5 +203,4 @@ def count_waiting(database: Database) -> dict[int, tuple[int, datetime]]:
         .join(alerts, alerts.c.id == deliveries.c.alert)
         .where(deliveries.c.sequence == pending.c.first, PENDING)
     )
-    with database.transaction() as connection:
-        return {row[0]: (row[1], moment(row[2])) for row in connection.execute(statement)}
+    return {row[0]: (row[1], moment(row[2])) for row in connection.execute(statement)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from router.errors import LedgerError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0
+INSTRUCTIONS = 10_000
+"""Of SQLite's machine, between two looks at the clock: well under a millisecond."""
 
 
 class Use(StrEnum):
@@ -60,6 +63,12 @@ class Database:
                 yield self.connection
         except OperationalError as error:
             raise LedgerUnavailable(f"the ledger can't be used now: {error.orig}") from error
+
+    def give_up_after(self, seconds: float) -> None:
+        """From now on: what is still being read then ends with LedgerUnavailable."""
+        driver: Any = self.connection.connection.driver_connection
+        late = time.monotonic() + seconds
+        driver.set_progress_handler(lambda: time.monotonic() > late, INSTRUCTIONS)
 
     def changes(self) -> int:
         """A number that moves when another process has changed the ledger."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select, true
@@ -47,16 +48,25 @@ _OPENS = {
 }
 
 
-def why(database: Database, device_id: str, user: str | None = None) -> list[Told]:
-    """The story of a hub, in the order of receipt; of one user, where one is named."""
+def why(
+    database: Database, device_id: str, user: str | None = None, *, newest: int | None = None
+) -> list[Told]:
+    """The story of a hub, in the order of receipt; of one user, where one is named.
+
+    Of the `newest` facts only, where a number is given.
+    """
     with database.transaction() as connection:
-        grounds = _grounds(connection, device_id)
-        decided = _decisions(connection, device_id, user)
+        rows = _facts(connection, device_id, newest)
+        first = rows[0].id if rows else 0
+        about = (facts.c.device_id == device_id) & (facts.c.id >= first)
+        grounds = _grounds(connection, about)
+        decided = _decisions(connection, about, user)
         mine = alerts.c.service_user_id == user if user else true()
-        sent = _alerts(connection, (alerts.c.device_id == device_id) & mine)
-        statement = select(facts).where(facts.c.device_id == device_id).order_by(facts.c.id)
+        sent = _alerts(
+            connection, (alerts.c.device_id == device_id) & (alerts.c.fact_id >= first) & mine
+        )
         told: list[Told] = []
-        for row in connection.execute(statement):
+        for row in rows:
             told.append(_fact(row))
             told += grounds[row.id]
             told += decided[row.id]
@@ -76,6 +86,11 @@ def alert_story(database: Database, alert_id: str) -> tuple[Alert, list[Told]] |
         return Alert.from_event(event), [row for rows in sent.values() for row in rows]
 
 
+def _facts(connection: Connection, device_id: str, newest: int | None) -> Sequence[Any]:
+    statement = select(facts).where(facts.c.device_id == device_id).order_by(facts.c.id.desc())
+    return list(connection.execute(statement.limit(newest)))[::-1]
+
+
 def _fact(row: Any) -> FactTold:
     return FactTold(
         fact=row.id,
@@ -92,12 +107,8 @@ def _fact(row: Any) -> FactTold:
     )
 
 
-def _grounds(connection: Connection, device_id: str) -> dict[int, list[Told]]:
-    statement = (
-        select(evaluations)
-        .join(facts, facts.c.id == evaluations.c.fact_id)
-        .where(facts.c.device_id == device_id)
-    )
+def _grounds(connection: Connection, about: ColumnElement[bool]) -> dict[int, list[Told]]:
+    statement = select(evaluations).join(facts, facts.c.id == evaluations.c.fact_id).where(about)
     found: dict[int, list[Told]] = defaultdict(list)
     for row in connection.execute(statement):
         hub = json.loads(row.hub)
@@ -128,11 +139,13 @@ def _registered(fact: int, item: dict[str, str]) -> Registered:
     )
 
 
-def _decisions(connection: Connection, device_id: str, user: str | None) -> dict[int, list[Told]]:
+def _decisions(
+    connection: Connection, about: ColumnElement[bool], user: str | None
+) -> dict[int, list[Told]]:
     statement = (
         select(decisions)
         .join(facts, facts.c.id == decisions.c.fact_id)
-        .where(facts.c.device_id == device_id)
+        .where(about)
         .order_by(decisions.c.id)
     )
     if user:

@@ -16,14 +16,17 @@ from samples import NOW, activation, body, device, hub, registration, user
 from sqlalchemy import event
 
 from router.facts import Fact, parse
+from router.ledger.asking import Filter, list_alerts
 from router.ledger.batch import Batch
 from router.ledger.deliveries import Settlement, lost_attempts
+from router.ledger.glance import glance
 from router.ledger.intake import look_up, record
 from router.ledger.lanes import Change, State, count_waiting, why_closed
 from router.ledger.opening import Database
 from router.ledger.quarantine import released
 from router.ledger.rollout import users, versions
 from router.ledger.standing import take_up
+from router.ledger.why import why
 from router.ports import ClosedReason
 from router.responsibility import Responsibility
 
@@ -149,3 +152,17 @@ def test_the_hubs_of_a_version_are_counted_in_an_index_alone(database: Database)
     with plans(database) as found:
         versions(database)
     assert any("COVERING INDEX ix_facts_firmware_version" in line for line in found.reads("facts"))
+
+
+def test_the_status_page_reads_no_more_than_it_shows(database: Database) -> None:
+    lane = lane_of(database)
+    fill(database, [device(n) for n in range(20)], {user(1): [lane]})
+    with plans(database) as found:
+        seen = glance(database)
+        assert [each.waiting for each in seen.lanes] == [20]
+        assert len(list_alerts(database, Filter(user=user(1)), limit=5)) == 5
+        assert why(database, device(1), newest=1)
+    assert found.scans() == []
+    newest = [line for text, line in found if "alerts.sequence DESC" in text]
+    assert newest
+    assert not [line for line in newest if "ORDER BY" in line]

@@ -14,7 +14,7 @@ from router.codes import Code
 from router.document import Location, Problem
 from router.errors import EngineError, FilesError, LedgerError, RouterError, UsageError
 from router.metrics import Metrics
-from router.operations import Operations
+from router.operations import Answer, Operations
 
 
 class Router:
@@ -44,7 +44,11 @@ class Router:
             not_ready=lambda: self.reason,
             before_scrape=self.scraped,
             reload=self.reload,
+            page=self.page,
         )
+
+    async def page(self, asked: str) -> Answer:
+        return Answer(200 if asked else 404, f"<p>{asked}", "default-src 'none'")
 
 
 @pytest.fixture
@@ -83,15 +87,29 @@ async def test_it_is_healthy_before_it_is_ready(router: Router, address: str) ->
     assert (await get(f"{address}/-/ready"))[::2] == (200, "ready\n")
 
 
-@pytest.mark.parametrize("path", ["/", "/-/reload/", "/metrics/", "/../etc/passwd"])
+@pytest.mark.parametrize("path", ["/q", "/style.css", "/-/reload/", "/metrics/", "/../etc/passwd"])
 async def test_there_is_nothing_else(address: str, path: str) -> None:
     assert (await get(address + path))[0] == 404
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
 async def test_it_only_gives(address: str, path: str) -> None:
     async with aiohttp.ClientSession() as session, session.post(address + path) as response:
         assert response.status == 405
+
+
+async def test_the_page_comes_with_its_policy_and_is_kept_by_nobody(address: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        for method in ("GET", "HEAD"):
+            async with session.request(method, f"{address}/", params={"q": "a&b=é"}) as response:
+                assert response.status == 200
+                assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+                assert response.headers["Content-Security-Policy"] == "default-src 'none'"
+                assert response.headers["Cache-Control"] == "no-store"
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+                assert await response.text() == ("<p>a&b=é" if method == "GET" else "")
+        async with session.get(f"{address}/") as response:
+            assert response.status == 404
 
 
 async def post(url: str) -> tuple[int, str]:
