@@ -115,7 +115,9 @@ def test_the_front_page_says_what_is_wrong(page: Page) -> None:
     expect(page.get_by_text("bad.yaml:4:9: unknown-field")).to_be_visible()
     lanes = page.get_by_role("table", name="Lanes").get_by_role("row")
     expect(lanes).to_have_count(5)
-    expect(lanes.nth(1)).to_contain_text(re.compile("Dapple Energy.*closed, credentials"))
+    expect(lanes.nth(1)).to_contain_text(
+        re.compile("Dapple Energy.*closed, credentials: answered 401")
+    )
     expect(lanes.filter(has_text="Cinder Gas")).to_contain_text("422")
     rules = page.get_by_role("table", name="Rules").get_by_role("rowheader")
     expect(rules.filter(has_text="alert-import-supplier")).to_have_count(1)

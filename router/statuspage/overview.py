@@ -16,7 +16,7 @@ from router.statuspage.state import State
 MOST = 200
 """Rows in a table; who has more looks at dashboards, or asks for one Service User."""
 _PARKED = (" given up: ", h.code["hubherald alerts list --state parked"])
-LANE_HEADS = ("Service User", "Channel", "State", "Waiting", "Oldest waiting", "Parked", "Answer")
+LANE_HEADS = ("Service User", "Channel", "Waiting", "Oldest waiting", "Parked", "State")
 
 
 def overview(state: State, glance: Glance | None, trouble: str | None) -> h.Node:
@@ -126,11 +126,10 @@ def _lane(lane: LaneState, state: State, parked: Mapping[tuple[str, str], int]) 
     return (
         who(lane.service_user_id, state.names),
         lane.channel if lane.channel == lane.adapter else f"{lane.channel} ({lane.adapter})",
-        _standing(lane),
         f"{lane.waiting:,}",
         ago(lane.oldest, state.now),
         _some(gone),
-        _answer(lane),
+        [_standing(lane), h.br, _answer(lane)],
     )
 
 
@@ -146,8 +145,8 @@ def _answer(lane: LaneState) -> h.Node:
     """What the other side last said; not again what closed the lane."""
     said = lane.last_answer
     if not said or (lane.detail and lane.detail in said):
-        return "-"
-    return [clean(said), " ", moment(lane.last_answer_at)]
+        return None
+    return ["Last answer ", moment(lane.last_answer_at), f": {clean(said)}"]
 
 
 def _some(count: int, what: str = "", kind: str = "bad") -> h.Node:

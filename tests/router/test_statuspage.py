@@ -80,7 +80,7 @@ def ask(state: State) -> Ask:
 
 def parsed(html: str) -> lxml.html.HtmlElement:
     """With a space behind each block, where people see a new line."""
-    return lxml.html.fromstring(re.sub(r"(?=</(?:dt|dd|li|p|h\d|td|th)>)", " ", html))
+    return lxml.html.fromstring(re.sub(r"(?=<br>|</(?:dt|dd|li|p|h\d|td|th)>)", " ", html))
 
 
 def text(element: lxml.html.HtmlElement) -> str:
@@ -112,9 +112,10 @@ def test_the_front_page_says_how_intake_lanes_and_rules_stand(ask: Ask, state: S
     assert rows(html, "Sources") == [["inbox", "folder", "up", "-"]]
     first, *others = rows(html, "Lanes")
     assert first[:2] == [f"Cinder Power {S3}", "folder"]
-    assert first[2].startswith("closed, suspended")
-    assert first[3] == "3"
-    assert [lane[2:4] for lane in others] == [["open", "0"], ["open", "0"]]
+    assert first[2] == "3"
+    assert first[5].startswith("closed, suspended")
+    assert [lane[2] for lane in others] == ["0", "0"]
+    assert all(lane[5].startswith("open Last answer 20") for lane in others)
     rules = rows(html, "Rules")
     assert [rule[0] for rule in rules] == [rule.name for rule in state.config.rules.rules]
     assert rules[0][1] == "Alert N64"
@@ -229,7 +230,7 @@ def test_a_service_user_is_found_by_id_and_by_name(ask: Ask, words: str) -> None
     alerts = rows(html, "Newest Alerts")
     assert [row[1:4] for row in alerts] == [[str(n), HUB, f"900{n - 1}"] for n in (3, 2, 1)]
     assert {row[5] for row in alerts} == {"delivered"}
-    assert [lane[2] for lane in rows(html, "Lanes")] == ["open"]
+    assert [lane[:2] for lane in rows(html, "Lanes")] == [[f"Bramble Energy {S2}", "folder"]]
 
 
 def test_a_suspended_user_is_said_to_be_one(ask: Ask) -> None:
