@@ -3,15 +3,19 @@
 # PYTHON  the interpreter that .venv is made with, 3.11 or later: make test PYTHON=python3.12
 # VENV    where the virtual environment stands
 # ARGS    more words for the command: make test ARGS="tests/router -k lane"
+# PREFIX  where `make install` puts what systemd runs
 
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+PREFIX ?= /opt/hubherald
 
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCKS := requirements-build.lock requirements.lock requirements-dev.lock
-PIP   := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
+QUIET := -qq --disable-pip-version-check --no-input
+PIP   := $(BIN)/python -m pip $(QUIET)
+INTO  := '$(PREFIX)/bin/python' -m pip $(QUIET)
 # One resolution for every supported Python; a range that has moved on is taken up by UPGRADE=--upgrade.
 LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes \
          --custom-compile-command 'make lock' $(UPGRADE)
@@ -20,7 +24,7 @@ LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --gener
 export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-outside check format guide dashboards wheel lock clean
+.PHONY: help demo test test-core test-outside check format guide dashboards wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -66,6 +70,15 @@ dashboards: $(READY) ## renew dashboards/grafana/*.json from the code beside it
 
 wheel: $(READY) ## build the wheel and try it outside of the checkout
 	@.ci/try-wheel $(BIN)/python
+
+install: ## put it, with the locked packages, into an environment of its own: PREFIX
+	@.ci/prerequisites '$(PYTHON)'
+	@$(PYTHON) -m venv '$(PREFIX)'
+	@$(INTO) cache remove durable_rules > /dev/null || true
+	@$(INTO) install --require-hashes -r requirements-build.lock
+	@$(INTO) install --require-hashes --no-build-isolation -r requirements.lock
+	@$(INTO) install --no-deps --no-build-isolation --force-reinstall .
+	@echo 'Installed: $(PREFIX)/bin/hubherald, $(PREFIX)/lib/systemd/system/hubherald.service'
 
 lock: $(READY) ## resolve the dependencies again (newer ones too: UPGRADE=--upgrade)
 	@$(PIP) install uv==0.13.9

@@ -28,6 +28,8 @@ from estate import ROOT
 from jsonschema import Draft7Validator
 from servers import CACHE, program
 
+from dashboards.board import RUNBOOK
+
 SERVICES = compose()["services"]
 UNIT = ROOT / "deploy" / "hubherald.service"
 TOLD = re.findall(
@@ -296,6 +298,7 @@ def test_grafana_is_told_where_everything_is() -> None:
     (provider,) = yaml(provisioning / "dashboards" / "dashboards.yaml")["providers"]
     dashboards = ROOT / mounts[provider["options"]["path"]]
     assert len(list(dashboards.glob("*.json"))) >= 5
+    assert mounts[f"/usr/share/grafana{RUNBOOK}"] == "./dashboards/RUNBOOK.md"
     home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert Path(home).parent == Path(provider["options"]["path"])
     assert (dashboards / Path(home).name).exists()
