@@ -7,7 +7,7 @@ as it was. Alerts that are under way keep the rules that they were decided by.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -51,8 +51,8 @@ class Live:
         self._ledger = ledger
         self._crew = crew
         self.clock = clock
-        self.since = clock()
-        """When these rules and users went live."""
+        self.since: datetime
+        """When these rules and users went live; from `begin` on."""
         self.relay = Relay(
             ledger,
             [],

@@ -15,6 +15,8 @@ from router.statuspage.state import State
 
 MOST = 200
 """Rows in a table; who has more looks at dashboards, or asks for one Service User."""
+MOST_PROBLEMS = 20
+"""Of a refused reload."""
 _PARKED = (" given up: ", h.code["hubherald alerts list --state parked"])
 LANE_HEADS = ("Service User", "Channel", "Waiting", "Oldest waiting", "Parked", "State")
 
@@ -168,7 +170,8 @@ def _rules(state: State) -> h.Node:
             "The last reload was refused: what is below serves on",
             [
                 h.p["By ", refused.trigger, " ", ago(refused.at, state.now)],
-                h.ul(".problems")[(h.li[h.code[clean(each)]] for each in refused.problems)],
+                h.ul[(h.li[h.code[clean(each)]] for each in refused.problems[:MOST_PROBLEMS])],
+                h.p["All of them: ", h.code["hubherald check"]],
             ],
         )
         if refused

@@ -139,11 +139,13 @@ def shown(
 
 def test_it_says_why_the_last_reload_was_refused(state: State) -> None:
     problem = "rules/a.yaml:3:5: unknown-field no such field"
-    refused = Refused(state.now - timedelta(minutes=2), "SIGHUP", [problem])
+    refused = Refused(state.now - timedelta(minutes=2), "SIGHUP", [problem, *["more"] * 999])
     said = text(shown(replace(state, refused=refused)))
     assert "The last reload was refused: what is below serves on" in said
     assert "By SIGHUP" in said
     assert problem in said
+    assert said.count("more") == 19
+    assert "All of them: hubherald check" in said
 
 
 def test_without_a_ledger_it_shows_the_rest(state: State, tmp_path: Path) -> None:
