@@ -42,7 +42,8 @@ else
 endif
 
 # Two halves at the same time, about as long; the second waits for servers more than it works.
-CORE := tests/router tests/benchmarks tests/test_reload.py tests/test_editor.py tests/test_readme.py
+CORE := tests/router tests/benchmarks tests/test_reload.py tests/test_editor.py tests/test_readme.py \
+        tests/test_dashboards.py tests/test_alarms.py tests/test_status_in_browser.py
 
 test-core: $(READY)
 	@$(BIN)/python -m pytest $(CORE)
