@@ -125,7 +125,7 @@ alert = Alert.from_event(sys.stdin.buffer.read())
 async def main():
     config = FolderAdapter.Config.model_validate({"path": Path(sys.argv[1])})
     async with FolderAdapter(config) as adapter:
-        while True:
+        for _ in range(500):  # an end, should nobody kill us
             new = replace(alert, id=uuid4())
             await adapter.deliver([Delivery(new, new.id.bytes * 100_000)])
 
