@@ -24,7 +24,7 @@ LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --gener
 export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-outside check format guide dashboards wheel install lock clean
+.PHONY: help demo test test-core test-adapters test-outside check format guide dashboards wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -36,20 +36,24 @@ demo: $(READY) ## route a small made-up estate and tell what happened
 test: $(READY) ## run every test; fetches the servers that they need
 	@$(BIN)/python tests/servers.py
 ifeq ($(ARGS),)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-core test-outside
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-core test-adapters test-outside
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
 
-# Two halves at the same time, about as long; the second waits for servers more than it works.
-CORE := tests/router tests/benchmarks tests/test_reload.py tests/test_editor.py tests/test_readme.py \
-        tests/test_dashboards.py tests/test_alarms.py tests/test_status_in_browser.py
+# Three parts at the same time, about as long: the first works, the others mostly wait for servers.
+CORE := tests/router tests/benchmarks tests/test_editor.py tests/test_dashboards.py tests/test_alarms.py
+ADAPTERS := tests/adapters tests/test_rabbitmq.py tests/test_acceptance.py tests/test_bad_bodies.py \
+            tests/test_duis.py tests/test_duis_files.py tests/test_status_in_browser.py
 
 test-core: $(READY)
 	@$(BIN)/python -m pytest $(CORE)
 
+test-adapters: $(READY)
+	@$(BIN)/python -m pytest $(ADAPTERS)
+
 test-outside: $(READY)
-	@$(BIN)/python -m pytest tests $(CORE:%=--ignore=%)
+	@$(BIN)/python -m pytest tests $(CORE:%=--ignore=%) $(ADAPTERS:%=--ignore=%)
 
 check: $(READY) ## style, types and the order of imports
 	@failed=; \
