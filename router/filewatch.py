@@ -12,7 +12,7 @@ from pathlib import Path
 from router.rulesfolder import find
 
 Look = frozenset[tuple[str, int, int, int]]
-"""What each file looked like: its path, inode, size and time of last change, in nanoseconds.
+"""What each file looked like: absolute path, inode, size and time of last change (nanoseconds).
 
 The time is that of the inode: it shows new permissions too, and no program can set it back.
 """
@@ -29,4 +29,4 @@ def _seen(file: Path) -> tuple[str, int, int, int] | None:
         found = file.stat()
     except (OSError, ValueError):
         return None
-    return str(file), found.st_ino, found.st_size, found.st_ctime_ns
+    return str(file.absolute()), found.st_ino, found.st_size, found.st_ctime_ns

@@ -51,3 +51,15 @@ def test_a_change_is_seen(tmp_path: Path, change: str) -> None:
     assert look(folder, users) == before
     CHANGES[change](folder)
     assert look(folder, users) != before
+
+
+def test_the_same_files_look_the_same_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "a.yaml").write_text("rules: [1]")
+    (tmp_path / "users.yaml").write_text("service_users: []")
+    monkeypatch.chdir(tmp_path)
+    assert look(Path("rules"), Path("users.yaml")) == look(
+        tmp_path / "rules", tmp_path / "users.yaml"
+    )
