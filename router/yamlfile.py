@@ -35,6 +35,8 @@ __all__ = ["Document", "Location", "Papers", "Place", "Problem", "did_you_mean",
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
+MAX_VALUES = 200_000
+"""What aliases may blow a file up to; without them no file of MAX_BYTES is of use with as many."""
 
 
 def read(file: Path) -> Document:
@@ -139,6 +141,9 @@ def _say(error: MarkedYAMLError) -> str:
     return f"{said} that began in line {begun}" if begun and error.problem else said
 
 
+NO_ALIASES = "anchors and aliases are not allowed; write the value out"
+
+
 class _Unfit(Exception):
     """The file may not be read on; the problem has been added."""
 
@@ -163,6 +168,10 @@ class _Reader:
         # as long as `text`, character for character
         self.shown = "".join(_presentable(line) for line in text.splitlines(keepends=True))
         self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
+        self.count = 0
+        """Values so far, those that aliases stand for among them."""
+        self.anchored: dict[str, tuple[Any, int]] = {}
+        """What an alias stands for, and how many values it is."""
 
     def read(self) -> None:
         try:
@@ -198,13 +207,33 @@ class _Reader:
         self.document.values[path] = self._where(event)
         if len(path) > MAX_DEPTH:
             self._unfit(event, "nested too deeply", Code.TOO_LARGE)
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            message = "anchors and aliases are not allowed; write the value out"
-            self._unfit(event, message, Code.ALIAS)
+        self.count += 1
+        if isinstance(event, AliasEvent):
+            return self.alias(event)
         tag = getattr(event, "ctag", None)
         if tag is not None:
             name = str(tag).replace("tag:yaml.org,2002:", "!!")
             self._unfit(event, f"tag {name} is not allowed; write a plain value", Code.YAML)
+        anchor, before = getattr(event, "anchor", None), self.count
+        if anchor:
+            self.document.add(self._where(event), NO_ALIASES, Code.ALIAS)
+        value = self._plain_value(event, path)
+        if anchor:
+            self.anchored[anchor] = value, self.count - before
+        return value
+
+    def alias(self, event: AliasEvent) -> Any:
+        """What it stands for: the file is refused, and all else that is wrong is told at once."""
+        if event.anchor not in self.anchored:
+            self._unfit(event, NO_ALIASES, Code.ALIAS)
+        self.document.add(self._where(event), NO_ALIASES, Code.ALIAS)
+        value, count = self.anchored[event.anchor]
+        self.count += count
+        if self.count > MAX_VALUES:
+            raise _Unfit
+        return value
+
+    def _plain_value(self, event: Event, path: Place) -> Any:
         if isinstance(event, MappingStartEvent):
             return self.mapping(path)
         if isinstance(event, SequenceStartEvent):
@@ -222,15 +251,20 @@ class _Reader:
 
     def mapping(self, path: Place) -> dict[str, Any]:
         result: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         for event in self.events:
             if isinstance(event, MappingEndEvent):
                 break
             if not isinstance(event, ScalarEvent):
                 self._unfit(event, "a key must be a word", Code.YAML)
-            self._add_entry(event, path, result)
-        return result
+            of_value = self._add_entry(event, path, result)
+            is_merge = event.value == "<<" and isinstance(of_value, AliasEvent)
+            if is_merge and isinstance(result.get("<<"), dict):
+                merged |= result.pop("<<")  # what was meant is not missed besides
+        return {**merged, **result}
 
-    def _add_entry(self, event: Any, path: Place, result: dict[str, Any]) -> None:
+    def _add_entry(self, event: Any, path: Place, result: dict[str, Any]) -> Event:
+        """Read what belongs to the key; gives what its value began with."""
         where, key = self._where(event), str(event.value)
         place = (*path, key)
         if event.anchor or event.ctag is not None:
@@ -241,12 +275,13 @@ class _Reader:
             self.document.add(where, message, Code.DUPLICATE_KEY)
             value_event = next(self.events)
             self.value(value_event, (*path, key, "duplicate"))
-            return
+            return value_event
         self.document.keys[place] = where
         value_event = next(self.events)
         result[key] = self.value(value_event, place)
         if result[key] is None and value_event.start_mark.index == value_event.end_mark.index:
             self.document.values[place] = where  # nothing stands there: show the key
+        return value_event
 
     def scalar(self, event: ScalarEvent, path: Place) -> Any:
         text = str(event.value)

@@ -130,6 +130,38 @@ def test_what_cannot_be_relied_on_has_no_value() -> None:
     assert document("a: 1\nb: *a\n").value is None
 
 
+def test_aliases_are_refused_and_the_rest_stays_readable() -> None:
+    read = document("a: &x {b: [2]}\nc: *x\nd:\n  b: 1\n  <<: *x\n  e: *x\nf: &y 4\ng: [*y]\n")
+    assert [str(each.location) for each in read.problems] == [
+        f"file.yaml:{place}" for place in ("1:4", "2:4", "5:7", "6:6", "7:4", "8:5")
+    ]
+    one = {"b": [2]}
+    assert read.value == {"a": one, "c": one, "d": {"b": 1, "e": one}, "f": 4, "g": [4]}
+    assert read.at("c", "b", 0) == read.at("c")
+
+
+def test_only_an_alias_is_merged() -> None:
+    assert document("a:\n  <<: {b: 1}\n").value == {"a": {"<<": {"b": 1}}}
+    assert document("a: &x {b: 1}\nc: {<<: *x, <<: *x}\nd: &y 1\ne: {<<: *y}").value == {
+        "a": {"b": 1},
+        "c": {"b": 1},
+        "d": 1,
+        "e": {"<<": 1},
+    }
+
+
+def test_aliases_of_aliases_blow_nothing_up() -> None:
+    bomb = "a0: &a0 [1, 1]\n" + "".join(
+        f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 100)
+    )
+    assert document(bomb).value is None
+    assert len(document(bomb).problems) < 60
+
+
+def test_an_alias_of_itself_has_no_value() -> None:
+    assert document("a: &x [*x]\n").value is None
+
+
 def test_bytes_that_are_not_utf_8_are_told_by_their_line() -> None:
     assert found(b"a: 1\nb: \xff\n") == ["2:1: not UTF-8; save the file as UTF-8"]
 
