@@ -7,9 +7,9 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from html.parser import HTMLParser
 from http import HTTPStatus
 
+from adapters.http.page import words_of
 from router.ports import Closed, ClosedReason, Delivered, Outcome, Reason, Refused, Retry
 
 LONGEST_REST = timedelta(hours=24)
@@ -96,39 +96,8 @@ def _said(answer: Answer) -> str:
         phrase = f" {HTTPStatus(answer.status).phrase}"
     except ValueError:
         phrase = ""
-    text = _shown(_words(answer.body.decode(errors="replace")))
+    text = _shown(words_of(answer.body.decode(errors="replace")))
     return f"answered {answer.status}{phrase}" + (f": {text}" if text else "")
-
-
-class _Page(HTMLParser):
-    """The words of a page: proxies and frameworks say in HTML what went wrong."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.unseen = ""
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.unseen = tag if tag in ("script", "style") else ""
-
-    def handle_endtag(self, tag: str) -> None:
-        self.unseen = ""
-
-    def handle_data(self, data: str) -> None:
-        if not self.unseen:
-            self.words.append(data)
-
-
-def _words(text: str) -> str:
-    """What a page says, without its tags; any other text as it is."""
-    if not re.match(r"(?i)\s*<(!doctype html|html)\b", text):
-        return text
-    page = _Page()
-    try:
-        page.feed(text)
-    except AssertionError:  # its way to say that it does not understand a declaration
-        return text
-    return " ".join(page.words)
 
 
 def _shown(text: str) -> str:

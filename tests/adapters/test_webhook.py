@@ -286,32 +286,11 @@ async def test_nothing_in_an_answer_can_move_a_cursor(delivery: Make) -> None:
     assert "no\\x1b[2J\\x07 \\u202egood\\x00\\x9b" in outcome.detail
 
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Error</title>
-<style>body { color: red }</style></head>
-<body><pre>Cannot POST /receive &amp; more<br>here</pre><script>alert(1)</script></body>"""
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (PAGE, "answered 500 Internal Server Error: Error Cannot POST /receive & more here"),
-        ("<html><h1>\x1b[2JNo</h1>", "answered 500 Internal Server Error: \\x1b[2JNo"),
-        ("<html><head><style>p {", "answered 500 Internal Server Error"),
-        ("<a>no page</a>", "answered 500 Internal Server Error: <a>no page</a>"),
-    ],
-)
-async def test_of_a_page_its_words_are_kept(delivery: Make, body: str, said: str) -> None:
-    outcome = await answered(always(500, body), delivery(1))
+async def test_of_a_page_its_words_are_kept(delivery: Make) -> None:
+    page = "<!doctype html><title>Bad gateway</title><h1>\x1b[2Jtry again</h1>"
+    outcome = await answered(always(502, page), delivery(1))
     assert isinstance(outcome, Retry)
-    assert outcome.detail == said
-
-
-async def test_a_page_that_is_none_does_not_stop_the_lane(delivery: Make) -> None:
-    # some versions of Python stop at such a declaration, others skip it
-    outcome = await answered(always(500, "<html><![no x]><!a [<!--<?b"), delivery(1))
-    assert isinstance(outcome, Retry)
-    assert outcome.detail.startswith("answered 500 Internal Server Error")
+    assert outcome.detail == "answered 502 Bad Gateway: Bad gateway \\x1b[2Jtry again"
 
 
 async def test_a_long_answer_is_cut(delivery: Make) -> None:
