@@ -29,6 +29,7 @@ from ruamel.yaml.reader import ReaderError
 
 from router.codes import Code
 from router.document import Document, Location, Papers, Place, Problem
+from router.presentable import presentable
 from router.wording import did_you_mean
 
 __all__ = ["Document", "Location", "Papers", "Place", "Problem", "did_you_mean", "parse", "read"]
@@ -65,7 +66,7 @@ def parse(raw: bytes, file: Path) -> Document:
         line = raw[: error.start].count(b"\n")
         document.add(Location(file, line + 1), "not UTF-8; save the file as UTF-8", Code.FILE)
         return document
-    document.lines = [_presentable(line) for line in text.splitlines()]
+    document.lines = [presentable(line) for line in text.splitlines()]
     try:
         _Reader(document, text).read()
     except ReaderError as error:
@@ -81,38 +82,6 @@ def parse(raw: bytes, file: Path) -> Document:
     except (YAMLError, ValueError) as error:
         document.add(Location(file), " ".join(str(error).split()), Code.YAML)
     return document
-
-
-_KEY = re.compile(r"""(?<![\w-])([\w-]++)["']?\s*+:\s*+""")
-_SECRET = re.compile(r"(?i)secret|password|passphrase|token|api_?key")
-_IN_QUOTES = r"""\[[^\]\r\n]*|"[^"\r\n]*"?|'[^'\r\n]*'?"""
-_BLOCK_VALUE = re.compile(rf"{_IN_QUOTES}|[^\r\n]*")
-_FLOW_VALUE = re.compile(rf"{_IN_QUOTES}|[^,}}\r\n]*")
-_USER_IN_URL = re.compile(r"(?<=://)[^/\s]*(?=@)")
-_KEPT = "\t\r\n\x85\u2028\u2029"
-
-
-def _presentable(line: str) -> str:
-    """The line as it may be shown: nothing that moves the cursor, no value of a secret key.
-
-    This goes by the look of a line and so also works in a file that is not YAML at all; what
-    the options of an adapter call a secret is hidden besides. No character comes or goes.
-    """
-    if not line.isprintable():
-        line = "".join(each if each.isprintable() or each in _KEPT else "?" for each in line)
-    line = _USER_IN_URL.sub(lambda found: "*" * len(found[0]), line)
-    parts: list[str] = []
-    end = 0
-    for found in _KEY.finditer(line):
-        is_secret = _SECRET.search(found[1]) and not found[1].lower().endswith("_file")
-        if found.start() < end or not is_secret:
-            continue
-        alone = not line[: found.start()].strip(" -\"'") if not parts else False
-        value = (_BLOCK_VALUE if alone else _FLOW_VALUE).match(line, found.end())
-        assert value is not None
-        parts += [line[end : value.start()], "*" * len(value[0])]
-        end = value.end()
-    return "".join([*parts, line[end:]])
 
 
 _IN_OUR_WORDS = {
@@ -166,7 +135,7 @@ class _Reader:
     def __init__(self, document: Document, text: str) -> None:
         self.document = document
         # as long as `text`, character for character
-        self.shown = "".join(_presentable(line) for line in text.splitlines(keepends=True))
+        self.shown = "".join(presentable(line) for line in text.splitlines(keepends=True))
         self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
         self.count = 0
         """Values so far, those that aliases stand for among them."""
