@@ -36,8 +36,8 @@ __all__ = ["Document", "Location", "Papers", "Place", "Problem", "did_you_mean",
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
-MAX_VALUES = 200_000
-"""What aliases may blow a file up to; without them no file of MAX_BYTES is of use with as many."""
+MAX_COPIED = 200_000
+"""How many values the aliases of a file may stand for, all together."""
 
 
 def read(file: Path) -> Document:
@@ -137,10 +137,10 @@ class _Reader:
         # as long as `text`, character for character
         self.shown = "".join(presentable(line) for line in text.splitlines(keepends=True))
         self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
-        self.count = 0
-        """Values so far, those that aliases stand for among them."""
-        self.anchored: dict[str, tuple[Any, int]] = {}
-        """What an alias stands for, and how many values it is."""
+        self.anchored: dict[str, Any] = {}
+        """What an alias stands for."""
+        self.copied = 0
+        """How many values the aliases so far stand for."""
 
     def read(self) -> None:
         try:
@@ -176,29 +176,29 @@ class _Reader:
         self.document.values[path] = self._where(event)
         if len(path) > MAX_DEPTH:
             self._unfit(event, "nested too deeply", Code.TOO_LARGE)
-        self.count += 1
         if isinstance(event, AliasEvent):
-            return self.alias(event)
+            return self.alias(event, path)
         tag = getattr(event, "ctag", None)
         if tag is not None:
             name = str(tag).replace("tag:yaml.org,2002:", "!!")
             self._unfit(event, f"tag {name} is not allowed; write a plain value", Code.YAML)
-        anchor, before = getattr(event, "anchor", None), self.count
+        anchor = getattr(event, "anchor", None)
         if anchor:
             self.document.add(self._where(event), NO_ALIASES, Code.ALIAS)
         value = self._plain_value(event, path)
         if anchor:
-            self.anchored[anchor] = value, self.count - before
+            self.anchored[anchor] = value
         return value
 
-    def alias(self, event: AliasEvent) -> Any:
+    def alias(self, event: AliasEvent, path: Place) -> Any:
         """What it stands for: the file is refused, and all else that is wrong is told at once."""
-        if event.anchor not in self.anchored:
-            self._unfit(event, NO_ALIASES, Code.ALIAS)
         self.document.add(self._where(event), NO_ALIASES, Code.ALIAS)
-        value, count = self.anchored[event.anchor]
-        self.count += count
-        if self.count > MAX_VALUES:
+        if event.anchor not in self.anchored:
+            raise _Unfit
+        value = self.anchored[event.anchor]
+        values, levels = _extent(value)
+        self.copied += values
+        if self.copied > MAX_COPIED or len(path) + levels > MAX_DEPTH:
             raise _Unfit
         return value
 
@@ -264,6 +264,16 @@ class _Reader:
             message = "too many digits; quote it if it is text"
             self.document.add(self._where(event), message, Code.UNQUOTED)
             return text
+
+
+def _extent(value: Any) -> tuple[int, int]:
+    """How many values it is, itself among them, and how many levels there are below it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    values, below = 1, 0
+    for each in inner:
+        more, levels = _extent(each)
+        values, below = values + more, max(below, levels + 1)
+    return values, below
 
 
 def _plain(text: str) -> Any:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.codes import Code
-from router.yamlfile import MAX_BYTES, Document, parse, read
+from router.yamlfile import MAX_BYTES, MAX_DEPTH, Document, parse, read
 
 FILE = Path("file.yaml")
 NO_COLON = "no colon can stand here; put a text with ': ' in quotes, or indent this line"
@@ -156,6 +156,14 @@ def test_aliases_of_aliases_blow_nothing_up() -> None:
     )
     assert document(bomb).value is None
     assert len(document(bomb).problems) < 60
+
+
+def test_aliases_nest_no_deeper_than_what_is_written_out() -> None:
+    def chain(levels: int) -> str:
+        return "x0: &x0 [1]\n" + "".join(f"x{n}: &x{n} [*x{n - 1}]\n" for n in range(1, levels))
+
+    assert document(chain(MAX_DEPTH - 1)).value is not None
+    assert document(chain(MAX_DEPTH)).value is None
 
 
 def test_an_alias_of_itself_has_no_value() -> None:
