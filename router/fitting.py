@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from router.crew import Place, Staff
 from router.lanes import Lane
-from router.ledger.lanes import LaneRow
+from router.lanevalues import LaneRow
 from router.ports import Adapter, ClosedReason
 from router.relay import BY_FILES, Relay
 from router.users import Channel, ServiceUser, UserStatus

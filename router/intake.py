@@ -20,11 +20,11 @@ from router.clock import Clock
 from router.facts import Defect, Fact, Hub, parse
 from router.intakeboard import IntakeBoard
 from router.judgement import Found, Judgement
-from router.ledger.batch import Arrival, Batch, Standing
+from router.ledger.batch import Arrival, Batch, Note, Standing, note_of
 from router.ledger.intake import look_up, read_cursors, record
 from router.ledger.opening import Database, LedgerUnavailable
 from router.ledger.quarantine import released, waiting_for
-from router.ledger.suspects import Note, lay_down, note_of, noted, take_up
+from router.ledger.suspects import lay_down, noted, take_up
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
 from router.ports import Cursor, Message, Source

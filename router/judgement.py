@@ -16,7 +16,7 @@ from router.decisions import Candidate, Decision, Verdict
 from router.engine import Engine, EngineAnomaly
 from router.facts import Activation, ActivationOutcome, Defect, Fact, Hub, Reason, Registration
 from router.fields import Value, fields_of
-from router.inventory import in_effect, responsible
+from router.inventory import Running, in_effect, registration_key, responsible
 from router.ledger.batch import (
     Accepted,
     ActivationKey,
@@ -26,7 +26,6 @@ from router.ledger.batch import (
     Known,
     Quarantined,
 )
-from router.ledger.inventory import Running, registration_key
 from router.ledger.moments import stamp
 from router.rules import Rules
 from router.users import ServiceUser

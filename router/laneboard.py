@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from router.lanes import Lane
-from router.ledger.deliveries import Claimed, Settlement
-from router.ledger.lanes import State
+from router.lanevalues import Claimed, DeliveryState, Settlement
 from router.metrics import Metrics
 from router.ports import ClosedReason, Delivered, Outcome
 from router.sending import names
@@ -54,7 +53,7 @@ class LaneBoard:
         self.metrics.attempts.labels(
             *labels, lane.channel.adapter, type(outcome).__name__.lower(), reason
         ).inc()
-        if settled.state is State.PARKED:
+        if settled.state is DeliveryState.PARKED:
             self.metrics.parked.labels(*labels).inc()
             _log.error(
                 "alert.parked",
@@ -62,7 +61,7 @@ class LaneBoard:
                 alert=str(each.delivery.alert.id),
                 detail=settled.detail,
             )
-        if settled.state is State.DELIVERED:
+        if settled.state is DeliveryState.DELIVERED:
             alert = each.delivery.alert
             self.metrics.rollouts.delivered(alert.firmware_version)
             began = {
@@ -77,7 +76,7 @@ class LaneBoard:
 
     def ended(self, lane: Lane, each: Settlement) -> None:
         """An Alert was parked because its time was up, or withdrawn, without a send."""
-        parked = each.state is State.PARKED
+        parked = each.state is DeliveryState.PARKED
         counter = self.metrics.parked if parked else self.metrics.withdrawn
         counter.labels(lane.service_user_id, lane.channel.name).inc()
         log = _log.error if parked else _log.warning

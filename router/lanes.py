@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from router.ledger.deliveries import Claimed, Settlement, Wish
-from router.ledger.lanes import State
+from router.lanevalues import Claimed, DeliveryState, Settlement, Wish
 from router.ports import (
     Adapter,
     Closed,
@@ -143,7 +142,7 @@ class Lane:
                 return Settlement(
                     each.id,
                     "delivered",
-                    State.DELIVERED,
+                    DeliveryState.DELIVERED,
                     now,
                     each.attempt,
                     detail=receipt,
@@ -157,7 +156,7 @@ class Lane:
                 return Settlement(
                     each.id,
                     "retry",
-                    State.WAITING,
+                    DeliveryState.WAITING,
                     now,
                     each.attempt,
                     reason.value,
@@ -172,7 +171,7 @@ class Lane:
                 return Settlement(
                     each.id,
                     "parked" if parked else "refused",
-                    State.PARKED if parked else State.WAITING,
+                    DeliveryState.PARKED if parked else DeliveryState.WAITING,
                     now,
                     each.attempt,
                     reason.value,
@@ -185,7 +184,7 @@ class Lane:
                 return Settlement(
                     each.id,
                     "closed",
-                    State.WAITING,
+                    DeliveryState.WAITING,
                     now,
                     each.attempt,
                     closed.value,
@@ -234,7 +233,7 @@ def _halved(claimed: Sequence[Claimed], refused: Refused, now: datetime) -> list
             Settlement(
                 each.id,
                 "refused",
-                State.WAITING,
+                DeliveryState.WAITING,
                 now,
                 each.attempt,
                 refused.reason.value,

@@ -19,10 +19,9 @@ from router.engine import Engine
 from router.fitting import fit
 from router.intake import Intake
 from router.judgement import Judgement
-from router.ledger.batch import Lane as LaneOfUser
-from router.ledger.batch import Standing
+from router.lanevalues import LaneRow
+from router.ledger.batch import LaneOfUser, Standing
 from router.ledger.deliveries import lost_attempts
-from router.ledger.lanes import LaneRow
 from router.ledger.standing import Text, take_up
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics

@@ -17,15 +17,18 @@ from router.clock import Clock
 from router.errors import UsageError
 from router.laneboard import LaneBoard
 from router.lanes import Lane
-from router.ledger.deliveries import (
+from router.lanevalues import (
     Claimed,
+    DeliveryState,
     Exchanged,
+    LaneChange,
+    LaneRow,
     Settlement,
     Wish,
     Withdrawn,
-    exchange,
 )
-from router.ledger.lanes import Change, LaneRow, State, why_closed
+from router.ledger.deliveries import exchange
+from router.ledger.lanes import why_closed
 from router.ledger.opening import LedgerUnavailable
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics
@@ -68,7 +71,7 @@ class Relay:
         self._stopping = False
         self._settled: list[Settlement] = []
         self._answers: dict[int, str] = {}
-        self._changes: list[Change] = []
+        self._changes: list[LaneChange] = []
         self._sends: set[asyncio.Task[None]] = set()
         self._exchanging = False
         self._stale = False
@@ -127,7 +130,7 @@ class Relay:
         """Stop a lane; its Alerts are held."""
         already = lane.closed
         lane.close(reason, self.clock())
-        self._changes.append(Change(lane.id, reason, detail, self.clock()))
+        self._changes.append(LaneChange(lane.id, reason, detail, self.clock()))
         self._board.show(lane)
         if already is not reason:
             _log.error("lane.closed", **names(lane), reason=reason.value, detail=detail)
@@ -135,7 +138,7 @@ class Relay:
     def open_lane(self, lane: Lane, *, carefully: bool) -> None:
         """Let a lane send again; responsibility for what it holds is read anew."""
         lane.open(carefully=carefully)
-        self._changes.append(Change(lane.id, None, "", self.clock()))
+        self._changes.append(LaneChange(lane.id, None, "", self.clock()))
         self._board.show(lane)
         self._wake.set()
         _log.info("lane.opened", **names(lane))
@@ -147,7 +150,7 @@ class Relay:
             self.lanes[row.id].adapter = None
             self.close_lane(self.lanes[row.id], ClosedReason.USER_REMOVED, detail)
         elif row.closed is not ClosedReason.USER_REMOVED:
-            change = Change(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
+            change = LaneChange(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
             self._changes.append(change)
 
     def refresh(self) -> None:
@@ -208,7 +211,7 @@ class Relay:
     def _take_over(self, lane: Lane, reason: ClosedReason | None, *, changing: bool) -> None:
         if lane.closed in BY_FILES:
             if reason is None and not changing:  # resumed, but its reason stands
-                self._changes.append(Change(lane.id, lane.closed, "", self.clock()))
+                self._changes.append(LaneChange(lane.id, lane.closed, "", self.clock()))
         elif reason is ClosedReason.OPERATOR:
             if lane.closed is not reason:
                 lane.close(reason, self.clock())
@@ -380,7 +383,7 @@ def _unknown(each: Claimed, now: datetime) -> Settlement:
     return Settlement(
         each.id,
         "unknown",
-        State.UNKNOWN,
+        DeliveryState.UNKNOWN,
         now,
         each.attempt,
         "stopped",

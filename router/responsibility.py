@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection
-
 from router.clock import Clock
-from router.inventory import in_effect, responsible
-from router.ledger.inventory import read_inventory
+from router.inventory import Inventory, in_effect, responsible
 from router.users import ServiceUser
 
 
@@ -23,15 +20,11 @@ class Responsibility:
         self.users = users
         self.clock = clock
 
-    def __call__(
-        self, connection: Connection, pairs: Sequence[tuple[str, str]]
-    ) -> set[tuple[str, str]]:
-        """The pairs whose Alert must be withdrawn."""
-        devices = {device for device, _ in pairs}
-        known = read_inventory(connection, devices)
+    def __call__(self, known: Inventory, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """The pairs whose Alert must be withdrawn, given what is known of their hubs."""
         now = self.clock()
         able: set[tuple[str, str]] = set()
-        for device in devices & known.hubs.keys():
+        for device in {device for device, _ in pairs} & known.hubs.keys():
             for party in responsible(in_effect(known.home(device), now)):
                 user = self.users.get(party.id)
                 if user is not None and party.role in user.roles:

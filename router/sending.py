@@ -14,7 +14,7 @@ import structlog
 
 from router.alerts import Alert
 from router.lanes import Lane
-from router.ledger.deliveries import Claimed, Wish
+from router.lanevalues import Claimed, Wish
 from router.ports import Adapter, Closed, Delivered, Outcome, Reason, Refused, RenderError, Retry
 from router.users import Channel
 

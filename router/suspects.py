@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from router.facts import Defect, Reason
-from router.ledger.batch import Arrival, Batch, Quarantined
-from router.ledger.suspects import Note, note_of
+from router.ledger.batch import Arrival, Batch, Note, Quarantined, note_of
 
 KILLS = 3
 """A fact that the router died on so often is decided no more; its first may be among others,

@@ -19,9 +19,9 @@ from router.cli.printing import as_json, as_table, line, output, plural
 from router.cli.telling import tell
 from router.config import settings
 from router.errors import UsageError
+from router.lanevalues import DeliveryState
 from router.ledger.actions import count_retried, retriable, retry
 from router.ledger.asking import AlertRow, Filter, list_alerts
-from router.ledger.lanes import State
 from router.ledger.opening import Use
 from router.ledger.rendered import rendered
 from router.ledger.why import alert_story
@@ -46,7 +46,9 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say which Alerts are meant; the command gets them as `wanted`."""
 
     @click.option(
-        "--state", type=click.Choice([state.value for state in State]), help="In this state."
+        "--state",
+        type=click.Choice([state.value for state in DeliveryState]),
+        help="In this state.",
     )
     @click.option("--user", type=eui64, metavar="ID", help="To this Service User.")
     @click.option("--hub", type=eui64, metavar="ID", help="About this hub.")
@@ -57,7 +59,7 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
     def filtered(*args: Any, **options: Any) -> None:
         given = {field.name: options.pop(field.name) for field in fields(Filter)}
         if given["state"] is not None:
-            given["state"] = State(given["state"])
+            given["state"] = DeliveryState(given["state"])
         command(*args, wanted=Filter(**given), **options)
 
     return filtered

@@ -14,10 +14,9 @@ from router.cli.bar import Bar
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, line, output, plural, shown
 from router.errors import UsageError
-from router.inventory import Home, in_effect, responsible
+from router.inventory import Home, Running, in_effect, responsible
 from router.inventoryfiles import import_inventory
 from router.ledger.asking import find_home
-from router.ledger.inventory import Running
 from router.ledger.opening import Use
 
 csv_file = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 
 from router.cli.printing import line, plural
+from router.lanevalues import DeliveryState
 from router.ledger.counting import Summary
-from router.ledger.lanes import State
 
 _ADVICE = {
-    State.PARKED: "`hubherald alerts list --state parked`, then `hubherald alerts retry`",
-    State.HELD: "`hubherald lanes list` says why their lanes are closed",
+    DeliveryState.PARKED: "`hubherald alerts list --state parked`, then `hubherald alerts retry`",
+    DeliveryState.HELD: "`hubherald lanes list` says why their lanes are closed",
 }
 
 

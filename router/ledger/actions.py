@@ -17,8 +17,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select, update
 
 from router.errors import UsageError
+from router.lanevalues import DeliveryState, LaneChange
 from router.ledger.asking import SHOWN_STATE, Filter
-from router.ledger.lanes import Change, State, change_lane
+from router.ledger.lanes import change_lane
 from router.ledger.moments import rfc3339, stamp
 from router.ledger.opening import Database
 from router.ledger.quarantine import mark_released
@@ -26,7 +27,7 @@ from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, alerts, deliveries, holding, lanes
 from router.ports import ClosedReason
 
-RETRIED = (State.PARKED, State.WAITING, State.HELD, State.UNKNOWN)
+RETRIED = (DeliveryState.PARKED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.UNKNOWN)
 """What can be retried: the rest is settled or on its way."""
 RESUMED = (ClosedReason.OPERATOR, ClosedReason.CREDENTIALS, ClosedReason.ENDPOINT)
 """Why a lane may be closed for an operator to open it; the other reasons stand in files."""
@@ -62,7 +63,7 @@ class Operator:
 # --- Alerts ---------------------------------------------------------------------------------
 
 
-def retriable(wanted: Filter) -> list[State]:
+def retriable(wanted: Filter) -> list[DeliveryState]:
     """The states that a retry under this filter takes up. UsageError when there is none."""
     if wanted.state is None:
         return list(RETRIED)
@@ -93,7 +94,7 @@ def retry(
                 update(deliveries)
                 .where(deliveries.c.lane_id == lane.id, deliveries.c.id.in_(which))
                 .values(
-                    state=State.WAITING.value,
+                    state=DeliveryState.WAITING.value,
                     refusals=0,
                     due_at=stamp(operator.now),
                     expires_at=stamp(operator.now + term),
@@ -176,7 +177,7 @@ def _change(
             refused = _why_not(reason, closed)
             found.append(LaneChanged(lane.service_user_id, lane.channel, refused))
             if refused is None:
-                change_lane(connection, Change(lane.id, closed, detail, operator.now))
+                change_lane(connection, LaneChange(lane.id, closed, detail, operator.now))
         changed = [each.channel for each in found if each.refused is None]
         if changed:
             action = "lanes resume" if closed is None else "lanes pause"

@@ -13,18 +13,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, TextClause, case, func, select
 
 from router.alerts import Alert
-from router.inventory import Home
-from router.ledger.inventory import Running, read_inventory
-from router.ledger.lanes import PENDING, State, pending_by_lane
+from router.inventory import Home, Running
+from router.lanevalues import DeliveryState
+from router.ledger.inventory import read_inventory
+from router.ledger.lanes import PENDING, pending_by_lane
 from router.ledger.moments import moment, stamp
 from router.ledger.opening import Database
 from router.ledger.tables import alerts, deliveries, holding, lanes, quarantined
 
 SHOWN_STATE: ColumnElement[str] = case(
     (
-        deliveries.c.state.in_([State.WAITING.value, State.UNKNOWN.value])
+        deliveries.c.state.in_([DeliveryState.WAITING.value, DeliveryState.UNKNOWN.value])
         & lanes.c.closed.is_not(None),
-        State.HELD.value,
+        DeliveryState.HELD.value,
     ),
     else_=deliveries.c.state,
 )
@@ -37,7 +38,7 @@ Clause = ColumnElement[bool] | TextClause
 class Filter:
     """Which deliveries are meant; what is None does not matter."""
 
-    state: State | None = None
+    state: DeliveryState | None = None
     user: str | None = None
     hub: str | None = None
     since: datetime | None = None
@@ -48,7 +49,12 @@ class Filter:
         found: list[Clause] = []
         if self.state is not None:
             found.append(SHOWN_STATE.in_([self.state.value]))
-        if self.state not in {None, State.DELIVERED, State.PARKED, State.WITHDRAWN}:
+        if self.state not in {
+            None,
+            DeliveryState.DELIVERED,
+            DeliveryState.PARKED,
+            DeliveryState.WITHDRAWN,
+        }:
             found.append(PENDING)  # so that the partial index is used
         if self.user is not None:
             found.append(alerts.c.service_user_id == self.user)
@@ -139,7 +145,12 @@ def list_alerts(database: Database, wanted: Filter, *, limit: int) -> list[Alert
 
 def _alert_row(row: Any) -> AlertRow:
     alert = Alert.from_event(row.event)
-    settled = row.shown in {None, State.DELIVERED, State.PARKED, State.WITHDRAWN}
+    settled = row.shown in {
+        None,
+        DeliveryState.DELIVERED,
+        DeliveryState.PARKED,
+        DeliveryState.WITHDRAWN,
+    }
     return AlertRow(
         id=str(alert.id),
         service_user_id=alert.service_user_id,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from router.decisions import Decision, Due
 from router.facts import Defect, Fact, Hub, Reason, Registration
-from router.ledger.inventory import Inventory, RegistrationKey, Running
-from router.ledger.moments import stamp
+from router.inventory import Inventory, RegistrationKey, Running
 from router.ports import Cursor, Message
 
 FactKey = tuple[str, str]
@@ -94,7 +92,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class LaneOfUser:
     """Where Alerts of a user go: one lane for each channel."""
 
     id: int
@@ -109,7 +107,7 @@ class Standing:
     dcc_id: str
     rules_digest: str
     users_digest: str
-    lanes: Mapping[str, Sequence[Lane]]
+    lanes: Mapping[str, Sequence[LaneOfUser]]
     """By Service User."""
 
 
@@ -122,11 +120,10 @@ class Recorded:
     alerts: int
 
 
-def arrival_columns(arrival: Arrival) -> dict[str, Any]:
-    """What facts and quarantine both keep of a message's arrival."""
-    evidence = arrival.message.evidence
-    return {
-        "received_at": stamp(arrival.received_at),
-        "origin": f"{arrival.intake} {arrival.message.origin}",
-        "evidence": json.dumps(dict(evidence), sort_keys=True) if evidence else None,
-    }
+Note = tuple[str, str]
+"""The source that brought it and the SHA-256 of its body: what is known without parsing."""
+
+
+def note_of(arrival: Arrival) -> Note:
+    """Under what a message is noted."""
+    return (arrival.intake, hashlib.sha256(arrival.message.body).hexdigest())

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Select, func, select
 
 from router.decisions import Verdict
+from router.lanevalues import DeliveryState
 from router.ledger.asking import SHOWN_STATE
-from router.ledger.lanes import PARKED, PENDING, State, count_waiting
+from router.ledger.lanes import PARKED, PENDING, count_waiting
 from router.ledger.opening import Database
 from router.ledger.tables import alerts, decisions, deliveries, facts, holding, lanes
 
@@ -35,7 +36,7 @@ class Summary:
     quarantined: Mapping[str, int]
     """What waits in quarantine, by reason."""
 
-    def in_state(self, state: State) -> int:
+    def in_state(self, state: DeliveryState) -> int:
         """How many deliveries are in a state."""
         return self.deliveries.get(state.value, 0)
 

@@ -7,7 +7,7 @@ sync to disk serves them all. An attempt is written before its send, so that a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,82 +15,22 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from router.alerts import Alert
-from router.ledger.lanes import PENDING, Change, State, change_lanes
+from router.lanevalues import (
+    Claimed,
+    DeliveryState,
+    Exchanged,
+    LaneChange,
+    Settlement,
+    Wish,
+    Withdrawn,
+)
+from router.ledger.inventory import read_inventory
+from router.ledger.lanes import PENDING, change_lanes
 from router.ledger.moments import moment, stamp
 from router.ledger.opening import Database
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import alerts, attempts, deliveries, facts, outcomes
 from router.ports import Delivery, Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A delivery with the attempt that is written for it."""
-
-    id: int
-    lane_id: int
-    delivery: Delivery
-    received_at: datetime
-    """When the fact came that the Alert is about."""
-    attempt: int
-    refusals: int
-    expires_at: datetime
-    batch: str | None
-    unrendered: Outcome | None = None
-    """What to answer when there are no bytes to send: the adapter could not make them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a lane would take now."""
-
-    lane_id: int
-    sends: int
-    """How many requests it has room for."""
-    batch: int
-    """How many Alerts one request may have now."""
-    most: int
-    """How many Alerts the adapter takes in one request, whatever the rate allows now."""
-    busy_hubs: frozenset[str]
-    """Hubs with an Alert in flight: never two for one hub."""
-    failing: bool
-    """The oldest goes alone until it is through."""
-    hopeless: bool
-    """A send has failed since the start: what is past its time need not be tried to be parked."""
-    render: Callable[[Alert], bytes | Outcome] | None
-    """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of a delivery: the record, and its new state."""
-
-    id: int
-    outcome: str
-    state: State
-    at: datetime
-    attempt: int | None = None
-    reason: str | None = None
-    detail: str | None = None
-    due_at: datetime | None = None
-    refusals: int = 0
-    batch: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Exchanged:
-    """What the relay may send now, and when to look again."""
-
-    sends: Mapping[int, Sequence[Sequence[Claimed]]]
-    """By lane: each inner sequence is one request."""
-    next_due: Mapping[int, datetime | None]
-    """By lane that wished: when its next delivery is due; None when nothing waits."""
-    ended: Mapping[int, Sequence[Settlement]]
-    """By lane: deliveries that were parked because their time was up, or withdrawn."""
-
-
-Withdrawn = Callable[[Connection, Sequence[tuple[str, str]]], set[tuple[str, str]]]
-"""Of (hub, user) pairs, those whose user is no longer responsible for the hub."""
 
 _CANDIDATES = (
     select(
@@ -114,7 +54,7 @@ _CANDIDATES = (
     .where(
         deliveries.c.lane_id == bindparam("lane"),
         PENDING,
-        deliveries.c.state != State.SENDING.value,
+        deliveries.c.state != DeliveryState.SENDING.value,
         # a refusal is the Alert's own: others may pass while it waits for its next try
         or_(deliveries.c.refusals == 0, deliveries.c.due_at <= bindparam("now")),
     )
@@ -124,14 +64,14 @@ _CANDIDATES = (
 _NEXT_REFUSED = select(func.min(deliveries.c.due_at)).where(
     deliveries.c.lane_id == bindparam("lane"),
     PENDING,
-    deliveries.c.state == State.WAITING.value,
+    deliveries.c.state == DeliveryState.WAITING.value,
     deliveries.c.refusals > 0,
 )
 _SENT = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("key"))
     .values(
-        state=State.SENDING.value,
+        state=DeliveryState.SENDING.value,
         attempts=bindparam("attempt"),
         batch=bindparam("together"),
         rendered=bindparam("bytes"),
@@ -183,7 +123,7 @@ def exchange(
     *,
     settled: Sequence[Settlement],
     answers: Mapping[int, str],
-    changes: Sequence[Change],
+    changes: Sequence[LaneChange],
     wishes: Sequence[Wish],
     now: datetime,
     withdrawn: Withdrawn,
@@ -274,21 +214,22 @@ def _without_ended(
 ) -> list[Any]:
     """Parks what is past its time and withdraws what its user must not get any more."""
     pairs = [(row.device_id, row.service_user_id) for row in rows if row.recheck]
-    gone = withdrawn(connection, pairs) if pairs else set()
+    hubs = {device for device, _ in pairs}
+    gone = withdrawn(read_inventory(connection, hubs), pairs) if pairs else set()
     kept = []
     for row in rows:
         if row.recheck and (row.device_id, row.service_user_id) in gone:
             detail = "the user is no longer responsible for the hub"
-            picked.ended.append(_ended(row, State.WITHDRAWN, detail, now))
+            picked.ended.append(_ended(row, DeliveryState.WITHDRAWN, detail, now))
         elif row.expires_at <= stamp(now) and (row.attempts > 0 or hopeless):
-            picked.ended.append(_ended(row, State.PARKED, "not delivered in time", now))
+            picked.ended.append(_ended(row, DeliveryState.PARKED, "not delivered in time", now))
         else:
             kept.append(row)
     return kept
 
 
-def _ended(row: Any, state: State, detail: str, now: datetime) -> Settlement:
-    reason = "expired" if state is State.PARKED else "not_responsible"
+def _ended(row: Any, state: DeliveryState, detail: str, now: datetime) -> Settlement:
+    reason = "expired" if state is DeliveryState.PARKED else "not_responsible"
     return Settlement(row.id, state.value, state, now, reason=reason, detail=detail)
 
 
@@ -343,7 +284,7 @@ def lost_attempts(database: Database, now: datetime) -> int:
         rows = connection.execute(
             select(
                 deliveries.c.id, deliveries.c.attempts, deliveries.c.refusals, deliveries.c.batch
-            ).where(PENDING, deliveries.c.state == State.SENDING.value)
+            ).where(PENDING, deliveries.c.state == DeliveryState.SENDING.value)
         ).all()
         recorder = Recorder(connection, "router", stamp(now))
         settle(
@@ -353,7 +294,7 @@ def lost_attempts(database: Database, now: datetime) -> int:
                 Settlement(
                     row.id,
                     "unknown",
-                    State.UNKNOWN,
+                    DeliveryState.UNKNOWN,
                     now,
                     row.attempts,
                     "crash",

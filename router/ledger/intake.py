@@ -16,15 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from router.alerts import Alert, alert_id
 from router.decisions import Due
 from router.facts import Activation, Fact, Reason, Registration
-from router.ledger.batch import (
-    Accepted,
-    Batch,
-    Known,
-    Lane,
-    Recorded,
-    Standing,
-    arrival_columns,
-)
+from router.ledger.batch import Accepted, Batch, Known, LaneOfUser, Recorded, Standing
 from router.ledger.inventory import (
     read_inventory,
     write_hubs,
@@ -33,7 +25,7 @@ from router.ledger.inventory import (
 )
 from router.ledger.moments import stamp
 from router.ledger.opening import Database
-from router.ledger.quarantine import add_quarantined, settle_quarantine
+from router.ledger.quarantine import add_quarantined, arrival_columns, settle_quarantine
 from router.ledger.recorder import Recorder, Row
 from router.ledger.suspects import clear
 from router.ledger.tables import (
@@ -211,7 +203,7 @@ def _alert(fact: Fact, due: Due, sequence: int, decided_at: datetime, standing: 
     )
 
 
-def _delivery_row(recorder: Recorder, alert: int, content: Alert, lane: Lane) -> Row:
+def _delivery_row(recorder: Recorder, alert: int, content: Alert, lane: LaneOfUser) -> Row:
     at = stamp(content.decided_at)
     return {
         "id": recorder.number(deliveries),

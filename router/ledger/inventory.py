@@ -3,73 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
 
 from router.facts import Hub, HubStatus, Point, Registration, SmetsVersion
-from router.inventory import Home
+from router.inventory import Inventory, Running
 from router.ledger.moments import moment, stamp
 from router.ledger.tables import firmware, hubs, registrations
 
-RegistrationKey = tuple[str, str, date]
-"""Hub, meter point, effective_from: what a registration is known by."""
 HubRow = tuple[str, str, str, str | None, str | None, str | None, str | None, str, int]
 """device_id, status, smets_version, csp_region, model, hardware_version, replaced_by, groups
 (JSON), updated_at."""
 RegistrationRow = tuple[str, str, str, str, str | None, str | None, str | None, int]
 """device_id, mpxn, effective_from, point, supplier_id, network_operator_id, effective_to,
 updated_at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """The firmware that a hub runs: its newest successful activation."""
-
-    version: str
-    activated_at: datetime
-
-
-@dataclass(slots=True)
-class Inventory:
-    """What the ledger knows about the hubs of one batch; the batch changes it as facts apply."""
-
-    hubs: dict[str, Hub] = field(default_factory=dict)
-    hub_times: dict[str, datetime] = field(default_factory=dict)
-    """The `time` of the fact (or import) that each hub is known from."""
-    registration_times: dict[RegistrationKey, datetime] = field(default_factory=dict)
-    running: dict[str, Running] = field(default_factory=dict)
-    _points: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    _by_point: dict[str, dict[RegistrationKey, Registration]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
-
-    def put_hub(self, hub: Hub, at: datetime) -> None:
-        """What is known about a hub from now on."""
-        self.hubs[hub.device_id] = hub
-        self.hub_times[hub.device_id] = at
-
-    def put_registration(self, registration: Registration, at: datetime) -> None:
-        """What is known about a registration from now on."""
-        key = registration_key(registration)
-        self._points[registration.device_id].add(registration.mpxn)
-        self._by_point[registration.mpxn][key] = registration
-        self.registration_times[key] = at
-
-    def home(self, device_id: str) -> Home:
-        """The hub with every registration of its meter points, on other hubs too."""
-        points = sorted(self._points.get(device_id, ()))
-        found = tuple(each for point in points for each in self._by_point[point].values())
-        return Home(self.hubs[device_id], found)
-
-
-def registration_key(registration: Registration) -> RegistrationKey:
-    """What a registration is known by."""
-    return (registration.device_id, registration.mpxn, registration.effective_from)
 
 
 _HUBS = (

@@ -3,57 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from router.lanevalues import DeliveryState, LaneChange, LaneRow
 from router.ledger.moments import moment, stamp
 from router.ledger.opening import Database
 from router.ledger.tables import alerts, deliveries, lanes
 from router.ports import ClosedReason
 
-
-class State(StrEnum):
-    """Where a delivery stands. `held` is not stored: it is `waiting` on a closed lane."""
-
-    WAITING = "waiting"
-    SENDING = "sending"
-    UNKNOWN = "unknown"
-    """A crash came between the attempt and its answer; it is sent again."""
-    DELIVERED = "delivered"
-    PARKED = "parked"
-    HELD = "held"
-    WITHDRAWN = "withdrawn"
-
-
 # Literal, letter for letter as in the partial indexes: with bound values SQLite would not use them.
 PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")
 PARKED = text("deliveries.state = 'parked'")
-
-
-@dataclass(frozen=True, slots=True)
-class LaneRow:
-    """A lane as the ledger knows it."""
-
-    id: int
-    service_user_id: str
-    channel: str
-    closed: ClosedReason | None
-    failing: bool
-    """The last answers were failures: the oldest goes alone until it is through."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A lane that opens or closes."""
-
-    lane_id: int
-    closed: ClosedReason | None
-    detail: str
-    at: datetime
 
 
 _ANSWERED = (
@@ -65,7 +28,7 @@ _ANSWERED = (
 
 def change_lanes(
     connection: Connection,
-    changes: Sequence[Change],
+    changes: Sequence[LaneChange],
     answers: Mapping[int, str],
     now: datetime,
 ) -> None:
@@ -85,7 +48,7 @@ def change_lanes(
         connection.execute(_ANSWERED, rows)
 
 
-def change_lane(connection: Connection, change: Change) -> None:
+def change_lane(connection: Connection, change: LaneChange) -> None:
     """Close a lane, or open it: then its Alerts get the time back in which it was closed."""
     row = connection.execute(select(lanes).where(lanes.c.id == change.lane_id)).one()
     if change.closed is not None:
@@ -154,7 +117,7 @@ def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
                 PENDING,
                 deliveries.c.attempts > 0,
                 deliveries.c.refusals == 0,
-                deliveries.c.state == State.WAITING.value,
+                deliveries.c.state == DeliveryState.WAITING.value,
             )
             .distinct()
         ).scalars()

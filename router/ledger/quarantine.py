@@ -15,7 +15,8 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.facts import Fact, Reason
-from router.ledger.batch import Arrival, Batch, Quarantined, arrival_columns
+from router.ledger.batch import Arrival, Batch, Quarantined
+from router.ledger.moments import stamp
 from router.ledger.opening import Database
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import holding, hubs, quarantined
@@ -153,3 +154,13 @@ def mark_released(connection: Connection, numbers: Sequence[int]) -> int:
     """Let quarantined facts be tried again; gives how many were waiting."""
     statement = update(holding).where(holding.c.quarantined_id.in_(numbers)).values(released=1)
     return connection.execute(statement).rowcount
+
+
+def arrival_columns(arrival: Arrival) -> dict[str, Any]:
+    """What facts and quarantine both keep of a message's arrival."""
+    evidence = arrival.message.evidence
+    return {
+        "received_at": stamp(arrival.received_at),
+        "origin": f"{arrival.intake} {arrival.message.origin}",
+        "evidence": json.dumps(dict(evidence), sort_keys=True) if evidence else None,
+    }

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, func, select
 
 from router.facts import ActivationOutcome
-from router.ledger.lanes import State
+from router.lanevalues import DeliveryState
 from router.ledger.moments import moment
 from router.ledger.opening import Database
 from router.ledger.tables import alerts, deliveries, facts, firmware
@@ -62,7 +62,7 @@ class UserRow:
 
 _version_column = facts.c.firmware_version
 # the state of an Alert with several deliveries is that of the one with most left to do
-_LEFT = {State.DELIVERED: 1, State.WITHDRAWN: 2, State.PARKED: 3}
+_LEFT = {DeliveryState.DELIVERED: 1, DeliveryState.WITHDRAWN: 2, DeliveryState.PARKED: 3}
 _OUTSTANDING = 4
 
 
@@ -146,10 +146,10 @@ def _told(connection: Connection, by: Any, version: str | None) -> dict[str, Tol
     return {
         name: Told(
             sum(of.values()),
-            of.get(_LEFT[State.DELIVERED], 0),
+            of.get(_LEFT[DeliveryState.DELIVERED], 0),
             of.get(_OUTSTANDING, 0),
-            of.get(_LEFT[State.PARKED], 0),
-            of.get(_LEFT[State.WITHDRAWN], 0),
+            of.get(_LEFT[DeliveryState.PARKED], 0),
+            of.get(_LEFT[DeliveryState.WITHDRAWN], 0),
         )
         for name, of in counted.items()
     }

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from router.ledger.lanes import LaneRow, put_lanes, read_lanes
+from router.lanevalues import LaneRow
+from router.ledger.lanes import put_lanes, read_lanes
 from router.ledger.moments import stamp
 from router.ledger.opening import Database
 from router.ledger.recorder import Recorder

@@ -6,7 +6,6 @@ often its fact was taken up and not finished; it goes in the transaction that re
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -14,18 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from router.ledger.batch import Arrival
+from router.ledger.batch import Arrival, Note, note_of
 from router.ledger.moments import stamp
 from router.ledger.opening import Database
 from router.ledger.tables import suspects
-
-Note = tuple[str, str]
-"""The source that brought it and the SHA-256 of its body: what is known without parsing."""
-
-
-def note_of(arrival: Arrival) -> Note:
-    """Under what a message is noted."""
-    return (arrival.intake, hashlib.sha256(arrival.message.body).hexdigest())
 
 
 def noted(database: Database, arrivals: Sequence[Arrival]) -> dict[Note, int]:

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Table, select, true
 
 from router.alerts import Alert
 from router.facts import Reason
+from router.lanevalues import DeliveryState
 from router.ledger.asking import SHOWN_STATE, QuarantineRow, in_quarantine
-from router.ledger.lanes import State
 from router.ledger.moments import moment, rfc3339
 from router.ledger.opening import Database
 from router.ledger.story import (
@@ -255,17 +255,17 @@ def _attempt(row: Any, answer: Any) -> Attempted:
 
 
 def _next_step(row: Any) -> str:
-    if row.shown == State.HELD:
+    if row.shown == DeliveryState.HELD:
         since = rfc3339(moment(row.closed_at))
         lane = f"{row.service_user_id} {row.channel}"
         return f"held: lane closed: {row.closed} since {since}; {_OPENS[row.closed]} {lane}"
-    if row.shown == State.WAITING and row.attempts:
+    if row.shown == DeliveryState.WAITING and row.attempts:
         return f"next attempt at {rfc3339(moment(row.due_at))}"
     return {
-        State.PARKED: f"parked: retry with `hubherald alerts retry --hub {row.device_id}`",
-        State.SENDING: f"is being sent (attempt {row.attempts})",
-        State.UNKNOWN: "is sent again: the router stopped before the answer came",
-        State.WAITING: "is sent as soon as it is its turn and the router runs",
+        DeliveryState.PARKED: f"parked: retry with `hubherald alerts retry --hub {row.device_id}`",
+        DeliveryState.SENDING: f"is being sent (attempt {row.attempts})",
+        DeliveryState.UNKNOWN: "is sent again: the router stopped before the answer came",
+        DeliveryState.WAITING: "is sent as soon as it is its turn and the router runs",
     }.get(row.shown, "nothing is left to do")
 
 

@@ -10,9 +10,8 @@ import htpy as h
 
 from router.decisions import Verdict
 from router.facts import Point, Registration
-from router.inventory import Home, in_effect
-from router.ledger.inventory import Running
-from router.ledger.lanes import State as DeliveryState
+from router.inventory import Home, Running, in_effect
+from router.lanevalues import DeliveryState
 from router.ledger.story import (
     AlertTold,
     Attempted,

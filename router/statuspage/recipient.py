@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import htpy as h
 
+from router.lanevalues import DeliveryState
 from router.ledger.asking import AlertRow, LaneState
-from router.ledger.lanes import State as DeliveryState
 from router.statuspage.layout import banner, facts, moment, search, table
 from router.statuspage.overview import lane_table
 from router.statuspage.state import State

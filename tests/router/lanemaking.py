@@ -12,7 +12,7 @@ from samples import ALERT, NOW, device, user
 
 from router.alerts import Alert
 from router.lanes import Lane
-from router.ledger.deliveries import Claimed, Settlement, Wish
+from router.lanevalues import Claimed, Settlement, Wish
 from router.ports import (
     Delivery,
     Options,

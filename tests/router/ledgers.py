@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 from router.decisions import Decision, Due, Verdict
 from router.facts import Fact, parse
 from router.inventory import Party
-from router.ledger.batch import Accepted, Arrival, Batch, Effect, Lane, Recorded, Standing
-from router.ledger.deliveries import Claimed, Exchanged, Settlement, Wish, Withdrawn, exchange
+from router.lanevalues import Claimed, DeliveryState, Exchanged, Settlement, Wish, Withdrawn
+from router.ledger.batch import Accepted, Arrival, Batch, Effect, LaneOfUser, Recorded, Standing
+from router.ledger.deliveries import exchange
 from router.ledger.intake import record
-from router.ledger.lanes import State
 from router.ledger.opening import Database, Use, open_database
 from router.ledger.standing import Text, take_up
 from router.ports import Message
@@ -41,7 +41,9 @@ def lane_of(database: Database, user_id: str = user(1), channel: str = "main") -
 
 def standing(lanes: Mapping[str, Sequence[int]], hold: timedelta = HOLD) -> Standing:
     """Where Alerts go: by user the lanes."""
-    of_user = {name: [Lane(number, hold) for number in numbers] for name, numbers in lanes.items()}
+    of_user = {
+        name: [LaneOfUser(number, hold) for number in numbers] for name, numbers in lanes.items()
+    }
     return Standing(DCC, RULES, USERS, of_user)
 
 
@@ -127,7 +129,9 @@ def ask(database: Database, question: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.exec_driver_sql(question)]
 
 
-def answer(each: Claimed, state: State = State.DELIVERED, **more: Any) -> Settlement:
+def answer(
+    each: Claimed, state: DeliveryState = DeliveryState.DELIVERED, **more: Any
+) -> Settlement:
     """What a lane would settle a delivery with."""
     usual = {"outcome": state.value, "refusals": each.refusals, "batch": each.batch}
     return Settlement(each.id, state=state, at=NOW, attempt=each.attempt, **{**usual, **more})
@@ -136,7 +140,7 @@ def answer(each: Claimed, state: State = State.DELIVERED, **more: Any) -> Settle
 def retry(each: Claimed, **more: Any) -> Settlement:
     """What a lane would settle a failed send with: due again in five minutes."""
     usual = {"outcome": "retry", "due_at": NOW + timedelta(minutes=5)}
-    return answer(each, State.WAITING, **{**usual, **more})
+    return answer(each, DeliveryState.WAITING, **{**usual, **more})
 
 
 def states(database: Database) -> list[str]:

@@ -15,7 +15,7 @@ from ledgers import ask, fill, lane_of, made, nobody
 from samples import NOW, user
 
 from router.lanes import Lane
-from router.ledger.deliveries import Withdrawn
+from router.lanevalues import Withdrawn
 from router.ledger.opening import Database
 from router.ledger.thread import LedgerThread
 from router.metrics import Metrics

@@ -12,6 +12,7 @@ from listener import Listener
 from routed import NOW, OTHER_HUB, ledger, of_kind, tried_once, two_suppliers
 
 from router.errors import UsageError
+from router.lanevalues import DeliveryState
 from router.ledger.actions import (
     Operator,
     count_retried,
@@ -28,7 +29,6 @@ from router.ledger.asking import (
     list_quarantine,
     quarantined_fact,
 )
-from router.ledger.lanes import State
 from router.ledger.opening import Use
 from router.ledger.story import (
     Attempted,
@@ -62,7 +62,7 @@ def test_a_retry_gives_a_parked_alert_a_new_term_and_keeps_its_attempts(estate: 
             (delivery,) = of_kind(why(database, HUB), DeliveryTold)
             tried = of_kind(why(database, HUB), Attempted)
             assert count_retried(database, Filter(user=S2)) == 0
-            assert count_retried(database, Filter(state=State.PARKED)) == 1
+            assert count_retried(database, Filter(state=DeliveryState.PARKED)) == 1
         assert delivery.state == "parked"
         assert delivery.next_step == f"parked: retry with `hubherald alerts retry --hub {HUB}`"
         assert [(each.number, each.outcome) for each in tried] == [(1, "retry"), (None, "parked")]
@@ -93,7 +93,7 @@ def test_a_retried_alert_is_withdrawn_when_its_user_is_no_longer_responsible(
         estate.run(now=late + timedelta(days=1))
         assert receiver.bodies == []
     with ledger(estate) as database:
-        (row,) = list_alerts(database, Filter(state=State.WITHDRAWN), limit=10)
+        (row,) = list_alerts(database, Filter(state=DeliveryState.WITHDRAWN), limit=10)
         last = of_kind(why(database, HUB), Attempted)[-1]
     assert row.due_at is None
     assert (last.outcome, last.reason) == ("withdrawn", "not_responsible")
@@ -106,7 +106,7 @@ def test_what_is_settled_cannot_be_retried(estate: Estate) -> None:
     with ledger(estate, Use.CHANGE) as database:
         assert retry(database, Filter(), ANN, hold={}) == 0
         with pytest.raises(UsageError, match="what is delivered can't be retried"):
-            retry(database, Filter(state=State.DELIVERED), ANN, hold={})
+            retry(database, Filter(state=DeliveryState.DELIVERED), ANN, hold={})
     assert actions(estate) == []
 
 

@@ -10,13 +10,13 @@ from estate import D1, GAS, HUB, IMPORT, S1, S2, SUPPLIER, Estate
 from listener import Listener
 from routed import NOW, OTHER_HUB, ledger, of_kind, tried_once, two_suppliers
 
+from router.lanevalues import DeliveryState
 from router.ledger.asking import (
     Filter,
     list_alerts,
     list_lanes,
 )
 from router.ledger.counting import summary
-from router.ledger.lanes import State
 from router.ledger.story import (
     AlertTold,
     Attempted,
@@ -121,11 +121,11 @@ def test_alerts_are_listed_newest_first_under_every_filter(estate: Estate) -> No
         assert versions(Filter(user=S1)) == [(S1, "9003"), (S1, "9002")]
         assert versions(Filter(since=later)) == [(S2, "9003"), (S1, "9003")]
         assert versions(Filter(hub=OTHER_HUB)) == []
-        assert versions(Filter(state=State.DELIVERED, user=S2, hub=HUB)) == [
+        assert versions(Filter(state=DeliveryState.DELIVERED, user=S2, hub=HUB)) == [
             (S2, "9003"),
             (S2, "9002"),
         ]
-        assert versions(Filter(state=State.WAITING)) == []
+        assert versions(Filter(state=DeliveryState.WAITING)) == []
 
 
 def test_what_waits_on_a_closed_lane_is_held_with_its_reason(estate: Estate) -> None:
@@ -135,8 +135,8 @@ def test_what_waits_on_a_closed_lane_is_held_with_its_reason(estate: Estate) -> 
     estate.activation()
     estate.run(now=NOW)
     with ledger(estate) as database:
-        (held,) = list_alerts(database, Filter(state=State.HELD), limit=10)
-        assert list_alerts(database, Filter(state=State.WAITING), limit=10) == []
+        (held,) = list_alerts(database, Filter(state=DeliveryState.HELD), limit=10)
+        assert list_alerts(database, Filter(state=DeliveryState.WAITING), limit=10) == []
         (lane,) = list_lanes(database)
         found = alert_story(database, held.id)
     assert (lane.state, lane.reason, lane.waiting, lane.oldest) == ("closed", "suspended", 1, NOW)
@@ -180,8 +180,8 @@ def test_the_summary_counts_the_whole_ledger(estate: Estate) -> None:
     assert totals.facts[(activated, "decided")] == 3
     assert totals.facts[("hubherald.hub.updated.v1", "applied")] == 2
     assert sum(totals.decisions.values()) == len(estate.verdicts())
-    assert totals.in_state(State.HELD) == 1
-    assert totals.in_state(State.PARKED) == 0
+    assert totals.in_state(DeliveryState.HELD) == 1
+    assert totals.in_state(DeliveryState.PARKED) == 0
     assert sum(totals.deliveries.values()) == sum(totals.alerts.values())
     assert totals.told[(S2, "gas_supplier")] == 1
     assert {rule for rule, _ in totals.suppressed} == {"failed-activation"}

@@ -16,7 +16,7 @@ from router.alerts import Alert
 from router.crew import Hand, Place, Post
 from router.errors import UsageError
 from router.fitting import fit
-from router.ledger.lanes import LaneRow
+from router.lanevalues import LaneRow
 from router.ledger.opening import Database
 from router.ledger.standing import take_up
 from router.parties import Originator

@@ -13,8 +13,7 @@ from lanemaking import FAILED, REJECTED, Sealed, a_lane, answered, claimed, wish
 from samples import ALERT, NOW, device
 
 from router.lanes import PROBE, Lane
-from router.ledger.deliveries import Claimed, Settlement, Wish
-from router.ledger.lanes import State
+from router.lanevalues import Claimed, DeliveryState, Settlement, Wish
 from router.ports import (
     Closed,
     ClosedReason,
@@ -150,7 +149,7 @@ def test_a_batch_is_halved_until_the_guilty_one_is_alone(size: int, data: st.Dat
         if guilty not in [each.id for each in group]:
             settled = send(lane, group, [Delivered()] * len(group))
             delivered += [each.id for each in settled]
-            assert {each.state for each in settled} == {State.DELIVERED}
+            assert {each.state for each in settled} == {DeliveryState.DELIVERED}
             continue
         settled = send(lane, group, [REJECTED] * len(group))
         if len(group) == 1:

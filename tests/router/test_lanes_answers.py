@@ -9,8 +9,7 @@ from lanemaking import EXPIRES, FAILED, REJECTED, a_lane, answered, claimed
 from samples import NOW
 
 from router.lanes import JITTER, REFUSALS, SCHEDULE, Lane
-from router.ledger.deliveries import Claimed, Settlement
-from router.ledger.lanes import State
+from router.lanevalues import Claimed, DeliveryState, Settlement
 from router.ports import (
     Closed,
     ClosedReason,
@@ -23,14 +22,16 @@ from router.ports import (
 def test_delivered_settles() -> None:
     lane = a_lane()
     settled = answered(lane, Delivered("204"), claimed(7, attempt=3, refusals=1))
-    assert settled == Settlement(7, "delivered", State.DELIVERED, NOW, 3, detail="204", refusals=1)
+    assert settled == Settlement(
+        7, "delivered", DeliveryState.DELIVERED, NOW, 3, detail="204", refusals=1
+    )
     assert lane.in_flight == {}
 
 
 def pause_after(lane: Lane, each: Claimed) -> float:
     """Seconds that the Alert waits after a failed attempt, the spread taken out."""
     settled = answered(lane, FAILED, each)
-    assert (settled.outcome, settled.state) == ("retry", State.WAITING)
+    assert (settled.outcome, settled.state) == ("retry", DeliveryState.WAITING)
     assert settled.due_at is not None
     pause = (settled.due_at - NOW).total_seconds()
     (planned,) = (
@@ -94,12 +95,12 @@ def test_a_refused_alert_is_parked_at_the_third_time() -> None:
     refusals = 0
     for _ in range(REFUSALS - 1):
         settled = answered(lane, REJECTED, claimed(1, refusals=refusals))
-        assert (settled.outcome, settled.state) == ("refused", State.WAITING)
+        assert (settled.outcome, settled.state) == ("refused", DeliveryState.WAITING)
         assert settled.due_at is not None
         assert settled.due_at > NOW
         refusals = settled.refusals
     settled = answered(lane, REJECTED, claimed(1, refusals=refusals))
-    assert (settled.outcome, settled.state) == ("parked", State.PARKED)
+    assert (settled.outcome, settled.state) == ("parked", DeliveryState.PARKED)
     assert (settled.refusals, settled.reason, settled.detail) == (REFUSALS, "rejected", "422")
     assert not lane.failing
 
@@ -112,6 +113,10 @@ def test_a_closed_answer_blames_no_alert() -> None:
     lane = a_lane()
     answer = Closed(ClosedReason.CREDENTIALS, "401")
     settled = answered(lane, answer, claimed(1, refusals=1, batch="b"))
-    assert (settled.outcome, settled.state, settled.due_at) == ("closed", State.WAITING, NOW)
+    assert (settled.outcome, settled.state, settled.due_at) == (
+        "closed",
+        DeliveryState.WAITING,
+        NOW,
+    )
     assert (settled.refusals, settled.batch, settled.reason) == (1, "b", "credentials")
     assert (lane.failing, lane.failures) == (False, 0)

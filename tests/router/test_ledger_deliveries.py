@@ -9,8 +9,8 @@ import pytest
 from ledgers import HOLD, answer, ask, fill, lane_of, retry, sequences, states, swap, wish
 from samples import NOW, device, user
 
-from router.ledger.deliveries import Claimed, Settlement, lost_attempts
-from router.ledger.lanes import State
+from router.lanevalues import Claimed, DeliveryState, Settlement
+from router.ledger.deliveries import lost_attempts
 from router.ledger.moments import stamp
 from router.ledger.opening import Database, LedgerUnavailable, Use, open_database
 from router.ports import Reason, Refused
@@ -82,7 +82,7 @@ def test_a_lane_that_waits_for_a_hub_is_not_told_to_look_again(
     fill(database, [device(1), device(1), device(2)], {S1: [lane]})
     first, *_ = taken(database, lane, 1)
     third = ask(database, "SELECT id FROM deliveries WHERE sequence = 3")[0][0]
-    refused = Settlement(third, "refused", State.WAITING, NOW, 1, due_at=NOW, refusals=1)
+    refused = Settlement(third, "refused", DeliveryState.WAITING, NOW, 1, due_at=NOW, refusals=1)
     busy = frozenset({first.delivery.alert.device_id})
     exchanged = swap(database, wish(lane, busy_hubs=busy), settled=[refused])
     assert exchanged.sends == {}
@@ -128,7 +128,7 @@ def test_when_only_refused_ones_wait_it_says_when_they_are_due(
     first, second = taken(database, lane)
     refused = [
         retry(first, refusals=1),
-        answer(second, State.WAITING, due_at=NOW + 2 * LATER, refusals=2),
+        answer(second, DeliveryState.WAITING, due_at=NOW + 2 * LATER, refusals=2),
     ]
     assert swap(database, wish(lane), settled=refused).next_due[lane] == NOW + LATER
 
@@ -136,7 +136,11 @@ def test_when_only_refused_ones_wait_it_says_when_they_are_due(
 def test_what_is_settled_never_comes_again(database: Database, lane: int) -> None:
     fill(database, [device(n) for n in range(3)], {S1: [lane]})
     first, second, third = taken(database, lane)
-    settled = [answer(first), answer(second, State.PARKED), answer(third, State.WITHDRAWN)]
+    settled = [
+        answer(first),
+        answer(second, DeliveryState.PARKED),
+        answer(third, DeliveryState.WITHDRAWN),
+    ]
     exchanged = swap(database, wish(lane), settled=settled, now=NOW + timedelta(days=9))
     assert (exchanged.sends, exchanged.next_due) == ({}, {lane: None})
     assert states(database) == ["delivered", "parked", "withdrawn"]
@@ -162,7 +166,7 @@ def test_a_batch_that_failed_goes_again_with_the_same_members(
     fill(database, [device(9)], {S1: [lane]}, first=4)
     # each with a moment of its own: they were jittered one by one
     due = [
-        answer(each, State.WAITING, due_at=NOW + LATER * (place + 1))
+        answer(each, DeliveryState.WAITING, due_at=NOW + LATER * (place + 1))
         for place, each in enumerate(group)
     ]
     assert swap(database, wish(lane, 4, batch=10), settled=due).sends == {}
@@ -192,7 +196,7 @@ def test_a_batch_goes_whole_though_the_rate_allows_less(database: Database, lane
 
 def answer_due(each: Claimed) -> Settlement:
     """Failed, and due again at once."""
-    return answer(each, State.WAITING, due_at=NOW)
+    return answer(each, DeliveryState.WAITING, due_at=NOW)
 
 
 def test_a_lone_alert_has_no_batch(database: Database, lane: int) -> None:
@@ -250,11 +254,11 @@ def test_what_was_never_tried_is_tried_even_when_its_time_is_up(
     fill(database, [device(1)], {S1: [lane]})
     late = NOW + HOLD + LATER  # the router was down for so long
     (group,) = swap(database, wish(lane), now=late).sends[lane]
-    settled = [answer(group[0], State.WAITING, due_at=late)]
+    settled = [answer(group[0], DeliveryState.WAITING, due_at=late)]
     exchanged = swap(database, wish(lane), settled=settled, now=late)
     assert exchanged.sends == {}
     assert [(each.state, each.reason) for each in exchanged.ended[lane]] == [
-        (State.PARKED, "expired")
+        (DeliveryState.PARKED, "expired")
     ]
     assert states(database) == ["parked"]
     assert ask(database, "SELECT attempt, outcome FROM outcomes ORDER BY id") == [
@@ -276,11 +280,11 @@ def test_what_was_never_tried_is_parked_at_once_where_sends_have_failed(
 def test_it_is_parked_at_its_hour_and_not_before(database: Database, lane: int) -> None:
     fill(database, [device(1)], {S1: [lane]})
     (first,) = taken(database, lane)
-    due = answer(first, State.WAITING, due_at=NOW + HOLD)
+    due = answer(first, DeliveryState.WAITING, due_at=NOW + HOLD)
     swap(database, settled=[due])
     before = swap(database, wish(lane), now=NOW + HOLD - timedelta(microseconds=1))
     assert (before.ended, before.next_due) == ({}, {lane: NOW + HOLD})
-    assert swap(database, wish(lane), now=NOW + HOLD).ended[lane][0].state is State.PARKED
+    assert swap(database, wish(lane), now=NOW + HOLD).ended[lane][0].state is DeliveryState.PARKED
 
 
 def test_a_parked_alert_lets_the_next_go(database: Database, lane: int) -> None:

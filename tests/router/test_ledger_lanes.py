@@ -10,7 +10,8 @@ from ledgers import HOLD, answer, ask, fill, lane_of, retry, sequences, states, 
 from samples import NOW, device, user
 from sqlalchemy import Connection
 
-from router.ledger.lanes import Change, change_lane, count_waiting, why_closed
+from router.lanevalues import LaneChange
+from router.ledger.lanes import change_lane, count_waiting, why_closed
 from router.ledger.moments import stamp
 from router.ledger.opening import Database
 from router.ledger.standing import take_up
@@ -25,8 +26,8 @@ def lane(database: Database) -> int:
     return lane_of(database)
 
 
-def closing(lane: int, reason: ClosedReason | None, after: timedelta) -> Change:
-    return Change(lane, reason, "because", NOW + after)
+def closing(lane: int, reason: ClosedReason | None, after: timedelta) -> LaneChange:
+    return LaneChange(lane, reason, "because", NOW + after)
 
 
 def expiry(database: Database) -> list[timedelta]:

@@ -16,12 +16,13 @@ from samples import NOW, activation, body, device, hub, registration, user
 from sqlalchemy import event
 
 from router.facts import Fact, parse
+from router.lanevalues import DeliveryState, LaneChange, Settlement
 from router.ledger.asking import Filter, list_alerts
 from router.ledger.batch import Batch
-from router.ledger.deliveries import Settlement, lost_attempts
+from router.ledger.deliveries import lost_attempts
 from router.ledger.glance import glance
 from router.ledger.intake import look_up, record
-from router.ledger.lanes import Change, State, count_waiting, why_closed
+from router.ledger.lanes import count_waiting, why_closed
 from router.ledger.opening import Database
 from router.ledger.quarantine import released
 from router.ledger.rollout import users, versions
@@ -73,7 +74,7 @@ def plans(database: Database) -> Iterator[Plans]:
                 found += [(statement, row.detail) for row in explained]
 
 
-def settled(device_id: int, state: State, **more: Any) -> Settlement:
+def settled(device_id: int, state: DeliveryState, **more: Any) -> Settlement:
     return Settlement(device_id, state.value, state, NOW, 1, **more)
 
 
@@ -82,8 +83,8 @@ def test_claiming_and_settling_use_the_partial_index(database: Database) -> None
     fill(database, [device(n) for n in range(20)], {user(1): [lane]})
     with plans(database) as found:
         swap(database, wish(lane, 4, batch=3))
-        again = settled(1, State.WAITING, due_at=NOW + timedelta(hours=1), refusals=1)
-        swap(database, wish(lane), settled=[again, settled(2, State.DELIVERED)])
+        again = settled(1, DeliveryState.WAITING, due_at=NOW + timedelta(hours=1), refusals=1)
+        swap(database, wish(lane), settled=[again, settled(2, DeliveryState.DELIVERED)])
         swap(database, wish(lane))  # asks when the refused one is due
         swap(database, answers={lane: "delivered"})
     reads = found.reads("deliveries")
@@ -101,8 +102,8 @@ def test_closing_opening_and_starting_read_only_what_is_pending(database: Databa
     lane = lane_of(database)
     fill(database, [device(1), device(2)], {user(1): [lane]})
     with plans(database) as found:
-        swap(database, changes=[Change(lane, ClosedReason.ENDPOINT, "", NOW)])
-        swap(database, changes=[Change(lane, None, "", NOW)])
+        swap(database, changes=[LaneChange(lane, ClosedReason.ENDPOINT, "", NOW)])
+        swap(database, changes=[LaneChange(lane, None, "", NOW)])
         lost_attempts(database, NOW)
         take_up(database, [], [], NOW)
         count_waiting(database)
@@ -134,8 +135,8 @@ def test_deciding_a_fact_reads_no_table_whole(database: Database) -> None:
         record(database, batch, standing({user(1): [lane]}))
         released(database, NOW)
         take_up(database, TEXTS, [], NOW)
-        swap(database, changes=[Change(lane, ClosedReason.ENDPOINT, "", NOW)])
-        swap(database, changes=[Change(lane, None, "", NOW)])
+        swap(database, changes=[LaneChange(lane, ClosedReason.ENDPOINT, "", NOW)])
+        swap(database, changes=[LaneChange(lane, None, "", NOW)])
         swap(database, wish(lane), withdrawn=Responsibility({}, lambda: NOW))
     assert found.scans() == []
     assert found.reads("facts")

@@ -16,11 +16,11 @@ from samples import NOW, body, device, user
 from sqlalchemy import select, text
 
 from router.facts import Defect, Reason, parse
+from router.lanevalues import DeliveryState
 from router.ledger.actions import Operator, pause_lanes
 from router.ledger.batch import Arrival, Batch, Quarantined
 from router.ledger.deliveries import lost_attempts
 from router.ledger.intake import record
-from router.ledger.lanes import State
 from router.ledger.moments import stamp
 from router.ledger.opening import Database, Use, open_database
 from router.ledger.recorder import GENESIS, Recorder
@@ -42,7 +42,7 @@ def full(tmp_path: Path) -> Iterator[Database]:
         settled = [
             answer(first, detail="204 \u00e9 \U0001f3e0"),
             retry(second),
-            answer(third, State.PARKED, reason="rejected"),
+            answer(third, DeliveryState.PARKED, reason="rejected"),
         ]
         swap(database, wish(lane), settled=settled)
         lost_attempts(database, NOW + LATER)

@@ -14,9 +14,10 @@ from ledgers import HOLD, ask, lane_of, made
 from relaying import Recipient, Running, Slow, relaying
 from samples import device, user
 
+from router.lanevalues import DeliveryState
 from router.ledger.actions import Operator, pause_lanes, resume_lanes, retry
 from router.ledger.asking import Filter
-from router.ledger.lanes import State, why_closed
+from router.ledger.lanes import why_closed
 from router.ledger.opening import Use, open_database
 from router.ports import Closed, ClosedReason, Delivered, Outcome, Reason, Refused, Retry
 
@@ -45,7 +46,7 @@ class Operating:
         resume_lanes(self.database, user(1), None, self._operator())
         self.running.relay.refresh()
 
-    def retry(self, state: State | None = None) -> int:
+    def retry(self, state: DeliveryState | None = None) -> int:
         changed = retry(self.database, Filter(state=state), self._operator(), hold={})
         self.running.relay.refresh()
         return changed
@@ -226,7 +227,7 @@ async def test_a_retry_reaches_a_relay_that_sleeps(tmp_path: Path) -> None:
         await running.hurry_until_idle()
         assert await running.states() == ["parked"]
         with operating(running, tmp_path) as operator:
-            assert operator.retry(State.PARKED) == 1
+            assert operator.retry(DeliveryState.PARKED) == 1
             await running.until(lambda: recipient.got == [1] * 4)
             await running.idle()
         assert await running.states() == ["delivered"]

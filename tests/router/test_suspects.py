@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from samples import NOW
 
 from router.facts import Reason
-from router.ledger.batch import Arrival
-from router.ledger.suspects import note_of
+from router.ledger.batch import Arrival, note_of
 from router.ports import Cursor, Message
 from router.suspects import cut, given_up, hopeless
 
