@@ -68,7 +68,7 @@ format: $(READY) ## let ruff mend and format the code
 	@$(BIN)/ruff format --quiet .
 
 guide: $(READY) ## renew the tables of rules/README.md from the code
-	@$(BIN)/python -m router.guide rules/README.md
+	@$(BIN)/python -m router.workbench.guide rules/README.md
 
 dashboards: $(READY) ## renew dashboards/grafana/*.json from the code beside it
 	@$(BIN)/python dashboards/build.py

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from router.ports import Delivered, Delivery, Options, Outcome
+from router.ports.delivery import Delivered, Delivery, Options, Outcome
 
 
 class LogOptions(Options):

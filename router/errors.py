@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from router.yamlfile import Problem
+    from router.files.yamlfile import Problem
 
 
 class RouterError(Exception):

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from router import app, config
 from router.clock import Clock
+from router.config.loading import load as load_config
+from router.service import app
 
 ROOT = Path(__file__).parent.parent
 DCC = "90-B3-D5-1F-30-00-00-02"
@@ -135,7 +136,7 @@ class Estate:
         clock: Clock | None = None
         if now is not None:
             clock = lambda: now.astimezone(UTC)  # noqa: E731
-        found = config.load(self.folder / "hubherald.yaml")
+        found = load_config(self.folder / "hubherald.yaml")
         app.run(found, until_idle=True, clock=clock)
 
     def sent(self, user_id: str) -> list[dict[str, Any]]:

@@ -17,11 +17,11 @@ from servers import program
 
 from dashboards.board import RUNBOOK as SERVED
 from router.cli import main
-from router.decisions import Verdict
-from router.facts import ActivationOutcome, FactType, Reason
-from router.ledger.batch import Effect
-from router.metrics import Metrics
-from router.ports import ClosedReason
+from router.deciding.batch import Effect
+from router.deciding.decisions import Verdict
+from router.domain.facts import ActivationOutcome, FactType, Reason
+from router.metrics.metrics import Metrics
+from router.ports.delivery import ClosedReason
 
 RULES = ROOT / "dashboards" / "prometheus" / "hubherald.rules.yaml"
 TESTS = RULES.with_name("hubherald.rules.test.yaml")

@@ -13,8 +13,8 @@ from editor import Editor, editing
 from estate import ROOT
 from jsonschema import Draft202012Validator
 
-from router import starter
-from router.fields import FIELDS, Kind
+from router.language.fields import FIELDS, Kind
+from router.workbench import starter
 
 LINE = "# yaml-language-server: $schema="
 RULES = """\

@@ -19,10 +19,11 @@ OTHER = HUB[:-2] + "02"
 ROUTER = """
 import asyncio, json, os, signal, sys
 from pathlib import Path
-import router.app, router.intake
-from router import config
-from router.engine import Engine
-from router.ports import SOURCES, Message, installed
+from router.config.loading import load
+from router.deciding.engine import Engine
+from router.intake import intake
+from router.ports.delivery import SOURCES, Message, installed
+from router.service import app
 
 
 class Queue:
@@ -80,13 +81,13 @@ def deadly(what):
 
 
 if "parse" in sys.argv:
-    parse = router.intake.parse
-    router.intake.parse = lambda body: (deadly(body), parse(body))[1]
+    parse = intake.parse
+    intake.parse = lambda body: (deadly(body), parse(body))[1]
 if "engine" in sys.argv:
     evaluate = Engine.evaluate
     Engine.evaluate = lambda self, values: (deadly(values), evaluate(self, values))[1]
-router.app.installed = lambda group: {"folder": Point()} if group == SOURCES else installed(group)
-router.app.run(config.load(Path("hubherald.yaml")), until_idle=True)
+app.installed = lambda group: {"folder": Point()} if group == SOURCES else installed(group)
+app.run(load(Path("hubherald.yaml")), until_idle=True)
 """
 
 

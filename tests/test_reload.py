@@ -18,7 +18,7 @@ from commandline import call
 from estate import HUB, S1, S2, SUPPLIER, Estate
 from liverouter import RULE, WRONG, Live, configure, one_supplier, running, write
 
-from router.reloading import LOOK
+from router.service.reloading import LOOK
 
 
 @pytest.fixture

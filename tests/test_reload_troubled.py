@@ -17,7 +17,8 @@ from commandline import start
 from estate import S1, Estate
 from liverouter import Live, configure, one_supplier, running, write
 
-from router import app, config
+from router.config.loading import load as load_config
+from router.service import app
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_with_watch_what_failed_for_no_mistake_is_tried_again(estate: Estate) ->
 
 def test_with_watch_an_edit_while_the_router_starts_is_noticed(estate: Estate) -> None:
     configure(estate, watch=True)
-    read = config.load(estate.folder / "hubherald.yaml")
+    read = load_config(estate.folder / "hubherald.yaml")
     write(estate, "second")
 
     def wait_and_end() -> None:

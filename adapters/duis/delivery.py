@@ -19,9 +19,8 @@ from adapters.duis.rendering import RENEWAL, Renderer
 from adapters.http.answer import Answer, outcome_of, outcome_of_failure
 from adapters.http.session import NO_ANSWER, HungUpError, Session, reachable
 from adapters.tls import TlsFiles, TlsFilesError, expiry
-from router.alerts import Alert
-from router.parties import Certificate, Originator, Recipient, Unfit
-from router.ports import (
+from router.ports.alerts import Alert
+from router.ports.delivery import (
     Closed,
     ClosedReason,
     Delivery,
@@ -31,6 +30,7 @@ from router.ports import (
     Reason,
     Retry,
 )
+from router.ports.parties import Certificate, Originator, Recipient, Unfit
 
 CONTENT_TYPE = "application/xml"
 

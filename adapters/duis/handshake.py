@@ -11,7 +11,7 @@ import ssl
 from pathlib import Path
 
 from adapters.http.answer import causes_of
-from router.ports import Closed, ClosedReason
+from router.ports.delivery import Closed, ClosedReason
 
 _OURS = re.compile(r"ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
 """What a server says that does not want our certificate, or has no way to use its key."""

@@ -14,9 +14,9 @@ import structlog
 
 from adapters.duis.document import DocumentError, build
 from adapters.duis.signature import CERTIFICATE, Signer, SigningError, faults, load, stamp
-from router.alerts import Alert
-from router.parties import Certificate, Originator, Recipient, Unfit
-from router.ports import Closed, ClosedReason, Reason, Refused, RenderError
+from router.ports.alerts import Alert
+from router.ports.delivery import Closed, ClosedReason, Reason, Refused, RenderError
+from router.ports.parties import Certificate, Originator, Recipient, Unfit
 
 RENEWAL = timedelta(days=30)
 """How long before its end a certificate asks to be renewed."""

@@ -22,8 +22,8 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
 
-from router.keyfiles import require_private
-from router.parties import Originator
+from router.files.keyfiles import require_private
+from router.ports.parties import Originator
 
 NAMESPACE = "http://www.w3.org/2000/09/xmldsig#"
 KEY, CERTIFICATE = "signing_key_file", "signing_certificate_file"

@@ -17,7 +17,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from router.ports import Delivered, Delivery, Options, Outcome, Reason, Refused, Retry
+from router.ports.delivery import Delivered, Delivery, Options, Outcome, Reason, Refused, Retry
 
 UNFINISHED = ".part"
 STALE_S = 3600.0

@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from adapters.folder.lines import Block, read_block
 from router.errors import UsageError
-from router.ports import Cursor, Message, Options
+from router.ports.delivery import Cursor, Message, Options
 
 SUFFIX = ".jsonl"
 

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from adapters.http.page import words_of
-from router.ports import Closed, ClosedReason, Delivered, Outcome, Reason, Refused, Retry
+from router.ports.delivery import Closed, ClosedReason, Delivered, Outcome, Reason, Refused, Retry
 
 LONGEST_REST = timedelta(hours=24)
 """No receiver may ask to be left alone for longer: Alerts are held for 48 hours."""

@@ -18,8 +18,8 @@ from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, Kind, trouble
 from adapters.tls import TlsFiles, TlsFilesError
-from router.parties import Unfit
-from router.ports import AmqpUrl, Options, Secret
+from router.ports.delivery import AmqpUrl, Options, Secret
+from router.ports.parties import Unfit
 
 DIAL_S = 10.0
 """Seconds in which a connection stands or has failed."""

@@ -27,8 +27,8 @@ from adapters.rabbitmq.connection import (
 )
 from adapters.rabbitmq.routing import ExchangeName, RoutingKey, keys
 from adapters.rabbitmq.trouble import BrokerError, Kind, said
-from router.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, EVENT_TYPE, batch_body, batch_id
-from router.ports import (
+from router.ports.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, EVENT_TYPE, batch_body, batch_id
+from router.ports.delivery import (
     Closed,
     ClosedReason,
     Delivered,

@@ -15,7 +15,7 @@ from adapters.rabbitmq.connection import blocked, dial, hang_up
 from adapters.rabbitmq.topology import QueueOptions, prepare
 from adapters.rabbitmq.trouble import trouble
 from router.errors import PublishError
-from router.ports import Outgoing
+from router.ports.delivery import Outgoing
 
 CONTENT_TYPE = "application/cloudevents+json"
 UNKNOWN = "unknown"

@@ -23,7 +23,7 @@ from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.session import Session, Taken
 from adapters.rabbitmq.topology import QueueOptions
 from adapters.rabbitmq.trouble import BrokerError
-from router.ports import Cursor, Link, Message, Options
+from router.ports.delivery import Cursor, Link, Message, Options
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0

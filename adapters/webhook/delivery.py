@@ -13,9 +13,9 @@ from adapters.http.answer import outcome_of, outcome_of_failure
 from adapters.http.session import NO_ANSWER, Session, reachable
 from adapters.tls import TlsFiles, TlsFilesError
 from adapters.webhook.signing import Signer, SigningSecret
-from router.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, batch_body, batch_id
-from router.parties import Unfit
-from router.ports import Closed, ClosedReason, Delivery, HttpUrl, Options, Outcome
+from router.ports.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, batch_body, batch_id
+from router.ports.delivery import Closed, ClosedReason, Delivery, HttpUrl, Options, Outcome
+from router.ports.parties import Unfit
 
 _CREDENTIALS = "compare `secret` with the receiver's, and ask whether it lets us in"
 _TRUST = "have the certificate put right, or set `ca_file`"

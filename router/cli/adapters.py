@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from router.cli.printing import as_json, line, output, shown
-from router.options import Kinds
-from router.ports import ADAPTERS, SOURCES, Options, installed
-from router.wording import secret_keys
+from router.config.installed import Kinds
+from router.files.messages import secret_keys
+from router.ports.delivery import ADAPTERS, SOURCES, Options, installed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,17 @@ import click
 from router.cli.arguments import eui64, moment
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, as_table, line, output, plural
-from router.cli.telling import tell
-from router.config import settings
+from router.cli.story import tell
+from router.config.loading import settings
+from router.config.usersfile import load as load_users
 from router.errors import UsageError
-from router.lanevalues import DeliveryState
+from router.lanes.values import DeliveryState
 from router.ledger.actions import count_retried, retriable, retry
-from router.ledger.asking import AlertRow, Filter, list_alerts
-from router.ledger.opening import Use
-from router.ledger.rendered import rendered
-from router.ledger.why import alert_story
-from router.ports import VERIFIERS, Verify, installed
-from router.usersfile import load as load_users
+from router.ledger.database import Use
+from router.ledger.queries.lists import AlertRow, Filter, list_alerts
+from router.ledger.queries.rendered import rendered
+from router.ledger.queries.why import alert_story
+from router.ports.delivery import VERIFIERS, Verify, installed
 
 COLUMNS = (
     "decided_at",

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from router import allowlist
-from router.inventory import LOCAL
+from router.domain import identifiers
+from router.domain.inventory import LOCAL
 
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -22,7 +22,7 @@ def now() -> datetime:
 def eui64(text: str) -> str:
     """A Device ID or User ID, in either case; in upper case, as the ledger has it."""
     try:
-        return allowlist.eui64(text)
+        return identifiers.eui64(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} {error}") from None
 

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import click
 
-from router.capturing import test_of
 from router.cli.opening import ledger, rules_folder
 from router.errors import UsageError
-from router.ledger.past import past_of_alert, text_of
-from router.pastusers import users_of
-from router.rulesfolder import TESTS
+from router.language.folder import TESTS
+from router.ledger.queries.history import past_of_alert, text_of
+from router.workbench.capturing import test_of
+from router.workbench.pastusers import users_of
 
 
 @click.command("capture")

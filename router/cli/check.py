@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from router.checking import check
 from router.cli.printing import as_json, line, output, plural
-from router.codes import Code
-from router.config import Config
-from router.document import Location, Problem
+from router.config.loading import Config
+from router.deciding.trial import trial
 from router.errors import EngineError, FilesError
-from router.trial import trial
+from router.files.codes import Code
+from router.files.document import Location, Problem
+from router.workbench.checking import check
 
 
 @click.command("check")

@@ -12,13 +12,13 @@ from pathlib import Path
 import click
 
 from router.cli.printing import line, plural
-from router.cli.telling import tell
+from router.cli.story import tell
 from router.cli.totals import tell_totals
 from router.demo.demonstration import Demonstration, demonstrate
+from router.domain.users import ServiceUser, UserStatus
 from router.errors import RouterError
-from router.ledger.opening import Use, open_database
-from router.ledger.why import why
-from router.users import ServiceUser, UserStatus
+from router.ledger.database import Use, open_database
+from router.ledger.queries.why import why
 
 
 @click.command("demo")

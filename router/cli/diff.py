@@ -9,20 +9,20 @@ from pathlib import Path
 
 import click
 
-from router import rulesfolder
 from router.cli.arguments import moment
 from router.cli.bar import Bar
 from router.cli.opening import ledger
 from router.cli.printing import as_json, as_table, line, output, plural
-from router.diffing import GAINS, LOSES, Change, Differ, Difference, Moved
-from router.engine import Engine
+from router.deciding.engine import Engine
+from router.deciding.trial import trial
+from router.domain.users import ServiceUser
 from router.errors import FilesError
-from router.ledger.opening import Database
-from router.ledger.past import count_past, past_pages, text_of
-from router.pastusers import users_of
-from router.rules import Rules
-from router.trial import trial
-from router.users import ServiceUser
+from router.language.folder import load as load_rules
+from router.language.rules import Rules
+from router.ledger.database import Database
+from router.ledger.queries.history import count_past, past_pages, text_of
+from router.workbench.diffing import GAINS, LOSES, Change, Differ, Difference, Moved
+from router.workbench.pastusers import users_of
 
 
 @click.command("diff")
@@ -58,7 +58,7 @@ def command(
       hubherald diff edited --since 7d
       hubherald diff edited --since 7d --each 100
     """
-    rules, problems = rulesfolder.load(folder)
+    rules, problems = load_rules(folder)
     if rules is None:
         raise FilesError(problems)
     trial(rules)

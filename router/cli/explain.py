@@ -7,21 +7,22 @@ from typing import BinaryIO
 
 import click
 
-from router import rulesfolder, scene
 from router.cli.arguments import now
+from router.cli.explanation import rows, tell
 from router.cli.opening import ledger, rules_folder
 from router.cli.printing import as_json, line, output
-from router.cli.reasons import rows, tell
-from router.config import load
-from router.document import Document
+from router.config.loading import load
+from router.deciding.batch import Known
+from router.domain.facts import Activation, Defect, Fact, parse
+from router.domain.timestamps import stamp
 from router.errors import FilesError, UsageError
-from router.explaining import Explanation, explain
-from router.facts import Activation, Defect, Fact, parse
-from router.ledger.batch import Known
+from router.files.document import Document
+from router.files.messages import did_you_mean
+from router.files.yamlfile import parse as parse_yaml
+from router.language.folder import load as load_rules
 from router.ledger.intake import look_up
-from router.ledger.moments import stamp
-from router.wording import did_you_mean
-from router.yamlfile import parse as parse_yaml
+from router.workbench.explaining import Explanation, explain
+from router.workbench.ruletests import what_if
 
 
 @click.command("explain")
@@ -50,7 +51,7 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
     name, raw = getattr(file, "name", "-"), file.read()
     document = parse_yaml(raw, Path(name))
     notes: list[str] = []
-    if scene.is_scene(document) or not (name.endswith(".json") or _is_json(raw)):
+    if what_if.is_scene(document) or not (name.endswith(".json") or _is_json(raw)):
         found = _of_scene(config_file, document, _chosen(document, test))
     elif test is not None:
         raise click.UsageError(f"--test is for files of tests; {name} is a fact")
@@ -74,7 +75,7 @@ def _is_json(raw: bytes) -> bool:
 
 def _chosen(document: Document, wanted: str | None) -> int | None:
     """The number of the test that is wanted; None where the file holds no tests."""
-    names = scene.tests(document)
+    names = what_if.tests(document)
     if wanted is not None and wanted not in names:
         meant = did_you_mean(wanted, names)
         raise click.UsageError(f"there is no test {wanted!r} in {document.file}{meant}")
@@ -87,10 +88,10 @@ def _chosen(document: Document, wanted: str | None) -> int | None:
 
 
 def _of_scene(config_file: Path, document: Document, number: int | None) -> Explanation:
-    rules, problems = rulesfolder.load(rules_folder(config_file))
+    rules, problems = load_rules(rules_folder(config_file))
     if rules is None:
         raise FilesError(problems)
-    found = scene.load(document, rules, number)
+    found = what_if.load(document, rules, number)
     if found is None:
         raise FilesError(document.problems)
     given = found.given

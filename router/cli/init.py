@@ -9,8 +9,8 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from router.cli.printing import line
-from router.ports import AmqpUrl
-from router.starter import HUB, write
+from router.ports.delivery import AmqpUrl
+from router.workbench.starter import HUB, write
 
 
 def _broker(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:

@@ -13,11 +13,11 @@ from router.cli.arguments import eui64, moment, now
 from router.cli.bar import Bar
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, line, output, plural, shown
+from router.domain.inventory import Home, Running, in_effect, responsible
 from router.errors import UsageError
-from router.inventory import Home, Running, in_effect, responsible
-from router.inventoryfiles import import_inventory
-from router.ledger.asking import find_home
-from router.ledger.opening import Use
+from router.intake.inventory_import import import_inventory
+from router.ledger.database import Use
+from router.ledger.queries.lists import find_home
 
 csv_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 

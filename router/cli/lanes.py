@@ -11,8 +11,8 @@ from router.cli.arguments import eui64
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, as_table, line, output
 from router.ledger.actions import LaneChanged, pause_lanes, resume_lanes
-from router.ledger.asking import list_lanes
-from router.ledger.opening import Use
+from router.ledger.database import Use
+from router.ledger.queries.lists import list_lanes
 
 COLUMNS = (
     "service_user_id",

@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from router.cli.arguments import now
-from router.config import settings
+from router.config.loading import settings
 from router.ledger.actions import Operator, system_user
-from router.ledger.opening import Database, Use, open_database
+from router.ledger.database import Database, Use, open_database
 
 
 @contextmanager

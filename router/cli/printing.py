@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from router.document import Problem
+from router.domain.timestamps import rfc3339
 from router.errors import FilesError
-from router.ledger.moments import rfc3339
+from router.files.document import Problem
 
 WIDEST = 100_000
 """Columns of a table: ids and positions are copied, so it is never cut or folded."""

@@ -15,7 +15,7 @@ import click
 
 from router.cli.bar import Bar
 from router.cli.printing import line, plural, shown
-from router.config import settings
+from router.config.loading import settings
 from router.errors import PublishError, UsageError
 from router.publishing.checking import check_lines, holds_facts
 from router.publishing.choosing import publisher_of, target_of

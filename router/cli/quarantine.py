@@ -8,11 +8,11 @@ import click
 
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, as_table, flat, line, output, plural, shown
+from router.domain.facts import Reason
 from router.errors import UsageError
-from router.facts import Reason
 from router.ledger.actions import release_numbers, release_reason
-from router.ledger.asking import list_quarantine, quarantined_fact
-from router.ledger.opening import Use
+from router.ledger.database import Use
+from router.ledger.queries.lists import list_quarantine, quarantined_fact
 
 COLUMNS = ("id", "received_at", "reason", "type", "source", "origin", "released", "detail")
 LONGEST_BODY = 2_000

@@ -9,10 +9,10 @@ import aiohttp
 import click
 
 from router.cli.opening import ledger, operator
-from router.config import settings
-from router.configfile import OperationsOptions
+from router.config.configfile import OperationsOptions
+from router.config.loading import settings
 from router.errors import UsageError
-from router.ledger.opening import Use
+from router.ledger.database import Use
 
 PATIENCE = 60.0
 """Seconds for the whole of it: reading, the trial in a process aside, and the change itself."""

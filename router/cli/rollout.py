@@ -10,9 +10,9 @@ import click
 from router.cli.opening import ledger
 from router.cli.printing import as_json, as_table, line, output, plural, shown
 from router.errors import UsageError
-from router.ledger.opening import Database
-from router.ledger.rollout import UserRow, VersionRow, users, versions
-from router.wording import did_you_mean
+from router.files.messages import did_you_mean
+from router.ledger.database import Database
+from router.ledger.queries.rollout import UserRow, VersionRow, users, versions
 
 
 @click.command("rollout")

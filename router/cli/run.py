@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from router import app, logs
+from router import logs
 from router.cli.opening import ledger
 from router.cli.totals import tell_totals
-from router.config import load
-from router.ledger.counting import summary
+from router.config.loading import load
+from router.ledger.queries.totals import summary
+from router.service import app
 
 
 @click.command("run")

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from router.schema import SCHEMAS
+from router.workbench.schema import SCHEMAS
 
 
 @click.command("schema")

@@ -9,7 +9,7 @@ import click
 from router.cli.bar import Bar
 from router.cli.printing import line, plural
 from router.simulation import simulate
-from router.starter import shipped_rules
+from router.workbench.starter import shipped_rules
 
 
 @click.command("simulate")

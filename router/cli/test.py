@@ -7,16 +7,19 @@ from pathlib import Path
 
 import click
 
-from router import mutation, rulesfolder, ruletest, ruletestfile
-from router.cli import results
+from router.cli import test_report
 from router.cli.bar import Bar
 from router.cli.opening import rules_folder
 from router.cli.printing import as_json, output
 from router.errors import FilesError, UsageError
-from router.junit import junit
-from router.mutation import Tried
-from router.rules import Rules
-from router.ruletest import Report, find_tests
+from router.language.folder import load as load_rules
+from router.language.rules import Rules
+from router.workbench.ruletests import mutation
+from router.workbench.ruletests.file import load as load_tests
+from router.workbench.ruletests.junit import junit
+from router.workbench.ruletests.mutation import Tried
+from router.workbench.ruletests.runner import Report, find_tests
+from router.workbench.ruletests.runner import run as run_tests
 
 
 @click.command("test")
@@ -64,8 +67,8 @@ def command(
     folder = rules_folder(ctx.obj)
     files = {path: find_tests(path) for path in paths or (folder,)}
     chosen = list(dict.fromkeys(file for found in files.values() for file in found))
-    rules, problems = rulesfolder.load(folder)
-    report = ruletest.run(rules, chosen) if rules else Report(problems=tuple(problems))
+    rules, problems = load_rules(folder)
+    report = run_tests(rules, chosen) if rules else Report(problems=tuple(problems))
     if junit_file is not None:
         _write(junit_file, junit(report, Path.cwd()))
     if report.problems and output != "json":
@@ -73,9 +76,9 @@ def command(
     ready = rules is not None and report.results and report.passed
     tried = _mutate(rules, chosen) if mutate and rules and ready else None
     if output == "json":
-        as_json(list(results.rows(report, tried, coverage=coverage)))
+        as_json(list(test_report.rows(report, tried, coverage=coverage)))
     else:
-        results.tell(report, tried, coverage=coverage)
+        test_report.tell(report, tried, coverage=coverage)
     empty = [path for path, found in files.items() if not found]
     for path in empty:
         click.echo(f"no tests in {path} (*.test.yaml)", err=True)
@@ -87,7 +90,7 @@ def command(
 
 
 def _mutate(rules: Rules, files: Sequence[Path]) -> list[Tried]:
-    cases, _ = ruletestfile.load(files, rules)
+    cases, _ = load_tests(files, rules)
     changed = mutation.changes(rules)
     tried: list[Tried] = []
     with Bar("changing rules", len(changed)) as bar:

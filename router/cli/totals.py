@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from router.cli.printing import line, plural
-from router.lanevalues import DeliveryState
-from router.ledger.counting import Summary
+from router.lanes.values import DeliveryState
+from router.ledger.queries.totals import Summary
 
 _ADVICE = {
     DeliveryState.PARKED: "`hubherald alerts list --state parked`, then `hubherald alerts retry`",

@@ -9,10 +9,10 @@ import click
 from router.cli.arguments import eui64
 from router.cli.opening import ledger
 from router.cli.printing import as_json, line, output
-from router.cli.telling import tell
+from router.cli.story import tell
 from router.errors import UsageError
-from router.ledger.asking import find_home
-from router.ledger.why import why
+from router.ledger.queries.lists import find_home
+from router.ledger.queries.why import why
 
 
 @click.command("why")

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from router import app, logs
-from router.config import Config, load
+from router import logs
+from router.config.loading import Config, load
 from router.demo.recipients import Recipients
-from router.inventoryfiles import import_inventory
-from router.ledger.counting import Summary as Totals
-from router.ledger.counting import summary
-from router.ledger.opening import Use, open_database
+from router.intake.inventory_import import import_inventory
+from router.ledger.database import Use, open_database
+from router.ledger.queries.totals import Summary as Totals
+from router.ledger.queries.totals import summary
+from router.service import app
 from router.simulation import Setting, Summary, simulate
-from router.starter import shipped_rules
+from router.workbench.starter import shipped_rules
 
 HUBS, USERS, ACTIVATIONS, SEED = 200, 12, 150, 1
 

@@ -16,16 +16,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, update
 
+from router.domain.timestamps import rfc3339, stamp
 from router.errors import UsageError
-from router.lanevalues import DeliveryState, LaneChange
-from router.ledger.asking import SHOWN_STATE, Filter
+from router.lanes.values import DeliveryState, LaneChange
+from router.ledger.database import Database
 from router.ledger.lanes import change_lane
-from router.ledger.moments import rfc3339, stamp
-from router.ledger.opening import Database
 from router.ledger.quarantine import mark_released
+from router.ledger.queries.lists import SHOWN_STATE, Filter
 from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, alerts, deliveries, holding, lanes
-from router.ports import ClosedReason
+from router.ports.delivery import ClosedReason
 
 RETRIED = (DeliveryState.PARKED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.UNKNOWN)
 """What can be retried: the rest is settled or on its way."""

@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
-from router.alerts import Alert
-from router.lanevalues import (
+from router.domain.timestamps import moment, stamp
+from router.lanes.values import (
     Claimed,
     DeliveryState,
     Exchanged,
@@ -24,13 +24,13 @@ from router.lanevalues import (
     Wish,
     Withdrawn,
 )
+from router.ledger.database import Database
 from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, change_lanes
-from router.ledger.moments import moment, stamp
-from router.ledger.opening import Database
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import alerts, attempts, deliveries, facts, outcomes
-from router.ports import Delivery, Outcome
+from router.ports.alerts import Alert
+from router.ports.delivery import Delivery, Outcome
 
 _CANDIDATES = (
     select(

@@ -15,13 +15,13 @@ from typing import TypeVar
 
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, bindparam, select
 
+from router.domain.timestamps import stamp
 from router.ledger.inventory import (
     HubRow,
     RegistrationRow,
     write_hub_rows,
     write_registration_rows,
 )
-from router.ledger.moments import stamp
 from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, hubs
 

@@ -13,21 +13,20 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from router.alerts import Alert, alert_id
-from router.decisions import Due
-from router.facts import Activation, Fact, Reason, Registration
-from router.ledger.batch import Accepted, Batch, Known, LaneOfUser, Recorded, Standing
+from router.deciding.batch import Accepted, Batch, Known, LaneOfUser, Recorded, Standing
+from router.deciding.decisions import Due
+from router.domain.facts import Activation, Fact, Reason, Registration
+from router.domain.timestamps import stamp
+from router.ledger.database import Database
 from router.ledger.inventory import (
     read_inventory,
     write_hubs,
     write_registrations,
     write_running,
 )
-from router.ledger.moments import stamp
-from router.ledger.opening import Database
+from router.ledger.poison import clear
 from router.ledger.quarantine import add_quarantined, arrival_columns, settle_quarantine
 from router.ledger.recorder import Recorder, Row
-from router.ledger.suspects import clear
 from router.ledger.tables import (
     alerts,
     cursors,
@@ -39,7 +38,8 @@ from router.ledger.tables import (
     quarantined,
     sequences,
 )
-from router.ports import Cursor
+from router.ports.alerts import Alert, alert_id
+from router.ports.delivery import Cursor
 
 _FACTS = select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
     # with the sources, though the ids would do: the index begins with them

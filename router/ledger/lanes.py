@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from router.lanevalues import DeliveryState, LaneChange, LaneRow
-from router.ledger.moments import moment, stamp
-from router.ledger.opening import Database
+from router.domain.timestamps import moment, stamp
+from router.lanes.values import DeliveryState, LaneChange, LaneRow
+from router.ledger.database import Database
 from router.ledger.tables import alerts, deliveries, lanes
-from router.ports import ClosedReason
+from router.ports.delivery import ClosedReason
 
 # Literal, letter for letter as in the partial indexes: with bound values SQLite would not use them.
 PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")

@@ -14,13 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from router.facts import Fact, Reason
-from router.ledger.batch import Arrival, Batch, Quarantined
-from router.ledger.moments import stamp
-from router.ledger.opening import Database
+from router.deciding.batch import Arrival, Batch, Quarantined
+from router.domain.facts import Fact, Reason
+from router.domain.timestamps import stamp
+from router.ledger.database import Database
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import holding, hubs, quarantined
-from router.ports import Message
+from router.ports.delivery import Message
 
 
 def add_quarantined(recorder: Recorder, batch: Batch) -> list[Row]:

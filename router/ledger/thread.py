@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from router.ledger.opening import Database
+from router.ledger.database import Database
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from router.facts import MAX_BODY, Defect, parse
+from router.domain.facts import MAX_BODY, Defect, parse
 from router.publishing.lines import Mark, read_lines
 
 

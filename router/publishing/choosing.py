@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from router.config import Settings
+from router.config.loading import Settings
 from router.errors import UsageError
-from router.ports import SOURCES, Publisher, Publishes, installed
+from router.ports.delivery import SOURCES, Publisher, Publishes, installed
 
 
 @runtime_checkable

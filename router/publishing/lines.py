@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from router.facts import Defect, parse
-from router.ports import Outgoing
+from router.domain.facts import Defect, parse
+from router.ports.delivery import Outgoing
 
 LONGEST = 16 * 1024 * 1024
 """Bytes of a line that are kept: what a RabbitMQ of today takes as one message, at most."""

@@ -14,7 +14,7 @@ import aio_pika
 from broker import Broker
 
 from adapters.rabbitmq.delivery import RabbitAdapter
-from router.ports import Closed, ClosedReason, Delivered, Delivery, Outcome, Reason, Retry
+from router.ports.delivery import Closed, ClosedReason, Delivered, Delivery, Outcome, Reason, Retry
 
 DELIVERED = Delivered("confirmed")
 

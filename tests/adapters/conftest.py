@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from router.alerts import Alert, alert_id
-from router.ports import Delivery
+from router.ports.alerts import Alert, alert_id
+from router.ports.delivery import Delivery
 
 USER = "90-B3-D5-1F-30-01-00-01"
 

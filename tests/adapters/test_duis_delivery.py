@@ -16,8 +16,17 @@ from receivers import receiving
 from tlslistener import TlsListener, only_tls_1_1
 
 from adapters.duis.delivery import DuisAdapter
-from router.parties import Unfit
-from router.ports import Closed, ClosedReason, Delivered, Delivery, Outcome, Reason, Refused, Retry
+from router.ports.delivery import (
+    Closed,
+    ClosedReason,
+    Delivered,
+    Delivery,
+    Outcome,
+    Reason,
+    Refused,
+    Retry,
+)
+from router.ports.parties import Unfit
 
 Make = Callable[[int], Delivery]
 

@@ -14,10 +14,10 @@ from adapters.duis.document import build
 from adapters.duis.rendering import Renderer, unfit_originator, unfit_recipient
 from adapters.duis.signature import load
 from adapters.duis.verification import verify
-from router.alerts import Alert
 from router.errors import SignatureError
-from router.parties import Originator, Recipient, Unfit
-from router.ports import Closed, ClosedReason, Delivery, Reason, Refused, RenderError
+from router.ports.alerts import Alert
+from router.ports.delivery import Closed, ClosedReason, Delivery, Reason, Refused, RenderError
+from router.ports.parties import Originator, Recipient, Unfit
 
 USER = Recipient("90-B3-D5-1F-30-01-00-01", "5.4")
 KEY, CERTIFICATE = "signing_key_file", "signing_certificate_file"

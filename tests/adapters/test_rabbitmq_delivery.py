@@ -15,7 +15,7 @@ from broker import Broker
 from pydantic import ValidationError
 
 from adapters.rabbitmq.delivery import RabbitAdapter
-from router.ports import (
+from router.ports.delivery import (
     Closed,
     ClosedReason,
     Delivered,

@@ -13,7 +13,7 @@ from broker import Broker
 from proxy import Proxy
 
 from adapters.rabbitmq.delivery import RabbitAdapter
-from router.ports import ClosedReason, Delivery, Outcome, Reason
+from router.ports.delivery import ClosedReason, Delivery, Outcome, Reason
 
 Make = Callable[[int], Delivery]
 

@@ -15,8 +15,9 @@ from commandline import call
 from test_rabbitmq_source import Place, reading, until
 
 from adapters.rabbitmq import source as module
-from router import config, starter
+from router.config.loading import load as load_config
 from router.errors import FilesError
+from router.workbench import starter
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_mistakes_are_found_where_they_are(tmp_path: Path, mistake: str) -> None
         + "".join(lines)
     )
     with pytest.raises(FilesError) as caught:
-        config.load(file, {})
+        load_config(file, {})
     (problem,) = caught.value.problems
     assert words in problem.message
     assert "hush" not in problem.message

@@ -15,7 +15,7 @@ from receivers import Answering, receiving
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from adapters.webhook import WebhookAdapter
-from router.ports import (
+from router.ports.delivery import (
     Closed,
     ClosedReason,
     Delivered,

@@ -15,7 +15,7 @@ from aiohttp import web
 from receivers import receiving, talking
 
 from adapters.webhook import WebhookAdapter
-from router.ports import Closed, ClosedReason, Delivered, Delivery, Outcome, Reason, Retry
+from router.ports.delivery import Closed, ClosedReason, Delivered, Delivery, Outcome, Reason, Retry
 
 Make = Callable[[int], Delivery]
 AN_HOUR_AGO = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from router.document import Problem
+from router.files.document import Problem
 
 _TESTS = Path(__file__).parents[1]
 _FOLDERS = {

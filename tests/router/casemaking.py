@@ -10,10 +10,10 @@ from typing import Any
 from rulemaking import said
 from samples import user
 
-from router import ruletestfile
-from router.rules import Rules
-from router.ruletest import Report, run
-from router.ruletestfile import Case
+from router.language.rules import Rules
+from router.workbench.ruletests.file import Case
+from router.workbench.ruletests.file import load as load_tests
+from router.workbench.ruletests.runner import Report, run
 
 GAS = {"point": "mprn", "supplier_id": user(1)}
 SUPPLIER = {"id": user(1), "roles": ["gas_supplier"]}
@@ -51,6 +51,6 @@ def failure(report: Report) -> str:
 def loaded(rules: Rules, folder: Path, *cases: Any) -> Sequence[Case]:
     """These tests, which must be right and pass."""
     assert outcome(rules, folder, *cases).passed
-    found, problems = ruletestfile.load([folder / "some.test.yaml"], rules)
+    found, problems = load_tests([folder / "some.test.yaml"], rules)
     assert not problems, said(problems)
     return found

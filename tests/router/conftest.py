@@ -10,10 +10,10 @@ import intaking
 import ledgers
 import pytest
 
-from router.engine import Engine
-from router.ledger.opening import Database
-from router.rules import Rules
-from router.rulesfolder import load
+from router.deciding.engine import Engine
+from router.language.folder import load
+from router.language.rules import Rules
+from router.ledger.database import Database
 
 
 @pytest.fixture

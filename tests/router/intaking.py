@@ -14,16 +14,16 @@ from typing import Any, ClassVar, Self
 from ledgers import ask, lane_of, standing
 from samples import NOW, body, user
 
-from router.engine import Engine
-from router.facts import Activation, Data
-from router.intake import Intake
-from router.judgement import Found, Judgement
-from router.ledger.batch import Batch, Known
+from router.deciding.batch import Batch, Known
+from router.deciding.engine import Engine
+from router.deciding.judgement import Found, Judgement
+from router.domain.facts import Activation, Data
+from router.domain.users import Role, ServiceUser
+from router.intake.intake import Intake
+from router.language.rules import Rules
 from router.ledger.thread import LedgerThread
-from router.metrics import Metrics
-from router.ports import Cursor, Message, Options
-from router.rules import Rules
-from router.users import Role, ServiceUser
+from router.metrics.metrics import Metrics
+from router.ports.delivery import Cursor, Message, Options
 
 SHIPPED = Path(__file__).parents[2] / "rules"
 SUPPLIER = frozenset({Role.IMPORT_SUPPLIER, Role.EXPORT_SUPPLIER, Role.GAS_SUPPLIER})

@@ -10,18 +10,11 @@ from uuid import UUID
 
 from samples import ALERT, NOW, device, user
 
-from router.alerts import Alert
-from router.lanes import Lane
-from router.lanevalues import Claimed, Settlement, Wish
-from router.ports import (
-    Delivery,
-    Options,
-    Outcome,
-    Reason,
-    Refused,
-    Retry,
-)
-from router.users import Channel
+from router.domain.users import Channel
+from router.lanes.lane import Lane
+from router.lanes.values import Claimed, Settlement, Wish
+from router.ports.alerts import Alert
+from router.ports.delivery import Delivery, Options, Outcome, Reason, Refused, Retry
 
 FAILED = Retry(Reason.SERVER, "503")
 REJECTED = Refused(Reason.REJECTED, "422")

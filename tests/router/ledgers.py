@@ -10,17 +10,17 @@ from typing import Any
 from samples import DCC, NOW, activation, body, hub, registration, user
 from sqlalchemy import Connection
 
-from router.decisions import Decision, Due, Verdict
-from router.facts import Fact, parse
-from router.inventory import Party
-from router.lanevalues import Claimed, DeliveryState, Exchanged, Settlement, Wish, Withdrawn
-from router.ledger.batch import Accepted, Arrival, Batch, Effect, LaneOfUser, Recorded, Standing
+from router.deciding.batch import Accepted, Arrival, Batch, Effect, LaneOfUser, Recorded, Standing
+from router.deciding.decisions import Decision, Due, Verdict
+from router.domain.facts import Fact, parse
+from router.domain.inventory import Party
+from router.domain.users import Role
+from router.lanes.values import Claimed, DeliveryState, Exchanged, Settlement, Wish, Withdrawn
+from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import exchange
+from router.ledger.documents import Text, take_up
 from router.ledger.intake import record
-from router.ledger.opening import Database, Use, open_database
-from router.ledger.standing import Text, take_up
-from router.ports import Message
-from router.users import Role
+from router.ports.delivery import Message
 
 RULES, USERS = "a" * 64, "b" * 64
 TEXTS = [Text("rules", RULES, "rules: []"), Text("users", USERS, "service_users: []")]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from estate import HUB, IMPORT, S1
 
-from router.inventoryfiles import BadRow, Imported, import_inventory
-from router.ledger.opening import Database
+from router.intake.inventory_import import BadRow, Imported, import_inventory
+from router.ledger.database import Database
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HUBS = "device_id,status,smets_version,csp_region,model,hardware_version,replaced_by,groups"

@@ -14,14 +14,14 @@ from typing import Any, ClassVar, Self
 from ledgers import ask, fill, lane_of, made, nobody
 from samples import NOW, user
 
-from router.lanes import Lane
-from router.lanevalues import Withdrawn
-from router.ledger.opening import Database
+from router.delivery.relay import Relay
+from router.domain.users import Channel
+from router.lanes.lane import Lane
+from router.lanes.values import Withdrawn
+from router.ledger.database import Database
 from router.ledger.thread import LedgerThread
-from router.metrics import Metrics
-from router.ports import Delivered, Delivery, Options, Outcome
-from router.relay import Relay
-from router.users import Channel
+from router.metrics.metrics import Metrics
+from router.ports.delivery import Delivered, Delivery, Options, Outcome
 
 Answers = Callable[[int, Delivery], Outcome]
 """What the other side says: given the number of the request, from 1, and one of its Alerts."""

@@ -12,8 +12,8 @@ from commandline import start
 from estate import D1, S1, S2, SUPPLIER, Estate
 from listener import Listener
 
-from router.ledger.opening import Database, Use, open_database
-from router.ledger.story import Told
+from router.ledger.database import Database, Use, open_database
+from router.ledger.queries.story import Told
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 OTHER_HUB = "90-B3-D5-1F-30-00-10-02"

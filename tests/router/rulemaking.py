@@ -11,12 +11,13 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from router import rulesfolder
-from router.conditions import OPERATORS_OF, Comparison, Values, holds
-from router.document import Location, Problem
-from router.fields import FIELDS, Field, Kind, Value
-from router.rules import Rules
-from router.whenline import parse_line
+from router.files.document import Location, Problem
+from router.language.condition_line import parse_line
+from router.language.conditions import OPERATORS_OF, Comparison, Values, holds
+from router.language.fields import FIELDS, Field, Kind, Value
+from router.language.folder import load as load_rules
+from router.language.folder import read as read_rules
+from router.language.rules import Rules
 
 SHIPPED = Path(__file__).parents[2] / "rules"
 
@@ -35,21 +36,21 @@ def write(folder: Path, *listed: Mapping[str, Any], file: str = "rules.yaml") ->
 
 def read(folder: Path, *listed: Mapping[str, Any]) -> Rules:
     """These rules, which must be right."""
-    found, problems = rulesfolder.read(write(folder, *listed))
+    found, problems = read_rules(write(folder, *listed))
     assert not problems, said(problems)
     return found
 
 
 def drawn(folder: Path, *listed: Mapping[str, Any]) -> Rules:
     """The same with rules at random, which are right but may be too large."""
-    _, problems = rulesfolder.read(write(folder, *listed))
+    _, problems = read_rules(write(folder, *listed))
     assume(not any("more than" in each.message for each in problems))
     return read(folder, *listed)
 
 
 def shipped() -> Rules:
     """The rules that Hubherald comes with."""
-    found, problems = rulesfolder.load(SHIPPED)
+    found, problems = load_rules(SHIPPED)
     assert found is not None, said(problems)
     return found
 

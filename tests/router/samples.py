@@ -6,9 +6,9 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from router.alerts import Alert, alert_id
-from router.facts import Activation, ActivationOutcome, Hub, HubStatus, Point, Registration
-from router.facts import SmetsVersion as Smets
+from router.domain.facts import Activation, ActivationOutcome, Hub, HubStatus, Point, Registration
+from router.domain.facts import SmetsVersion as Smets
+from router.ports.alerts import Alert, alert_id
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DCC = "90-B3-D5-1F-30-00-00-02"

@@ -12,7 +12,7 @@ from listener import Listener
 from routed import NOW, OTHER_HUB, ledger, of_kind, tried_once, two_suppliers
 
 from router.errors import UsageError
-from router.lanevalues import DeliveryState
+from router.lanes.values import DeliveryState
 from router.ledger.actions import (
     Operator,
     count_retried,
@@ -22,19 +22,16 @@ from router.ledger.actions import (
     resume_lanes,
     retry,
 )
-from router.ledger.asking import (
+from router.ledger.database import Use
+from router.ledger.queries.lists import (
     Filter,
     list_alerts,
     list_lanes,
     list_quarantine,
     quarantined_fact,
 )
-from router.ledger.opening import Use
-from router.ledger.story import (
-    Attempted,
-    DeliveryTold,
-)
-from router.ledger.why import why
+from router.ledger.queries.story import Attempted, DeliveryTold
+from router.ledger.queries.why import why
 
 ANN = Operator("ann", NOW + timedelta(minutes=1))
 

@@ -10,14 +10,9 @@ from estate import D1, GAS, HUB, IMPORT, S1, S2, SUPPLIER, Estate
 from listener import Listener
 from routed import NOW, OTHER_HUB, ledger, of_kind, tried_once, two_suppliers
 
-from router.lanevalues import DeliveryState
-from router.ledger.asking import (
-    Filter,
-    list_alerts,
-    list_lanes,
-)
-from router.ledger.counting import summary
-from router.ledger.story import (
+from router.lanes.values import DeliveryState
+from router.ledger.queries.lists import Filter, list_alerts, list_lanes
+from router.ledger.queries.story import (
     AlertTold,
     Attempted,
     Decided,
@@ -27,7 +22,8 @@ from router.ledger.story import (
     Registered,
     Waiting,
 )
-from router.ledger.why import alert_story, why
+from router.ledger.queries.totals import summary
+from router.ledger.queries.why import alert_story, why
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from estate import HUB, IMPORT, ROOT, S1, S2, SUPPLIER, Estate, mpan
 from madeup import market, route
 from ruamel.yaml import YAML
 
-from router.capturing import test_of as text_of
-from router.facts import (
+from router.domain.facts import (
     Activation,
     ActivationOutcome,
     Hub,
@@ -23,10 +22,11 @@ from router.facts import (
     Registration,
     SmetsVersion,
 )
-from router.fields import FIELDS, fields_of
-from router.given import Given, filled
-from router.ledger.past import Past
-from router.users import Role, ServiceUser, UserStatus
+from router.domain.users import Role, ServiceUser, UserStatus
+from router.language.fields import FIELDS, fields_of
+from router.ledger.queries.history import Past
+from router.workbench.capturing import test_of as text_of
+from router.workbench.ruletests.given import Given, filled
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from badfiles import bad_files, check_bad, codes_of
 
-from router import starter
-from router.checking import check
-from router.codes import Code
+from router.files.codes import Code
+from router.workbench import starter
+from router.workbench.checking import check
 
 USERS = """\
 service_users:

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from rulemaking import real_candidates
 from slips import documents, slips
 
-from router import config, ruletest, starter
-from router.checking import Checked, check
-from router.engine import Engine, EngineAnomaly
+from router.config.loading import load as load_config
+from router.deciding.engine import Engine, EngineAnomaly
 from router.errors import FilesError
-from router.fields import Value
-from router.rules import Rules
+from router.language.fields import Value
+from router.language.rules import Rules
+from router.workbench import starter
+from router.workbench.checking import Checked, check
+from router.workbench.ruletests.runner import run as run_tests
 
 FILES = starter.files()
 RULES = [Path("rules/alerts.yaml"), Path("rules/suppressions.yaml")]
@@ -53,9 +55,9 @@ def checked(folder: Path, path: Path, text: bytes) -> Checked:
     if found.config is None:
         assert found.problems
         with pytest.raises(FilesError):
-            config.load(folder / "hubherald.yaml", {})
+            load_config(folder / "hubherald.yaml", {})
     else:
-        assert config.load(folder / "hubherald.yaml", {}) == found.config
+        assert load_config(folder / "hubherald.yaml", {}) == found.config
     return found
 
 
@@ -80,7 +82,7 @@ def test_tests_of_rules_after_slips(folder: Path, edit: tuple[Path, bytes]) -> N
     found = checked(folder, *edit)
     assert found.config is not None
     if not found.problems:
-        report = ruletest.run(found.config.rules, [folder / edit[0]])
+        report = run_tests(found.config.rules, [folder / edit[0]])
         assert not report.problems
         assert report.results
 

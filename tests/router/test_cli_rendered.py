@@ -12,9 +12,9 @@ from commandline import call
 from ledgers import fill, made, swap, wish
 from samples import DCC, NOW, device, user
 
-from router import starter
-from router.ledger.opening import Database
-from router.ledger.standing import take_up
+from router.ledger.database import Database
+from router.ledger.documents import take_up
+from router.workbench import starter
 
 BYTES = b"<?xml version='1.0' encoding='UTF-8'?>\n<a>\xc3\xa9\r</a>"
 NOWHERE = "00000000-0000-5000-8000-000000000000"

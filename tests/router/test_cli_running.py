@@ -16,8 +16,8 @@ from commandline import call, rows, start
 from estate import HUB, S1, SUPPLIER, Estate
 from structlog.testing import capture_logs
 
-from router.app import run
-from router.config import load
+from router.config.loading import load
+from router.service.app import run
 
 
 @pytest.fixture

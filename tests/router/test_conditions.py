@@ -5,8 +5,17 @@ from __future__ import annotations
 import pytest
 from rulemaking import comparison
 
-from router.conditions import AllOf, AnyOf, Condition, Not, compare, comparisons, holds, seen
-from router.fields import Value
+from router.language.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Not,
+    compare,
+    comparisons,
+    holds,
+    seen,
+)
+from router.language.fields import Value
 
 A, B = comparison('hub.model == "a"'), comparison('hub.csp_region == "b"')
 BOTH = {"hub.model": "a", "hub.csp_region": "b"}

@@ -11,9 +11,11 @@ from badfiles import bad_files, check_bad
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router import config, starter
-from router.config import Config
+from router.config.loading import Config, survey
+from router.config.loading import load as load_config
+from router.config.loading import settings as read_settings
 from router.errors import FilesError
+from router.workbench import starter
 
 PIECES = (
     *("", ":", " ", "\n", "  ", "- ", "[", "]", "{", "}", '"', "'", "#", "|", "? ", "<<: ", "%"),
@@ -29,7 +31,7 @@ dcc: {id: 90-b3-d5-1f-30-00-00-02}
 
 def problems(file: Path, environment: dict[str, str] | None = None) -> list[str]:
     """What is wrong, as `name:line:col: message`."""
-    found = config.survey(file, environment or {})
+    found = survey(file, environment or {})
     return [
         f"{each.location.file.name}:{each.location.line}:{each.location.column}: {each.message}"
         for each in (*found.mistakes, *found.findings)
@@ -50,7 +52,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_the_starter_loads(folder: Path) -> None:
-    loaded = config.load(folder / "hubherald.yaml")
+    loaded = load_config(folder / "hubherald.yaml")
     assert loaded.rules.rules
     assert len(loaded.users.by_id) == 3
     assert loaded.sources["drop"].adapter == "folder"
@@ -60,8 +62,8 @@ def test_the_starter_loads(folder: Path) -> None:
 
 
 def test_what_is_left_out_has_the_values_of_the_starter(folder: Path) -> None:
-    full = config.settings(folder / "hubherald.yaml")
-    small = config.settings(write(folder, SMALL))
+    full = read_settings(folder / "hubherald.yaml")
+    small = read_settings(write(folder, SMALL))
     assert small == full
 
 
@@ -69,7 +71,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)
-    loaded = config.settings(Path(folder.name) / "hubherald.yaml")
+    loaded = read_settings(Path(folder.name) / "hubherald.yaml")
     assert loaded.ledger.url == f"sqlite:///{folder}/hubherald.db"
     assert loaded.rules_folder == folder / "rules"
     assert loaded.users_file == folder / "service_users.yaml"
@@ -78,7 +80,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(
 
 def test_absolute_paths_stay(folder: Path) -> None:
     text = SMALL.replace("inbox", "/var/inbox") + "ledger: {url: sqlite:////var/hubherald.db}\n"
-    loaded = config.settings(write(folder, text))
+    loaded = read_settings(write(folder, text))
     assert loaded.ledger.url == "sqlite:////var/hubherald.db"
     assert loaded.sources["drop"].options.model_dump()["path"] == Path("/var/inbox")
 
@@ -92,14 +94,14 @@ def test_absolute_paths_stay(folder: Path) -> None:
     ],
 )
 def test_an_address_is_split(folder: Path, listen: str, host: str, port: int) -> None:
-    loaded = config.settings(write(folder, SMALL + f'operations: {{listen: "{listen}"}}\n'))
+    loaded = read_settings(write(folder, SMALL + f'operations: {{listen: "{listen}"}}\n'))
     assert (loaded.operations.host, loaded.operations.port) == (host, port)
 
 
 @pytest.mark.parametrize("bad", bad_files("config"), ids=lambda file: file.stem)
 def test_each_mistake_is_found_where_it_is(folder: Path, bad: Path) -> None:
     write(folder, bad.read_text(encoding="utf-8"))
-    found = config.survey(folder / "hubherald.yaml", {})
+    found = survey(folder / "hubherald.yaml", {})
     check_bad(bad, [*found.mistakes, *found.findings])
 
 
@@ -144,7 +146,7 @@ def test_a_missing_users_file_and_rules_folder_are_told(folder: Path) -> None:
 
 def test_variables_come_from_the_environment(folder: Path) -> None:
     text = SMALL.replace("inbox", "'${HOME_OF_FACTS}/in$${box}'") + "watch: ${WATCH}\n"
-    found = config.settings(write(folder, text), {"HOME_OF_FACTS": "/facts", "WATCH": "true"})
+    found = read_settings(write(folder, text), {"HOME_OF_FACTS": "/facts", "WATCH": "true"})
     assert found.sources["drop"].options.model_dump()["path"] == Path("/facts/in${box}")
     assert found.watch
 
@@ -165,7 +167,7 @@ def test_a_signing_key_must_be_closed_to_others(folder: Path) -> None:
     assert found.startswith("hubherald.yaml:3:54: signing_key_file: others may open ")
     assert found.endswith(f"run: chmod 600 {key}")
     key.chmod(0o600)
-    assert config.settings(file).dcc.signing_key_file == key
+    assert read_settings(file).dcc.signing_key_file == key
 
 
 def edits(text: str) -> st.SearchStrategy[str]:
@@ -195,7 +197,7 @@ def test_edited_files_load_or_are_refused_with_positions(
     file = write(folder, edited)
     (folder / "service_users.yaml").write_text(users, encoding="utf-8")
     try:
-        assert isinstance(config.load(file, {"X": "x"}), Config)
+        assert isinstance(load_config(file, {"X": "x"}), Config)
     except FilesError as error:
         assert error.problems
         for found in error.problems:
@@ -221,7 +223,7 @@ def test_rules_of_two_releases_are_never_mixed(folder: Path) -> None:
     moving.start()
     try:
         for _ in range(20):
-            found = config.survey(folder / "hubherald.yaml")
+            found = survey(folder / "hubherald.yaml")
             if found.config is None:
                 assert any("while they were read" in each.message for each in found.mistakes)
             else:

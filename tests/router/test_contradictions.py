@@ -24,12 +24,12 @@ from rulemaking import (
     shipped,
 )
 
-from router.codes import Code
-from router.conditions import holds
-from router.contradictions import find
-from router.document import Location, Problem
-from router.fields import FIELDS, Field, Kind, Value
-from router.rulesfolder import read as read_folder
+from router.files.codes import Code
+from router.files.document import Location, Problem
+from router.language.conditions import holds
+from router.language.contradictions import find
+from router.language.fields import FIELDS, Field, Kind, Value
+from router.language.folder import read as read_folder
 
 STATUS = ["Pending", "InstalledNotCommissioned", "Commissioned", "Decommissioned", "Suspended"]
 

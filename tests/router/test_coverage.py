@@ -8,9 +8,9 @@ import pytest
 from casemaking import case, outcome
 from rulemaking import rule, said, write
 
-from router import rulesfolder
-from router.coverage import Coverage, Share
-from router.rules import Rules
+from router.language.folder import load as load_rules
+from router.language.rules import Rules
+from router.workbench.ruletests.coverage import Coverage, Share
 
 GAS = 'recipient.role == "gas_supplier"'
 
@@ -20,7 +20,7 @@ def rules(tmp_path: Path) -> Rules:
     write(tmp_path, rule([GAS], "alert-gas"), file="a.yaml")
     any_of = {"any": ['hub.model == "A"', {"not": ['hub.groups has "quiet"']}]}
     write(tmp_path, rule([any_of], "hush", suppress="asked for"), file="b.yaml")
-    found, problems = rulesfolder.load(tmp_path)
+    found, problems = load_rules(tmp_path)
     assert found is not None, said(problems)
     return found
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from samples import DCC, user
 
-from router.crew import Crew, Hand, Staff
+from router.delivery.adapters import Crew, Hand, Staff
+from router.domain.users import Channel, Role, ServiceUser
 from router.errors import UsageError
-from router.parties import Originator
-from router.ports import ADAPTERS, Options, installed
-from router.users import Channel, Role, ServiceUser
+from router.ports.delivery import ADAPTERS, Options, installed
+from router.ports.parties import Originator
 
 ADAPTER = '''
 import asyncio

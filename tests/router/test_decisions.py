@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import user
 
-from router.conditions import AllOf
-from router.decisions import Candidate, Decision, Due, Verdict, candidates, decide, due
-from router.document import Location
-from router.inventory import Party
-from router.rule import Rule
-from router.rules import Rules
-from router.users import Role, ServiceUser
+from router.deciding.decisions import Candidate, Decision, Due, Verdict, candidates, decide, due
+from router.domain.inventory import Party
+from router.domain.users import Role, ServiceUser
+from router.files.document import Location
+from router.language.conditions import AllOf
+from router.language.rule_reader import Rule
+from router.language.rules import Rules
 
 IMPORT, GAS, EXPORT = Role.IMPORT_SUPPLIER, Role.GAS_SUPPLIER, Role.EXPORT_SUPPLIER
 S1, S2 = user(1), user(2)

@@ -13,9 +13,9 @@ import pytest
 from commandline import call, rows
 from estate import D1, EXPORT, HUB, ROOT, S1, S2, S3, SUPPLIER, Estate, mpan
 
+from router.domain.timestamps import moment as shown
 from router.errors import LedgerError
-from router.ledger.moments import moment as shown
-from router.pastusers import users_of
+from router.workbench.pastusers import users_of
 
 GAS = '      - recipient.role == "gas_supplier"\n'
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from router.codes import Code
-from router.wording import did_you_mean
-from router.yamlfile import parse
+from router.files.codes import Code
+from router.files.messages import did_you_mean
+from router.files.yamlfile import parse
 
 
 class Inner(BaseModel):

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from rulemaking import candidates, conditions, drawn, matching, read, rule, shipped
 from samples import activation, hub, user
 
-from router.engine import CHUNK, PATHS, PROPERTIES, Engine, EngineAnomaly
+from router.deciding.engine import CHUNK, PATHS, PROPERTIES, Engine, EngineAnomaly
+from router.domain.users import Role, ServiceUser
 from router.errors import EngineError
-from router.fields import Value, fields_of
-from router.paths import LONGEST, MOST
-from router.rules import Rules
-from router.users import Role, ServiceUser
+from router.language.alternatives import LONGEST, MOST
+from router.language.fields import Value, fields_of
+from router.language.rules import Rules
 
 SUPPLIER: dict[str, Value] = {"recipient.role": "gas_supplier", "activation.outcome": "success"}
 
@@ -214,7 +214,7 @@ class Forgetful(Ruleset):  # type: ignore[misc]
 
 
 def test_facts_that_were_left_out_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.engine.Ruleset", Forgetful)
+    monkeypatch.setattr("router.deciding.engine.Ruleset", Forgetful)
     found = evaluate(shipped(), [SUPPLIER, {}])
     assert found == [EngineAnomaly("durable_rules left facts out or took them twice")] * 2
 
@@ -228,7 +228,7 @@ def test_an_engine_that_cannot_be_made_anew_decides_nothing_until_it_can(
     engine = Engine(shipped())
     try:
         with monkeypatch.context() as patched:
-            patched.setattr("router.engine.Ruleset", no_memory)
+            patched.setattr("router.deciding.engine.Ruleset", no_memory)
             with pytest.raises(EngineError, match="does not take the rules: out of memory"):
                 engine.rebuild()
             (found,) = engine.evaluate([SUPPLIER])

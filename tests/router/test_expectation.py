@@ -10,7 +10,7 @@ from casemaking import GAS, HEARD, SUPPLIER, case, failure, outcome
 from rulemaking import read, rule
 from samples import user
 
-from router.rules import Rules
+from router.language.rules import Rules
 
 ROLE = 'recipient.role == "gas_supplier"'
 QUIET = {"hub": {"groups": ["quiet"]}}

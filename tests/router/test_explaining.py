@@ -8,18 +8,20 @@ from pathlib import Path
 import pytest
 from rulemaking import SHIPPED, shipped
 
-from router import ruletest, ruletestfile
-from router.conditions import holds
-from router.decisions import Verdict
-from router.engine import Engine
-from router.explaining import blamed, explain
-from router.facts import Activation, Hub, Registration
-from router.fields import fields_of
-from router.inventory import Home
-from router.rules import Rules
-from router.rulesfolder import load
-from router.ruletestfile import Case
-from router.users import Role, ServiceUser
+from router.deciding.decisions import Verdict
+from router.deciding.engine import Engine
+from router.domain.facts import Activation, Hub, Registration
+from router.domain.inventory import Home
+from router.domain.users import Role, ServiceUser
+from router.language.conditions import holds
+from router.language.fields import fields_of
+from router.language.folder import load
+from router.language.rules import Rules
+from router.workbench.explaining import blamed, explain
+from router.workbench.ruletests.file import Case
+from router.workbench.ruletests.file import load as load_tests
+from router.workbench.ruletests.runner import find_tests
+from router.workbench.ruletests.runner import run as run_tests
 
 HUB = "90-B3-D5-1F-30-00-10-01"
 S1 = "90-B3-D5-1F-30-01-00-01"
@@ -30,7 +32,7 @@ MODEL = 'hub.model startswith "CH"'
 
 
 def shipped_cases() -> list[Case]:
-    cases, problems = ruletestfile.load(ruletest.find_tests(SHIPPED), shipped())
+    cases, problems = load_tests(find_tests(SHIPPED), shipped())
     assert not problems
     return cases
 
@@ -159,7 +161,7 @@ def test_it_says_what_the_engine_decides(case: Case) -> None:
         now=case.entry.at or given.activation.activated_at,
     )
     # what `hubherald test` found to be so: it decides by the engine
-    assert ruletest.run(shipped(), [case.location.file]).passed
+    assert run_tests(shipped(), [case.location.file]).passed
     alerts = {(each.service_user_id, frozenset(each.rules)) for each in found.due}
     assert alerts == {(each.user, frozenset(each.roles)) for each in case.entry.expect.alerts}
     suppressed = {

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import body, event
 
-from router.facts import (
+from router.domain.facts import (
     DATA,
     MAX_BODY,
     Activation,

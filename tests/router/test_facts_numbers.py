@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import mpan, mprn
 
-from router.allowlist import check_mpan, check_mprn, eui64
+from router.domain.identifiers import check_mpan, check_mprn, eui64
 
 
 def test_an_mpan_has_a_check_digit() -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import activation, device, hub, user
 
-from router.fields import FIELDS, Kind, compare_versions, fields_of, recipient_fields
-from router.users import Role, ServiceUser
+from router.domain.users import Role, ServiceUser
+from router.language.fields import FIELDS, Kind, compare_versions, fields_of, recipient_fields
 
 BARE = ServiceUser(user(1), "Acme", frozenset({Role.GAS_SUPPLIER}))
 VERSIONS = st.text("0129ABFabcfrx._-", min_size=1, max_size=8) | st.text(

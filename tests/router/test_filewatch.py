@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from router.filewatch import look
+from router.config.filewatch import look
 
 
 def rewrite(folder: Path) -> None:

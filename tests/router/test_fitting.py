@@ -12,17 +12,25 @@ from lanemaking import FAILED
 from relaying import Recipient, Running, Slow, relaying
 from samples import DCC, NOW, device, user
 
-from router.alerts import Alert
-from router.crew import Hand, Place, Post
+from router.delivery.adapters import Hand, Place, Post
+from router.delivery.reconcile import fit
+from router.domain.users import Channel, Role, ServiceUser, UserStatus
 from router.errors import UsageError
-from router.fitting import fit
-from router.lanevalues import LaneRow
-from router.ledger.opening import Database
-from router.ledger.standing import take_up
-from router.parties import Originator
-from router.parties import Recipient as Party
-from router.ports import Adapter, Closed, ClosedReason, Delivered, Delivery, Options, Outcome
-from router.users import Channel, Role, ServiceUser, UserStatus
+from router.lanes.values import LaneRow
+from router.ledger.database import Database
+from router.ledger.documents import take_up
+from router.ports.alerts import Alert
+from router.ports.delivery import (
+    Adapter,
+    Closed,
+    ClosedReason,
+    Delivered,
+    Delivery,
+    Options,
+    Outcome,
+)
+from router.ports.parties import Originator
+from router.ports.parties import Recipient as Party
 
 
 def told(number: int, *, suspended: bool = False, **channel: int) -> ServiceUser:

@@ -12,13 +12,17 @@ from pathlib import Path
 import pytest
 from rulemaking import SHIPPED, said, shipped
 
-from router import guide, mutation, rulesfolder, ruletest, ruletestfile, scene
-from router.codes import Code
-from router.conditions import OPERATORS
-from router.fields import FIELDS
-from router.mutants import mutants
-from router.rules import Rules
-from router.yamlfile import parse
+from router.files.codes import Code
+from router.files.yamlfile import parse
+from router.language.conditions import OPERATORS
+from router.language.fields import FIELDS
+from router.language.folder import load as load_rules
+from router.language.rules import Rules
+from router.workbench import guide
+from router.workbench.ruletests import mutation, what_if
+from router.workbench.ruletests.file import load as load_tests
+from router.workbench.ruletests.mutants import mutants
+from router.workbench.ruletests.runner import run as run_tests
 
 GUIDE = (SHIPPED / "README.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE))
@@ -57,7 +61,7 @@ def test_its_tables_are_current() -> None:
 def test_its_tables_can_be_renewed(tmp_path: Path) -> None:
     file = tmp_path / "README.md"
     file.write_text(re.sub(r"^\| .*\n", "", GUIDE, flags=re.MULTILINE), encoding="utf-8")
-    subprocess.run([sys.executable, "-m", "router.guide", file], check=True)
+    subprocess.run([sys.executable, "-m", "router.workbench.guide", file], check=True)
     renewed = file.read_text(encoding="utf-8")
     for table in guide.TABLES.values():
         assert table() in renewed
@@ -81,17 +85,17 @@ def test_an_example_works_beside_the_shipped_rules(tmp_path: Path, example: Exam
     (tmp_path / f"{example.name}.yaml").write_text(example.rules)
     tests = tmp_path / f"{example.name}.test.yaml"
     tests.write_text(example.tests)
-    rules, problems = rulesfolder.load(tmp_path)
+    rules, problems = load_rules(tmp_path)
     assert rules is not None, said(problems)
     every = beside_shipped(rules)
-    report = ruletest.run(every, [tests])
+    report = run_tests(every, [tests])
     assert not report.problems, said(list(report.problems))
     assert [result.message for result in report.results if not result.passed] == []
     own = {rule.name for rule in rules.rules}
     assert [
         (each.comparison.text, each.never) for each in report.uncovered if each.rule.name in own
     ] == []
-    cases, _ = ruletestfile.load([tests], every)
+    cases, _ = load_tests([tests], every)
     changed = [change for rule in rules.rules for change in mutants(rule)]
     tried = [each for each in mutation.attempt(every, cases, changed) if each]
     assert tried
@@ -100,12 +104,12 @@ def test_an_example_works_beside_the_shipped_rules(tmp_path: Path, example: Exam
 
 def test_what_it_gives_to_explain_can_be_read() -> None:
     document = parse(BLOCKS["what-if.yaml"].encode(), Path("what-if.yaml"))
-    assert scene.is_scene(document)
-    assert scene.load(document, shipped()), document.problems
+    assert what_if.is_scene(document)
+    assert what_if.load(document, shipped()), document.problems
     command = re.search(r"`hubherald explain rules/(\S+) --test '([^']+)'`", GUIDE)
     assert command
     tests = parse(BLOCKS[f"rules/{command[1]}"].encode(), Path(command[1]))
-    assert command[2] in scene.tests(tests)
+    assert command[2] in what_if.tests(tests)
 
 
 def test_its_links_lead_somewhere() -> None:

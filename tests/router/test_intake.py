@@ -13,14 +13,14 @@ from intaking import USERS, Running, Watched, fact
 from ledgers import made
 from samples import NOW, activation, device, hub, registration, user
 
-from router import intake
-from router.engine import Engine
+from router.deciding.engine import Engine
+from router.intake import intake
+from router.language.rules import Rules
 from router.ledger.actions import Operator, release_reason
+from router.ledger.database import LedgerUnavailable, Use, open_database
 from router.ledger.intake import read_cursors
-from router.ledger.opening import LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
-from router.ports import Cursor
-from router.rules import Rules
+from router.ports.delivery import Cursor
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from intaking import USERS, Running, fact
 from ledgers import made
 from samples import GAS, activation, device, hub, mpan, registration, user
 
-from router.engine import Engine
-from router.facts import Point
+from router.deciding.engine import Engine
+from router.domain.facts import Point
+from router.language.rules import Rules
 from router.ledger.thread import LedgerThread
-from router.rules import Rules
 
 NUMBERS = st.integers(1, 3)
 HUBS = st.builds(

@@ -14,12 +14,12 @@ from intaking import USERS, Fed, Running, Watched, fact
 from ledgers import made
 from samples import NOW, activation, hub, registration, user
 
-from router.engine import Engine
-from router.judgement import Found
+from router.deciding.engine import Engine
+from router.deciding.judgement import Found
+from router.language.rules import Rules
 from router.ledger.actions import Operator, release_reason
-from router.ledger.opening import Use, open_database
+from router.ledger.database import Use, open_database
 from router.ledger.thread import LedgerThread
-from router.rules import Rules
 
 HOME = [fact(hub(), "hub"), fact(registration(), "registration")]
 V1, V2, V3 = (fact(activation(version=f"900{n}"), f"v{n}") for n in (1, 2, 3))

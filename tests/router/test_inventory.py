@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import ELECTRICITY, EXPORT, GAS, HUB, NOW, device, hub, mpan, registration, user
 
-from router.facts import Point, Registration
-from router.inventory import Home, Party, in_effect, responsible
-from router.users import Role
+from router.domain.facts import Point, Registration
+from router.domain.inventory import Home, Party, in_effect, responsible
+from router.domain.users import Role
 
 S1, S2, S3, D1 = user(1), user(2), user(3), user(9)
 

@@ -12,9 +12,9 @@ from estate import EXPORT, GAS, HUB, IMPORT, S1, S2
 from loader import GOOD_HUB, GOOD_REGISTRATION, HUBS, NOW, REGISTRATIONS, Loader, device, lines
 from pydantic import ValidationError
 
+from router.domain.facts import Hub, Registration
 from router.errors import FilesError
-from router.facts import Hub, Registration
-from router.inventoryfiles import (
+from router.intake.inventory_import import (
     CHUNK,
     HUB_COLUMNS,
     REGISTRATION_COLUMNS,
@@ -22,8 +22,8 @@ from router.inventoryfiles import (
     Imported,
     import_inventory,
 )
-from router.ledger.asking import find_home
-from router.ledger.opening import Database, Use, open_database
+from router.ledger.database import Database, Use, open_database
+from router.ledger.queries.lists import find_home
 
 
 @pytest.fixture

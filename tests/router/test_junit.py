@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from lxml import etree
 from rulemaking import read, rule
 
-from router.codes import Code
-from router.document import Location, Problem
-from router.junit import junit
-from router.ruletest import Report, Result
+from router.files.codes import Code
+from router.files.document import Location, Problem
+from router.workbench.ruletests.junit import junit
+from router.workbench.ruletests.runner import Report, Result
 
 # The part that we use of what the XSD of Jenkins' xUnit plugin takes, and `file` and `line` of a
 # test, which it does not know, and others look for.

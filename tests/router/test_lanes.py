@@ -12,14 +12,9 @@ from hypothesis import strategies as st
 from lanemaking import FAILED, REJECTED, Sealed, a_lane, answered, claimed, wished
 from samples import ALERT, NOW, device
 
-from router.lanes import PROBE, Lane
-from router.lanevalues import Claimed, DeliveryState, Settlement, Wish
-from router.ports import (
-    Closed,
-    ClosedReason,
-    Delivered,
-    Outcome,
-)
+from router.lanes.lane import PROBE, Lane
+from router.lanes.values import Claimed, DeliveryState, Settlement, Wish
+from router.ports.delivery import Closed, ClosedReason, Delivered, Outcome
 
 # --- wishes ---------------------------------------------------------------------------------
 

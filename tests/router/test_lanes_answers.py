@@ -8,15 +8,9 @@ from datetime import timedelta
 from lanemaking import EXPIRES, FAILED, REJECTED, a_lane, answered, claimed
 from samples import NOW
 
-from router.lanes import JITTER, REFUSALS, SCHEDULE, Lane
-from router.lanevalues import Claimed, DeliveryState, Settlement
-from router.ports import (
-    Closed,
-    ClosedReason,
-    Delivered,
-    Reason,
-    Retry,
-)
+from router.lanes.lane import JITTER, REFUSALS, SCHEDULE, Lane
+from router.lanes.values import Claimed, DeliveryState, Settlement
+from router.ports.delivery import Closed, ClosedReason, Delivered, Reason, Retry
 
 
 def test_delivered_settles() -> None:

@@ -9,11 +9,11 @@ import pytest
 from ledgers import HOLD, answer, ask, fill, lane_of, retry, sequences, states, swap, wish
 from samples import NOW, device, user
 
-from router.lanevalues import Claimed, DeliveryState, Settlement
+from router.domain.timestamps import stamp
+from router.lanes.values import Claimed, DeliveryState, Settlement
+from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.deliveries import lost_attempts
-from router.ledger.moments import stamp
-from router.ledger.opening import Database, LedgerUnavailable, Use, open_database
-from router.ports import Reason, Refused
+from router.ports.delivery import Reason, Refused
 
 S1, S2 = user(1), user(2)
 LATER = timedelta(minutes=5)

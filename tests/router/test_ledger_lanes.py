@@ -10,12 +10,12 @@ from ledgers import HOLD, answer, ask, fill, lane_of, retry, sequences, states, 
 from samples import NOW, device, user
 from sqlalchemy import Connection
 
-from router.lanevalues import LaneChange
+from router.domain.timestamps import stamp
+from router.lanes.values import LaneChange
+from router.ledger.database import Database
+from router.ledger.documents import take_up
 from router.ledger.lanes import change_lane, count_waiting, why_closed
-from router.ledger.moments import stamp
-from router.ledger.opening import Database
-from router.ledger.standing import take_up
-from router.ports import ClosedReason
+from router.ports.delivery import ClosedReason
 
 S1, S2 = user(1), user(2)
 LATER = timedelta(minutes=5)

@@ -19,10 +19,10 @@ from samples import device, user
 from sqlalchemy.exc import DatabaseError
 
 from router.errors import LedgerError
+from router.ledger.database import MIGRATIONS, LedgerUnavailable, Use, open_database
 from router.ledger.intake import read_cursors
-from router.ledger.opening import MIGRATIONS, LedgerUnavailable, Use, open_database
 from router.ledger.tables import metadata
-from router.ports import Cursor
+from router.ports.delivery import Cursor
 
 HOLDER = """
 import sys, time

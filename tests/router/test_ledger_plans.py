@@ -15,21 +15,21 @@ from ledgers import TEXTS, decided, fill, lane_of, standing, swap, wish
 from samples import NOW, activation, body, device, hub, registration, user
 from sqlalchemy import event
 
-from router.facts import Fact, parse
-from router.lanevalues import DeliveryState, LaneChange, Settlement
-from router.ledger.asking import Filter, list_alerts
-from router.ledger.batch import Batch
+from router.deciding.batch import Batch
+from router.deciding.responsibility import Responsibility
+from router.domain.facts import Fact, parse
+from router.lanes.values import DeliveryState, LaneChange, Settlement
+from router.ledger.database import Database
 from router.ledger.deliveries import lost_attempts
-from router.ledger.glance import glance
+from router.ledger.documents import take_up
 from router.ledger.intake import look_up, record
 from router.ledger.lanes import count_waiting, why_closed
-from router.ledger.opening import Database
 from router.ledger.quarantine import released
-from router.ledger.rollout import users, versions
-from router.ledger.standing import take_up
-from router.ledger.why import why
-from router.ports import ClosedReason
-from router.responsibility import Responsibility
+from router.ledger.queries.lists import Filter, list_alerts
+from router.ledger.queries.overview import glance
+from router.ledger.queries.rollout import users, versions
+from router.ledger.queries.why import why
+from router.ports.delivery import ClosedReason
 
 GROWING = ("facts", "alerts", "attempts", "outcomes", "quarantined", "hubs", "registrations")
 PENDING = "USING INDEX ix_deliveries_pending"

@@ -7,8 +7,8 @@ from pathlib import Path
 from relaying import Recipient, Running, relaying
 from samples import NOW, device, user
 
-from router.ledgerboard import LedgerBoard
-from router.ports import Closed, ClosedReason, Reason, Refused
+from router.ports.delivery import Closed, ClosedReason, Reason, Refused
+from router.service.observed import LedgerBoard
 
 
 async def look(running: Running) -> None:

@@ -6,7 +6,7 @@ from prometheus_client import generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 from servers import program
 
-from router.metrics import Metrics
+from router.metrics.metrics import Metrics
 
 # from configured or enumerated values, all of them: never a Device ID or a meter point
 BOUNDED = {"source", "type", "recipient", "adapter", "channel", "role", "rule", "outcome", "reason"}

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rulemaking import ENUMERATED, candidates, conditions, drawn, enumerated, read, rule
 
-from router.conditions import holds
-from router.fields import Value
-from router.mutants import Mutant, makes_no_difference, mutants
-from router.rule import Rule
+from router.language.conditions import holds
+from router.language.fields import Value
+from router.language.rule_reader import Rule
+from router.workbench.ruletests.mutants import Mutant, makes_no_difference, mutants
 
 MODEL = 'hub.model == "A"'
 PILOT = 'hub.groups has "pilot"'

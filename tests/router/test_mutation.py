@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rulemaking import SHIPPED, matching, read, rule, shipped
 
-from router import ruletestfile
-from router.expectation import met
-from router.mutants import Mutant
-from router.mutation import Tried, attempt, changes
-from router.rules import Rules
-from router.ruletest import Question, find_tests
-from router.ruletestfile import Case
+from router.language.rules import Rules
+from router.workbench.ruletests.differences import met
+from router.workbench.ruletests.file import Case
+from router.workbench.ruletests.file import load as load_tests
+from router.workbench.ruletests.mutants import Mutant
+from router.workbench.ruletests.mutation import Tried, attempt, changes
+from router.workbench.ruletests.runner import Question, find_tests
 
 GAS = 'recipient.role == "gas_supplier"'
 TOLD: dict[str, Any] = {}
@@ -258,7 +258,7 @@ def plainly(rules: Rules, cases: Sequence[Case], mutant: Mutant) -> str | None:
 
 
 def shipped_cases() -> list[Case]:
-    cases, problems = ruletestfile.load(find_tests(SHIPPED), shipped())
+    cases, problems = load_tests(find_tests(SHIPPED), shipped())
     assert not problems
     return cases
 

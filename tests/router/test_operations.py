@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from router.codes import Code
-from router.document import Location, Problem
 from router.errors import EngineError, FilesError, LedgerError, RouterError, UsageError
-from router.metrics import Metrics
-from router.operations import Answer, Operations
+from router.files.codes import Code
+from router.files.document import Location, Problem
+from router.metrics.metrics import Metrics
+from router.service.endpoint import Answer, Operations
 
 
 class Router:

@@ -11,8 +11,8 @@ import pytest
 from ledgers import fill, lane_of, made
 from samples import NOW, user
 
-from router.ledger.opening import Database
-from router.ledger.past import count_past, past_pages
+from router.ledger.database import Database
+from router.ledger.queries.history import count_past, past_pages
 
 DAY = timedelta(days=1)
 HUBS = [f"90-B3-D5-1F-30-00-20-{number:02X}" for number in range(10)]

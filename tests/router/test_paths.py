@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from rulemaking import candidates, comparison, conditions, drawn, rule
 
-from router.conditions import AllOf, AnyOf, Condition, Not, compare, comparisons, holds
-from router.fields import Value
-from router.paths import LONGEST, MOST, TooLarge, paths
+from router.language.alternatives import LONGEST, MOST, TooLarge, paths
+from router.language.conditions import AllOf, AnyOf, Condition, Not, compare, comparisons, holds
+from router.language.fields import Value
 
 A, B = comparison('hub.model == "a"'), comparison('hub.csp_region == "b"')
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rulemaking import candidates, comparison, lines
 
-from router.conditions import AllOf, compare
-from router.fields import Value
-from router.paths import Leaf, paths
-from router.properties import Properties
+from router.deciding.encoding import Properties
+from router.language.alternatives import Leaf, paths
+from router.language.conditions import AllOf, compare
+from router.language.fields import Value
 
 SIGNS: dict[str, Callable[[int, int], bool]] = {
     "$eq": operator.eq,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from router.metrics import Metrics
-from router.pulse import BEAT, beat
+from router.metrics.metrics import Metrics
+from router.service.loop_lag import BEAT, beat
 
 
 async def test_what_blocks_the_loop_is_seen() -> None:

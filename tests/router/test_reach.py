@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from rulemaking import IDS, conditions, drawn, lines, read, rule, said, shipped
 from samples import user
 
-from router import contradictions, starter, usersfile
-from router.codes import Code
-from router.conditions import holds
-from router.document import Location, Problem
-from router.fields import FIELDS, recipient_fields
-from router.reach import find
-from router.rules import Rules
-from router.rulesfolder import load
-from router.users import Role, ServiceUser, ServiceUsers, UserStatus
+from router.config import usersfile
+from router.domain.users import Role, ServiceUser, ServiceUsers, UserStatus
+from router.files.codes import Code
+from router.files.document import Location, Problem
+from router.language import contradictions
+from router.language.conditions import holds
+from router.language.fields import FIELDS, recipient_fields
+from router.language.folder import load
+from router.language.rules import Rules
+from router.language.unmet import find
+from router.workbench import starter
 
 
 def users(*listed: ServiceUser) -> ServiceUsers:

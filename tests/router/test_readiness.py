@@ -14,12 +14,12 @@ from commandline import start
 from estate import S1, SUPPLIER, Estate
 from samples import NOW, user
 
-from router.lanes import Lane
-from router.metrics import Metrics
-from router.parties import Certificate
-from router.ports import Cursor, Delivered, Delivery, Link, Message, Options, Outcome
-from router.readiness import Readiness
-from router.users import Channel
+from router.domain.users import Channel
+from router.lanes.lane import Lane
+from router.metrics.metrics import Metrics
+from router.ports.delivery import Cursor, Delivered, Delivery, Link, Message, Options, Outcome
+from router.ports.parties import Certificate
+from router.service.readiness import Readiness
 
 
 class Unlinked:

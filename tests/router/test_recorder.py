@@ -15,17 +15,17 @@ from ledgers import answer, ask, decided, fill, lane_of, made, retry, standing, 
 from samples import NOW, body, device, user
 from sqlalchemy import select, text
 
-from router.facts import Defect, Reason, parse
-from router.lanevalues import DeliveryState
+from router.deciding.batch import Arrival, Batch, Quarantined
+from router.domain.facts import Defect, Reason, parse
+from router.domain.timestamps import stamp
+from router.lanes.values import DeliveryState
 from router.ledger.actions import Operator, pause_lanes
-from router.ledger.batch import Arrival, Batch, Quarantined
+from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import lost_attempts
 from router.ledger.intake import record
-from router.ledger.moments import stamp
-from router.ledger.opening import Database, Use, open_database
 from router.ledger.recorder import GENESIS, Recorder
 from router.ledger.tables import RECORDS, actions, links
-from router.ports import Cursor, Message
+from router.ports.delivery import Cursor, Message
 
 LATER = timedelta(minutes=5)
 Link = dict[str, Any]

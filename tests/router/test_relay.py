@@ -13,7 +13,7 @@ from relaying import Recipient, Slow, alert_ids, relaying, takes
 from samples import NOW, device, user
 from sqlalchemy import Connection
 
-from router.ports import (
+from router.ports.delivery import (
     Closed,
     ClosedReason,
     Delivered,

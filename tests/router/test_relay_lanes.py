@@ -14,12 +14,12 @@ from ledgers import HOLD, ask, lane_of, made
 from relaying import Recipient, Running, Slow, relaying
 from samples import device, user
 
-from router.lanevalues import DeliveryState
+from router.lanes.values import DeliveryState
 from router.ledger.actions import Operator, pause_lanes, resume_lanes, retry
-from router.ledger.asking import Filter
+from router.ledger.database import Use, open_database
 from router.ledger.lanes import why_closed
-from router.ledger.opening import Use, open_database
-from router.ports import Closed, ClosedReason, Delivered, Outcome, Reason, Refused, Retry
+from router.ledger.queries.lists import Filter
+from router.ports.delivery import Closed, ClosedReason, Delivered, Outcome, Reason, Refused, Retry
 
 HUBS = [device(number) for number in range(1, 21)]
 DENIED = Closed(ClosedReason.CREDENTIALS, "401")

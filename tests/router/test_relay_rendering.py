@@ -8,8 +8,8 @@ from pathlib import Path
 from relaying import Recipient, relaying
 from samples import device
 
-from router.alerts import Alert
-from router.ports import Closed, ClosedReason, Reason, Refused, RenderError
+from router.ports.alerts import Alert
+from router.ports.delivery import Closed, ClosedReason, Reason, Refused, RenderError
 
 HUBS = [device(number) for number in range(1, 4)]
 

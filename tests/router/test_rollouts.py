@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from samples import activation
 
-from router.facts import ActivationOutcome
-from router.rollouts import BUSIEST, Rollouts
+from router.domain.facts import ActivationOutcome
+from router.metrics.rollouts import BUSIEST, Rollouts
 
 
 def values(rollouts: Rollouts) -> dict[tuple[str, ...], float]:

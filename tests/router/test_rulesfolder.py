@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from rulemaking import read, rule, said, shipped, write
 
-from router import rulesfolder
-from router.conditions import AllOf, AnyOf, Not
-from router.rule import DEEPEST
-from router.rulesfolder import MOST_FILES
+from router.language.conditions import AllOf, AnyOf, Not
+from router.language.folder import MOST_FILES
+from router.language.folder import load as load_rules
+from router.language.rule_reader import DEEPEST
 
 
 def file(folder: Path, text: str, name: str = "rules.yaml") -> Path:
@@ -25,7 +25,7 @@ def file(folder: Path, text: str, name: str = "rules.yaml") -> Path:
 
 
 def problems(folder: Path) -> list[str]:
-    found, wrong = rulesfolder.load(folder)
+    found, wrong = load_rules(folder)
     assert found is None
     return said(wrong)
 
@@ -47,7 +47,7 @@ def test_a_rule_as_operators_write_it(tmp_path: Path) -> None:
                       - all: [hub.model exists]
             suppress: only pilots are told
         """
-    found, wrong = rulesfolder.load(file(tmp_path, text))
+    found, wrong = load_rules(file(tmp_path, text))
     assert wrong == []
     assert found is not None
     (only,) = found.rules
@@ -71,7 +71,7 @@ def test_rules_come_in_the_order_of_paths_and_then_lines(tmp_path: Path) -> None
         rule(["hub.model exists"], "second"),
         file="a.yaml",
     )
-    found, _ = rulesfolder.load(tmp_path)
+    found, _ = load_rules(tmp_path)
     assert found is not None
     assert [each.name for each in found.rules] == ["first", "second", "third", "fourth"]
     assert list(found.files) == ["a.yaml", "b/rules.yaml", "c.yaml"]
@@ -81,7 +81,7 @@ def test_tests_hidden_and_other_files_are_no_rules(tmp_path: Path) -> None:
     only = read(tmp_path, rule(["hub.model exists"]))
     for name in ("rules.test.yaml", ".rules.yaml", ".git/rules.yaml", "README.md", "rules.yaml~"):
         file(tmp_path, "not: rules", name)
-    again, wrong = rulesfolder.load(tmp_path)
+    again, wrong = load_rules(tmp_path)
     assert wrong == []
     assert again == only
 
@@ -90,11 +90,11 @@ def test_the_digest_is_that_of_the_text_and_changes_with_it(tmp_path: Path) -> N
     one = read(tmp_path, rule(["hub.model exists"]))
     assert one.digest == hashlib.sha256(one.text.encode()).hexdigest()
     (tmp_path / "rules.yaml").write_text((tmp_path / "rules.yaml").read_text() + "# a comment\n")
-    other, _ = rulesfolder.load(tmp_path)
+    other, _ = load_rules(tmp_path)
     assert other is not None
     assert other.digest != one.digest
     (tmp_path / "rules.yaml").rename(tmp_path / "other.yaml")
-    renamed, _ = rulesfolder.load(tmp_path)
+    renamed, _ = load_rules(tmp_path)
     assert renamed is not None
     assert renamed.digest not in {one.digest, other.digest}
 
@@ -271,7 +271,7 @@ def test_links_to_folders_are_followed_and_lead_nowhere_twice(tmp_path: Path) ->
     (folder / "more").symlink_to(volume)
     (folder / "again").symlink_to(folder)
     (volume / "up").symlink_to(folder)
-    found, wrong = rulesfolder.load(folder)
+    found, wrong = load_rules(folder)
     assert wrong == []
     assert found is not None
     assert len(found.rules) == 1

@@ -9,8 +9,8 @@ from casemaking import GAS, HEARD, SUPPLIER, case, failure, outcome
 from rulemaking import SHIPPED, read, rule, said, shipped
 from samples import device, user
 
-from router.rules import Rules
-from router.ruletest import find_tests, run
+from router.language.rules import Rules
+from router.workbench.ruletests.runner import find_tests, run
 
 
 @pytest.fixture

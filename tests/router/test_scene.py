@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rulemaking import shipped
 
-from router import scene
-from router.document import Document
-from router.scene import Scene
-from router.yamlfile import parse
+from router.files.document import Document
+from router.files.yamlfile import parse
+from router.workbench.ruletests import what_if
+from router.workbench.ruletests.what_if import Scene
 
 USER = "90-B3-D5-1F-30-01-00-01"
 FILE = Path("what-if.yaml")
@@ -23,14 +23,14 @@ def read(text: str) -> Document:
 
 def scene_of(text: str, number: int | None = None) -> Scene:
     document = read(text)
-    found = scene.load(document, shipped(), number)
+    found = what_if.load(document, shipped(), number)
     assert found is not None, [problem.render() for problem in document.problems]
     return found
 
 
 def problems(text: str, number: int | None = None) -> list[str]:
     document = read(text)
-    assert scene.load(document, shipped(), number) is None
+    assert what_if.load(document, shipped(), number) is None
     return [
         f"{each.location.line}:{each.location.column} {each.message}" for each in document.problems
     ]
@@ -66,7 +66,7 @@ tests:
     given: {hub: {status: Pending}}
     expect: whatever
 """
-    assert scene.tests(read(text)) == ["one", "two"]
+    assert what_if.tests(read(text)) == ["one", "two"]
     two = scene_of(text, 1).given
     assert (two.hub.model, two.hub.status) == ("Alpha", "Pending")
     assert list(two.service_users) == [USER]
@@ -74,7 +74,7 @@ tests:
 
 
 def test_a_test_alone_will_do() -> None:
-    assert scene.tests(read("name: x\ngiven: {}\nexpect: {alerts: []}\n")) == []
+    assert what_if.tests(read("name: x\ngiven: {}\nexpect: {alerts: []}\n")) == []
     assert scene_of("name: x\ngiven: {}\nexpect: {alerts: []}\n").given.hub.status == "Commissioned"
 
 
@@ -91,7 +91,7 @@ def test_a_test_alone_will_do() -> None:
     ],
 )
 def test_it_is_no_fact(text: str, is_scene: bool) -> None:
-    assert scene.is_scene(read(text)) is is_scene
+    assert what_if.is_scene(read(text)) is is_scene
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 from badfiles import bad_files
 from jsonschema import Draft202012Validator
 
-from router import starter
-from router.facts import Fact, parse
-from router.fields import FIELDS
-from router.schema import SCHEMAS
-from router.yamlfile import parse as parse_yaml
+from router.domain.facts import Fact, parse
+from router.files.yamlfile import parse as parse_yaml
+from router.language.fields import FIELDS
+from router.workbench import starter
+from router.workbench.schema import SCHEMAS
 
 ACTIVATED = {
     "device_id": "90-B3-D5-1F-30-01-00-00",

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rulemaking import candidates, conditions, drawn, matching, read, rule
 
-from router.fields import Value
-from router.secondopinion import REMEMBERED, SecondOpinion
+from router.deciding.secondopinion import REMEMBERED, SecondOpinion
+from router.language.fields import Value
 
 
 def test_rules_match_by_their_index(tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ from rulemaking import (
     write,
 )
 
-from router.codes import Code
-from router.conditions import holds
-from router.fields import Value
-from router.rules import Rules
-from router.rulesfolder import load
-from router.shadows import find
+from router.files.codes import Code
+from router.language.conditions import holds
+from router.language.fields import Value
+from router.language.folder import load
+from router.language.rules import Rules
+from router.language.shadows import find
 
 
 def suppress(when: list[Any], name: str) -> dict[str, Any]:

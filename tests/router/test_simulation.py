@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from router.allowlist import check_mpan, check_mprn
+from router.domain.facts import Defect, Fact, Hub, Point, Registration, parse
+from router.domain.identifiers import check_mpan, check_mprn
+from router.domain.inventory import Home, in_effect, responsible
 from router.errors import UsageError
-from router.facts import Defect, Fact, Hub, Point, Registration, parse
-from router.inventory import Home, in_effect, responsible
+from router.files.yamlfile import read
 from router.simulation import Setting, Summary, simulate
 from router.simulation.estate import SHOWCASE, Estate
 from router.simulation.market import make_market
 from router.simulation.shapes import SHAPES
 from router.simulation.stories import KINDS
-from router.yamlfile import read
 
 TODAY = date(2026, 3, 29)
 """Clocks go forward on it: whoever counts days in UTC goes wrong here."""

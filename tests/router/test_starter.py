@@ -6,9 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from router import config, starter, yamlfile
+from router.config.loading import load as load_config
+from router.domain.facts import (
+    Activation,
+    Fact,
+    Hub,
+    HubStatus,
+    Point,
+    Registration,
+    SmetsVersion,
+    parse,
+)
 from router.errors import UsageError
-from router.facts import Activation, Fact, Hub, HubStatus, Point, Registration, SmetsVersion, parse
+from router.files import yamlfile
+from router.workbench import starter
 
 
 def rows(file: Path) -> list[dict[str, str]]:
@@ -18,7 +29,7 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 def test_it_is_fit_to_run(tmp_path: Path) -> None:
     starter.write(tmp_path / "new" / "router")
-    loaded = config.load(tmp_path / "new" / "router" / "hubherald.yaml")
+    loaded = load_config(tmp_path / "new" / "router" / "hubherald.yaml")
     assert loaded.rules.rules
     assert loaded.users.by_id
 
@@ -71,7 +82,7 @@ def test_its_inventory_and_facts_fit_each_other(tmp_path: Path) -> None:
             status=HubStatus(row["status"]),
             smets_version=SmetsVersion(row["smets_version"]),
         )
-    users = config.load(tmp_path / "hubherald.yaml").users.by_id
+    users = load_config(tmp_path / "hubherald.yaml").users.by_id
     for row in rows(tmp_path / "registrations.csv"):
         Registration.model_validate(
             {key: value or None for key, value in row.items()} | {"point": Point(row["point"])}

@@ -17,18 +17,18 @@ import pytest
 from commandline import call
 from estate import GAS, HUB, IMPORT, S1, S2, S3, SUPPLIER, Estate
 
-from router.config import load
-from router.ledger.glance import Glance
-from router.ledger.opening import Use, open_database
-from router.operations import Answer
-from router.reloading import Refused
-from router.statuspage import page as module
-from router.statuspage.layout import clean, document, lasting
-from router.statuspage.overview import overview
-from router.statuspage.page import StatusPage
-from router.statuspage.search import HubAsked, Several, UserAsked, understand
-from router.statuspage.state import SourceState, State
-from router.users import ServiceUser, UserStatus
+from router.config.loading import load
+from router.domain.users import ServiceUser, UserStatus
+from router.ledger.database import Use, open_database
+from router.ledger.queries.overview import Glance
+from router.service.endpoint import Answer
+from router.service.reloading import Refused
+from router.service.statuspage import page as module
+from router.service.statuspage.layout import clean, document, lasting
+from router.service.statuspage.overview import overview
+from router.service.statuspage.page import StatusPage
+from router.service.statuspage.search import HubAsked, Several, UserAsked, understand
+from router.service.statuspage.state import SourceState, State
 
 GONE = "90-B3-D5-1F-30-01-00-77"
 EARLY = HUB[:-2] + "EE"
@@ -212,7 +212,7 @@ def test_what_waits_in_quarantine_is_told_of_a_hub_that_nobody_knows(ask: Ask) -
 
 
 def test_only_the_newest_facts_are_read(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.statuspage.hub.NEWEST", 2)
+    monkeypatch.setattr("router.service.statuspage.hub.NEWEST", 2)
     said = text(ask(HUB)[1].find("body/main"))
     assert f"The 2 newest facts; all of them: hubherald why --hub {HUB}" in said
     assert "9002: activation" in said
@@ -337,7 +337,7 @@ async def test_a_ledger_that_takes_too_long_is_left(
     state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LONGEST_READ", -1.0)
-    monkeypatch.setattr("router.ledger.opening.INSTRUCTIONS", 1)
+    monkeypatch.setattr("router.ledger.database.INSTRUCTIONS", 1)
     answer = await StatusPage(state.config.ledger.url, lambda: state).answer(HUB)
     assert answer.status == 200
     assert "the ledger can&#39;t be used now: interrupted" in answer.html

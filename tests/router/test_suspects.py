@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import NOW
 
-from router.facts import Reason
-from router.ledger.batch import Arrival, note_of
-from router.ports import Cursor, Message
-from router.suspects import cut, given_up, hopeless
+from router.deciding.batch import Arrival, note_of
+from router.domain.facts import Reason
+from router.intake.poison import cut, given_up, hopeless
+from router.ports.delivery import Cursor, Message
 
 
 def arrival(number: int, *, suspect: bool = False) -> Arrival:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from rulemaking import read, rule, shipped
 
+from router.deciding.trial import trial
 from router.errors import EngineError
-from router.trial import trial
 
 
 def children() -> set[str]:
@@ -63,7 +63,8 @@ def test_a_trial_that_hangs_ends_though_its_router_is_killed(broken: Path, tmp_p
     )
     code = (
         f"import sys; sys.path[:] = {sys.path!r}\n"
-        "from rulemaking import shipped; from router.trial import trial; trial(shipped(), 1)"
+        "from rulemaking import shipped; from router.deciding.trial import trial; "
+        "trial(shipped(), 1)"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as router:
         until(lambda: noted.exists() and noted.read_text())

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from badfiles import bad_files, check_bad
 
-from router import starter, usersfile
-from router.users import Role, ServiceUsers, UserStatus
+from router.config import usersfile
+from router.domain.users import Role, ServiceUsers, UserStatus
+from router.workbench import starter
 
 SECRET = "whsec_" + "S3CRET" * 6
 BAD_FILES = bad_files("users")

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rulemaking import comparison, lines
 
-from router.conditions import OPERATORS, OPERATORS_OF, Literal
-from router.fields import Kind
-from router.whenline import Mistake
+from router.language.condition_line import Mistake
+from router.language.conditions import OPERATORS, OPERATORS_OF, Literal
+from router.language.fields import Kind
 
 
 @pytest.mark.parametrize(

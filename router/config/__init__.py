@@ -1,0 +1,1 @@
+"""The files of a router: read, checked, looked at again."""

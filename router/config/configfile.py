@@ -1,0 +1,124 @@
+"""hubherald.yaml as operators write it: its keys, and what may stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic.config import JsonDict
+
+from router.domain.identifiers import UserId, Word
+from router.ports.delivery import Options
+from router.ports.parties import Originator
+
+
+def _ledger_url(url: str, info: ValidationInfo) -> str:
+    if url.startswith(("postgresql", "postgres:")):
+        raise ValueError("PostgreSQL comes in a later version; use sqlite:///FILE")
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite" or not path or path == ":memory:" or "?" in path:
+        raise ValueError("must be sqlite:///FILE, such as sqlite:///hubherald.db")
+    if not path.isprintable():
+        raise ValueError("must not hold control characters")
+    folder = info.context.get("folder") if isinstance(info.context, Mapping) else None
+    return f"sqlite:///{Path(folder or '.') / path}"
+
+
+_NAMED: JsonDict = {"minLength": 1}
+
+
+def _named(path: object) -> object:
+    if path == "":
+        raise ValueError("must not be empty")
+    return path
+
+
+def _address(listen: str) -> str:
+    host, _, port = listen.rpartition(":")
+    if not host.strip("[]") or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464")
+    return listen
+
+
+class LedgerOptions(Options):
+    """Where facts, decisions and Alerts are kept."""
+
+    # also the one that stands for a missing `ledger:` learns in which folder it is
+    model_config = ConfigDict(revalidate_instances="always")
+
+    url: Annotated[
+        str,
+        AfterValidator(_ledger_url),
+        WithJsonSchema({"type": "string", "pattern": "^sqlite:///."}),
+        Field(description="sqlite:///FILE; a relative FILE lies beside this file"),
+    ] = "sqlite:///hubherald.db"
+
+
+class DccOptions(Options):
+    """Who the Alerts come from."""
+
+    id: Annotated[UserId, Field(description="EUI-64 of the DCC (its test identity ends in 02)")]
+    signing_key_file: Annotated[
+        Path | None, Field(description="private key of the DCC, closed to others")
+    ] = None
+    signing_certificate_file: Annotated[
+        Path | None, Field(description="the certificate of that key")
+    ] = None
+
+    @property
+    def originator(self) -> Originator:
+        """What adapters may know of it."""
+        return Originator(self.id, self.signing_key_file, self.signing_certificate_file)
+
+
+class OperationsOptions(Options):
+    """The endpoint for metrics and health."""
+
+    listen: Annotated[
+        str,
+        AfterValidator(_address),
+        WithJsonSchema({"type": "string", "pattern": ".:[0-9]{1,5}$"}),
+        Field(description="HOST:PORT; port 0 takes a free one"),
+    ] = "127.0.0.1:9464"
+
+    @property
+    def host(self) -> str:
+        """The address, without the brackets of IPv6."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port; 0 takes a free one."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class ConfigFile(Options):
+    """The whole of hubherald.yaml."""
+
+    sources: Annotated[
+        dict[Word, dict[str, Any]],
+        Field(min_length=1, description="where facts come from: a name, and its adapter's options"),
+    ]
+    rules: Annotated[
+        Path,
+        BeforeValidator(_named),
+        Field(description="folder of the rules", json_schema_extra=_NAMED),
+    ] = Path("rules")
+    service_users: Annotated[
+        Path,
+        BeforeValidator(_named),
+        Field(description="file of the Service Users", json_schema_extra=_NAMED),
+    ] = Path("service_users.yaml")
+    ledger: LedgerOptions = LedgerOptions()
+    dcc: DccOptions
+    operations: OperationsOptions = OperationsOptions()
+    watch: Annotated[bool, Field(description="reload when rules or users change")] = False

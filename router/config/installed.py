@@ -1,0 +1,75 @@
+"""The installed sources and adapters, and the options that files give for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.files.codes import Code
+from router.files.document import Document, Problem
+from router.files.messages import closest
+from router.files.values import read_model
+from router.ports.delivery import Options, installed
+from router.ports.parties import Introduced
+
+
+class Kinds:
+    """The installed sources or adapters; one is imported when a file names it."""
+
+    def __init__(self, group: str) -> None:
+        self._installed = installed(group)
+        self._models: dict[str, type[Options] | str] = {}
+
+    def introduced(self, kind: str) -> type[Introduced] | None:
+        """The adapter's class when it wants to know the parties; None for all others."""
+        if kind not in self._installed:
+            return None
+        try:
+            found = self._installed[kind].load()
+        except (ImportError, AttributeError):
+            return None  # which `options` reports
+        return found if isinstance(found, type) and issubclass(found, Introduced) else None
+
+    def options(
+        self, document: Document, value: Mapping[str, Any], *within: str | int, own: frozenset[str]
+    ) -> Options | None:
+        """The options that `value` has for its `adapter`; None when problems were added.
+
+        `own` are the keys of `value` that the router reads itself.
+        """
+        kind = value.get("adapter")
+        if not isinstance(kind, str):
+            return None  # which the router's own keys have reported
+        if kind not in self._models:
+            self._models[kind] = self._load(kind)
+        model = self._models[kind]
+        if isinstance(model, str):
+            document.add(document.at(*within, "adapter"), model, Code.UNKNOWN_ADAPTER)
+            return None
+        rest = {key: inner for key, inner in value.items() if key not in own}
+        found = read_model(document, model, rest, *within, also=own)
+        for unfit in found.unfit() if found is not None else ():
+            where = document.at(*within, unfit.key)
+            problem = Problem(where, f"{unfit.key}: {unfit.message}", Code.KEY_FILE)
+            document.papers.add(problem, warning=unfit.warning)
+        return found
+
+    def models(self) -> dict[str, type[Options]]:
+        """The options of all that are installed and can be loaded, by kind."""
+        found = {kind: self._load(kind) for kind in sorted(self._installed)}
+        return {kind: model for kind, model in found.items() if not isinstance(model, str)}
+
+    def _load(self, kind: str) -> type[Options] | str:
+        """The model of the options, or why there is none."""
+        if kind not in self._installed:
+            names = ", ".join(sorted(self._installed)) or "none"
+            meant = closest(kind, self._installed)
+            hint = f"did you mean {meant!r}? " if meant else ""
+            return f"{kind!r} is not installed; {hint}(installed: {names})"
+        try:
+            model = self._installed[kind].load().Config
+        except (ImportError, AttributeError) as error:
+            return f"{kind!r} is installed but cannot be loaded: {error}"
+        if not (isinstance(model, type) and issubclass(model, Options)):
+            return f"{kind!r} is broken: its Config is not made from router.ports.Options"
+        return model

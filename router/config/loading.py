@@ -1,0 +1,260 @@
+"""hubherald.yaml, and with it everything that must be right before the router starts.
+
+All files are read before anything is said: an operator mends ten mistakes in one go sooner than
+one after the other. Nothing is half loaded: there is a Config, or there is every Problem.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from router.config import usersfile
+from router.config.configfile import ConfigFile, DccOptions, LedgerOptions, OperationsOptions
+from router.config.filewatch import Look, look
+from router.config.installed import Kinds
+from router.domain.users import ServiceUsers
+from router.errors import FilesError
+from router.files.codes import Code
+from router.files.document import Document, Location, Papers, Problem
+from router.files.keyfiles import require_private
+from router.files.values import expand, has_adapter, read_model
+from router.files.yamlfile import read
+from router.language import shadows, unmet
+from router.language.folder import survey as survey_rules
+from router.language.rules import Rules
+from router.ports.delivery import ADAPTERS, SOURCES, Options
+
+READINGS = 3
+"""How often files are read that change meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredSource:
+    """One source of facts, ready to be made."""
+
+    adapter: str
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """hubherald.yaml alone: enough for commands that only look into the ledger."""
+
+    file: Path
+    sources: Mapping[str, ConfiguredSource]
+    rules_folder: Path
+    users_file: Path
+    ledger: LedgerOptions
+    dcc: DccOptions
+    operations: OperationsOptions
+    watch: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Config(Settings):
+    """All that the router runs on."""
+
+    rules: Rules
+    users: ServiceUsers
+    warnings: Sequence[Problem] = ()
+    """What is no reason not to start, and asks for somebody's hand."""
+    looked: Look = frozenset()
+    """What the files of rules and users looked like when they were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that there is to say of hubherald.yaml, users and rules."""
+
+    config: Config | None
+    """None where there is a mistake."""
+    rules_folder: Path | None
+    """None where hubherald.yaml can't be read at all: nothing else is looked at then."""
+    rules: Rules | None
+    """None where there is a mistake in them."""
+    mistakes: Sequence[Problem] = ()
+    """Nothing runs with these."""
+    findings: Sequence[Problem] = ()
+    """Of no use as they are, and no reason to stop the rest: key files, rules that wait in vain."""
+    warnings: Sequence[Problem] = ()
+    """Of use now, but they ask for somebody's hand: a certificate that is about to expire."""
+
+
+def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read hubherald.yaml. FilesError has all its problems."""
+    found, document = _settings(file, environment)
+    if found is None:
+        raise FilesError(in_order(document.problems))
+    return found
+
+
+def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read hubherald.yaml, users and rules. FilesError has all mistakes in all of them.
+
+    Findings are warnings here. A rule that suppresses everything, written in an emergency, must
+    not be refused because it leaves others without effect; nor may one user's certificate keep a
+    router from serving the others.
+    """
+    found = survey(file, environment)
+    if found.config is None:
+        raise FilesError(found.mistakes)
+    return found.config
+
+
+def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
+    """Read the same files and say all that there is to say; never raises for what they hold."""
+    found, document = _settings(file, environment)
+    folder, users_file = _beside(document, "rules"), _beside(document, "service_users")
+    if folder is None or users_file is None:  # which is told; where they are, nobody knows
+        return Survey(None, None, None, in_order(document.problems))
+    if document.value is None and not (file.is_file() and folder.is_dir() and users_file.is_file()):
+        return Survey(None, None, None, document.problems)
+    texts = _read(folder, users_file, environment)
+    users, rules, in_users, in_rules = texts.users, texts.rules, texts.in_users, texts.in_rules
+    ours, theirs = document.papers, texts.papers
+    if found is not None and users is not None:
+        _hold_against_adapters(document, found, users)
+    in_vain = shadows.find(rules) + (unmet.find(rules, users) if users else [])
+    findings = in_order([*ours.unfit, *theirs.unfit, *in_vain])
+    warnings = in_order([*ours.warnings, *theirs.warnings])
+    config = None
+    if found is not None and users is not None and not in_rules:
+        own = {field.name: getattr(found, field.name) for field in fields(found)}
+        told = [*findings, *warnings]
+        config = Config(**own, rules=rules, users=users, warnings=told, looked=texts.looked)
+    return Survey(
+        config=config,
+        rules_folder=folder,
+        rules=None if in_rules else rules,
+        mistakes=in_order([*document.problems, *in_users, *in_rules]),
+        findings=findings,
+        warnings=warnings,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Rules and users of one moment."""
+
+    looked: Look
+    users: ServiceUsers | None
+    rules: Rules
+    in_users: Sequence[Problem]
+    in_rules: Sequence[Problem]
+    papers: Papers
+
+
+def _read(folder: Path, users_file: Path, environment: Mapping[str, str]) -> _Texts:
+    """Read them while they stand still: half of one release and half of the next is neither."""
+    for _ in range(READINGS):
+        looked, papers = look(folder, users_file), Papers()
+        users, in_users = usersfile.load(users_file, environment, papers)
+        rules, in_rules = survey_rules(folder)
+        if look(folder, users_file) == looked:
+            break
+    else:
+        message = "files here changed while they were read; try again when all are in place"
+        in_rules = [Problem(Location(folder), message, Code.FILE)]
+    return _Texts(looked, users, rules, in_users, in_rules, papers)
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """By file, line and column."""
+
+    def place(problem: Problem) -> tuple[str, int, int]:
+        where = problem.location
+        return str(where.file), where.line, where.column
+
+    return sorted(problems, key=place)
+
+
+def _hold_against_adapters(document: Document, found: Settings, users: ServiceUsers) -> None:
+    """What the channels' adapters need of `dcc:` and do not find there."""
+    kinds = Kinds(ADAPTERS)
+    named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
+    if found.dcc.signing_key_file and found.dcc.signing_certificate_file:
+        named |= kinds.models().keys()  # they are to be right, though nobody needs them yet
+    for adapter in map(kinds.introduced, sorted(named)):
+        for unfit in adapter.unfit_originator(found.dcc.originator) if adapter else ():
+            where = document.at("dcc", unfit.key)
+            problem = Problem(where, f"{unfit.key}: {unfit.message}", Code.KEY_FILE)
+            document.papers.add(problem, warning=unfit.warning)
+
+
+def _beside(document: Document, key: str) -> Path | None:
+    """The path at `key`, also in a file with mistakes elsewhere; else the usual one.
+
+    None where the path is empty: a variable that is not set.
+    """
+    usual = ConfigFile.model_fields[key].default
+    given = document.value.get(key) if isinstance(document.value, dict) else None
+    if given == "":
+        return None
+    path = given if isinstance(given, str) and given.isprintable() else usual
+    return document.file.parent / path
+
+
+def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | None, Document]:
+    document = read(file)
+    if document.value is None:
+        if not file.exists():
+            document.problems[:] = []
+            hint = "`hubherald init DIR` writes one, --config FILE names another"
+            document.add(document.location(0, 0), f"there is no such file; {hint}", Code.FILE)
+        elif not document.problems:
+            message = "nothing stands in this file; `hubherald schema config` has its keys"
+            document.add(document.location(0, 0), message, Code.EMPTY)
+        return None, document
+    expand(document, environment)
+    sources = _sources(document)
+    _check_signing_key(document)
+    found = read_model(document, ConfigFile, document.value)
+    if found is None or document.problems:
+        return None, document
+    return Settings(
+        file=file,
+        sources=sources,
+        rules_folder=found.rules,
+        users_file=found.service_users,
+        ledger=found.ledger,
+        dcc=found.dcc,
+        operations=found.operations,
+        watch=found.watch,
+    ), document
+
+
+def _sources(document: Document) -> dict[str, ConfiguredSource]:
+    value = document.value
+    given = value.get("sources") if isinstance(value, dict) else None
+    kinds = Kinds(SOURCES)
+    found: dict[str, ConfiguredSource] = {}
+    for name, source in given.items() if isinstance(given, dict) else ():
+        if not isinstance(source, dict):
+            continue  # which the model of the file reports
+        if not has_adapter(document, source, "sources", name):
+            continue
+        adapter = source["adapter"]
+        if not isinstance(adapter, str):
+            where = document.at("sources", name, "adapter")
+            document.add(where, "adapter: must be a word, such as folder", Code.WRONG_TYPE)
+            continue
+        options = kinds.options(document, source, "sources", name, own=frozenset({"adapter"}))
+        if options is not None:
+            found[name] = ConfiguredSource(adapter, options)
+    return found
+
+
+def _check_signing_key(document: Document) -> None:
+    value = document.value.get("dcc") if isinstance(document.value, dict) else None
+    given = value.get("signing_key_file") if isinstance(value, dict) else None
+    if not isinstance(given, str):
+        return
+    try:
+        require_private(document.file.absolute().parent / given)
+    except ValueError as error:
+        where = document.at("dcc", "signing_key_file")
+        problem = Problem(where, f"signing_key_file: {error}", Code.KEY_FILE)
+        document.papers.add(problem, warning=False)

@@ -1,0 +1,242 @@
+"""What a batch of messages comes to. Pure but for the engine, which keeps no state between calls.
+
+Facts apply in the order of arrival: a hub or registration fact counts for every activation
+behind it. Activations are then evaluated together, since durable_rules is fast in batches.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from router.deciding import decisions as deciding
+from router.deciding.batch import (
+    Accepted,
+    ActivationKey,
+    Arrival,
+    Batch,
+    Effect,
+    Known,
+    Quarantined,
+)
+from router.deciding.decisions import Candidate, Decision, Verdict
+from router.deciding.engine import Engine, EngineAnomaly
+from router.domain.facts import (
+    Activation,
+    ActivationOutcome,
+    Defect,
+    Fact,
+    Hub,
+    Reason,
+    Registration,
+)
+from router.domain.inventory import Running, in_effect, registration_key, responsible
+from router.domain.timestamps import stamp
+from router.domain.users import ServiceUser
+from router.language.fields import Value, fields_of
+from router.language.rules import Rules
+
+Found = tuple[Arrival, Fact | Defect]
+
+
+@dataclass(slots=True)
+class _Case:
+    """An activation on its way to a decision."""
+
+    arrival: Arrival
+    fact: Fact
+    activation: Activation
+    hub: Hub
+    registrations: tuple[Registration, ...]
+    candidates: list[Candidate]
+    decided: list[Decision]
+    values: list[dict[str, Value]]
+
+
+@dataclass(slots=True)
+class _Docket:
+    """A batch while it is worked through."""
+
+    batch: Batch
+    came: Mapping[int, int]
+    """The arrivals of this batch by identity, in order; all others wait in quarantine."""
+    cases: list[_Case] = field(default_factory=list)
+    early: defaultdict[str, list[tuple[Arrival, Fact]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """By hub: facts that came before it."""
+
+
+class Judgement:
+    """Rules and users under which facts are decided."""
+
+    def __init__(self, rules: Rules, users: Mapping[str, ServiceUser], engine: Engine) -> None:
+        self.rules = rules
+        self.users = users
+        self.engine = engine
+
+    def judge(
+        self, found: Sequence[Found], known: Known, now: datetime, waiting: Sequence[Found] = ()
+    ) -> Batch:
+        """What these messages come to, given what the ledger knows, at the moment `now`.
+
+        `waiting` are the facts in quarantine whose hub is announced among `found`: they count
+        from there on, as those of this batch do that came before their hub.
+        """
+        came = {id(arrival): place for place, (arrival, _) in enumerate(found)}
+        docket = _Docket(Batch(now), came)
+        for arrival, fact in waiting:
+            if isinstance(fact, Fact):
+                docket.early[fact.data.device_id].append((arrival, fact))
+        for arrival, fact in found:
+            if arrival.message.cursor is not None:
+                cursor = arrival.message.cursor
+                docket.batch.cursors[(arrival.intake, cursor.key)] = cursor
+            if isinstance(fact, Defect):
+                _quarantine(docket.batch, arrival, fact.reason, fact.detail, fact)
+            elif self._is_new(docket.batch, arrival, fact, known):
+                self._place(docket, arrival, fact, known)
+        for early in docket.early.values():
+            for arrival, fact in early:
+                if id(arrival) in docket.came:
+                    detail = f"hub {fact.data.device_id} is not in the inventory; waits for it"
+                    _quarantine(docket.batch, arrival, Reason.UNKNOWN_HUB, detail, fact)
+        self._decide(docket.batch, docket.cases, known)
+        docket.batch.quarantined.sort(key=lambda each: came.get(id(each.arrival), -1))
+        return docket.batch
+
+    def _place(self, docket: _Docket, arrival: Arrival, fact: Fact, known: Known) -> None:
+        device_id = fact.data.device_id
+        if not isinstance(fact.data, Hub) and device_id not in known.inventory.hubs:
+            docket.early[device_id].append((arrival, fact))
+        elif isinstance(fact.data, Activation):
+            case = self._open(arrival, fact, fact.data, known, docket.batch.decided_at)
+            docket.cases.append(case)
+        else:
+            _apply(docket.batch, known, arrival, fact)
+            early = docket.early.pop(device_id, [])
+            # registrations first, so that an activation finds its recipients
+            for then, each in sorted(early, key=lambda pair: isinstance(pair[1].data, Activation)):
+                if id(then) in docket.came or self._is_new(docket.batch, then, each, known):
+                    self._place(docket, then, each, known)
+
+    def _is_new(self, batch: Batch, arrival: Arrival, fact: Fact, known: Known) -> bool:
+        taken = known.taken.get(fact.key)
+        waiting = known.waiting.get(fact.key)
+        if any(seen not in {None, fact.content_digest} for seen in (taken, waiting)):
+            detail = f"id {fact.id!r} of {fact.source!r} came before with other data"
+            _quarantine(batch, arrival, Reason.CONFLICTING_ID, detail, fact)
+            return False
+        if taken is not None:
+            if arrival.quarantined_id is not None:
+                batch.resolved.append(arrival.quarantined_id)
+            return False
+        # A fact that comes back out of quarantine has itself left its digest there; the same
+        # from a source is a redelivery, and what waits is the one that will be decided.
+        if waiting is not None and arrival.quarantined_id is None:
+            return False
+        known.taken[fact.key] = fact.content_digest
+        return True
+
+    def _open(
+        self, arrival: Arrival, fact: Fact, activation: Activation, known: Known, now: datetime
+    ) -> _Case:
+        home = known.inventory.home(activation.device_id)
+        registered = tuple(in_effect(home, now))
+        parties = responsible(registered)
+        able, decided = deciding.candidates(parties, self.users)
+        if not parties:
+            decided = [Decision(Verdict.NO_RECIPIENT, reason="nobody is registered for the hub")]
+        values = [fields_of(activation, home.hub, each.role, each.user) for each in able]
+        return _Case(arrival, fact, activation, home.hub, registered, able, decided, values)
+
+    def _decide(self, batch: Batch, cases: Sequence[_Case], known: Known) -> None:
+        matched = self.engine.evaluate([values for case in cases for values in case.values])
+        position = 0
+        for case in cases:
+            hits = matched[position : position + len(case.values)]
+            position += len(case.values)
+            anomaly = next((each for each in hits if isinstance(each, EngineAnomaly)), None)
+            if anomaly is not None:
+                _quarantine(batch, case.arrival, Reason.ENGINE, str(anomaly), case.fact)
+                continue
+            self._close(batch, case, [each for each in hits if isinstance(each, frozenset)], known)
+
+    def _close(
+        self, batch: Batch, case: _Case, hits: Sequence[frozenset[int]], known: Known
+    ) -> None:
+        activation = case.activation
+        key: ActivationKey = (
+            activation.device_id,
+            stamp(activation.activated_at),
+            activation.firmware_version,
+            activation.outcome.value,
+        )
+        if key in known.activations:
+            reason = "the same activation was decided under another event id"
+            decided = [Decision(Verdict.SAME_ACTIVATION, reason=reason)]
+        else:
+            decided = case.decided + [
+                deciding.decide(candidate, matched, self.rules)
+                for candidate, matched in zip(case.candidates, hits, strict=True)
+            ]
+        known.activations.add(key)
+        _note_running(batch, known, activation)
+        _accept(
+            batch,
+            Accepted(
+                case.fact,
+                case.arrival,
+                Effect.DECIDED,
+                (case.hub, case.registrations),
+                tuple(decided),
+                tuple(deciding.due(decided)),
+            ),
+        )
+
+
+def _accept(batch: Batch, accepted: Accepted) -> None:
+    batch.accepted.append(accepted)
+    if accepted.arrival.quarantined_id is not None:
+        batch.resolved.append(accepted.arrival.quarantined_id)
+
+
+def _quarantine(
+    batch: Batch, arrival: Arrival, reason: Reason, detail: str, found: Fact | Defect
+) -> None:
+    batch.quarantined.append(Quarantined(arrival, reason, detail, found))
+
+
+def _note_running(batch: Batch, known: Known, activation: Activation) -> None:
+    """The newest successful activation is what the hub runs, whatever order they come in."""
+    if activation.outcome is not ActivationOutcome.SUCCESS:
+        return
+    now = known.inventory.running.get(activation.device_id)
+    if now is None or activation.activated_at > now.activated_at:
+        running = Running(activation.firmware_version, activation.activated_at)
+        known.inventory.running[activation.device_id] = running
+        batch.running[activation.device_id] = running
+
+
+def _apply(batch: Batch, known: Known, arrival: Arrival, fact: Fact) -> None:
+    """Let a hub or registration fact change the inventory, unless a newer one already has."""
+    assert fact.time is not None
+    inventory = known.inventory
+    data = fact.data
+    effect = Effect.APPLIED
+    if isinstance(data, Hub):
+        if fact.time < inventory.hub_times.get(data.device_id, fact.time):
+            effect = Effect.STALE
+        else:
+            inventory.put_hub(data, fact.time)
+            batch.hubs[data.device_id] = (data, fact.time)
+    elif isinstance(data, Registration):
+        key = registration_key(data)
+        if fact.time < inventory.registration_times.get(key, fact.time):
+            effect = Effect.STALE
+        else:
+            inventory.put_registration(data, fact.time)
+            batch.registrations[key] = (data, fact.time)
+    _accept(batch, Accepted(fact, arrival, effect))

@@ -1,0 +1,76 @@
+"""Rules that are not live yet, compiled and evaluated in a child process.
+
+A ruleset that durable_rules does not take well can hang with the GIL held or end the process.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import subprocess
+import sys
+
+from router.deciding.engine import Engine, EngineAnomaly
+from router.errors import EngineError
+from router.language.alternatives import Leaf, Path, paths
+from router.language.fields import Value
+from router.language.rules import Rules
+
+
+def trial(rules: Rules, timeout_s: float = 10.0) -> None:
+    """Compile and evaluate in a child process first: a bad ruleset can hang with the GIL held.
+
+    EngineError when it does not come through within `timeout_s` seconds.
+    """
+    # It ends itself, too: we may be killed meanwhile. SIGHUP, sent to all processes of a service,
+    # is for the router.
+    code = (
+        "import json, signal, sys; signal.alarm(int(sys.argv[2])); "
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN); sys.path[:] = json.loads(sys.argv[1]); "
+        "from router.deciding.trial import child; child(sys.stdin.buffer.read())"
+    )
+    command = [sys.executable, "-c", code, json.dumps(sys.path), str(math.ceil(timeout_s) + 1)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and words
+            command, input=pickle.dumps(rules), capture_output=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineError(
+            f"durable_rules did not come through with these rules within {timeout_s:g} s; "
+            "they were not taken up. Look at the rules that changed last"
+        ) from None
+    if done.returncode != 0:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise EngineError(
+            "durable_rules can't be trusted with these rules, they were not taken up: "
+            + (last or f"the trial ended with {done.returncode}")
+        )
+
+
+def child(pickled: bytes) -> None:
+    """What the child does: every rule once with values that should make it match."""
+    rules: Rules = pickle.loads(pickled)  # noqa: S301 - from our own parent
+    try:
+        engine = Engine(rules)
+        tried = [{}, *(_example(path) for rule in rules.rules for path in paths(rule.when))]
+        found = engine.evaluate(tried)
+    except EngineError as error:
+        sys.exit(str(error))
+    anomaly = next((each for each in found if isinstance(each, EngineAnomaly)), None)
+    if anomaly or engine.rebuilds:
+        sys.exit(str(anomaly or "durable_rules contradicts the second opinion"))
+    engine.close()
+
+
+def _example(path: Path) -> dict[str, Value]:
+    return {leaf.field: _value(leaf) for leaf in path if leaf.wanted and leaf.literal is not None}
+
+
+def _value(leaf: Leaf) -> Value:
+    literal = leaf.literal
+    if leaf.operator == "has":
+        return (str(literal),)
+    if isinstance(literal, tuple):
+        return literal[0]
+    return literal if literal is not None else ""

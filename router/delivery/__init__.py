@@ -1,0 +1,1 @@
+"""From the ledger through lanes and adapters to Service Users."""

@@ -1,0 +1,65 @@
+"""Fits the relay's lanes to service_users.yaml, at the start and at every reload alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from router.delivery.adapters import Place, Staff
+from router.delivery.relay import BY_FILES, Relay
+from router.domain.users import Channel, ServiceUser, UserStatus
+from router.lanes.lane import Lane
+from router.lanes.values import LaneRow
+from router.ports.delivery import Adapter, ClosedReason
+
+_WHY = {
+    ClosedReason.SUSPENDED: "the user is suspended in the service users file",
+    ClosedReason.ADAPTER_MISSING: "the channel's adapter is not installed",
+}
+
+
+def fit(
+    relay: Relay, users: Iterable[ServiceUser], staff: Staff, rows: Mapping[Place, LaneRow]
+) -> None:
+    """One lane for each channel, with its adapter; lanes of nobody are closed.
+
+    `rows` are all lanes of the ledger. While the relay runs only `between` two exchanges.
+    """
+    named: set[int] = set()
+    for user in users:
+        for channel in user.channels:
+            place = (user.id, channel.name)
+            row = rows[place]
+            named.add(row.id)
+            hand = staff.get(place)
+            _fit(relay, row, user, channel, hand.adapter if hand else None)
+    for row in rows.values():
+        if row.id not in named:
+            relay.forget(row)
+
+
+def _fit(
+    relay: Relay, row: LaneRow, user: ServiceUser, channel: Channel, adapter: Adapter | None
+) -> None:
+    lane = relay.lanes.get(row.id)
+    if lane is None:
+        renewed = True
+        lane = Lane(row.id, user.id, channel, adapter, failing=row.failing)
+        relay.add(lane)
+    else:
+        renewed = lane.adapter is not adapter
+        lane.channel, lane.adapter = channel, adapter
+        lane.ready = True
+    reason = _closed_by_files(user, adapter)
+    if reason is not None:
+        if lane.closed is not reason:
+            relay.close_lane(lane, reason, _WHY[reason])
+    elif row.closed is ClosedReason.OPERATOR:
+        relay.hold(lane)
+    elif lane.closed in BY_FILES or (renewed and (lane.closed or row.closed)):
+        relay.open_lane(lane, carefully=True)  # what is new is a fresh try
+
+
+def _closed_by_files(user: ServiceUser, adapter: Adapter | None) -> ClosedReason | None:
+    if user.status is UserStatus.SUSPENDED:
+        return ClosedReason.SUSPENDED
+    return ClosedReason.ADAPTER_MISSING if adapter is None else None

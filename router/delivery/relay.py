@@ -1,0 +1,394 @@
+"""The relay: from the ledger through lanes and adapters, and back into the ledger.
+
+One loop exchanges with the ledger for all lanes at once, so that one sync to disk settles and
+claims for everybody; sends run beside it. No lane waits for another's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from router.clock import Clock
+from router.delivery.observed import LaneBoard
+from router.delivery.sending import names, renders_safely, send, words
+from router.domain.users import Channel
+from router.errors import UsageError
+from router.lanes.lane import Lane
+from router.lanes.values import (
+    Claimed,
+    DeliveryState,
+    Exchanged,
+    LaneChange,
+    LaneRow,
+    Settlement,
+    Wish,
+    Withdrawn,
+)
+from router.ledger.database import LedgerUnavailable
+from router.ledger.deliveries import exchange
+from router.ledger.lanes import why_closed
+from router.ledger.thread import LedgerThread
+from router.metrics.metrics import Metrics
+from router.ports.delivery import Adapter, Closed, ClosedReason, Outcome
+
+DRAIN = 30.0
+"""Seconds that sends under way have when the router stops."""
+FINISH = 4.0
+"""Seconds for which a stopping router waits for a ledger that is locked or full."""
+BY_FILES = frozenset(
+    {ClosedReason.SUSPENDED, ClosedReason.USER_REMOVED, ClosedReason.ADAPTER_MISSING}
+)
+"""Reasons that an operator's command can't take away."""
+_log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Keeps the lanes moving until it is stopped."""
+
+    def __init__(
+        self,
+        ledger: LedgerThread,
+        lanes: Sequence[Lane],
+        *,
+        withdrawn: Withdrawn,
+        metrics: Metrics,
+        clock: Clock,
+        drain: float = DRAIN,
+    ) -> None:
+        self.ledger = ledger
+        self.lanes: dict[int, Lane] = {}
+        self.withdrawn = withdrawn
+        self.metrics = metrics
+        self._board = LaneBoard(metrics)
+        self.clock = clock
+        self.drain = drain
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._settled: list[Settlement] = []
+        self._answers: dict[int, str] = {}
+        self._changes: list[LaneChange] = []
+        self._sends: set[asyncio.Task[None]] = set()
+        self._exchanging = False
+        self._stale = False
+        self._acts: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
+        for lane in lanes:
+            self.add(lane)
+
+    def add(self, lane: Lane) -> None:
+        """One more lane; while the relay runs only `between` two exchanges."""
+        self.lanes[lane.id] = lane
+        self._board.show(lane)
+
+    async def between(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Have lanes changed while nothing is being claimed for them, or made for sending.
+
+        UsageError when the relay stops before it comes to that.
+        """
+        if self._stopping:
+            raise _stops()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._acts.append((act, done))
+        self._wake.set()
+        await done
+
+    def notify(self, lanes: frozenset[int]) -> None:
+        """The intake has recorded deliveries for these lanes."""
+        for number in lanes:
+            self.lanes[number].ready = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` ends when what is under way has been answered."""
+        self._stopping = True
+        self._wake.set()
+
+    def idle(self) -> bool:
+        """True when every Alert is delivered, parked, withdrawn or held on a closed lane."""
+        return not (
+            self._sends
+            or self._settled
+            or self._changes
+            or self._exchanging
+            or self._stale
+            or any(
+                lane.closed is None and (lane.ready or lane.next_due is not None)
+                for lane in self.lanes.values()
+            )
+        )
+
+    def hold(self, lane: Lane) -> None:
+        """A lane that an operator has paused, as the ledger says."""
+        lane.close(ClosedReason.OPERATOR, self.clock())
+        self._board.show(lane)
+
+    def close_lane(self, lane: Lane, reason: ClosedReason, detail: str) -> None:
+        """Stop a lane; its Alerts are held."""
+        already = lane.closed
+        lane.close(reason, self.clock())
+        self._changes.append(LaneChange(lane.id, reason, detail, self.clock()))
+        self._board.show(lane)
+        if already is not reason:
+            _log.error("lane.closed", **names(lane), reason=reason.value, detail=detail)
+
+    def open_lane(self, lane: Lane, *, carefully: bool) -> None:
+        """Let a lane send again; responsibility for what it holds is read anew."""
+        lane.open(carefully=carefully)
+        self._changes.append(LaneChange(lane.id, None, "", self.clock()))
+        self._board.show(lane)
+        self._wake.set()
+        _log.info("lane.opened", **names(lane))
+
+    def forget(self, row: LaneRow) -> None:
+        """A lane that no file names any more: what it holds, it keeps."""
+        detail = "the user or channel is not in the service users file any more"
+        if row.id in self.lanes:
+            self.lanes[row.id].adapter = None
+            self.close_lane(self.lanes[row.id], ClosedReason.USER_REMOVED, detail)
+        elif row.closed is not ClosedReason.USER_REMOVED:
+            change = LaneChange(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
+            self._changes.append(change)
+
+    def refresh(self) -> None:
+        """An operator's command has changed the ledger: look there again."""
+        self._stale = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Exchange and send until stopped, then drain."""
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping:
+                self._wake.clear()
+                await self._act()
+                if self._stale:
+                    await self._look_again()
+                self._probe()
+                pause = self._pause()
+                if pause > 0:
+                    await self._sleep(pause)
+                    continue
+                exchanged = await self._exchange(self._wishes())
+                for number, requests in exchanged.sends.items():
+                    for claimed in requests:
+                        self._start(group, self.lanes[number], claimed)
+            for _, done in self._acts:
+                _settle(done, _stops())
+            await self._drain()
+        await self._finish()
+
+    async def _act(self) -> None:
+        """What was asked for `between` exchanges, unless whoever asked has gone."""
+        while self._acts and not self._stopping:
+            act, done = self._acts.pop(0)
+            if done.cancelled():
+                continue
+            try:
+                await act()
+            except Exception as error:  # it is the asker's
+                _settle(done, error)
+            else:
+                _settle(done, None)
+
+    async def _look_again(self) -> None:
+        """Take over what an operator did to lanes; any of them may have something to claim now."""
+        self._stale = False
+        try:
+            closed = await self.ledger.call(why_closed)
+        except LedgerUnavailable as error:
+            self._stale = True
+            await self._unavailable(error)
+            return
+        changing = {change.lane_id for change in self._changes}
+        for lane in self.lanes.values():
+            self._take_over(lane, closed[lane.id], changing=lane.id in changing)
+            lane.ready = True
+            self._board.show(lane)
+
+    def _take_over(self, lane: Lane, reason: ClosedReason | None, *, changing: bool) -> None:
+        if lane.closed in BY_FILES:
+            if reason is None and not changing:  # resumed, but its reason stands
+                self._changes.append(LaneChange(lane.id, lane.closed, "", self.clock()))
+        elif reason is ClosedReason.OPERATOR:
+            if lane.closed is not reason:
+                lane.close(reason, self.clock())
+                _log.warning("lane.closed", **names(lane), reason=reason.value, by="operator")
+        elif lane.closed is ClosedReason.OPERATOR or (
+            reason is None and lane.closed is not None and not changing
+        ):
+            lane.open(carefully=True)
+            _log.info("lane.opened", **names(lane), by="operator")
+
+    async def _unavailable(self, error: LedgerUnavailable) -> None:
+        self.metrics.ledger_up.set(0)
+        _log.error("ledger.unavailable", part="relay", detail=str(error), advice="retrying")
+        await asyncio.sleep(1.0)
+
+    async def _sleep(self, pause: float) -> None:
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _wishes(self) -> list[Wish]:
+        now, monotonic = self.clock(), time.monotonic()
+        found = []
+        for lane in self.lanes.values():
+            wish = lane.wish(now, monotonic)
+            if wish is not None:
+                found.append(renders_safely(lane, wish))
+        return found
+
+    def _pause(self) -> float:
+        """Seconds until there is something to do; 0 when there is now."""
+        if self._settled or self._changes or self._wishes():
+            return 0.0
+        now = self.clock()
+        pauses = [60.0]
+        for lane in self.lanes.values():
+            if lane.closed is not None:
+                if lane.probe_at is not None:
+                    pauses.append((lane.probe_at - now).total_seconds())
+                continue
+            if lane.next_due is not None and lane.next_due > now:
+                pauses.append((lane.next_due - now).total_seconds())
+            rate = lane.wait_for_rate()
+            if rate is not None and lane.ready:
+                pauses.append(rate)
+        return max(min(pauses), 0.001)
+
+    def _probe(self) -> None:
+        now = self.clock()
+        for lane in self.lanes.values():
+            if lane.closed is not None and lane.probe_at is not None and lane.probe_at <= now:
+                self.open_lane(lane, carefully=True)
+
+    async def _exchange(self, wishes: Sequence[Wish]) -> Exchanged:
+        settled, self._settled = self._settled, []
+        answers, self._answers = self._answers, {}
+        changes, self._changes = self._changes, []
+        self._exchanging = True
+        for wish in wishes:
+            # not after the exchange: the intake may notify while it runs
+            self.lanes[wish.lane_id].ready = False
+        try:
+            with self.metrics.commit.labels("relay").time():
+                exchanged = await self.ledger.call(
+                    exchange,
+                    settled=settled,
+                    answers=answers,
+                    changes=changes,
+                    wishes=wishes,
+                    now=self.clock(),
+                    withdrawn=self.withdrawn,
+                )
+        except LedgerUnavailable as error:
+            self._settled = settled + self._settled
+            self._answers = answers | self._answers
+            self._changes = changes + self._changes
+            for wish in wishes:
+                self.lanes[wish.lane_id].ready = True
+            await self._unavailable(error)
+            return Exchanged({}, {}, {})
+        finally:
+            self._exchanging = False
+        self.metrics.ledger_up.set(1)
+        self._took(wishes, exchanged)
+        return exchanged
+
+    def _took(self, wishes: Sequence[Wish], exchanged: Exchanged) -> None:
+        for wish in wishes:
+            lane = self.lanes[wish.lane_id]
+            requests = exchanged.sends.get(lane.id, ())
+            lane.took(requests, exchanged.next_due.get(lane.id))
+            for each in exchanged.ended.get(lane.id, ()):
+                lane.ready = True
+                self._board.ended(lane, each)
+            self._board.show(lane)
+
+    def _start(self, group: asyncio.TaskGroup, lane: Lane, claimed: Sequence[Claimed]) -> None:
+        # as the lane is at this moment: the files may give it another adapter meanwhile
+        task = group.create_task(self._send(lane, lane.channel, lane.adapter, claimed))
+        self._sends.add(task)
+        task.add_done_callback(self._sends.discard)
+
+    async def _send(
+        self, lane: Lane, channel: Channel, adapter: Adapter | None, claimed: Sequence[Claimed]
+    ) -> None:
+        started = time.monotonic()
+        outcomes = await send(lane, channel, adapter, claimed)
+        self.metrics.send.labels(channel.adapter).observe(time.monotonic() - started)
+        self._answered(lane, claimed, outcomes)
+
+    def _answered(
+        self, lane: Lane, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]
+    ) -> None:
+        now = self.clock()
+        was_failing = lane.failing
+        settled = lane.answered(claimed, outcomes, now)
+        self._settled += settled
+        for each, outcome, settlement in zip(claimed, outcomes, settled, strict=True):
+            self._board.answered(lane, each, outcome, settlement, now)
+        closed = next((each for each in outcomes if isinstance(each, Closed)), None)
+        if closed is not None:
+            if lane.closed is None:  # an operator's pause outlasts what was under way
+                self.close_lane(lane, closed.reason, closed.detail)
+        elif lane.failing and not was_failing:
+            _log.warning("lane.failing", **names(lane), answer=words(outcomes[0]))
+        elif was_failing and not lane.failing:
+            _log.info("lane.recovered", **names(lane))
+        self._answers[lane.id] = words(outcomes[-1])
+        self._board.show(lane)
+        self._wake.set()
+
+    async def _drain(self) -> None:
+        """Wait for the answers of what is under way; what stays without one becomes unknown."""
+        if self._sends:
+            _log.info("relay.draining", sends=len(self._sends), seconds=self.drain)
+            await asyncio.wait(self._sends, timeout=self.drain)
+        now = self.clock()
+        for task in list(self._sends):
+            task.cancel()
+        for lane in self.lanes.values():
+            for group in lane.in_flight.values():
+                self._settled += [_unknown(each, now) for each in group]
+
+    async def _finish(self) -> None:
+        """Write the last answers; those that can't be written are `unknown` at the next start."""
+        give_up = time.monotonic() + FINISH
+        while (self._settled or self._changes) and time.monotonic() < give_up:
+            await self._exchange([])
+
+
+def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
+    """Answer whoever asked, unless they have gone meanwhile."""
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
+
+
+def _stops() -> UsageError:
+    return UsageError("the router is stopping; it reads all files when it starts again")
+
+
+def _unknown(each: Claimed, now: datetime) -> Settlement:
+    detail = "the router stopped before the answer came"
+    return Settlement(
+        each.id,
+        "unknown",
+        DeliveryState.UNKNOWN,
+        now,
+        each.attempt,
+        "stopped",
+        detail,
+        now,
+        each.refusals,
+        each.batch,
+    )

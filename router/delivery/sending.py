@@ -1,0 +1,101 @@
+"""One request to the other side: under the channel's deadline, and whatever the adapter does.
+
+Adapters are other people's code. What they raise is their bug and never stops a lane's
+neighbours: the Alerts are tried again, and the traceback is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from router.domain.users import Channel
+from router.lanes.lane import Lane
+from router.lanes.values import Claimed, Wish
+from router.ports.alerts import Alert
+from router.ports.delivery import (
+    Adapter,
+    Closed,
+    Delivered,
+    Outcome,
+    Reason,
+    Refused,
+    RenderError,
+    Retry,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+async def send(
+    lane: Lane, channel: Channel, adapter: Adapter | None, claimed: Sequence[Claimed]
+) -> Sequence[Outcome]:
+    """One Outcome for each; raises only when the router itself is being stopped.
+
+    Channel and adapter are those of the lane when the send began.
+    """
+    assert adapter is not None
+    if any(each.unrendered is not None for each in claimed):
+        neighbour = Retry(Reason.BUG, "an Alert of the same batch has no bytes")
+        return [each.unrendered or neighbour for each in claimed]
+    try:
+        async with asyncio.timeout(channel.timeout):
+            outcomes = await adapter.deliver([each.delivery for each in claimed])
+        if len(outcomes) != len(claimed):
+            raise ValueError(f"{len(outcomes)} outcomes for {len(claimed)} Alerts")
+        return outcomes
+    except TimeoutError:
+        return [Retry(Reason.TIMEOUT, f"no answer within {channel.timeout:g} s") for _ in claimed]
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # some client libraries cancel their callers when a connection is lost
+        return [Retry(Reason.NETWORK, "the connection was lost") for _ in claimed]
+    except Exception as error:  # an adapter's bug must not stop others
+        _bug(lane)
+        detail = f"{type(error).__name__}: {error}"[:300]
+        return [Retry(Reason.BUG, detail) for _ in claimed]
+
+
+def renders_safely(lane: Lane, wish: Wish) -> Wish:
+    """The same wish, with a `render` that gives an Outcome where the adapter's raises."""
+    if wish.render is None:
+        return wish
+    render: Callable[[Alert], bytes | Outcome] = wish.render
+
+    def safe(alert: Alert) -> bytes | Outcome:
+        try:
+            return render(alert)
+        except RenderError as error:
+            return error.outcome
+        except Exception:  # in the ledger's transaction, which is everybody's
+            _bug(lane)
+            return Retry(Reason.BUG, "the adapter could not make the bytes")
+
+    return replace(wish, render=safe)
+
+
+def _bug(lane: Lane) -> None:
+    _log.exception("adapter.bug", **names(lane), adapter=lane.channel.adapter)
+
+
+def names(lane: Lane) -> dict[str, str]:
+    """What logs call a lane."""
+    return {"recipient": lane.service_user_id, "channel": lane.channel.name}
+
+
+def words(outcome: Outcome) -> str:
+    """An Outcome in one line, for operators."""
+    match outcome:
+        case Delivered(receipt):
+            return f"delivered {receipt}".strip()
+        case Retry(reason, detail, _):
+            return f"retry: {reason.value}: {detail}"
+        case Refused(reason, detail):
+            return f"refused: {reason.value}: {detail}"
+        case Closed(closed, detail):
+            return f"closed: {closed.value}: {detail}"

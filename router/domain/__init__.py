@@ -1,0 +1,1 @@
+"""What the field calls things: facts, hubs, registrations, Service Users."""

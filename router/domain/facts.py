@@ -1,0 +1,314 @@
+"""The three facts that Hubherald takes in, and the reading of them from bytes.
+
+A fact is one CloudEvents 1.0 event in structured JSON. `parse` never raises for what a body
+holds: it gives a Fact, or a Defect that says why the body can't be used. Whatever text may
+reach an Alert passes an allow-list here, so nothing behind this door needs to distrust it.
+
+Sources: CloudEvents 1.0; for Device ID and version DUIS; for MPAN and MPRN the industry's rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from router.domain.identifiers import (
+    DeviceId,
+    FirmwareVersion,
+    Groups,
+    LocalDate,
+    Moment,
+    ShortText,
+    UserId,
+    check_mpan,
+    check_mprn,
+    printable,
+    shown_as,
+    text_only,
+)
+
+MAX_BODY = 262_144
+"""The largest body in bytes that is read as a fact; real ones have about 500."""
+
+
+class Reason(StrEnum):
+    """Why a fact is in quarantine."""
+
+    MALFORMED = "malformed"
+    INVALID = "invalid"
+    UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_HUB = "unknown_hub"
+    CONFLICTING_ID = "conflicting_id"
+    TOO_LARGE = "too_large"
+    ENGINE = "engine"
+
+
+class FactType(StrEnum):
+    """The CloudEvents types that Hubherald knows."""
+
+    ACTIVATED = "hubherald.firmware.activated.v1"
+    HUB = "hubherald.hub.updated.v1"
+    REGISTRATION = "hubherald.registration.updated.v1"
+
+
+class HubStatus(StrEnum):
+    """The hub's own status in the Smart Metering Inventory."""
+
+    PENDING = "Pending"
+    INSTALLED = "InstalledNotCommissioned"
+    COMMISSIONED = "Commissioned"
+    DECOMMISSIONED = "Decommissioned"
+    SUSPENDED = "Suspended"
+
+
+class SmetsVersion(StrEnum):
+    """The generation of the metering system behind the hub."""
+
+    SMETS1 = "SMETS1"
+    SMETS2 = "SMETS2"
+
+
+class Point(StrEnum):
+    """What kind of meter point a registration is for."""
+
+    IMPORT_MPAN = "import_mpan"
+    EXPORT_MPAN = "export_mpan"
+    MPRN = "mprn"
+
+
+class ActivationOutcome(StrEnum):
+    """Whether the new firmware runs."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+class Activation(BaseModel):
+    """A Communications Hub has (or has not) activated new firmware."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    type: ClassVar[FactType] = FactType.ACTIVATED
+
+    device_id: DeviceId
+    firmware_version: FirmwareVersion
+    activated_at: Moment
+    outcome: ActivationOutcome
+    previous_firmware_version: FirmwareVersion | None = None
+    failure_reason: ShortText | None = None
+
+
+class Hub(BaseModel):
+    """What the Smart Metering Inventory knows about one Communications Hub."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    type: ClassVar[FactType] = FactType.HUB
+
+    device_id: DeviceId
+    status: HubStatus
+    smets_version: SmetsVersion
+    csp_region: ShortText | None = None
+    model: ShortText | None = None
+    hardware_version: ShortText | None = None
+    replaced_by: DeviceId | None = None
+    groups: Groups = ()
+
+
+class Registration(BaseModel):
+    """Who is registered for one meter point of a hub, and from when to when.
+
+    The interval is half-open, [effective_from, effective_to), in days of Europe/London.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    type: ClassVar[FactType] = FactType.REGISTRATION
+
+    device_id: DeviceId
+    mpxn: Annotated[str, BeforeValidator(text_only), shown_as(r"^[0-9]{6,13}$")]
+    point: Point
+    supplier_id: UserId | None = None
+    network_operator_id: UserId | None = None
+    effective_from: LocalDate
+    effective_to: LocalDate | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Registration:
+        check_registration(self.point, self.mpxn, self.effective_from, self.effective_to)
+        return self
+
+
+def check_registration(
+    point: Point, mpxn: str, effective_from: date, effective_to: date | None
+) -> None:
+    """What must hold between the fields of a registration; ValueError when it does not."""
+    if point is Point.MPRN:
+        check_mprn(mpxn)
+    else:
+        check_mpan(mpxn)
+    if effective_to is not None and effective_to < effective_from:
+        raise ValueError("effective_to lies before effective_from")
+
+
+Data = Activation | Hub | Registration
+DATA: dict[str, type[Activation] | type[Hub] | type[Registration]] = {
+    model.type: model for model in (Activation, Hub, Registration)
+}
+
+
+class Envelope(BaseModel):
+    """The CloudEvents attributes that Hubherald reads; others are kept in the stored body."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"]
+    id: ShortText
+    source: Annotated[
+        str,
+        BeforeValidator(text_only),
+        StringConstraints(min_length=1, max_length=300),
+        AfterValidator(printable),
+    ]
+    type: ShortText
+    time: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One usable fact."""
+
+    source: str
+    """CloudEvents `source`; with `id` the idempotency key."""
+    id: str
+    time: datetime | None
+    """When the sender says it became true, UTC; always there on hub and registration facts."""
+    data: Data
+    body: bytes
+    """As received, byte for byte."""
+    content_digest: str
+    """SHA-256 over type and data, to tell a redelivery from a conflicting id."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two deliveries the same fact."""
+        return (self.source, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A body that can't be used, and why."""
+
+    reason: Reason
+    detail: str
+    body: bytes
+    source: str | None = None
+    id: str | None = None
+    type: str | None = None
+    content_digest: str = ""
+    """As in Fact where there is an id; else empty."""
+
+
+class _Malformed(Exception):
+    pass
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise _Malformed(f"duplicate key {twice[:40]!r}")
+    return result
+
+
+def _no_constant(word: str) -> Any:
+    raise _Malformed(f"{word} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+
+
+def _decode(body: bytes) -> dict[str, Any]:
+    try:
+        text = body.decode("utf-8")
+        event = _DECODER.decode(text)
+        if "\\u" in text:  # only so can half of a surrogate pair come in
+            json.dumps(event, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise _Malformed(f"not UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise _Malformed("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise _Malformed(f"not JSON: {error.msg} at character {error.pos}") from None
+    except ValueError as error:
+        raise _Malformed(f"not JSON: {str(error)[:100]}") from None
+    if not isinstance(event, dict):
+        raise _Malformed("not a JSON object")
+    return event
+
+
+def _say(error: ValidationError) -> str:
+    """Each finding as `key: what is wrong`, without the value (it may be hostile)."""
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in item["loc"]) or "data"
+        message = item["msg"].removeprefix("Value error, ")
+        found.append(f"{where}: {'missing' if item['type'] == 'missing' else message}")
+    return "; ".join(found)[:500]
+
+
+def parse(body: bytes) -> Fact | Defect:
+    """Read one fact. Never raises for what `body` holds."""
+    if len(body) > MAX_BODY:
+        return Defect(Reason.TOO_LARGE, f"more than {MAX_BODY:,} bytes", body[: MAX_BODY + 1])
+    try:
+        event = _decode(body)
+    except _Malformed as error:
+        return Defect(Reason.MALFORMED, str(error), body)
+    return _read(event, body)
+
+
+def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:
+    def name(key: str, longest: int) -> str | None:
+        value = event.get(key)
+        usable = isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
+        return value if usable else None
+
+    source, event_id, kind = name("source", 300), name("id", 100), name("type", 100)
+    data = event.get("data")
+    try:
+        content = json.dumps([event.get("type"), data], sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        return Defect(Reason.MALFORMED, "nested too deeply", body, source, event_id, kind)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+
+    def defect(reason: Reason, detail: str) -> Defect:
+        return Defect(reason, detail, body, source, event_id, kind, digest)
+
+    try:
+        envelope = Envelope.model_validate(event)
+    except ValidationError as error:
+        return defect(Reason.INVALID, _say(error))
+    model = DATA.get(envelope.type)
+    if model is None:
+        detail = f"type {envelope.type!r} is not one of {', '.join(DATA)}"
+        return defect(Reason.UNKNOWN_TYPE, detail)
+    try:
+        known = model.model_validate(data)
+    except ValidationError as error:
+        return defect(Reason.INVALID, _say(error))
+    if envelope.time is None and model is not Activation:
+        return defect(Reason.INVALID, "time: missing; hub and registration facts need it")
+    return Fact(envelope.source, envelope.id, envelope.time, known, body, digest)

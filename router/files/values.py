@@ -1,0 +1,161 @@
+"""What files of settings have in common: ${NAME}, secrets in files, options of adapters.
+
+A file may leave out what belongs to the machine or to nobody's eyes: any text may name variables
+of the environment, and each option `x` that is a Secret may be given as `x_file`. Both happen
+here, before a model looks at the values, and so work for every adapter alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from router.files.codes import Code
+from router.files.keyfiles import require_private
+from router.files.messages import closest, known_models, mistyped, number_or_boolean, secret_keys
+from router.files.yamlfile import Document, Place
+
+LARGEST_SECRET = 65_536
+"""Bytes; certificates with their chains have a tenth of it."""
+_VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def expand(document: Document, environment: Mapping[str, str]) -> None:
+    """Put the environment's values for `${NAME}` in every text; `$${` stands for `${`."""
+    document.value = _expanded(document, (), document.value, environment)
+
+
+def _expanded(document: Document, place: Place, value: Any, environment: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _expanded(document, (*place, key), inner, environment)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _expanded(document, (*place, number), inner, environment)
+            for number, inner in enumerate(value)
+        ]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def fill(found: re.Match[str]) -> str:
+        name, end = found[1], found[2]
+        if name is None:
+            return "${"
+        if not end or not _NAME.fullmatch(name):
+            message = "must be ${NAME}; write $${ for a plain ${"
+            document.add(document.at(*place), message, Code.VARIABLE)
+        elif name not in environment:
+            message = f"${{{name}}} is not set in the environment"
+            document.add(document.at(*place), message, Code.VARIABLE)
+        document.filled.add(place)
+        return environment.get(name, "")
+
+    return _VARIABLE.sub(fill, value)
+
+
+def read_model(
+    document: Document,
+    model: type[Model],
+    value: Any,
+    *within: str | int,
+    also: frozenset[str] = frozenset(),
+) -> Model | None:
+    """The model of `value`, which stands at `within`; None when problems were added.
+
+    `also` are keys that are right there but belong to another model.
+    """
+    before = len(document.problems)
+    value = _with_secrets(document, model, value, within)
+    _find_mistyped(document, model, value, within)
+    try:
+        found = model.model_validate(value, context={"folder": document.file.absolute().parent})
+    except ValidationError as error:
+        document.add_invalid(error, model, *within, also=also)
+        return None
+    return found if len(document.problems) == before else None
+
+
+def _with_secrets(document: Document, model: type[BaseModel], value: Any, within: Place) -> Any:
+    """The value with what its `..._file` keys name; everything secret in it is hidden."""
+    if not isinstance(value, dict):
+        return value
+    value = dict(value)
+    for name in secret_keys(model):
+        place, key = (*within, name), f"{name}_file"
+        document.hide(*place)
+        if key not in value or key in model.model_fields:
+            continue
+        path = value.pop(key)
+        if name in value:
+            message = f"give {name!r} or {key!r}, not both"
+            document.add(document.key(*within, key), message, Code.CONFLICT)
+            continue
+        document.values[place] = document.at(*within, key)
+        try:
+            value[name] = read_secret(document.file.absolute().parent, path)
+        except ValueError as error:
+            value[name] = None
+            document.add(document.at(*place), f"{key}: {error}", Code.KEY_FILE)
+    for name, inner in value.items():
+        for below in known_models(model, name):
+            value[name] = _with_secrets(document, below, inner, (*within, name))
+    return value
+
+
+def _find_mistyped(document: Document, model: type[BaseModel], value: Any, within: Place) -> None:
+    """Find `true` where a number must stand, 1 for `true`, and either in quotes.
+
+    Pydantic would take all of these. Text means one only where `${NAME}` gives it.
+    """
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        place, what = (*within, name), number_or_boolean(model, name)
+        if isinstance(inner, str) and place in document.filled:
+            continue
+        scalar = isinstance(inner, str | bool | int | float)
+        if (
+            what
+            and scalar
+            and (isinstance(inner, str) or isinstance(inner, bool) != (what is bool))
+        ):
+            said = mistyped(what, inner, document.written.get(place))
+            document.add(document.at(*place), f"{name}: {said}", Code.WRONG_TYPE)
+        for below in known_models(model, name):
+            _find_mistyped(document, below, inner, place)
+
+
+def read_secret(folder: Path, path: object) -> str:
+    """The text of a file that only its owner can read; ValueError says why there is none."""
+    if not isinstance(path, str) or not path:
+        raise ValueError("must be the path of a file")
+    file = folder / path
+    require_private(file)
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(LARGEST_SECRET + 1).decode().strip()
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} is not text in UTF-8") from None
+    if not 0 < len(text) <= LARGEST_SECRET:
+        raise ValueError(f"{file} is {'too large' if text else 'empty'}")
+    return text
+
+
+def has_adapter(document: Document, value: Mapping[str, Any], *within: str | int) -> bool:
+    """Whether `value` has the key that says whose options it holds; if not, that is told."""
+    if "adapter" in value:
+        return True
+    typo = closest("adapter", value)
+    if typo:
+        document.add_unknown_key((*within, typo), ("adapter",))
+    else:
+        document.add(document.at(*within), "'adapter' is needed here", Code.MISSING_KEY)
+    return False

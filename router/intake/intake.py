@@ -1,0 +1,268 @@
+"""The intake: from a source into the ledger, and only then the acknowledgement.
+
+While one batch is being committed the source goes on giving messages: what has come by then is
+the next batch. No timer: a lone fact is decided at once, a flood in large batches. What may have
+killed the router before is cut out of its batch, noted and decided alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
+
+import structlog
+
+from router.clock import Clock
+from router.deciding.batch import Arrival, Batch, Note, Standing, note_of
+from router.deciding.judgement import Found, Judgement
+from router.domain.facts import Defect, Fact, Hub, parse
+from router.intake.observed import IntakeBoard
+from router.intake.poison import Piece, cut, given_up, hopeless
+from router.ledger.database import Database, LedgerUnavailable
+from router.ledger.intake import look_up, read_cursors, record
+from router.ledger.poison import lay_down, noted, take_up
+from router.ledger.quarantine import released, waiting_for
+from router.ledger.thread import LedgerThread
+from router.metrics.metrics import Metrics
+from router.ports.delivery import Cursor, Message, Source
+
+GATHER = 500
+"""The most messages in one batch."""
+BETWEEN = 20.0
+"""Seconds for which a reload waits until no fact is being decided."""
+P = ParamSpec("P")
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+class Intake:
+    """Decides and records what sources bring, one batch at a time."""
+
+    def __init__(
+        self,
+        ledger: LedgerThread,
+        judgement: Judgement,
+        standing: Standing,
+        *,
+        notify: Callable[[frozenset[int]], None],
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self.ledger = ledger
+        self.judgement = judgement
+        self.standing = standing
+        self.notify = notify
+        self.metrics = metrics
+        self.clock = clock
+        self._board = IntakeBoard(metrics)
+        self._stopping = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._busy = 0
+
+    @asynccontextmanager
+    async def between(self) -> AsyncIterator[None]:
+        """Between two facts: nothing is being decided meanwhile.
+
+        LedgerUnavailable when facts have waited for the ledger all the time.
+        """
+        try:
+            async with asyncio.timeout(BETWEEN):
+                await self._one_at_a_time.acquire()
+        except TimeoutError:
+            raise LedgerUnavailable(
+                f"the ledger has taken no facts for {BETWEEN:g} s: is it locked, or its disk full?"
+            ) from None
+        try:
+            yield
+        finally:
+            self._one_at_a_time.release()
+
+    def change(self, judgement: Judgement, standing: Standing) -> None:
+        """Decide under other rules and users from the next fact on; only `between` facts."""
+        self.judgement = judgement
+        self.standing = standing
+
+    def stop(self) -> None:
+        """Take nothing more; what has been gathered is finished and committed."""
+        self._stopping.set()
+
+    def idle(self, sources: Sequence[Source]) -> bool:
+        """True when the sources have given all they had and all of it is committed."""
+        return self._busy == 0 and all(source.exhausted() for source in sources)
+
+    async def run(self, name: str, source: Source) -> None:
+        """Read one source until stopped."""
+        cursors = await self._patiently(read_cursors, name)
+        if cursors is None:
+            return
+        gathered: asyncio.Queue[Message] = asyncio.Queue(maxsize=2 * GATHER)
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(self._read(source, cursors, gathered))
+            stopping = group.create_task(self._stopping.wait())
+            while not self._stopping.is_set():
+                first = group.create_task(gathered.get())
+                await asyncio.wait({first, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not first.done():
+                    first.cancel()
+                    break
+                messages = [first.result()]
+                while len(messages) < GATHER and not gathered.empty():
+                    messages.append(gathered.get_nowait())
+                await self._take(name, source, messages)
+                self._busy -= len(messages)
+            reading.cancel()
+            stopping.cancel()
+
+    async def _read(
+        self, source: Source, cursors: Mapping[str, Cursor], gathered: asyncio.Queue[Message]
+    ) -> None:
+        async with aclosing(source.messages(cursors)) as messages:
+            async for message in messages:
+                self._busy += 1
+                await gathered.put(message)
+
+    async def _take(self, name: str, source: Source, messages: Sequence[Message]) -> None:
+        now = self.clock()
+        arrivals = [Arrival(each, name, now, suspect=each.deliveries > 0) for each in messages]
+        self.metrics.messages.labels(name).inc(len(arrivals))
+        self.metrics.redelivered.labels(name).inc(sum(each.suspect for each in arrivals))
+        for piece in cut(arrivals):
+            if piece.alone and self._stopping.is_set():
+                return  # there may be hundreds of them, and each has two commits: they go back
+            self.metrics.batch.observe(len(piece.arrivals))
+            batch = await self._decide(piece, noting=piece.alone)
+            if batch is None:
+                return
+            await source.acknowledge([each.message for each in piece.arrivals])
+            if piece.alone and batch.hubs:
+                await self.release()  # what waited for this hub was left out
+
+    async def release(self) -> int:
+        """Decide what may leave quarantine; gives how many were taken up.
+
+        No source counts how often these are given out, so all of them are noted: what kills the
+        router among others is taken up alone after the next start.
+        """
+        total = 0
+        while not self._stopping.is_set():
+            arrivals = await self._patiently(released, self.clock())
+            if not arrivals:
+                break
+            _log.info("quarantine.released", facts=len(arrivals))
+            for piece in cut(arrivals, await self._patiently(noted, arrivals) or ()):
+                if self._stopping.is_set() or await self._decide(piece, noting=True) is None:
+                    return total
+                total += len(piece.arrivals)
+        return total
+
+    async def _decide(self, piece: Piece, *, noting: bool) -> Batch | None:
+        """The batch, once it is committed; None when the router stops before it could be.
+
+        A note stays when the process ends meanwhile, by whatever means, and not when the facts
+        are given back.
+        """
+        async with self._one_at_a_time:  # what is noted is all that the process could die of
+            if not noting:
+                return await self._judge_and_record(piece)
+            now = self.clock()
+            batch = None
+            try:
+                before = await self._patiently(take_up, piece.arrivals, now)
+                if before is not None:
+                    batch = await self._judge_and_record(piece, before)
+            except asyncio.CancelledError:
+                await self._lay_down(piece, now)
+                raise
+            if batch is None:
+                await self._lay_down(piece, now)
+            return batch
+
+    async def _lay_down(self, piece: Piece, taken_up: datetime) -> None:
+        with suppress(LedgerUnavailable):  # then one kill too many is noted; it takes three
+            await self.ledger.call(lay_down, piece.arrivals, taken_up)
+
+    async def _judge_and_record(
+        self, piece: Piece, before: Mapping[Note, int] | None = None
+    ) -> Batch | None:
+        """`before` says how often these had been noted, where they are noted now."""
+        kills = self._kills(piece, before) if before else 0
+        doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
+        found = [] if doomed else [(each, parse(each.message.body)) for each in piece.arrivals]
+        while True:
+            try:
+                if doomed:
+                    batch = given_up(piece.arrivals[0], kills, self.clock())
+                else:
+                    batch = await self._judge(found, alone=piece.alone)
+                batch.noted = piece.arrivals if before is not None else ()
+                with self.metrics.commit.labels("intake").time():
+                    recorded = await self.ledger.call(record, batch, self.standing)
+                break
+            except LedgerUnavailable as error:
+                if not await self._hold(error):
+                    return None
+        self.metrics.ledger_up.set(1)
+        self._board.recorded(piece.arrivals, batch)
+        self.notify(recorded.lanes)
+        return batch
+
+    def _kills(self, piece: Piece, before: Mapping[Note, int]) -> int:
+        """How often the router died on a fact that was taken up alone."""
+        arrival = piece.arrivals[0]
+        kills = before.get(note_of(arrival), 0) if piece.alone else 0
+        if kills:
+            _log.warning(
+                "fact.suspect",
+                origin=f"{arrival.intake} {arrival.message.origin}",
+                kills=kills,
+                deliveries=arrival.message.deliveries,
+            )
+        return kills
+
+    async def _judge(self, found: Sequence[Found], *, alone: bool) -> Batch:
+        facts = [fact for _, fact in found if isinstance(fact, Fact)]
+        waiting = [] if alone else await self._waiting(facts)
+        early = [fact for _, fact in waiting if isinstance(fact, Fact)]
+        known = await self.ledger.call(look_up, [*facts, *early])
+        started = time.perf_counter()
+        engine = self.judgement.engine
+        mismatches, rebuilds = engine.mismatches, engine.rebuilds
+        batch = self.judgement.judge(found, known, self.clock(), waiting)
+        self.metrics.evaluation.observe(time.perf_counter() - started)
+        self.metrics.mismatches.inc(engine.mismatches - mismatches)
+        self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
+        return batch
+
+    async def _waiting(self, facts: Sequence[Fact]) -> list[tuple[Arrival, Fact | Defect]]:
+        """What waits in quarantine for the hubs that these facts announce."""
+        hubs = {fact.data.device_id for fact in facts if isinstance(fact.data, Hub)}
+        if not hubs:
+            return []
+        arrivals = await self.ledger.call(waiting_for, hubs, self.clock())
+        return [(arrival, parse(arrival.message.body)) for arrival in arrivals]
+
+    async def _patiently(
+        self, function: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T | None:
+        """What a function of the ledger gives, whenever it does; None when the router stops."""
+        while True:
+            try:
+                return await self.ledger.call(function, *args, **kwargs)
+            except LedgerUnavailable as error:
+                if not await self._hold(error):
+                    return None
+
+    async def _hold(self, error: LedgerUnavailable) -> bool:
+        """The messages stay in hand, unacknowledged; False when the router stops."""
+        self.metrics.ledger_up.set(0)
+        _log.error("ledger.unavailable", part="intake", detail=str(error), advice="holding facts")
+        try:
+            async with asyncio.timeout(1.0):
+                await self._stopping.wait()
+        except TimeoutError:
+            return True
+        return False

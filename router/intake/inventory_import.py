@@ -1,0 +1,261 @@
+"""Inventory files: CSV with hubs and registrations, as the Smart Metering Inventory exports them.
+
+An estate is tens of millions of rows and most columns repeat, so each distinct text is checked
+once, by the very types of `facts`. A row that fails is checked again as a whole, by the model,
+for words that an operator can use.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from router.domain.facts import (
+    Hub,
+    HubStatus,
+    Point,
+    Registration,
+    SmetsVersion,
+    check_registration,
+)
+from router.domain.identifiers import Groups, LocalDate, ShortText, UserId, eui64
+from router.domain.timestamps import stamp
+from router.errors import FilesError
+from router.intake.csvsheet import Sheet
+from router.ledger.database import Database
+from router.ledger.imports import Import, Refused
+from router.ledger.inventory import HubRow, RegistrationRow
+
+HUB_COLUMNS = (
+    "device_id",
+    "status",
+    "smets_version",
+    "csp_region",
+    "model",
+    "hardware_version",
+    "replaced_by",
+    "groups",
+)
+REGISTRATION_COLUMNS = (
+    "device_id",
+    "mpxn",
+    "point",
+    "supplier_id",
+    "network_operator_id",
+    "effective_from",
+    "effective_to",
+)
+CHUNK = 20_000
+"""Rows that go to the ledger together."""
+REMEMBERED = 100_000
+"""Distinct texts of one column that are remembered as checked."""
+T = TypeVar("T")
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that was not loaded."""
+
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to, in rows."""
+
+    hubs: int
+    registrations: int
+    bad: int
+
+
+def import_inventory(
+    database: Database,
+    *,
+    hubs: Path | None,
+    registrations: Path | None,
+    operator: str,
+    now: datetime,
+    report: Callable[[BadRow], None],
+    progress: Callable[[int], None] = lambda _: None,
+) -> Imported:
+    """Load the files in one transaction; `report` hears of each bad row, the rest is loaded.
+
+    FilesError, and nothing is loaded, when a file can't be read or has the wrong columns.
+    `progress` is told how many bytes have been read since it was last told.
+    """
+    hub_sheet = Sheet(hubs, HUB_COLUMNS, required=3) if hubs else None
+    registration_sheet = (
+        Sheet(registrations, REGISTRATION_COLUMNS, required=7) if registrations else None
+    )
+    sheets = [sheet for sheet in (hub_sheet, registration_sheet) if sheet]
+    if problems := [problem for sheet in sheets for problem in sheet.problems()]:
+        raise FilesError(problems)
+    bad = 0
+    with database.transaction() as connection:
+        loading = Import(connection, now)
+        if hub_sheet:
+            bad += _load(hub_sheet, _hub_reader(now), loading.add_hubs, report, progress)
+            loading.end_of_hubs()
+        if registration_sheet:
+            reader = _registration_reader(now)
+            bad += _load(registration_sheet, reader, loading.add_registrations, report, progress)
+        loading.finish(operator=operator, files=[str(sheet.file) for sheet in sheets], bad=bad)
+    return Imported(loading.hubs, loading.registrations, bad)
+
+
+def _load(
+    sheet: Sheet,
+    reader: _Reader[Row],
+    add: Callable[[Mapping[int, Row]], Refused],
+    report: Callable[[BadRow], None],
+    progress: Callable[[int], None],
+) -> int:
+    """Load one file, a chunk at a time; gives how many rows were bad."""
+    bad = 0
+    refused: Refused = {}
+    chunk: dict[int, Row] = {}
+
+    def flush() -> None:
+        nonlocal bad
+        if chunk:
+            refused.update(add(chunk))
+            chunk.clear()
+        for line in sorted(refused):
+            report(BadRow(sheet.file, line, refused[line]))
+        bad += len(refused)
+        refused.clear()
+
+    for line, cells in sheet.rows(refused.__setitem__, progress):
+        try:
+            chunk[line] = reader.read(cells)
+        except ValueError:
+            refused[line] = reader.complaint(sheet.columns, cells)
+        if len(chunk) + len(refused) >= CHUNK:
+            flush()
+    flush()
+    return bad
+
+
+# --- one row --------------------------------------------------------------------------------
+
+
+class _Checked(dict[str, T], Generic[T]):
+    """The values of a column by their text; each text is checked once."""
+
+    def __init__(self, check: Callable[[str], T]) -> None:
+        super().__init__()
+        self.check = check
+
+    def __missing__(self, text: str) -> T:
+        value = self.check(text)
+        if len(self) < REMEMBERED:
+            self[text] = value
+        return value
+
+
+def _optional(kind: TypeAdapter[str]) -> _Checked[str | None]:
+    return _Checked(lambda text: kind.validate_python(text) if text else None)
+
+
+def _hub_reader(now: datetime) -> _Reader[HubRow]:
+    status = _Checked(lambda text: str(HubStatus(text)))
+    smets = _Checked(lambda text: str(SmetsVersion(text)))
+    short = _optional(TypeAdapter(ShortText))
+    words: TypeAdapter[tuple[str, ...]] = TypeAdapter(Groups)
+    groups = _Checked(lambda text: json.dumps(words.validate_python(_groups(text))))
+    at = stamp(now)
+
+    def read(cells: Sequence[str]) -> HubRow:
+        device, status_, smets_, region, model, hardware, replaced_by, groups_ = cells
+        return (
+            eui64(device),
+            status[status_],
+            smets[smets_],
+            short[region],
+            short[model],
+            short[hardware],
+            eui64(replaced_by) if replaced_by else None,
+            groups[groups_],
+            at,
+        )
+
+    def check(cells: Mapping[str, str | None]) -> object:
+        return Hub.model_validate({**cells, "groups": _groups(cells["groups"] or "")})
+
+    return _Reader(read, check)
+
+
+def _groups(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(";") if word.strip())
+
+
+def _registration_reader(now: datetime) -> _Reader[RegistrationRow]:
+    company = _optional(TypeAdapter(UserId))
+    local_date: TypeAdapter[date] = TypeAdapter(LocalDate)
+    day = _Checked(local_date.validate_python)
+    point = _Checked(Point)
+    at = stamp(now)
+
+    def read(cells: Sequence[str]) -> RegistrationRow:
+        device, mpxn, point_, supplier, operator, from_, to_ = cells
+        begins, ends, kind = day[from_], day[to_] if to_ else None, point[point_]
+        check_registration(kind, mpxn, begins, ends)
+        return (
+            eui64(device),
+            mpxn,
+            begins.isoformat(),
+            kind.value,
+            company[supplier],
+            company[operator],
+            ends.isoformat() if ends else None,
+            at,
+        )
+
+    return _Reader(read, Registration.model_validate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader(Generic[Row]):
+    """How one kind of row is read: quickly, and again with words when that fails."""
+
+    read: Callable[[Sequence[str]], Row]
+    """ValueError when the row is not right."""
+    check: Callable[[Mapping[str, str | None]], object]
+    """ValidationError that says everything that is wrong."""
+
+    def complaint(self, columns: Sequence[str], cells: Sequence[str]) -> str:
+        """What is wrong with a row that `read` refused."""
+        if any(not cell.isprintable() for cell in cells):
+            return "holds control characters, or is not UTF-8"
+        named = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
+        try:
+            self.check(named)
+        except ValidationError as error:
+            return _words(error, named)
+        raise AssertionError("a row is wrong for `read` and right for the model")
+
+
+def _words(error: ValidationError, cells: Mapping[str, str | None]) -> str:
+    found = []
+    for item in error.errors(include_url=False):
+        message = item["msg"].removeprefix("Value error, ")
+        name = str(item["loc"][0]) if item["loc"] else ""
+        if not name:
+            found.append(message)
+        elif cells.get(name) is None:
+            found.append(f"{name} is empty")
+        else:
+            found.append(f"{name} {(cells[name] or '')[:60]!r}: {message}")
+    return "; ".join(found)

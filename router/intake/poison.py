@@ -1,0 +1,60 @@
+"""Which facts may have killed the router, how they are taken up, and when one is given up. Pure.
+
+How often a source gave a message out before is only a hint: whatever ends a router or a connection
+raises that count for every message in hand. So a suspect is taken up alone, after a note in the
+ledger (`ledger/suspects.py`), and only what such notes say counts as a kill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from router.deciding.batch import Arrival, Batch, Note, Quarantined, note_of
+from router.domain.facts import Defect, Reason
+
+KILLS = 3
+"""A fact that the router died on so often is decided no more; its first may be among others,
+where no note was written: then the source's own count has to say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is judged and recorded together."""
+
+    arrivals: list[Arrival]
+    alone: bool
+    """One suspect, and nothing that waits for it either."""
+
+
+def cut(arrivals: Sequence[Arrival], noted: Container[Note] = ()) -> list[Piece]:
+    """In the order of arrival: suspects and what is noted alone, their neighbours together."""
+    found: list[Piece] = []
+    for arrival in arrivals:
+        alone = arrival.suspect or (bool(noted) and note_of(arrival) in noted)
+        if alone or not found or found[-1].alone:
+            found.append(Piece([arrival], alone))
+        else:
+            found[-1].arrivals.append(arrival)
+    return found
+
+
+def hopeless(kills: int, deliveries: int) -> bool:
+    """Whether a fact is given up that was taken up alone, and not finished, so often."""
+    return kills >= KILLS or (kills == KILLS - 1 and deliveries >= KILLS)
+
+
+def given_up(arrival: Arrival, kills: int, now: datetime) -> Batch:
+    """A batch that puts one message in quarantine without having read it."""
+    detail = (
+        f"the router died {kills} times while it was deciding on this fact, at last on this one "
+        f"alone, so it was not read again; look at it with `hubherald quarantine show`, report it, "
+        f"and release it once the router is mended"
+    )
+    batch = Batch(now)
+    found = Defect(Reason.ENGINE, detail, arrival.message.body)
+    batch.quarantined.append(Quarantined(arrival, Reason.ENGINE, detail, found))
+    if arrival.message.cursor is not None:
+        batch.cursors[(arrival.intake, arrival.message.cursor.key)] = arrival.message.cursor
+    return batch

@@ -1,0 +1,1 @@
+"""What a lane sends next and what an answer means: pure."""

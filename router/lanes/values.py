@@ -1,0 +1,117 @@
+"""What passes between lanes, the relay and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from router.domain.inventory import Inventory
+from router.ports.alerts import Alert
+from router.ports.delivery import ClosedReason, Delivery, Outcome
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. `held` is not stored: it is `waiting` on a closed lane."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    """A crash came between the attempt and its answer; it is sent again."""
+    DELIVERED = "delivered"
+    PARKED = "parked"
+    HELD = "held"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """A lane as the ledger knows it."""
+
+    id: int
+    service_user_id: str
+    channel: str
+    closed: ClosedReason | None
+    failing: bool
+    """The last answers were failures: the oldest goes alone until it is through."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneChange:
+    """A lane that opens or closes."""
+
+    lane_id: int
+    closed: ClosedReason | None
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery with the attempt that is written for it."""
+
+    id: int
+    lane_id: int
+    delivery: Delivery
+    received_at: datetime
+    """When the fact came that the Alert is about."""
+    attempt: int
+    refusals: int
+    expires_at: datetime
+    batch: str | None
+    unrendered: Outcome | None = None
+    """What to answer when there are no bytes to send: the adapter could not make them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a lane would take now."""
+
+    lane_id: int
+    sends: int
+    """How many requests it has room for."""
+    batch: int
+    """How many Alerts one request may have now."""
+    most: int
+    """How many Alerts the adapter takes in one request, whatever the rate allows now."""
+    busy_hubs: frozenset[str]
+    """Hubs with an Alert in flight: never two for one hub."""
+    failing: bool
+    """The oldest goes alone until it is through."""
+    hopeless: bool
+    """A send has failed since the start: what is past its time need not be tried to be parked."""
+    render: Callable[[Alert], bytes | Outcome] | None
+    """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a delivery: the record, and its new state."""
+
+    id: int
+    outcome: str
+    state: DeliveryState
+    at: datetime
+    attempt: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+    due_at: datetime | None = None
+    refusals: int = 0
+    batch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What the relay may send now, and when to look again."""
+
+    sends: Mapping[int, Sequence[Sequence[Claimed]]]
+    """By lane: each inner sequence is one request."""
+    next_due: Mapping[int, datetime | None]
+    """By lane that wished: when its next delivery is due; None when nothing waits."""
+    ended: Mapping[int, Sequence[Settlement]]
+    """By lane: deliveries that were parked because their time was up, or withdrawn."""
+
+
+Withdrawn = Callable[[Inventory, Sequence[tuple[str, str]]], set[tuple[str, str]]]
+"""Of (hub, user) pairs, those whose user is no longer responsible for the hub."""

@@ -1,0 +1,59 @@
+"""What stands while facts are decided: texts of rules and users, lanes; taken up as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from router.domain.timestamps import stamp
+from router.lanes.values import LaneRow
+from router.ledger.database import Database
+from router.ledger.lanes import put_lanes, read_lanes
+from router.ledger.recorder import Recorder
+from router.ledger.tables import actions, documents
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Rules or users, as they are kept for evidence."""
+
+    kind: str
+    """`rules` or `users`."""
+    digest: str
+    content: str
+
+
+def take_up(
+    database: Database,
+    texts: Sequence[Text],
+    lanes: Iterable[tuple[str, str, str]],
+    now: datetime,
+    *,
+    reload: Mapping[str, object] | None = None,
+) -> dict[tuple[str, str], LaneRow]:
+    """Keep the texts, once each, and make the lanes of (user, channel, adapter) that are new.
+
+    `reload` is what to record of the reload that makes them live. Gives every lane there is.
+    """
+    with database.transaction() as connection:
+        recorder = Recorder(connection, "router", stamp(now))
+        wanted = [text.digest for text in texts]
+        known = set(
+            connection.execute(
+                select(documents.c.digest).where(documents.c.digest.in_(wanted))
+            ).scalars()
+        )
+        for text in texts:
+            if text.digest not in known:
+                row = {"digest": text.digest, "kind": text.kind, "content": text.content}
+                recorder.add(documents, {**row, "first_used_at": stamp(now)})
+        if reload is not None:
+            row = {"operator": "router", "action": "reload", "detail": json.dumps(reload)}
+            recorder.add(actions, {"at": stamp(now), **row})
+        recorder.write()
+        put_lanes(connection, lanes)
+        return read_lanes(connection)

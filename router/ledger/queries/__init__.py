@@ -1,0 +1,1 @@
+"""What people ask of the ledger; nothing here writes."""

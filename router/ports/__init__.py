@@ -1,0 +1,1 @@
+"""The contracts of sources and delivery adapters."""

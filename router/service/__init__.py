@@ -1,0 +1,1 @@
+"""The running router, and what it shows."""

@@ -1,0 +1,51 @@
+"""What is to be seen of the ledger: how much waits in it, and how large it is.
+
+Counted now and then, not at each change: what is parked or waits is also changed by operators'
+commands, in other processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from router.domain.facts import Reason
+from router.lanes.lane import Lane
+from router.ledger.queries.totals import Waiting, outstanding, waiting
+from router.ledger.thread import LedgerThread
+from router.metrics.metrics import Metrics
+from router.ports.delivery import ClosedReason
+
+SELDOM = 12
+"""At how many looks the versions are counted once: each Alert that waits is read for it."""
+
+
+class LedgerBoard:
+    """Sets the gauges whose values only the ledger knows."""
+
+    def __init__(self, ledger: LedgerThread, lanes: Mapping[int, Lane], metrics: Metrics) -> None:
+        self._ledger = ledger
+        self._lanes = lanes
+        self._metrics = metrics
+        self._looks = 0
+
+    async def look(self) -> None:
+        """Count once. LedgerUnavailable when it can't be read now."""
+        found = await self._ledger.call(waiting)
+        if self._looks % SELDOM == 0:
+            self._metrics.rollouts.outstanding = await self._ledger.call(outstanding)
+        self._looks += 1
+        for lane in self._lanes.values():
+            if lane.closed is not ClosedReason.USER_REMOVED:
+                self._show(lane, found)
+        for reason in Reason:
+            self._metrics.in_quarantine.labels(reason.value).set(found.quarantined.get(reason, 0))
+        for part, size in found.bytes.items():
+            self._metrics.ledger_size.labels(part).set(size)
+
+    def _show(self, lane: Lane, found: Waiting) -> None:
+        metrics, labels = self._metrics, (lane.service_user_id, lane.channel.name)
+        count, oldest = found.pending.get(lane.id, (0, None))
+        metrics.waiting.labels(*labels).set(count if lane.closed is None else 0)
+        metrics.held.labels(*labels).set(0 if lane.closed is None else count)
+        metrics.parked_now.labels(*labels).set(found.parked.get(lane.id, 0))
+        metrics.oldest.labels(*labels).set(oldest.timestamp() if oldest else 0)

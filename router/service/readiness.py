@@ -1,0 +1,66 @@
+"""Whether facts can come, and how connections stand: asked when somebody looks, kept by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from router.lanes.lane import Lane
+from router.metrics.metrics import Metrics
+from router.ports.delivery import Linked, Source
+from router.ports.parties import Certified
+
+
+class Readiness:
+    """Asks sources and lanes for `/-/ready` and for the metrics that are read before a scrape."""
+
+    def __init__(
+        self, metrics: Metrics, *, sources: Mapping[str, Source], lanes: Mapping[int, Lane]
+    ) -> None:
+        self._metrics = metrics
+        self._sources = sources
+        self._lanes = lanes
+        self.started = False
+        """From when the sources are read until the router begins to stop."""
+
+    def not_ready(self) -> str | None:
+        """Why no facts, or not all of them, can come now: a line for each source; else None."""
+        if not self.started:
+            return "starting or stopping"
+        lines = [f"source {name}: {reason}" for name, reason in self.down().items()]
+        return "\n".join(lines) or None
+
+    def show(self) -> None:
+        """Set the gauges of sources, connections and certificates."""
+        metrics = self._metrics
+        down = self.down()
+        for name, source in self._sources.items():
+            metrics.intake_up.labels(name).set(self.started and name not in down)
+            if isinstance(source, Linked):
+                link = source.link()
+                metrics.intake_connected.labels(name).set(link.up)
+                metrics.intake_connections.labels(name).set(link.made)
+        metrics.lane_connected.clear()  # lanes come and go with the files
+        metrics.lane_connections.clear()
+        for lane in self._lanes.values():
+            if isinstance(lane.adapter, Linked):
+                link = lane.adapter.link()
+                labels = (lane.service_user_id, lane.channel.name)
+                metrics.lane_connected.labels(*labels).set(link.up)
+                metrics.lane_connections.labels(*labels).set(link.made)
+        self._show_certificates()
+
+    def _show_certificates(self) -> None:
+        """Anew each time: what can't be read any more must not look as it did."""
+        expiry = self._metrics.certificate_expiry
+        expiry.clear()
+        for lane in self._lanes.values():
+            if not isinstance(lane.adapter, Certified):
+                continue
+            for each in lane.adapter.certificates():
+                labels = (lane.service_user_id, lane.channel.name, each.use)
+                expiry.labels(*labels).set(each.expires_at.timestamp())
+
+    def down(self) -> dict[str, str]:
+        """By name: the sources from which nothing can come, and why."""
+        reasons = {name: source.down() for name, source in self._sources.items()}
+        return {name: reason for name, reason in reasons.items() if reason is not None}

@@ -1,0 +1,182 @@
+"""Reloads: rules and users read anew, tried aside, and made live only if all of it is right.
+
+Whoever asks (a signal, the operations endpoint, files that changed) gets the same: either all of
+it is live, or nothing has changed and every problem is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from router.config.filewatch import Look, look
+from router.config.loading import Config, load
+from router.deciding.engine import Engine
+from router.deciding.trial import trial
+from router.errors import FilesError, RouterError, UsageError
+from router.metrics.metrics import Metrics
+from router.service.runtime import Live
+
+LOOK = 1.0
+"""Seconds between looks at the files, with `watch: true`."""
+LONGEST = 60.0
+"""Seconds after which, at the latest, `watch` tries again what failed for no mistake in files."""
+MOST_WAITING = 5
+"""How many may wait for their reload: each reads all files, and takes up what the others would."""
+TRIGGERS = ("http", "SIGHUP", "watch")
+"""Who can ask."""
+FOR_A_RESTART = ("sources", "ledger", "dcc", "operations", "watch")
+"""What of hubherald.yaml a running router keeps as it was."""
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A reload that has changed nothing."""
+
+    at: datetime
+    trigger: str
+    problems: Sequence[str]
+    """Each with its place, as the log has them."""
+
+
+class Reloader:
+    """Reloads what is live, one reload after the other."""
+
+    def __init__(self, live: Live, metrics: Metrics) -> None:
+        self._live = live
+        self._metrics = metrics
+        self._one_at_a_time = asyncio.Lock()
+        self._waiting = 0
+        self.refused: Refused | None = None
+        """The last reload; None when it succeeded, or when there was none."""
+        self._looked: Look | None = live.config.looked
+        """What the files looked like that are live, or have mistakes; None: try them again."""
+        metrics.rules_reload.set(1)
+        for trigger in TRIGGERS:  # a counter that begins at 1 shows no increase
+            for outcome in ("successful", "refused"):
+                metrics.reloads.labels(trigger, outcome)
+
+    async def reload(self, trigger: str) -> str:
+        """Make live what the files say now; gives what is live then, in a line for people.
+
+        RouterError when nothing has changed: FilesError with every problem, EngineError when
+        durable_rules can't be trusted with the rules, LedgerUnavailable, UsageError.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise UsageError(f"{self._waiting} reloads wait already, and will read the same files")
+        self._waiting += 1
+        async with self._one_at_a_time:
+            self._waiting -= 1
+            try:
+                config = await self._reload(trigger)
+            except RouterError as error:
+                self._refused(trigger, error)
+                raise
+            except Exception as error:  # of somebody's adapter or of ours: the router goes on
+                _log.exception("reload.bug", trigger=trigger)
+                found = UsageError(f"the reload failed, the log says where: {error!r}")
+                self._refused(trigger, found)
+                raise found from error
+            self.refused = None
+            self._metrics.rules_reload.set(1)
+            self._metrics.reloads.labels(trigger, "successful").inc()
+            _log.info(
+                "reload.done",
+                trigger=trigger,
+                rules=len(config.rules.rules),
+                rules_digest=config.rules.digest,
+                users=len(config.users.by_id),
+                users_digest=config.users.digest,
+            )
+            return _words(config)
+
+    def _refused(self, trigger: str, error: RouterError) -> None:
+        advice = "the old rules and users serve on; "
+        if isinstance(error, FilesError):
+            advice += "mend the files and reload again"
+        else:
+            advice += "reload again" + (" (watch does)" if self._live.config.watch else "")
+            self._looked = None
+        problems = _problems(error)
+        self.refused = Refused(self._live.clock(), trigger, problems)
+        self._metrics.rules_reload.set(0)
+        self._metrics.reloads.labels(trigger, "refused").inc()
+        _log.error(
+            "reload.refused",
+            trigger=trigger,
+            problems=problems,
+            advice=advice,
+        )
+
+    async def _reload(self, trigger: str) -> Config:
+        live = self._live
+        self._looked = await asyncio.to_thread(self._look)
+        found = await asyncio.to_thread(load, live.config.file)
+        self._looked = found.looked
+        for warning in found.warnings:
+            where, code = str(warning.location), str(warning.code)
+            _log.warning("config.warning", at=where, code=code, detail=warning.message)
+        changed = [key for key in FOR_A_RESTART if _differ(live.config, found, key)]
+        if changed:
+            advice = "rules and users are reloaded; the rest needs a restart"
+            _log.warning("reload.needs_restart", changed=changed, advice=advice)
+        await asyncio.to_thread(trial, found.rules)
+        config = replace(
+            live.config,
+            rules_folder=found.rules_folder,
+            users_file=found.users_file,
+            rules=found.rules,
+            users=found.users,
+            warnings=found.warnings,
+            looked=found.looked,
+        )
+        engine = Engine(config.rules)
+        try:
+            await live.change(config, engine, trigger=trigger)
+        except BaseException:
+            engine.close()
+            raise
+        return config
+
+    async def watch(self) -> None:
+        """Reload when rules or users have changed, and stand still again."""
+        last, pause = self._looked, LOOK
+        while True:
+            await asyncio.sleep(pause)
+            seen = await asyncio.to_thread(self._look)
+            if seen == last != self._looked:
+                await self.quietly("watch")
+            last = seen
+            pause = LOOK if self._looked is not None else min(2 * pause, LONGEST)
+
+    async def quietly(self, trigger: str) -> None:
+        """For whoever gets no answer: the log has it."""
+        with suppress(RouterError):
+            await self.reload(trigger)
+
+    def _look(self) -> Look:
+        return look(self._live.config.rules_folder, self._live.config.users_file)
+
+
+def _differ(ours: Config, theirs: Config, key: str) -> bool:
+    return bool(getattr(ours, key) != getattr(theirs, key))
+
+
+def _problems(error: RouterError) -> list[str]:
+    if isinstance(error, FilesError):
+        return [problem.head for problem in error.problems]
+    return [str(error)]
+
+
+def _words(config: Config) -> str:
+    rules, users = config.rules, config.users
+    return (
+        f"live: {len(rules.rules)} rules of {config.rules_folder} (digest {rules.digest[:12]}), "
+        f"{len(users.by_id)} Service Users of {config.users_file} (digest {users.digest[:12]})"
+    )

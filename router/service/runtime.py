@@ -1,0 +1,149 @@
+"""What is live: the rules and users that decide, the lanes and adapters that deliver.
+
+A reload changes all of it as a whole, between two facts: whatever fails before leaves everything
+as it was. Alerts that are under way keep the rules that they were decided by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from router.clock import Clock
+from router.config.loading import Config
+from router.deciding.batch import LaneOfUser, Standing
+from router.deciding.decisions import Verdict
+from router.deciding.engine import Engine
+from router.deciding.judgement import Judgement
+from router.deciding.responsibility import Responsibility
+from router.delivery.adapters import Crew, Place, Staff
+from router.delivery.reconcile import fit
+from router.delivery.relay import Relay
+from router.intake.intake import Intake
+from router.lanes.values import LaneRow
+from router.ledger.deliveries import lost_attempts
+from router.ledger.documents import Text, take_up
+from router.ledger.thread import LedgerThread
+from router.metrics.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
+
+
+class Live:
+    """The intake and the relay, with the rules and users that they work by."""
+
+    def __init__(  # the parts of a router
+        self,
+        config: Config,
+        engine: Engine,
+        *,
+        ledger: LedgerThread,
+        crew: Crew,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.metrics = metrics
+        self._ledger = ledger
+        self._crew = crew
+        self.clock = clock
+        self.since: datetime
+        """When these rules and users went live; from `begin` on."""
+        self.relay = Relay(
+            ledger,
+            [],
+            withdrawn=Responsibility(config.users.by_id, clock),
+            metrics=metrics,
+            clock=clock,
+        )
+        self.intake = Intake(
+            ledger,
+            Judgement(config.rules, config.users.by_id, engine),
+            _standing(config, {}),
+            notify=self.relay.notify,
+            metrics=metrics,
+            clock=clock,
+        )
+
+    async def begin(self) -> None:
+        """Set up lanes and adapters, before anything runs."""
+        config, now = self.config, self.clock()
+        staff = await self._crew.staff(config.users.by_id.values())
+        rows = await self._ledger.call(take_up, _texts(config), _lanes(config), now)
+        self._put(config, self.engine, staff, rows)
+        lost = await self._ledger.call(lost_attempts, now)
+        if lost:
+            _log.warning("deliveries.unknown", count=lost, advice="sent again, same id and body")
+
+    async def change(self, config: Config, engine: Engine, *, trigger: str) -> None:
+        """Make other rules and users live, between two facts.
+
+        Nothing has changed when this raises: LedgerUnavailable, UsageError when the router stops,
+        or whatever kept an adapter from being set up. `trigger` says in the record who asked.
+        """
+        staff = await self._crew.staff(config.users.by_id.values())
+        old = self.engine
+        told = {"trigger": trigger, "from": _digests(self.config), "to": _digests(config)}
+
+        async def take_over() -> None:
+            texts, lanes = _texts(config), _lanes(config)
+            rows = await self._ledger.call(take_up, texts, lanes, self.clock(), reload=told)
+            self._put(config, engine, staff, rows)
+
+        try:
+            async with self.intake.between():
+                await self.relay.between(take_over)
+        except BaseException:
+            self._crew.abandon(staff)
+            raise
+        old.close()
+
+    def _put(
+        self, config: Config, engine: Engine, staff: Staff, rows: Mapping[Place, LaneRow]
+    ) -> None:
+        users = config.users.by_id
+        self.config, self.engine = config, engine
+        self.intake.change(Judgement(config.rules, users, engine), _standing(config, rows))
+        self.relay.withdrawn = Responsibility(users, self.clock)
+        fit(self.relay, users.values(), staff, rows)
+        self._crew.settle(staff)
+        self.metrics.rules.set(len(config.rules.rules))
+        for rule in config.rules.rules:  # what never fired is to be seen, too
+            verdict = Verdict.ALERTED if rule.alert is not None else Verdict.SUPPRESSED
+            self.metrics.rule_hits.labels(rule.name, verdict.value)
+        self.metrics.rules_info.clear()
+        self.metrics.rules_info.labels(config.rules.digest).set(1)
+        self.since = self.clock()
+        self.metrics.rules_loaded.set(self.since.timestamp())
+
+
+def _texts(config: Config) -> tuple[Text, Text]:
+    rules, users = config.rules, config.users
+    return Text("rules", rules.digest, rules.text), Text("users", users.digest, users.text)
+
+
+def _digests(config: Config) -> dict[str, str]:
+    return {"rules": config.rules.digest, "users": config.users.digest}
+
+
+def _lanes(config: Config) -> list[tuple[str, str, str]]:
+    return [
+        (user.id, channel.name, channel.adapter)
+        for user in config.users.by_id.values()
+        for channel in user.channels
+    ]
+
+
+def _standing(config: Config, rows: Mapping[Place, LaneRow]) -> Standing:
+    of_user = {
+        user.id: [
+            LaneOfUser(rows[(user.id, channel.name)].id, timedelta(hours=channel.hold_hours))
+            for channel in user.channels
+            if (user.id, channel.name) in rows
+        ]
+        for user in config.users.by_id.values()
+    }
+    return Standing(config.dcc.id, config.rules.digest, config.users.digest, of_user)

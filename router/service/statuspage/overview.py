@@ -1,0 +1,201 @@
+"""The front page: whether everything is well, and what runs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import htpy as h
+
+from router.domain.facts import Reason
+from router.language.rule_reader import Rule
+from router.ledger.queries.lists import LaneState
+from router.ledger.queries.overview import Glance
+from router.service.statuspage.layout import ago, banner, clean, facts, moment, plural, table, who
+from router.service.statuspage.state import State
+
+MOST = 200
+"""Rows in a table; who has more looks at dashboards, or asks for one Service User."""
+MOST_PROBLEMS = 20
+"""Of a refused reload."""
+_PARKED = (" given up: ", h.code["hubherald alerts list --state parked"])
+LANE_HEADS = ("Service User", "Channel", "Waiting", "Oldest waiting", "Parked", "State")
+
+
+def overview(state: State, glance: Glance | None, trouble: str | None) -> h.Node:
+    """`trouble` says why there is no glance at the ledger."""
+    return [
+        h.h1["Status"],
+        _ready(state),
+        banner("bad", "The ledger could not be read", h.p[clean(trouble)]) if trouble else None,
+        _intake(state, glance),
+        _lanes(state, glance) if glance else None,
+        _rules(state),
+    ]
+
+
+def _ready(state: State) -> h.Node:
+    if state.not_ready is None:
+        return banner("good", "Ready: facts are taken")
+    reasons = h.ul[(h.li[clean(line)] for line in state.not_ready.splitlines())]
+    return banner("bad", "Not ready: facts, or some of them, can't come", reasons)
+
+
+# --- intake ---------------------------------------------------------------------------------
+
+
+def _intake(state: State, glance: Glance | None) -> h.Node:
+    rows = [
+        (
+            source.name,
+            source.adapter,
+            _source(source.down),
+            "-" if source.made is None else source.made,
+        )
+        for source in state.sources
+    ]
+    heads = ("Source", "Adapter", "State", "Connections made")
+    return h.section(aria_labelledby="intake")[
+        h.h2(id="intake")["Intake"],
+        facts(
+            [
+                ("Last fact", ago(glance.last_fact, state.now)),
+                ("Quarantine", _quarantine(glance.quarantined)),
+            ]
+        )
+        if glance
+        else None,
+        table("Sources of facts", heads, rows),
+    ]
+
+
+def _source(down: str | None) -> h.Node:
+    return h.span(".good")["up"] if down is None else [h.span(".bad")["down"], f": {clean(down)}"]
+
+
+def _quarantine(waiting: Mapping[str, int]) -> h.Node:
+    if not waiting:
+        return h.span(".good")["empty"]
+    by_reason = ", ".join(f"{count:,} {reason}" for reason, count in sorted(waiting.items()))
+    total = plural(sum(waiting.values()), "fact")
+    only_early = waiting.keys() == {Reason.UNKNOWN_HUB.value}
+    return [
+        h.span(class_="wait" if only_early else "bad")[f"{total} waiting"],
+        f" ({by_reason}): ",
+        h.code["hubherald quarantine list"],
+    ]
+
+
+# --- lanes ----------------------------------------------------------------------------------
+
+
+def _lanes(state: State, glance: Glance) -> h.Node:
+    lanes = sorted(glance.lanes, key=_urgency)
+    more = len(lanes) - MOST
+    closed = sum(lane.state == "closed" for lane in lanes)
+    held = sum(lane.waiting for lane in lanes if lane.state == "closed")
+    waiting = sum(lane.waiting for lane in lanes) - held
+    parked = sum(glance.parked.values())
+    return h.section(aria_labelledby="lanes")[
+        h.h2(id="lanes")["Lanes"],
+        facts(
+            [
+                ("Lanes", [f"{len(lanes) - closed:,} open, ", _some(closed, "closed")]),
+                ("Waiting Alerts", f"{waiting:,}"),
+                ("Held Alerts", _some(held, "on closed lanes", "wait")),
+                ("Parked Alerts", [_some(parked), *_PARKED] if parked else "0"),
+            ]
+        ),
+        lane_table("Lanes, the most urgent first", lanes[:MOST], state, glance.parked),
+        h.p[f"{more:,} more: hubherald lanes list"] if more > 0 else None,
+    ]
+
+
+def lane_table(
+    caption: str, lanes: Sequence[LaneState], state: State, parked: Mapping[tuple[str, str], int]
+) -> h.Node:
+    """Lanes as rows."""
+    return table(caption, LANE_HEADS, (_lane(lane, state, parked) for lane in lanes))
+
+
+def _urgency(lane: LaneState) -> tuple[bool, float, str, str]:
+    """Closed ones first, then where somebody has waited longest."""
+    oldest = lane.oldest.timestamp() if lane.oldest else float("inf")
+    return (lane.state == "open", oldest, lane.service_user_id, lane.channel)
+
+
+def _lane(lane: LaneState, state: State, parked: Mapping[tuple[str, str], int]) -> Sequence[h.Node]:
+    gone = parked.get((lane.service_user_id, lane.channel), 0)
+    return (
+        who(lane.service_user_id, state.names),
+        lane.channel if lane.channel == lane.adapter else f"{lane.channel} ({lane.adapter})",
+        f"{lane.waiting:,}",
+        ago(lane.oldest, state.now),
+        _some(gone),
+        [_standing(lane), h.br, _answer(lane)],
+    )
+
+
+def _standing(lane: LaneState) -> h.Node:
+    if lane.state == "open":
+        return h.span(".good")["open"]
+    reason = (lane.reason or "").replace("_", " ")
+    detail = f": {clean(lane.detail)}" if lane.detail else ""
+    return [h.span(".bad")["closed"], f", {reason}{detail}, since ", moment(lane.since)]
+
+
+def _answer(lane: LaneState) -> h.Node:
+    """What the other side last said; not again what closed the lane."""
+    said = lane.last_answer
+    if not said or (lane.detail and lane.detail in said):
+        return None
+    return ["Last answer ", moment(lane.last_answer_at), f": {clean(said)}"]
+
+
+def _some(count: int, what: str = "", kind: str = "bad") -> h.Node:
+    """A number that should be 0."""
+    return [h.span(class_=kind)[f"{count:,}"] if count else "0", f" {what}" if what else None]
+
+
+# --- rules ----------------------------------------------------------------------------------
+
+
+def _rules(state: State) -> h.Node:
+    config, refused = state.config, state.refused
+    rules = config.rules.rules
+    more = len(rules) - MOST
+    return h.section(aria_labelledby="rules")[
+        h.h2(id="rules")["Rules"],
+        banner(
+            "bad",
+            "The last reload was refused: what is below serves on",
+            [
+                h.p["By ", refused.trigger, " ", ago(refused.at, state.now)],
+                h.ul[(h.li[h.code[clean(each)]] for each in refused.problems[:MOST_PROBLEMS])],
+                h.p["All of them: ", h.code["hubherald check"]],
+            ],
+        )
+        if refused
+        else None,
+        facts(
+            [
+                ("Live since", ago(state.since, state.now)),
+                ("Rules", [f"{len(rules):,}, digest ", h.code[config.rules.digest]]),
+                (
+                    "Service Users",
+                    [f"{len(config.users.by_id):,}, digest ", h.code[config.users.digest]],
+                ),
+            ]
+        ),
+        table(
+            "Rules that are live",
+            ("Rule", "Does", "Description", "Stands"),
+            map(_rule, rules[:MOST]),
+        ),
+        h.p[f"{more:,} more in {config.rules_folder}"] if more > 0 else None,
+    ]
+
+
+def _rule(rule: Rule) -> Sequence[h.Node]:
+    does = f"Alert {rule.alert}" if rule.alert else f"suppress: {rule.suppress}"
+    place = rule.location
+    return (h.code[rule.name], does, clean(rule.description), f"{place.file.name}:{place.line}")

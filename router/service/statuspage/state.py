@@ -1,0 +1,71 @@
+"""What the running router knows of itself, gathered at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from router.config.loading import Config
+from router.ports.delivery import Linked, Source
+from router.service.readiness import Readiness
+from router.service.reloading import Refused, Reloader
+from router.service.runtime import Live
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """One source of facts."""
+
+    name: str
+    adapter: str
+    down: str | None
+    """Why no facts can come; None while they can."""
+    made: int | None
+    """Connections made since the start; None where the source keeps none."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All of it."""
+
+    version: str
+    now: datetime
+    not_ready: str | None
+    sources: Sequence[SourceState]
+    config: Config
+    """The rules and users that are live."""
+    since: datetime
+    """When they went live."""
+    refused: Refused | None
+    """The last reload, when it was refused."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Of the Service Users, by id."""
+        return {user.id: user.name for user in self.config.users.by_id.values()}
+
+
+def gather(
+    live: Live, reloader: Reloader, readiness: Readiness, sources: Mapping[str, Source]
+) -> State:
+    """Ask all of them."""
+    down = readiness.down()
+    return State(
+        version=version("hubherald"),
+        now=live.clock(),
+        not_ready=readiness.not_ready(),
+        sources=[
+            SourceState(
+                name,
+                live.config.sources[name].adapter,
+                down.get(name),
+                source.link().made if isinstance(source, Linked) else None,
+            )
+            for name, source in sources.items()
+        ],
+        config=live.config,
+        since=live.since,
+        refused=reloader.refused,
+    )

@@ -1,0 +1,1 @@
+"""What operators try rules and files with; nothing is sent."""

@@ -1,0 +1,35 @@
+"""What `hubherald check` looks at: all files that operators edit, tests of rules among them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.config.loading import Config, in_order, survey
+from router.files.document import Problem
+from router.language.folder import TESTS, find
+from router.workbench.ruletests.file import load as load_tests
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What there is to say."""
+
+    problems: Sequence[Problem]
+    warnings: Sequence[Problem]
+    config: Config | None
+    """What would run; None where a mistake forbids it."""
+    tests: int
+    """How many tests of rules there are."""
+
+
+def check(file: Path, environment: Mapping[str, str] = os.environ) -> Checked:
+    """Every problem in hubherald.yaml and in the files that it names; tests are not run."""
+    found = survey(file, environment)
+    beside = find(found.rules_folder)[0] if found.rules_folder else []
+    tests = [file for file in beside if file.name.endswith(TESTS)]
+    cases, in_tests = load_tests(tests, found.rules)
+    problems = in_order([*found.mistakes, *found.findings, *in_tests])
+    return Checked(problems, found.warnings, found.config, len(cases))

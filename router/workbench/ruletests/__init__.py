@@ -1,0 +1,1 @@
+"""Tests of rules: what they give, what they expect, what they cover."""

@@ -1,0 +1,132 @@
+"""Runs the unit tests of rules with the real engine.
+
+A test must decide something: where nobody can be told, it fails, whatever it expects.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from router.deciding.decisions import Candidate, Decision, candidates, decide
+from router.deciding.engine import Engine, EngineAnomaly
+from router.domain.inventory import in_effect, responsible
+from router.files.document import Location, Problem
+from router.language.fields import Value, fields_of
+from router.language.folder import TESTS, find
+from router.language.rules import Rules
+from router.workbench.ruletests.coverage import Coverage, Share, Uncovered
+from router.workbench.ruletests.differences import Answer, differences
+from router.workbench.ruletests.file import Case
+from router.workbench.ruletests.file import load as load_tests
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one test."""
+
+    test: str
+    passed: bool
+    message: str
+    """What was expected and did not come, what came and was not expected, and why, a line each
+    (`expectation` has an example); empty when it passed."""
+    location: Location
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of all tests; without results when there are problems in their files."""
+
+    results: tuple[Result, ...] = ()
+    uncovered: tuple[Uncovered, ...] = ()
+    coverage: tuple[Share, ...] = ()
+    """Of each file of rules, and of all at the end."""
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is nothing to mend."""
+        return not self.problems and all(result.passed for result in self.results)
+
+
+def find_tests(folder: Path) -> list[Path]:
+    """Every *.test.yaml below a folder, or the file itself."""
+    if not folder.is_dir():
+        return [folder]
+    return [file for file in find(folder)[0] if file.name.endswith(TESTS)]
+
+
+def run(rules: Rules, files: Sequence[Path]) -> Report:
+    """Run the tests in these files. EngineError when durable_rules does not take the rules."""
+    cases, problems = load_tests(files, rules)
+    if problems:
+        return Report(problems=tuple(problems))
+    engine, coverage = Engine(rules), Coverage(rules)
+    try:
+        results = tuple(_run(Question.of(case), engine, coverage) for case in cases)
+    finally:
+        engine.close()
+    return Report(results, tuple(coverage.uncovered()), tuple(coverage.shares()))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a test asks of rules."""
+
+    case: Case
+    candidates: Sequence[Candidate]
+    values: Sequence[dict[str, Value]]
+    """What rules see of each candidate."""
+    unable: Sequence[Decision]
+    """On those who are responsible and can't be told."""
+
+    @classmethod
+    def of(cls, case: Case) -> Question:
+        """All that does not depend on rules."""
+        given = case.entry.given
+        parties = responsible(in_effect(case.home, _moment(case)))
+        able, unable = candidates(parties, case.users)
+        values = [fields_of(given.activation, given.hub, each.role, each.user) for each in able]
+        return cls(case, able, values, unable)
+
+    def decided(self, matched: Sequence[Iterable[int]], rules: Rules) -> list[Decision]:
+        """What follows, given the indexes of the rules that matched each candidate."""
+        away = {n for n, rule in enumerate(rules.rules) if rule.name in self.case.entry.without}
+        pairs = zip(self.candidates, matched, strict=True)
+        return [*self.unable, *(decide(each, {*hits} - away, rules) for each, hits in pairs)]
+
+
+def _moment(case: Case) -> datetime:
+    return case.entry.at or case.entry.given.activation.activated_at
+
+
+def _run(question: Question, engine: Engine, coverage: Coverage) -> Result:
+    started = time.perf_counter()
+    case = question.case
+    for each in question.values:
+        coverage.saw(each, case.entry.without)
+    answers = engine.evaluate(question.values)
+    anomalies = [str(each) for each in answers if isinstance(each, EngineAnomaly)]
+    matched = [() if isinstance(each, EngineAnomaly) else each for each in answers]
+    decisions = question.decided(matched, engine.rules)
+    keys = [(each.user.id, str(each.role)) for each in question.candidates]
+    asked = engine.rules.without(case.entry.without)
+    answer = Answer(asked, decisions, dict(zip(keys, question.values, strict=True)))
+    said = anomalies + differences(case, answer)
+    if not question.candidates and not said:
+        said = _nothing(question)
+    seconds = time.perf_counter() - started
+    return Result(case.entry.name, not said, "\n".join(said), case.location, seconds)
+
+
+def _nothing(question: Question) -> list[str]:
+    """Why no rule was asked about anybody."""
+    if not question.unable:
+        at = _moment(question.case).isoformat()
+        return [f"decides nothing: nobody is registered for the hub at {at}"]
+    unable = [f"  {e.party.id} as {e.party.role}: {e.reason}" for e in question.unable if e.party]
+    return ["decides nothing: none of the users is responsible for the hub", *unable]
