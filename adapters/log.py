@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Self
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from router.ports.delivery import Delivered, Delivery, Options, Outcome
+from router.ports import Adapter, Delivered, Delivery, Options, Outcome
 
 
 class LogOptions(Options):
     """It takes none."""
 
 
-class LogAdapter:
+class LogAdapter(Adapter[LogOptions]):
     """Writes a line in the router's log for each Alert."""
 
-    Config: ClassVar[type[Options]] = LogOptions
+    Config = LogOptions
     batch: int = 100
 
-    def __init__(self, config: Options) -> None:
-        assert isinstance(config, LogOptions)
+    def __init__(self, config: LogOptions) -> None:
         self._log: FilteringBoundLogger = structlog.get_logger()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        """Nothing is held open."""
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         for delivery in deliveries:

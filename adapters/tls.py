@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from router.files.keyfiles import require_private
+from router.ports import require_private
 
 MOST_BYTES = 4_000_000
 """The system's bundle of all CAs has 200,000."""

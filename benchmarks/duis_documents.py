@@ -28,8 +28,7 @@ from cryptography.x509.oid import NameOID
 from adapters.duis.document import build
 from adapters.duis.rendering import Renderer
 from adapters.duis.verification import verify
-from router.ports.alerts import Alert, alert_id
-from router.ports.parties import Originator, Recipient
+from router.ports import Alert, Originator, Recipient, alert_id
 
 GOAL = 2_000
 DCC, USER, HUB = (f"90-B3-D5-1F-30-0{number}-00-02" for number in range(3))

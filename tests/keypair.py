@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from router.ports.parties import Originator
+from router.ports import Originator
 
 DCC = "90-B3-D5-1F-30-00-00-02"
 NOW = datetime(2026, 2, 1, 12, 0, tzinfo=UTC)

@@ -18,7 +18,7 @@ from commandline import start
 from estate import ACTIVATED, D1, HUB, ROOT, S1, S2, S3, S4, SUPPLIER, Estate
 from listener import Listener
 
-from router.ports.alerts import alert_id
+from router.ports import alert_id
 
 
 @pytest.fixture

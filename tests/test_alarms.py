@@ -20,8 +20,8 @@ from router.cli import main
 from router.deciding.batch import Effect
 from router.deciding.decisions import Verdict
 from router.domain.facts import ActivationOutcome, FactType, Reason
+from router.lanes.values import ClosedReason
 from router.metrics.metrics import Metrics
-from router.ports.delivery import ClosedReason
 
 RULES = ROOT / "dashboards" / "prometheus" / "hubherald.rules.yaml"
 TESTS = RULES.with_name("hubherald.rules.test.yaml")

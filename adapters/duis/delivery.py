@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
@@ -19,18 +19,22 @@ from adapters.duis.rendering import RENEWAL, Renderer
 from adapters.http.answer import Answer, outcome_of, outcome_of_failure
 from adapters.http.session import NO_ANSWER, HungUpError, Session, reachable
 from adapters.tls import TlsFiles, TlsFilesError, expiry
-from router.ports.alerts import Alert
-from router.ports.delivery import (
+from router.ports import (
+    Adapter,
+    Alert,
+    Certificate,
+    ChannelFault,
     Closed,
-    ClosedReason,
     Delivery,
     HttpUrl,
     Options,
+    Originator,
     Outcome,
     Reason,
+    Recipient,
     Retry,
+    Unfit,
 )
-from router.ports.parties import Certificate, Originator, Recipient, Unfit
 
 CONTENT_TYPE = "application/xml"
 
@@ -72,16 +76,15 @@ class DuisOptions(Options):
         return [Unfit("certificate_file", why, warning=True)]
 
 
-class DuisAdapter:
+class DuisAdapter(Adapter[DuisOptions]):
     """POSTs each Alert as a signed DUIS document, over mutual TLS."""
 
-    Config: ClassVar[type[Options]] = DuisOptions
+    Config = DuisOptions
     batch: int = 1
 
     def __init__(
-        self, config: Options, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, config: DuisOptions, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        assert isinstance(config, DuisOptions)
         self._options = config
         self._session = Session(config.url, config.files)
         self._now = now
@@ -129,7 +132,7 @@ class DuisAdapter:
         try:
             answer = await self._session.post(body, {"Content-Type": CONTENT_TYPE})
         except TlsFilesError as error:
-            return Closed(ClosedReason.CREDENTIALS, f"{error}; nothing was sent")
+            return Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
         except NO_ANSWER as error:
             return await self._no_answer(error)
         return self._meaning(answer)

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
-from router.ports.alerts import Alert
-from router.ports.parties import Recipient
+from router.ports import Alert, Recipient
 
 NAMESPACE = "http://www.dccinterface.co.uk/ServiceUserGateway"
 """Of DUIS; schemas up to 5.4 share it, `schemaVersion` tells them apart."""

@@ -11,7 +11,7 @@ import ssl
 from pathlib import Path
 
 from adapters.http.answer import causes_of
-from router.ports.delivery import Closed, ClosedReason
+from router.ports import ChannelFault, Closed
 
 _OURS = re.compile(r"ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
 """What a server says that does not want our certificate, or has no way to use its key."""
@@ -25,7 +25,7 @@ def refusal(error: Exception, where: str, certificate_file: Path) -> Closed | No
     if _OLD.search(reason):
         detail = f"{where} speaks no TLS of version 1.2 or later ({reason}); nothing was sent"
         advice = "have its TLS brought up to date"
-        return Closed(ClosedReason.ENDPOINT, f"{detail}; {advice}")
+        return Closed(ChannelFault.ENDPOINT, f"{detail}; {advice}")
     if _OURS.search(reason):
         return unwanted(where, certificate_file, reason)
     return None
@@ -35,7 +35,7 @@ def unwanted(where: str, certificate_file: Path, reason: str) -> Closed:
     """The receiver does not let us in with our certificate."""
     detail = f"{where} does not accept our certificate ({certificate_file}): {reason}"
     advice = "ask the receiver which CA it trusts, or correct `certificate_file` and `key_file`"
-    return Closed(ClosedReason.CREDENTIALS, f"{detail}; nothing was taken; {advice}")
+    return Closed(ChannelFault.CREDENTIALS, f"{detail}; nothing was taken; {advice}")
 
 
 def _reason(error: Exception) -> str:

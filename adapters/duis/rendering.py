@@ -14,9 +14,18 @@ import structlog
 
 from adapters.duis.document import DocumentError, build
 from adapters.duis.signature import CERTIFICATE, Signer, SigningError, faults, load, stamp
-from router.ports.alerts import Alert
-from router.ports.delivery import Closed, ClosedReason, Reason, Refused, RenderError
-from router.ports.parties import Certificate, Originator, Recipient, Unfit
+from router.ports import (
+    Alert,
+    Certificate,
+    ChannelFault,
+    Closed,
+    Originator,
+    Reason,
+    Recipient,
+    Refused,
+    RenderError,
+    Unfit,
+)
 
 RENEWAL = timedelta(days=30)
 """How long before its end a certificate asks to be renewed."""
@@ -43,7 +52,7 @@ class Renderer:
         try:
             signer = self._ready()
         except SigningError as error:
-            outcome = Closed(ClosedReason.CREDENTIALS, f"dcc.{error}")
+            outcome = Closed(ChannelFault.CREDENTIALS, f"dcc.{error}")
             raise RenderError(outcome) from None
         try:
             document = build(alert, self._recipient)

@@ -22,8 +22,7 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
 
-from router.files.keyfiles import require_private
-from router.ports.parties import Originator
+from router.ports import Originator, require_private
 
 NAMESPACE = "http://www.w3.org/2000/09/xmldsig#"
 KEY, CERTIFICATE = "signing_key_file", "signing_certificate_file"

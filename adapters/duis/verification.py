@@ -17,7 +17,7 @@ from signxml.exceptions import InvalidDigest, InvalidSignature, SignXMLException
 from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
 from adapters.duis import document, signature
-from router.errors import SignatureError
+from router.ports import SignatureError
 
 _SIGNED = {"sr": document.NAMESPACE, "ds": signature.NAMESPACE}
 

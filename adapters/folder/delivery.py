@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
-from router.ports.delivery import Delivered, Delivery, Options, Outcome, Reason, Refused, Retry
+from router.ports import Adapter, Delivered, Delivery, Options, Outcome, Reason, Refused, Retry
 
 UNFINISHED = ".part"
 STALE_S = 3600.0
@@ -30,18 +30,17 @@ class FolderOptions(Options):
     path: Annotated[Path, Field(description="the folder; made when it is missing")]
 
 
-class FolderAdapter:
+class FolderAdapter(Adapter[FolderOptions]):
     """Writes each Alert to a file of its own, `<alert id>.json`.
 
     In one thread of its own: a disk that hangs stalls only this lane.
     """
 
-    Config: ClassVar[type[Options]] = FolderOptions
+    Config = FolderOptions
     batch: int = 64
     """One sync of the folder serves all of them."""
 
-    def __init__(self, config: Options) -> None:
-        assert isinstance(config, FolderOptions)
+    def __init__(self, config: FolderOptions) -> None:
         self._folder = config.path
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="folder")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from router.ports.delivery import Cursor, Message
+from router.ports import Cursor, Message
 
 MAX_LINE = 262_144
 """The longest fact in bytes that the core takes; one byte more is kept, so that it sees why."""

@@ -11,15 +11,14 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import structlog
 from pydantic import Field
 from structlog.typing import FilteringBoundLogger
 
 from adapters.folder.lines import Block, read_block
-from router.errors import UsageError
-from router.ports.delivery import Cursor, Message, Options
+from router.ports import Cursor, Message, Options, Source, UsageError
 
 SUFFIX = ".jsonl"
 
@@ -57,13 +56,12 @@ class _Reading:
     """The unfinished line that has been logged."""
 
 
-class FolderSource:
+class FolderSource(Source[FolderSourceOptions]):
     """Takes each line of each *.jsonl in a folder as a fact; progress is in the ledger."""
 
-    Config: ClassVar[type[Options]] = FolderSourceOptions
+    Config = FolderSourceOptions
 
-    def __init__(self, name: str, config: Options) -> None:
-        assert isinstance(config, FolderSourceOptions)
+    def __init__(self, name: str, config: FolderSourceOptions) -> None:
         self._name = name
         self._folder = config.path
         self._poll = config.poll

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from adapters.http.page import words_of
-from router.ports.delivery import Closed, ClosedReason, Delivered, Outcome, Reason, Refused, Retry
+from router.ports import ChannelFault, Closed, Delivered, Outcome, Reason, Refused, Retry
 
 LONGEST_REST = timedelta(hours=24)
 """No receiver may ask to be left alone for longer: Alerts are held for 48 hours."""
@@ -44,17 +44,17 @@ def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
             return Retry(Reason.SERVER, said, _rest(answer.retry_after, now))
     to = f" to {_shown(_bare(answer.location))}" if answer.location else ""
     advice = "redirects are not followed; correct `url`"
-    return Closed(ClosedReason.ENDPOINT, f"{said}{to}; {advice}")
+    return Closed(ChannelFault.ENDPOINT, f"{said}{to}; {advice}")
 
 
 def _complaint(answer: Answer, said: str, now: datetime, credentials: str) -> Outcome:
     """4xx: about us, about the address, about the moment, or else about the Alerts."""
     match answer.status:
         case 401 | 403:
-            return Closed(ClosedReason.CREDENTIALS, f"{said}; {credentials}")
+            return Closed(ChannelFault.CREDENTIALS, f"{said}; {credentials}")
         case 404 | 410:
             advice = "nobody takes Alerts at this address; correct `url`"
-            return Closed(ClosedReason.ENDPOINT, f"{said}; {advice}")
+            return Closed(ChannelFault.ENDPOINT, f"{said}; {advice}")
         case 408 | 425 | 429:
             return Retry(Reason.BUSY, said, _rest(answer.retry_after, now))
     return Refused(Reason.REJECTED, said)
@@ -66,7 +66,7 @@ def outcome_of_failure(error: Exception, host: str, trust: str) -> Outcome:
         # aiohttp's errors are ssl.SSLErrors too, but only those below them know more
         if why := getattr(cause, "verify_message", ""):
             detail = _shown(f"the certificate that {host} shows is not valid: {why}")
-            return Closed(ClosedReason.ENDPOINT, f"{detail}; nothing was sent; {trust}")
+            return Closed(ChannelFault.ENDPOINT, f"{detail}; nothing was sent; {trust}")
     return Retry(Reason.NETWORK, f"{host}: {_shown(_reason(error))}")
 
 

@@ -18,8 +18,7 @@ from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, Kind, trouble
 from adapters.tls import TlsFiles, TlsFilesError
-from router.ports.delivery import AmqpUrl, Options, Secret
-from router.ports.parties import Unfit
+from router.ports import AmqpUrl, Options, Secret, Unfit
 
 DIAL_S = 10.0
 """Seconds in which a connection stands or has failed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from aio_pika.abc import AbstractConnection
 from aiormq.channel import Channel as BareChannel
@@ -27,18 +27,22 @@ from adapters.rabbitmq.connection import (
 )
 from adapters.rabbitmq.routing import ExchangeName, RoutingKey, keys
 from adapters.rabbitmq.trouble import BrokerError, Kind, said
-from router.ports.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, EVENT_TYPE, batch_body, batch_id
-from router.ports.delivery import (
+from router.ports import (
+    BATCH_CONTENT_TYPE,
+    CONTENT_TYPE,
+    EVENT_TYPE,
+    Adapter,
+    ChannelFault,
     Closed,
-    ClosedReason,
     Delivered,
     Delivery,
     Link,
-    Options,
     Outcome,
     Reason,
     Refused,
     Retry,
+    batch_body,
+    batch_id,
 )
 
 CHANNEL_S = 10.0
@@ -77,7 +81,7 @@ class RabbitOptions(BrokerOptions):
     ] = 1
 
 
-class RabbitAdapter:
+class RabbitAdapter(Adapter[RabbitOptions]):
     """Publishes to the recipient's exchange; the broker confirms that a queue has each message.
 
     One connection with one channel. Each is made when there is something to send and they do not
@@ -88,10 +92,9 @@ class RabbitAdapter:
     Only one that has said that it takes nothing is not waited for.
     """
 
-    Config: ClassVar[type[Options]] = RabbitOptions
+    Config = RabbitOptions
 
-    def __init__(self, config: Options) -> None:
-        assert isinstance(config, RabbitOptions)
+    def __init__(self, config: RabbitOptions) -> None:
         self.batch: int = config.batch
         self._options = config
         self._connection: AbstractConnection | None = None
@@ -237,10 +240,10 @@ def _answer(error: BrokerError, options: RabbitOptions, key: str, size: int) -> 
     where = f"{options.where}: exchange {options.exchange!r}"
     match error.__cause__:
         case Unroutable():
-            return Closed(ClosedReason.ENDPOINT, _missing_queue(options, key))
+            return Closed(ChannelFault.ENDPOINT, _missing_queue(options, key))
         case ChannelNotFoundEntity():
             return Closed(
-                ClosedReason.ENDPOINT,
+                ChannelFault.ENDPOINT,
                 f"{where} is missing; have it made, with the recipient's queue bound to it for "
                 f"routing key {key!r}, or correct `exchange`",
             )
@@ -281,6 +284,6 @@ def _outcome(error: BrokerError) -> Outcome:
         case Kind.BUSY:
             return Retry(Reason.BUSY, str(error))
         case Kind.CREDENTIALS:
-            return Closed(ClosedReason.CREDENTIALS, str(error))
+            return Closed(ChannelFault.CREDENTIALS, str(error))
         case Kind.ENDPOINT:
-            return Closed(ClosedReason.ENDPOINT, str(error))
+            return Closed(ChannelFault.ENDPOINT, str(error))

@@ -14,8 +14,7 @@ from pamqp import commands
 from adapters.rabbitmq.connection import blocked, dial, hang_up
 from adapters.rabbitmq.topology import QueueOptions, prepare
 from adapters.rabbitmq.trouble import trouble
-from router.errors import PublishError
-from router.ports.delivery import Outgoing
+from router.ports import Outgoing, PublishError
 
 CONTENT_TYPE = "application/cloudevents+json"
 UNKNOWN = "unknown"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from router.ports.alerts import Alert
+from router.ports import Alert
 
 LONGEST = 255
 """Bytes in a routing key, and in the name of an exchange (AMQP 0-9-1, shortstr)."""

@@ -24,7 +24,7 @@ from pamqp.commands import Basic
 from adapters.rabbitmq.connection import dial, hang_up, in_words
 from adapters.rabbitmq.topology import QueueOptions, prepare
 from adapters.rabbitmq.trouble import BrokerError, Kind
-from router.ports.delivery import Message
+from router.ports import Message
 
 ANSWER_S = 10.0
 """Seconds that the broker has for anything we ask."""

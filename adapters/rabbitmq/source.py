@@ -11,7 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import structlog
 from pydantic import Field
@@ -23,7 +23,7 @@ from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.session import Session, Taken
 from adapters.rabbitmq.topology import QueueOptions
 from adapters.rabbitmq.trouble import BrokerError
-from router.ports.delivery import Cursor, Link, Message, Options
+from router.ports import Cursor, Link, Message, Source
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
@@ -42,13 +42,12 @@ class RabbitSourceOptions(QueueOptions):
     ] = 500
 
 
-class RabbitSource:
+class RabbitSource(Source[RabbitSourceOptions]):
     """Facts from a RabbitMQ queue, acknowledged once they are decided and stored."""
 
-    Config: ClassVar[type[Options]] = RabbitSourceOptions
+    Config = RabbitSourceOptions
 
-    def __init__(self, name: str, config: Options) -> None:
-        assert isinstance(config, RabbitSourceOptions)
+    def __init__(self, name: str, config: RabbitSourceOptions) -> None:
         self._options = config
         self._arrived: asyncio.Queue[Taken] = asyncio.Queue()
         self._tasks = asyncio.TaskGroup()

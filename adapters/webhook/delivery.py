@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -13,9 +13,20 @@ from adapters.http.answer import outcome_of, outcome_of_failure
 from adapters.http.session import NO_ANSWER, Session, reachable
 from adapters.tls import TlsFiles, TlsFilesError
 from adapters.webhook.signing import Signer, SigningSecret
-from router.ports.alerts import BATCH_CONTENT_TYPE, CONTENT_TYPE, batch_body, batch_id
-from router.ports.delivery import Closed, ClosedReason, Delivery, HttpUrl, Options, Outcome
-from router.ports.parties import Unfit
+from router.ports import (
+    BATCH_CONTENT_TYPE,
+    CONTENT_TYPE,
+    Adapter,
+    ChannelFault,
+    Closed,
+    Delivery,
+    HttpUrl,
+    Options,
+    Outcome,
+    Unfit,
+    batch_body,
+    batch_id,
+)
 
 _CREDENTIALS = "compare `secret` with the receiver's, and ask whether it lets us in"
 _TRUST = "have the certificate put right, or set `ca_file`"
@@ -54,15 +65,14 @@ class WebhookOptions(Options):
         return self
 
 
-class WebhookAdapter:
+class WebhookAdapter(Adapter[WebhookOptions]):
     """POSTs Alerts as CloudEvents, one by one or in batches, signed as Standard Webhooks."""
 
-    Config: ClassVar[type[Options]] = WebhookOptions
+    Config = WebhookOptions
 
     def __init__(
-        self, config: Options, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, config: WebhookOptions, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        assert isinstance(config, WebhookOptions)
         self.batch: int = config.batch
         self._session = Session(config.url, TlsFiles(config.ca_file))
         secrets = (config.secret, config.previous_secret)
@@ -95,7 +105,7 @@ class WebhookAdapter:
         try:
             answer = await self._session.post(body, headers)
         except TlsFilesError as error:
-            return Closed(ClosedReason.CREDENTIALS, f"{error}; nothing was sent")
+            return Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
         except NO_ANSWER as error:
             return outcome_of_failure(error, self._session.where, _TRUST)
         return outcome_of(answer, self._now(), _CREDENTIALS)

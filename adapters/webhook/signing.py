@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr
 from standardwebhooks import Webhook
 
-from router.ports.delivery import Secret
+from router.ports import Secret
 
 PREFIX = "whsec_"
 SHORTEST = 24

@@ -12,7 +12,7 @@ import click
 from router.cli.printing import as_json, line, output, shown
 from router.config.installed import Kinds
 from router.files.messages import secret_keys
-from router.ports.delivery import ADAPTERS, SOURCES, Options, installed
+from router.ports import ADAPTERS, SOURCES, Options, installed
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import fields
 from datetime import timedelta
 from functools import wraps
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from router.cli.arguments import eui64, moment
+from router.cli.arguments import eui64, moment, of_installed
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, as_table, line, output, plural
 from router.cli.story import tell
@@ -26,7 +27,7 @@ from router.ledger.database import Use
 from router.ledger.queries.lists import AlertRow, Filter, list_alerts
 from router.ledger.queries.rendered import rendered
 from router.ledger.queries.why import alert_story
-from router.ports.delivery import VERIFIERS, Verify, installed
+from router.ports import VERIFIERS, Verify
 
 COLUMNS = (
     "decided_at",
@@ -116,13 +117,18 @@ def _print(rows: list[AlertRow], output: str) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["duis"]),
+    type=of_installed(VERIFIERS),
     help="Print the bytes that are sent in this format, exactly.",
 )
 @click.option("--channel", metavar="NAME", help="Of this channel, when several send the format.")
 @click.pass_obj
 def show(
-    config_file: Path, *, alert_id: str, output: str, form: str | None, channel: str | None
+    config_file: Path,
+    *,
+    alert_id: str,
+    output: str,
+    form: EntryPoint | None,
+    channel: str | None,
 ) -> None:
     """Show one Alert: what it says, where it stands, every attempt.
 
@@ -132,7 +138,7 @@ def show(
       hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e --format duis > alert.xml
     """
     if form is not None:
-        _print_rendered(config_file, alert_id, form, channel)
+        _print_rendered(config_file, alert_id, form.name, channel)
         return
     if channel is not None:
         raise click.UsageError("--channel goes with --format")
@@ -180,9 +186,9 @@ def _no_such(alert_id: str) -> UsageError:
     help="Of who should have signed it, PEM.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["duis"]), default="duis", help="The format of FILE."
+    "--format", "form", type=of_installed(VERIFIERS), default="duis", help="The format of FILE."
 )
-def verify(file: BinaryIO, certificate: BinaryIO, form: str) -> None:
+def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint) -> None:
     """Check the signature of a message in a file (- for standard input); exit 1 if not valid.
 
     \b
@@ -190,7 +196,7 @@ def verify(file: BinaryIO, certificate: BinaryIO, form: str) -> None:
       hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e --format duis > alert.xml
       hubherald alerts verify alert.xml --certificate dcc.pem
     """
-    check: Verify = installed(VERIFIERS)[form].load()
+    check: Verify = form.load()
     line(check(file.read(), certificate.read()))
 
 

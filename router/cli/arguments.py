@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import EntryPoint
 
 import click
 
 from router.domain import identifiers
 from router.domain.inventory import LOCAL
+from router.ports import installed
 
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def of_installed(group: str) -> Callable[[str], EntryPoint]:
+    """A type of arguments: one of what is installed under a group of entry points, by its kind."""
+
+    def kind(text: str) -> EntryPoint:
+        known = installed(group)
+        if text not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise click.BadParameter(f"{text!r} is not one of those installed: {names}")
+        return known[text]
+
+    return kind
 
 
 def now() -> datetime:

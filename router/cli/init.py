@@ -9,7 +9,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from router.cli.printing import line
-from router.ports.delivery import AmqpUrl
+from router.ports import AmqpUrl
 from router.workbench.starter import HUB, write
 
 

@@ -17,8 +17,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from router.domain.identifiers import UserId, Word
-from router.ports.delivery import Options
-from router.ports.parties import Originator
+from router.ports import Options, Originator
 
 
 def _ledger_url(url: str, info: ValidationInfo) -> str:

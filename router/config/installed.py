@@ -9,8 +9,7 @@ from router.files.codes import Code
 from router.files.document import Document, Problem
 from router.files.messages import closest
 from router.files.values import read_model
-from router.ports.delivery import Options, installed
-from router.ports.parties import Introduced
+from router.ports import Introduced, Options, installed
 
 
 class Kinds:

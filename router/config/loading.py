@@ -25,7 +25,7 @@ from router.files.yamlfile import read
 from router.language import shadows, unmet
 from router.language.folder import survey as survey_rules
 from router.language.rules import Rules
-from router.ports.delivery import ADAPTERS, SOURCES, Options
+from router.ports import ADAPTERS, SOURCES, Options
 
 READINGS = 3
 """How often files are read that change meanwhile."""

@@ -20,7 +20,7 @@ from router.domain.users import Channel, Role, ServiceUser, ServiceUsers, UserSt
 from router.files.codes import Code
 from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import Document, Papers, Place, Problem, read
-from router.ports.delivery import ADAPTERS, Options
+from router.ports import ADAPTERS, Options
 
 _DUIS_VERSION = r"^[0-9]{1,2}\.[0-9]{1,2}$"
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from router.deciding.decisions import Decision, Due
 from router.domain.facts import Defect, Fact, Hub, Reason, Registration
 from router.domain.inventory import Inventory, RegistrationKey, Running
-from router.ports.delivery import Cursor, Message
+from router.ports import Cursor, Message
 
 FactKey = tuple[str, str]
 ActivationKey = tuple[str, int, str, str]

@@ -17,8 +17,7 @@ import structlog
 
 from router.domain.users import Channel, ServiceUser
 from router.errors import RouterError, UsageError
-from router.ports.delivery import ADAPTERS, Adapter, Options, installed
-from router.ports.parties import Introduced, Originator, Recipient
+from router.ports import ADAPTERS, Adapter, Introduced, Options, Originator, Recipient, installed
 
 ENTER = 30.0
 """Seconds that an adapter has to set itself up; connecting to others comes later."""
@@ -42,7 +41,7 @@ class Hand:
     """An adapter at its post."""
 
     post: Post
-    adapter: Adapter
+    adapter: Adapter[Options]
     timeout: float
     """Seconds after which no send of it can still be under way."""
     may_leave: asyncio.Event = field(default_factory=asyncio.Event)
@@ -85,7 +84,7 @@ class Crew:
                         post = self._post(user, channel, channel.options)
                         stays = self._at_work.get(place)
                         if stays is None or stays.post != post:
-                            made: Adapter = known[post.kind].load()(post.options)
+                            made: Adapter[Options] = known[post.kind].load()(post.options)
                             stays = await self._hire(Hand(post, made, channel.timeout))
                         found[place] = stays
                         stays.timeout = max(stays.timeout, channel.timeout)

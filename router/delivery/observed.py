@@ -8,9 +8,9 @@ import structlog
 
 from router.delivery.sending import names
 from router.lanes.lane import Lane
-from router.lanes.values import Claimed, DeliveryState, Settlement
+from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement
 from router.metrics.metrics import Metrics
-from router.ports.delivery import ClosedReason, Delivered, Outcome
+from router.ports import Delivered, Outcome
 
 _log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from router.delivery.adapters import Place, Staff
 from router.delivery.relay import BY_FILES, Relay
 from router.domain.users import Channel, ServiceUser, UserStatus
 from router.lanes.lane import Lane
-from router.lanes.values import LaneRow
-from router.ports.delivery import Adapter, ClosedReason
+from router.lanes.values import ClosedReason, LaneRow
+from router.ports import Adapter, Options
 
 _WHY = {
     ClosedReason.SUSPENDED: "the user is suspended in the service users file",
@@ -38,7 +38,11 @@ def fit(
 
 
 def _fit(
-    relay: Relay, row: LaneRow, user: ServiceUser, channel: Channel, adapter: Adapter | None
+    relay: Relay,
+    row: LaneRow,
+    user: ServiceUser,
+    channel: Channel,
+    adapter: Adapter[Options] | None,
 ) -> None:
     lane = relay.lanes.get(row.id)
     if lane is None:
@@ -59,7 +63,7 @@ def _fit(
         relay.open_lane(lane, carefully=True)  # what is new is a fresh try
 
 
-def _closed_by_files(user: ServiceUser, adapter: Adapter | None) -> ClosedReason | None:
+def _closed_by_files(user: ServiceUser, adapter: Adapter[Options] | None) -> ClosedReason | None:
     if user.status is UserStatus.SUSPENDED:
         return ClosedReason.SUSPENDED
     return ClosedReason.ADAPTER_MISSING if adapter is None else None

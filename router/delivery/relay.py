@@ -21,6 +21,7 @@ from router.errors import UsageError
 from router.lanes.lane import Lane
 from router.lanes.values import (
     Claimed,
+    ClosedReason,
     DeliveryState,
     Exchanged,
     LaneChange,
@@ -34,7 +35,7 @@ from router.ledger.deliveries import exchange
 from router.ledger.lanes import why_closed
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
-from router.ports.delivery import Adapter, Closed, ClosedReason, Outcome
+from router.ports import Adapter, Closed, Options, Outcome
 
 DRAIN = 30.0
 """Seconds that sends under way have when the router stops."""
@@ -317,7 +318,11 @@ class Relay:
         task.add_done_callback(self._sends.discard)
 
     async def _send(
-        self, lane: Lane, channel: Channel, adapter: Adapter | None, claimed: Sequence[Claimed]
+        self,
+        lane: Lane,
+        channel: Channel,
+        adapter: Adapter[Options] | None,
+        claimed: Sequence[Claimed],
     ) -> None:
         started = time.monotonic()
         outcomes = await send(lane, channel, adapter, claimed)
@@ -336,7 +341,7 @@ class Relay:
         closed = next((each for each in outcomes if isinstance(each, Closed)), None)
         if closed is not None:
             if lane.closed is None:  # an operator's pause outlasts what was under way
-                self.close_lane(lane, closed.reason, closed.detail)
+                self.close_lane(lane, ClosedReason(closed.reason), closed.detail)
         elif lane.failing and not was_failing:
             _log.warning("lane.failing", **names(lane), answer=words(outcomes[0]))
         elif was_failing and not lane.failing:

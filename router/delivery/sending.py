@@ -15,11 +15,12 @@ import structlog
 from router.domain.users import Channel
 from router.lanes.lane import Lane
 from router.lanes.values import Claimed, Wish
-from router.ports.alerts import Alert
-from router.ports.delivery import (
+from router.ports import (
     Adapter,
+    Alert,
     Closed,
     Delivered,
+    Options,
     Outcome,
     Reason,
     Refused,
@@ -31,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def send(
-    lane: Lane, channel: Channel, adapter: Adapter | None, claimed: Sequence[Claimed]
+    lane: Lane, channel: Channel, adapter: Adapter[Options] | None, claimed: Sequence[Claimed]
 ) -> Sequence[Outcome]:
     """One Outcome for each; raises only when the router itself is being stopped.
 

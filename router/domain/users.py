@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from router.ports.delivery import Options
-from router.ports.parties import Recipient
+from router.ports import Options, Recipient
 
 
 class Role(StrEnum):

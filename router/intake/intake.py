@@ -28,7 +28,7 @@ from router.ledger.poison import lay_down, noted, take_up
 from router.ledger.quarantine import released, waiting_for
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
-from router.ports.delivery import Cursor, Message, Source
+from router.ports import Cursor, Message, Options, Source
 
 GATHER = 500
 """The most messages in one batch."""
@@ -90,11 +90,11 @@ class Intake:
         """Take nothing more; what has been gathered is finished and committed."""
         self._stopping.set()
 
-    def idle(self, sources: Sequence[Source]) -> bool:
+    def idle(self, sources: Sequence[Source[Options]]) -> bool:
         """True when the sources have given all they had and all of it is committed."""
         return self._busy == 0 and all(source.exhausted() for source in sources)
 
-    async def run(self, name: str, source: Source) -> None:
+    async def run(self, name: str, source: Source[Options]) -> None:
         """Read one source until stopped."""
         cursors = await self._patiently(read_cursors, name)
         if cursors is None:
@@ -118,14 +118,17 @@ class Intake:
             stopping.cancel()
 
     async def _read(
-        self, source: Source, cursors: Mapping[str, Cursor], gathered: asyncio.Queue[Message]
+        self,
+        source: Source[Options],
+        cursors: Mapping[str, Cursor],
+        gathered: asyncio.Queue[Message],
     ) -> None:
         async with aclosing(source.messages(cursors)) as messages:
             async for message in messages:
                 self._busy += 1
                 await gathered.put(message)
 
-    async def _take(self, name: str, source: Source, messages: Sequence[Message]) -> None:
+    async def _take(self, name: str, source: Source[Options], messages: Sequence[Message]) -> None:
         now = self.clock()
         arrivals = [Arrival(each, name, now, suspect=each.deliveries > 0) for each in messages]
         self.metrics.messages.labels(name).inc(len(arrivals))

@@ -13,17 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from router.domain.users import Channel
-from router.lanes.values import Claimed, DeliveryState, Settlement, Wish
-from router.ports.delivery import (
-    Adapter,
-    Closed,
-    ClosedReason,
-    Delivered,
-    Outcome,
-    Refused,
-    Renders,
-    Retry,
-)
+from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement, Wish
+from router.ports import Adapter, Closed, Delivered, Options, Outcome, Refused, Renders, Retry
 
 SCHEDULE = (5.0, 30.0, 120.0, 240.0, 600.0, 1800.0, 3600.0)
 """Seconds from a failed attempt to the next; the last goes on for ever. DCC rules for Alerts that
@@ -42,7 +33,7 @@ class Lane:
     id: int
     service_user_id: str
     channel: Channel
-    adapter: Adapter | None
+    adapter: Adapter[Options] | None
     closed: ClosedReason | None = None
     failing: bool = False
     failures: int = 0

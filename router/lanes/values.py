@@ -8,8 +8,18 @@ from datetime import datetime
 from enum import StrEnum
 
 from router.domain.inventory import Inventory
-from router.ports.alerts import Alert
-from router.ports.delivery import ClosedReason, Delivery, Outcome
+from router.ports import Alert, Delivery, Outcome
+
+
+class ClosedReason(StrEnum):
+    """Why a lane is closed."""
+
+    SUSPENDED = "suspended"
+    USER_REMOVED = "user_removed"
+    CREDENTIALS = "credentials"
+    ENDPOINT = "endpoint"
+    OPERATOR = "operator"
+    ADAPTER_MISSING = "adapter_missing"
 
 
 class DeliveryState(StrEnum):

@@ -18,14 +18,13 @@ from sqlalchemy import Connection, Row, Select, func, select, update
 
 from router.domain.timestamps import rfc3339, stamp
 from router.errors import UsageError
-from router.lanes.values import DeliveryState, LaneChange
+from router.lanes.values import ClosedReason, DeliveryState, LaneChange
 from router.ledger.database import Database
 from router.ledger.lanes import change_lane
 from router.ledger.quarantine import mark_released
 from router.ledger.queries.lists import SHOWN_STATE, Filter
 from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, alerts, deliveries, holding, lanes
-from router.ports.delivery import ClosedReason
 
 RETRIED = (DeliveryState.PARKED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.UNKNOWN)
 """What can be retried: the rest is settled or on its way."""

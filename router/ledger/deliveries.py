@@ -29,8 +29,7 @@ from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, change_lanes
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import alerts, attempts, deliveries, facts, outcomes
-from router.ports.alerts import Alert
-from router.ports.delivery import Delivery, Outcome
+from router.ports import Alert, Delivery, Outcome
 
 _CANDIDATES = (
     select(

@@ -38,8 +38,7 @@ from router.ledger.tables import (
     quarantined,
     sequences,
 )
-from router.ports.alerts import Alert, alert_id
-from router.ports.delivery import Cursor
+from router.ports import Alert, Cursor, alert_id
 
 _FACTS = select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
     # with the sources, though the ids would do: the index begins with them

@@ -9,10 +9,9 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.values import DeliveryState, LaneChange, LaneRow
+from router.lanes.values import ClosedReason, DeliveryState, LaneChange, LaneRow
 from router.ledger.database import Database
 from router.ledger.tables import alerts, deliveries, lanes
-from router.ports.delivery import ClosedReason
 
 # Literal, letter for letter as in the partial indexes: with bound values SQLite would not use them.
 PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")

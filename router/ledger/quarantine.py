@@ -20,7 +20,7 @@ from router.domain.timestamps import stamp
 from router.ledger.database import Database
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import holding, hubs, quarantined
-from router.ports.delivery import Message
+from router.ports import Message
 
 
 def add_quarantined(recorder: Recorder, batch: Batch) -> list[Row]:

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from router.ports.options import Unfit
+
 
 @dataclass(frozen=True, slots=True)
 class Originator:
@@ -31,18 +33,6 @@ class Recipient:
     """EUI-64, upper case."""
     duis_version: str | None = None
     """The version of DUIS that the user reads, such as `5.4`; compared by its parts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """Why an adapter can't work with a party or an option, for the file where it stands."""
-
-    key: str
-    """The name of the field above or of the option, which is also the key in the file."""
-    message: str
-    """What is wrong and what to do, for people; never a secret."""
-    warning: bool = False
-    """It works, or will until a later day: told by `check` and at the start, which goes on."""
 
 
 @runtime_checkable

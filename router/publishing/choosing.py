@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 from router.config.loading import Settings
 from router.errors import UsageError
-from router.ports.delivery import SOURCES, Publisher, Publishes, installed
-
-
-@runtime_checkable
-class Aimed(Protocol):
-    """A publisher that can say where it puts facts."""
-
-    @property
-    def target(self) -> str:
-        """For people; another place has another text."""
-        ...
+from router.ports import SOURCES, Aimed, Publisher, Publishes, installed
 
 
 def publisher_of(settings: Settings, name: str | None) -> Publisher:

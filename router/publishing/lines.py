@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from router.domain.facts import Defect, parse
-from router.ports.delivery import Outgoing
+from router.ports import Outgoing
 
 LONGEST = 16 * 1024 * 1024
 """Bytes of a line that are kept: what a RabbitMQ of today takes as one message, at most."""

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import uvloop
 
 from router.errors import PublishError
-from router.ports.delivery import Publisher
+from router.ports import Publisher
 from router.publishing.lines import LONGEST, Line, outgoing, read_lines
 from router.publishing.pace import Pace
 from router.publishing.progress import Progress

@@ -23,7 +23,7 @@ from router.intake.intake import Intake
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
-from router.ports.delivery import SOURCES, Source, installed
+from router.ports import SOURCES, Options, Source, installed
 from router.service.endpoint import Operations
 from router.service.loop_lag import beat
 from router.service.observed import LedgerBoard
@@ -131,7 +131,7 @@ class _Router:
         _log.info("router.stopped")
 
     async def _work(
-        self, sources: Mapping[str, Source], readiness: Readiness, *, until_idle: bool
+        self, sources: Mapping[str, Source[Options]], readiness: Readiness, *, until_idle: bool
     ) -> None:
         intake, relay = self.live.intake, self.live.relay
         async with asyncio.TaskGroup() as group:
@@ -171,7 +171,7 @@ class _Router:
         intake.stop()
 
     async def _end_when_idle(
-        self, intake: Intake, relay: Relay, sources: Mapping[str, Source]
+        self, intake: Intake, relay: Relay, sources: Mapping[str, Source[Options]]
     ) -> None:
         quiet = 0
         while quiet < 2 and not self.stopping.is_set():
@@ -199,8 +199,8 @@ class _Router:
             rounds += 1
             await asyncio.sleep(LOOK)
 
-    async def _sources(self, stack: AsyncExitStack) -> dict[str, Source]:
-        found: dict[str, Source] = {}
+    async def _sources(self, stack: AsyncExitStack) -> dict[str, Source[Options]]:
+        found: dict[str, Source[Options]] = {}
         for name, configured in self.config.sources.items():
             kind = installed(SOURCES)[configured.adapter].load()
             found[name] = await stack.enter_async_context(kind(name, configured.options))

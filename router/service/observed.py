@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from router.domain.facts import Reason
 from router.lanes.lane import Lane
+from router.lanes.values import ClosedReason
 from router.ledger.queries.totals import Waiting, outstanding, waiting
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
-from router.ports.delivery import ClosedReason
 
 SELDOM = 12
 """At how many looks the versions are counted once: each Alert that waits is read for it."""

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 
 from router.lanes.lane import Lane
 from router.metrics.metrics import Metrics
-from router.ports.delivery import Linked, Source
-from router.ports.parties import Certified
+from router.ports import Certified, Linked, Options, Source
 
 
 class Readiness:
     """Asks sources and lanes for `/-/ready` and for the metrics that are read before a scrape."""
 
     def __init__(
-        self, metrics: Metrics, *, sources: Mapping[str, Source], lanes: Mapping[int, Lane]
+        self, metrics: Metrics, *, sources: Mapping[str, Source[Options]], lanes: Mapping[int, Lane]
     ) -> None:
         self._metrics = metrics
         self._sources = sources

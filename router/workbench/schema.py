@@ -17,7 +17,7 @@ from router.config.installed import Kinds
 from router.config.usersfile import ChannelKeys, UsersFile
 from router.domain.facts import DATA, Activation, Envelope
 from router.files.messages import secret_keys
-from router.ports.delivery import ADAPTERS, SOURCES
+from router.ports import ADAPTERS, SOURCES
 from router.workbench import ruleschema
 
 Schema = dict[str, Any]

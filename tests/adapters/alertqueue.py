@@ -14,7 +14,7 @@ import aio_pika
 from broker import Broker
 
 from adapters.rabbitmq.delivery import RabbitAdapter
-from router.ports.delivery import Closed, ClosedReason, Delivered, Delivery, Outcome, Reason, Retry
+from router.ports import ChannelFault, Closed, Delivered, Delivery, Outcome, Reason, Retry
 
 DELIVERED = Delivered("confirmed")
 
@@ -93,7 +93,7 @@ def ids(deliveries: Sequence[Delivery]) -> set[str]:
     return {str(one.alert.id) for one in deliveries}
 
 
-def told(outcome: Outcome, reason: Reason | ClosedReason, *words: str) -> None:
+def told(outcome: Outcome, reason: Reason | ChannelFault, *words: str) -> None:
     assert isinstance(outcome, Retry | Closed)
     assert outcome.reason is reason, outcome
     for each_word in words:

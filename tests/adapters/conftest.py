@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from router.ports.alerts import Alert, alert_id
-from router.ports.delivery import Delivery
+from router.ports import Alert, Delivery, alert_id
 
 USER = "90-B3-D5-1F-30-01-00-01"
 

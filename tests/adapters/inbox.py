@@ -8,7 +8,7 @@ from pathlib import Path
 from structlog.typing import EventDict
 
 from adapters.folder import FolderSource
-from router.ports.delivery import Cursor, Message
+from router.ports import Cursor, Message
 
 
 class Reader:

@@ -16,17 +16,17 @@ from receivers import receiving
 from tlslistener import TlsListener, only_tls_1_1
 
 from adapters.duis.delivery import DuisAdapter
-from router.ports.delivery import (
+from router.ports import (
+    ChannelFault,
     Closed,
-    ClosedReason,
     Delivered,
     Delivery,
     Outcome,
     Reason,
     Refused,
     Retry,
+    Unfit,
 )
-from router.ports.parties import Unfit
 
 Make = Callable[[int], Delivery]
 
@@ -81,11 +81,11 @@ async def test_proxies_of_the_environment_are_not_asked(
     [
         (200, Delivered("200")),
         (202, Delivered("202")),
-        (302, ClosedReason.ENDPOINT),
+        (302, ChannelFault.ENDPOINT),
         (400, Refused),
-        (401, ClosedReason.CREDENTIALS),
-        (403, ClosedReason.CREDENTIALS),
-        (404, ClosedReason.ENDPOINT),
+        (401, ChannelFault.CREDENTIALS),
+        (403, ChannelFault.CREDENTIALS),
+        (404, ChannelFault.ENDPOINT),
         (422, Refused),
         (429, Reason.BUSY),
         (500, Reason.SERVER),
@@ -110,7 +110,7 @@ async def test_the_status_decides(
     elif isinstance(outcome, Closed):
         assert outcome.reason is expected
         names_ours = str(mutual.certificate_file) in outcome.detail
-        assert names_ours == (expected is ClosedReason.CREDENTIALS)
+        assert names_ours == (expected is ChannelFault.CREDENTIALS)
     else:
         assert expected in {outcome, type(outcome)}
 
@@ -170,7 +170,7 @@ async def test_a_fault_of_theirs_closes_the_lane_until_they_have_mended_it(
         async with channel(mutual, receiver.url) as adapter:
             outcome = await send(adapter, delivery(1))
             assert isinstance(outcome, Closed)
-            assert outcome.reason is ClosedReason.ENDPOINT
+            assert outcome.reason is ChannelFault.ENDPOINT
             assert receiver.where in outcome.detail
             assert why in outcome.detail
             assert "nothing was sent" in outcome.detail
@@ -207,7 +207,7 @@ async def test_a_fault_of_ours_closes_the_lane_until_we_have_mended_it(
                 damage(mutual)
             outcome = await send(adapter, delivery(1))
             assert isinstance(outcome, Closed)
-            assert outcome.reason is ClosedReason.CREDENTIALS
+            assert outcome.reason is ChannelFault.CREDENTIALS
             assert outcome.detail.startswith(option)
             assert str(mutual.folder) in outcome.detail
             assert why in outcome.detail
@@ -232,7 +232,7 @@ async def test_a_receiver_that_does_not_know_our_ca_closes_the_lane(
         async with channel(mutual, receiver.url) as adapter:
             outcome = await send(adapter, delivery(1))
             assert isinstance(outcome, Closed)
-            assert outcome.reason is ClosedReason.CREDENTIALS
+            assert outcome.reason is ChannelFault.CREDENTIALS
             assert f"{receiver.where} does not accept our certificate" in outcome.detail
             assert str(mutual.certificate_file) in outcome.detail
             assert receiver.got == b""

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from adapters.duis.document import DocumentError, build, reads
-from router.ports.alerts import Alert, alert_id
-from router.ports.delivery import Delivery
-from router.ports.parties import Recipient
+from router.ports import Alert, Delivery, Recipient, alert_id
 
 USER = "90-B3-D5-1F-30-01-00-01"
 NAMES = {"sr": "http://www.dccinterface.co.uk/ServiceUserGateway"}

@@ -15,9 +15,18 @@ from adapters.duis.rendering import Renderer, unfit_originator, unfit_recipient
 from adapters.duis.signature import load
 from adapters.duis.verification import verify
 from router.errors import SignatureError
-from router.ports.alerts import Alert
-from router.ports.delivery import Closed, ClosedReason, Delivery, Reason, Refused, RenderError
-from router.ports.parties import Originator, Recipient, Unfit
+from router.ports import (
+    Alert,
+    ChannelFault,
+    Closed,
+    Delivery,
+    Originator,
+    Reason,
+    Recipient,
+    Refused,
+    RenderError,
+    Unfit,
+)
 
 USER = Recipient("90-B3-D5-1F-30-01-00-01", "5.4")
 KEY, CERTIFICATE = "signing_key_file", "signing_certificate_file"
@@ -156,7 +165,7 @@ def test_an_unfit_file_is_named_and_closes_the_lane(
     one = renderer(pair)
     closed = outcome(one, alert)
     assert isinstance(closed, Closed)
-    assert closed.reason is ClosedReason.CREDENTIALS
+    assert closed.reason is ChannelFault.CREDENTIALS
     assert closed.detail.startswith(f"dcc.{option}: {expected}")
     assert one.certificates() == []
     pair.write(key=ec.generate_private_key(ec.SECP256R1()))
@@ -176,7 +185,7 @@ def test_an_expired_certificate_closes_the_lane_and_is_unfit(pair: KeyPair, aler
     assert unfit.message.startswith(why)
     one = renderer(pair)
     closed = outcome(one, alert)
-    assert closed.reason is ClosedReason.CREDENTIALS
+    assert closed.reason is ChannelFault.CREDENTIALS
     assert closed.detail.startswith(f"dcc.{CERTIFICATE}: {why}")
     pair.write()
     assert signed_by(pair, one.render(alert))

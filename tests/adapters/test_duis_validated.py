@@ -13,9 +13,7 @@ from servers import npm_package
 from adapters.duis.rendering import Renderer
 from adapters.duis.verification import verify
 from router.errors import SignatureError
-from router.ports.alerts import Alert
-from router.ports.delivery import Delivery
-from router.ports.parties import Recipient
+from router.ports import Alert, Delivery, Recipient
 
 USER = "90-B3-D5-1F-30-01-00-01"
 MESSAGES = [

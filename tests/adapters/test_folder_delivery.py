@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from adapters.folder import FolderAdapter
-from router.ports.delivery import Delivered, Delivery, Outcome, Reason, Refused, Retry
+from router.ports import Delivered, Delivery, Outcome, Reason, Refused, Retry
 
 Make = Callable[[int], Delivery]
 

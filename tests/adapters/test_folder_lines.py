@@ -9,7 +9,7 @@ import pytest
 import structlog
 from inbox import add, bodies, named, places, read, reading
 
-from router.ports.delivery import Cursor
+from router.ports import Cursor
 
 MAX_LINE = 262_144
 

@@ -9,7 +9,7 @@ from inbox import add, bodies, named, names, places, read, reading, until
 
 from adapters.folder import FolderSource
 from router.errors import UsageError
-from router.ports.delivery import Cursor
+from router.ports import Cursor
 
 
 async def test_lines_come_file_by_file_in_the_order_of_names(tmp_path: Path) -> None:

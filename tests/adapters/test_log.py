@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from adapters.log import LogAdapter
-from router.ports.delivery import Delivered, Delivery
+from router.ports import Delivered, Delivery
 
 
 async def test_one_line_for_each_alert(delivery: Callable[[int], Delivery]) -> None:

@@ -15,9 +15,9 @@ from broker import Broker
 from pydantic import ValidationError
 
 from adapters.rabbitmq.delivery import RabbitAdapter
-from router.ports.delivery import (
+from router.ports import (
+    ChannelFault,
     Closed,
-    ClosedReason,
     Delivered,
     Delivery,
     Link,
@@ -146,7 +146,7 @@ async def test_the_default_exchange_puts_into_a_queue_by_its_name(
     async with place.adapter(exchange="", routing_key=place.name) as adapter:
         (missing,) = await adapter.deliver([delivery(1)])
         assert isinstance(missing, Closed)
-        assert missing.reason is ClosedReason.ENDPOINT
+        assert missing.reason is ChannelFault.ENDPOINT
         assert f"there is no queue '{place.name}'; have it made" in missing.detail
         await place.channel.declare_queue(place.name, durable=True)
         assert await adapter.deliver([delivery(1)]) == [DELIVERED]
@@ -175,7 +175,7 @@ async def test_a_missing_binding_is_named_and_heals(place: Place, delivery: Make
             f"127.0.0.1:{place.broker.port}: exchange '{place.name}' has no queue for routing key "
             "'N64'; have the recipient's queue bound to it with that key"
         )
-        assert set(outcomes) == {Closed(ClosedReason.ENDPOINT, detail)}
+        assert set(outcomes) == {Closed(ChannelFault.ENDPOINT, detail)}
         await place.make("N64")
         assert await each(adapter, [delivery(n) for n in range(16)]) == [DELIVERED] * 16
         assert adapter.link() == Link(up=True, made=1)
@@ -190,7 +190,7 @@ async def test_a_missing_exchange_is_named_and_heals(place: Place, delivery: Mak
         for one in outcomes:  # those behind the first may only see that the channel is closed
             match one:
                 case Closed(reason, detail):
-                    assert reason is ClosedReason.ENDPOINT
+                    assert reason is ChannelFault.ENDPOINT
                     assert f"exchange '{place.name}' is missing; have it made" in detail
                 case _:
                     assert isinstance(one, Retry) and one.reason is Reason.NETWORK

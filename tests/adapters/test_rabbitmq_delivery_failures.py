@@ -13,7 +13,7 @@ from broker import Broker
 from proxy import Proxy
 
 from adapters.rabbitmq.delivery import RabbitAdapter
-from router.ports.delivery import ClosedReason, Delivery, Outcome, Reason
+from router.ports import ChannelFault, Delivery, Outcome, Reason
 
 Make = Callable[[int], Delivery]
 
@@ -47,19 +47,19 @@ async def test_a_permission_that_is_missing_closes_the_lane_until_it_is_given(
 ) -> None:
     async with place.adapter(url=f"{place.broker.url}nowhere") as adapter:
         (outcome,) = await adapter.deliver([delivery(1)])
-        told(outcome, ClosedReason.ENDPOINT, "virtual host 'nowhere'", "add_vhost nowhere")
+        told(outcome, ChannelFault.ENDPOINT, "virtual host 'nowhere'", "add_vhost nowhere")
     user = f"user-{secrets.token_hex(4)}"
     place.broker.control("add_user", user, "right")
     async with place.adapter(user=user, password="wrong") as adapter:
         (outcome,) = await adapter.deliver([delivery(1)])
-        told(outcome, ClosedReason.CREDENTIALS, f"user '{user}' with this password")
+        told(outcome, ChannelFault.CREDENTIALS, f"user '{user}' with this password")
         assert "wrong" not in str(outcome)
     async with place.adapter(user=user, password="right") as adapter:
         (outcome,) = await adapter.deliver([delivery(1)])
-        told(outcome, ClosedReason.ENDPOINT, "virtual host '/'", "set_permissions")
+        told(outcome, ChannelFault.ENDPOINT, "virtual host '/'", "set_permissions")
         place.broker.control("set_permissions", user, "", "", "")
         outcomes = await each(adapter, [delivery(n) for n in range(16)])
-        told(outcomes[0], ClosedReason.CREDENTIALS, "ACCESS_REFUSED", "set_permissions")
+        told(outcomes[0], ChannelFault.CREDENTIALS, "ACCESS_REFUSED", "set_permissions")
         place.broker.control("set_permissions", user, "", ".*", "")
         assert await adapter.deliver([delivery(1)]) == [DELIVERED]
 
@@ -70,11 +70,11 @@ async def test_tls_with_a_client_certificate(place: Place, delivery: Make, tmp_p
         assert await each(adapter, [delivery(n) for n in range(16)]) == [DELIVERED] * 16
     async with place.adapter(**{**trusted, **files, "ca_file": None}) as adapter:
         (outcome,) = await adapter.deliver([delivery(1)])
-        told(outcome, ClosedReason.ENDPOINT, "its certificate is not valid", "`ca_file`")
+        told(outcome, ChannelFault.ENDPOINT, "its certificate is not valid", "`ca_file`")
     (tmp_path / "client.key").chmod(0o644)
     async with place.adapter(**trusted, **files) as adapter:
         (outcome,) = await adapter.deliver([delivery(1)])
-        told(outcome, ClosedReason.CREDENTIALS, "others may open")
+        told(outcome, ChannelFault.CREDENTIALS, "others may open")
 
 
 # --- it goes away ----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from broker import Broker
 
 from adapters.rabbitmq import connection
 from adapters.rabbitmq.delivery import RabbitAdapter
-from router.ports.delivery import Delivery, Reason
+from router.ports import Delivery, Reason
 
 Make = Callable[[int], Delivery]
 

@@ -17,7 +17,7 @@ from adapters.rabbitmq import publisher as module
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.topology import QueueOptions
 from router.errors import PublishError
-from router.ports.delivery import Outgoing
+from router.ports import Outgoing
 
 KEY = "hubherald.hub.updated.v1"
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.rabbitmq.routing import FIELDS, ExchangeName, RoutingKey, keys
-from router.ports.delivery import Delivery
+from router.ports import Delivery
 
 Make = Callable[[int], Delivery]
 usable = TypeAdapter(RoutingKey).validate_python

@@ -15,7 +15,7 @@ from aio_pika.abc import AbstractChannel
 from broker import Broker
 
 from adapters.rabbitmq.source import RabbitSource, RabbitSourceOptions
-from router.ports.delivery import Link, Message
+from router.ports import Link, Message
 
 PATIENCE_S = 60.0
 """Nothing takes as long; it is there to fail."""

@@ -15,16 +15,7 @@ from receivers import Answering, receiving
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from adapters.webhook import WebhookAdapter
-from router.ports.delivery import (
-    Closed,
-    ClosedReason,
-    Delivered,
-    Delivery,
-    Outcome,
-    Reason,
-    Refused,
-    Retry,
-)
+from router.ports import ChannelFault, Closed, Delivered, Delivery, Outcome, Reason, Refused, Retry
 
 Make = Callable[[int], Delivery]
 NEW = "whsec_" + base64.b64encode(b"n" * 32).decode()
@@ -207,18 +198,18 @@ async def test_what_is_said_against_the_alert_is_a_refusal(delivery: Make, statu
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        (401, ClosedReason.CREDENTIALS),
-        (403, ClosedReason.CREDENTIALS),
-        (404, ClosedReason.ENDPOINT),
-        (410, ClosedReason.ENDPOINT),
-        (300, ClosedReason.ENDPOINT),
-        (304, ClosedReason.ENDPOINT),
-        (399, ClosedReason.ENDPOINT),
-        (600, ClosedReason.ENDPOINT),
+        (401, ChannelFault.CREDENTIALS),
+        (403, ChannelFault.CREDENTIALS),
+        (404, ChannelFault.ENDPOINT),
+        (410, ChannelFault.ENDPOINT),
+        (300, ChannelFault.ENDPOINT),
+        (304, ChannelFault.ENDPOINT),
+        (399, ChannelFault.ENDPOINT),
+        (600, ChannelFault.ENDPOINT),
     ],
 )
 async def test_what_somebody_has_to_mend_closes_the_lane(
-    delivery: Make, status: int, reason: ClosedReason
+    delivery: Make, status: int, reason: ChannelFault
 ) -> None:
     outcome = await answered(always(status), delivery(1))
     assert isinstance(outcome, Closed)
@@ -234,7 +225,7 @@ async def test_a_redirect_is_not_followed(delivery: Make, status: int) -> None:
         outcome = await answered(always(status, Location=location), delivery(1))
         assert elsewhere.received == []
     assert isinstance(outcome, Closed)
-    assert outcome.reason is ClosedReason.ENDPOINT
+    assert outcome.reason is ChannelFault.ENDPOINT
     assert elsewhere.url in outcome.detail
     assert not any(word in outcome.detail for word in ("user", "pass", "hidden"))
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from receivers import receiving, talking
 
 from adapters.webhook import WebhookAdapter
-from router.ports.delivery import Closed, ClosedReason, Delivered, Delivery, Outcome, Reason, Retry
+from router.ports import ChannelFault, Closed, Delivered, Delivery, Outcome, Reason, Retry
 
 Make = Callable[[int], Delivery]
 AN_HOUR_AGO = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
@@ -188,7 +188,7 @@ async def test_a_wrong_certificate_closes_the_lane_before_a_byte_is_sent(
     async with talking(None, server_tls(certificate)) as line:
         outcome = await delivered(f"https://127.0.0.1:{line.port}/", delivery(1), **options)
     assert isinstance(outcome, Closed)
-    assert outcome.reason is ClosedReason.ENDPOINT
+    assert outcome.reason is ChannelFault.ENDPOINT
     assert f"127.0.0.1:{line.port}" in outcome.detail
     assert why in outcome.detail
     assert line.got == b""
@@ -224,7 +224,7 @@ async def test_a_ca_file_that_is_none_stops_the_lane_and_not_the_checks(
     async with talking(None, server_tls(ca.issue_cert("127.0.0.1"))) as line:
         outcome = await delivered(f"https://127.0.0.1:{line.port}/", delivery(1), ca_file=file)
     assert isinstance(outcome, Closed)
-    assert outcome.reason is ClosedReason.CREDENTIALS
+    assert outcome.reason is ChannelFault.CREDENTIALS
     assert str(file) in outcome.detail
     assert line.connections == 0
 

@@ -23,7 +23,7 @@ from router.intake.intake import Intake
 from router.language.rules import Rules
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
-from router.ports.delivery import Cursor, Message, Options
+from router.ports import Cursor, Message, Options
 
 SHIPPED = Path(__file__).parents[2] / "rules"
 SUPPLIER = frozenset({Role.IMPORT_SUPPLIER, Role.EXPORT_SUPPLIER, Role.GAS_SUPPLIER})

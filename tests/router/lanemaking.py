@@ -13,8 +13,7 @@ from samples import ALERT, NOW, device, user
 from router.domain.users import Channel
 from router.lanes.lane import Lane
 from router.lanes.values import Claimed, Settlement, Wish
-from router.ports.alerts import Alert
-from router.ports.delivery import Delivery, Options, Outcome, Reason, Refused, Retry
+from router.ports import Alert, Delivery, Options, Outcome, Reason, Refused, Retry
 
 FAILED = Retry(Reason.SERVER, "503")
 REJECTED = Refused(Reason.REJECTED, "422")

@@ -20,7 +20,7 @@ from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import exchange
 from router.ledger.documents import Text, take_up
 from router.ledger.intake import record
-from router.ports.delivery import Message
+from router.ports import Message
 
 RULES, USERS = "a" * 64, "b" * 64
 TEXTS = [Text("rules", RULES, "rules: []"), Text("users", USERS, "service_users: []")]

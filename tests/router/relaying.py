@@ -21,7 +21,7 @@ from router.lanes.values import Withdrawn
 from router.ledger.database import Database
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
-from router.ports.delivery import Delivered, Delivery, Options, Outcome
+from router.ports import Delivered, Delivery, Options, Outcome
 
 Answers = Callable[[int, Delivery], Outcome]
 """What the other side says: given the number of the request, from 1, and one of its Alerts."""

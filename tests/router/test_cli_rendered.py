@@ -73,6 +73,14 @@ def test_an_alert_that_is_not_sent_in_the_format_says_so(folder: Path) -> None:
     assert call(*show, "--channel", "webhook", folder=folder).exit_code == 2
 
 
+def test_formats_are_those_of_the_installed_verifiers(tmp_path: Path) -> None:
+    message = tmp_path / "alert.xml"
+    message.write_bytes(BYTES)
+    found = call("alerts", "verify", "--format", "fax", message, "--certificate", message)
+    assert found.exit_code == 2
+    assert "'fax' is not one of those installed: duis" in found.stderr
+
+
 def test_verify_needs_a_certificate(tmp_path: Path) -> None:
     message, certificate = tmp_path / "alert.xml", tmp_path / "dcc.pem"
     message.write_bytes(BYTES)

@@ -14,8 +14,7 @@ from samples import DCC, user
 from router.delivery.adapters import Crew, Hand, Staff
 from router.domain.users import Channel, Role, ServiceUser
 from router.errors import UsageError
-from router.ports.delivery import ADAPTERS, Options, installed
-from router.ports.parties import Originator
+from router.ports import ADAPTERS, Options, Originator, installed
 
 ADAPTER = '''
 import asyncio

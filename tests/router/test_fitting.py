@@ -16,21 +16,21 @@ from router.delivery.adapters import Hand, Place, Post
 from router.delivery.reconcile import fit
 from router.domain.users import Channel, Role, ServiceUser, UserStatus
 from router.errors import UsageError
-from router.lanes.values import LaneRow
+from router.lanes.values import ClosedReason, LaneRow
 from router.ledger.database import Database
 from router.ledger.documents import take_up
-from router.ports.alerts import Alert
-from router.ports.delivery import (
+from router.ports import (
     Adapter,
+    Alert,
+    ChannelFault,
     Closed,
-    ClosedReason,
     Delivered,
     Delivery,
     Options,
+    Originator,
     Outcome,
 )
-from router.ports.parties import Originator
-from router.ports.parties import Recipient as Party
+from router.ports import Recipient as Party
 
 
 def told(number: int, *, suspended: bool = False, **channel: int) -> ServiceUser:
@@ -149,7 +149,7 @@ async def test_a_lane_that_closed_by_itself_is_tried_at_once_with_a_new_adapter(
     tmp_path: Path,
 ) -> None:
     def refuses(_request: int, _delivery: Delivery) -> Outcome:
-        return Closed(ClosedReason.CREDENTIALS, "401")
+        return Closed(ChannelFault.CREDENTIALS, "401")
 
     old, new = Recipient(refuses), Recipient(lambda _request, _delivery: Delivered("204"))
     async with relaying(tmp_path, old) as running:

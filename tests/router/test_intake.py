@@ -20,7 +20,7 @@ from router.ledger.actions import Operator, release_reason
 from router.ledger.database import LedgerUnavailable, Use, open_database
 from router.ledger.intake import read_cursors
 from router.ledger.thread import LedgerThread
-from router.ports.delivery import Cursor
+from router.ports import Cursor
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from lanemaking import FAILED, REJECTED, Sealed, a_lane, answered, claimed, wish
 from samples import ALERT, NOW, device
 
 from router.lanes.lane import PROBE, Lane
-from router.lanes.values import Claimed, DeliveryState, Settlement, Wish
-from router.ports.delivery import Closed, ClosedReason, Delivered, Outcome
+from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement, Wish
+from router.ports import ChannelFault, Closed, Delivered, Outcome
 
 # --- wishes ---------------------------------------------------------------------------------
 
@@ -233,7 +233,7 @@ def test_a_lane_that_closed_by_itself_is_tried_again_ever_later() -> None:
         assert lane.probe_at == NOW + timedelta(seconds=pause)
         lane.open(carefully=True)
         assert lane.failing
-        answered(lane, Closed(ClosedReason.ENDPOINT))
+        answered(lane, Closed(ChannelFault.ENDPOINT))
     answered(lane, Delivered())
     lane.close(ClosedReason.ENDPOINT, NOW)
     assert lane.probe_at == NOW + timedelta(seconds=PROBE[0])

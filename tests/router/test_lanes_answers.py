@@ -10,7 +10,7 @@ from samples import NOW
 
 from router.lanes.lane import JITTER, REFUSALS, SCHEDULE, Lane
 from router.lanes.values import Claimed, DeliveryState, Settlement
-from router.ports.delivery import Closed, ClosedReason, Delivered, Reason, Retry
+from router.ports import ChannelFault, Closed, Delivered, Reason, Retry
 
 
 def test_delivered_settles() -> None:
@@ -105,7 +105,7 @@ def test_a_retry_between_does_not_forget_refusals() -> None:
 
 def test_a_closed_answer_blames_no_alert() -> None:
     lane = a_lane()
-    answer = Closed(ClosedReason.CREDENTIALS, "401")
+    answer = Closed(ChannelFault.CREDENTIALS, "401")
     settled = answered(lane, answer, claimed(1, refusals=1, batch="b"))
     assert (settled.outcome, settled.state, settled.due_at) == (
         "closed",

@@ -13,7 +13,7 @@ from router.domain.timestamps import stamp
 from router.lanes.values import Claimed, DeliveryState, Settlement
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.deliveries import lost_attempts
-from router.ports.delivery import Reason, Refused
+from router.ports import Reason, Refused
 
 S1, S2 = user(1), user(2)
 LATER = timedelta(minutes=5)

@@ -11,11 +11,10 @@ from samples import NOW, device, user
 from sqlalchemy import Connection
 
 from router.domain.timestamps import stamp
-from router.lanes.values import LaneChange
+from router.lanes.values import ClosedReason, LaneChange
 from router.ledger.database import Database
 from router.ledger.documents import take_up
 from router.ledger.lanes import change_lane, count_waiting, why_closed
-from router.ports.delivery import ClosedReason
 
 S1, S2 = user(1), user(2)
 LATER = timedelta(minutes=5)

@@ -22,7 +22,7 @@ from router.errors import LedgerError
 from router.ledger.database import MIGRATIONS, LedgerUnavailable, Use, open_database
 from router.ledger.intake import read_cursors
 from router.ledger.tables import metadata
-from router.ports.delivery import Cursor
+from router.ports import Cursor
 
 HOLDER = """
 import sys, time

@@ -18,7 +18,7 @@ from sqlalchemy import event
 from router.deciding.batch import Batch
 from router.deciding.responsibility import Responsibility
 from router.domain.facts import Fact, parse
-from router.lanes.values import DeliveryState, LaneChange, Settlement
+from router.lanes.values import ClosedReason, DeliveryState, LaneChange, Settlement
 from router.ledger.database import Database
 from router.ledger.deliveries import lost_attempts
 from router.ledger.documents import take_up
@@ -29,7 +29,6 @@ from router.ledger.queries.lists import Filter, list_alerts
 from router.ledger.queries.overview import glance
 from router.ledger.queries.rollout import users, versions
 from router.ledger.queries.why import why
-from router.ports.delivery import ClosedReason
 
 GROWING = ("facts", "alerts", "attempts", "outcomes", "quarantined", "hubs", "registrations")
 PENDING = "USING INDEX ix_deliveries_pending"

@@ -7,7 +7,7 @@ from pathlib import Path
 from relaying import Recipient, Running, relaying
 from samples import NOW, device, user
 
-from router.ports.delivery import Closed, ClosedReason, Reason, Refused
+from router.ports import ChannelFault, Closed, Reason, Refused
 from router.service.observed import LedgerBoard
 
 
@@ -22,7 +22,7 @@ def of_lane(running: Running, place: int = 1) -> dict[str, float]:
 
 
 async def test_what_waits_on_a_closed_lane_is_held(tmp_path: Path) -> None:
-    closes = Recipient(lambda *_: Closed(ClosedReason.CREDENTIALS, "401"))
+    closes = Recipient(lambda *_: Closed(ChannelFault.CREDENTIALS, "401"))
     async with relaying(tmp_path, closes) as running:
         await running.record([device(1), device(2)])
         await running.until(lambda: running.lane().closed is not None)

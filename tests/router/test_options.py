@@ -10,7 +10,7 @@ import pytest
 from router.config.installed import Kinds
 from router.files.values import read_model
 from router.files.yamlfile import parse
-from router.ports.delivery import ADAPTERS, AmqpUrl, HttpUrl, Options, Secret, is_loopback
+from router.ports import ADAPTERS, AmqpUrl, HttpUrl, Options, Secret, is_loopback
 
 MODULE = """\
 from router.ports import Options

@@ -17,8 +17,7 @@ from samples import NOW, user
 from router.domain.users import Channel
 from router.lanes.lane import Lane
 from router.metrics.metrics import Metrics
-from router.ports.delivery import Cursor, Delivered, Delivery, Link, Message, Options, Outcome
-from router.ports.parties import Certificate
+from router.ports import Certificate, Cursor, Delivered, Delivery, Link, Message, Options, Outcome
 from router.service.readiness import Readiness
 
 

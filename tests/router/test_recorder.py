@@ -25,7 +25,7 @@ from router.ledger.deliveries import lost_attempts
 from router.ledger.intake import record
 from router.ledger.recorder import GENESIS, Recorder
 from router.ledger.tables import RECORDS, actions, links
-from router.ports.delivery import Cursor, Message
+from router.ports import Cursor, Message
 
 LATER = timedelta(minutes=5)
 Link = dict[str, Any]

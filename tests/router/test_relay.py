@@ -13,16 +13,7 @@ from relaying import Recipient, Slow, alert_ids, relaying, takes
 from samples import NOW, device, user
 from sqlalchemy import Connection
 
-from router.ports.delivery import (
-    Closed,
-    ClosedReason,
-    Delivered,
-    Delivery,
-    Outcome,
-    Reason,
-    Refused,
-    Retry,
-)
+from router.ports import ChannelFault, Closed, Delivered, Delivery, Outcome, Reason, Refused, Retry
 
 HUBS = [device(number) for number in range(1, 21)]
 
@@ -364,7 +355,7 @@ async def test_held_alerts_of_a_user_who_left_are_withdrawn(tmp_path: Path) -> N
 
     recipient = Recipient(
         lambda request, each: (
-            Closed(ClosedReason.CREDENTIALS, "401") if request == 1 else takes(request, each)
+            Closed(ChannelFault.CREDENTIALS, "401") if request == 1 else takes(request, each)
         )
     )
     async with relaying(tmp_path, recipient, withdrawn=left, window=1) as running:

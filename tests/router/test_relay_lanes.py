@@ -14,15 +14,15 @@ from ledgers import HOLD, ask, lane_of, made
 from relaying import Recipient, Running, Slow, relaying
 from samples import device, user
 
-from router.lanes.values import DeliveryState
+from router.lanes.values import ClosedReason, DeliveryState
 from router.ledger.actions import Operator, pause_lanes, resume_lanes, retry
 from router.ledger.database import Use, open_database
 from router.ledger.lanes import why_closed
 from router.ledger.queries.lists import Filter
-from router.ports.delivery import Closed, ClosedReason, Delivered, Outcome, Reason, Refused, Retry
+from router.ports import ChannelFault, Closed, Delivered, Outcome, Reason, Refused, Retry
 
 HUBS = [device(number) for number in range(1, 21)]
-DENIED = Closed(ClosedReason.CREDENTIALS, "401")
+DENIED = Closed(ChannelFault.CREDENTIALS, "401")
 PROBED = timedelta(minutes=1)
 
 
@@ -86,7 +86,7 @@ async def test_a_closed_lane_holds_its_alerts_and_is_tried_again(tmp_path: Path)
 
 
 async def test_a_closed_lane_uses_up_neither_tries_nor_time(tmp_path: Path) -> None:
-    recipient = denies(1, Closed(ClosedReason.ENDPOINT, "404"))
+    recipient = denies(1, Closed(ChannelFault.ENDPOINT, "404"))
     async with relaying(tmp_path, recipient, window=1) as running:
         await running.record(HUBS[:2])
         await running.idle()

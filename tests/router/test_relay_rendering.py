@@ -8,8 +8,7 @@ from pathlib import Path
 from relaying import Recipient, relaying
 from samples import device
 
-from router.ports.alerts import Alert
-from router.ports.delivery import Closed, ClosedReason, Reason, Refused, RenderError
+from router.ports import Alert, ChannelFault, Closed, Reason, Refused, RenderError
 
 HUBS = [device(number) for number in range(1, 4)]
 
@@ -45,7 +44,7 @@ class Unable(Recipient):
 
     def render(self, alert: Alert) -> bytes:
         if self.expired:
-            raise RenderError(Closed(ClosedReason.CREDENTIALS, "expired"))
+            raise RenderError(Closed(ChannelFault.CREDENTIALS, "expired"))
         if alert.device_id == device(2):
             raise RenderError(Refused(Reason.REJECTED, "can't be written"))
         return f"signed {alert.sequence}".encode()

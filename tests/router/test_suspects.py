@@ -12,7 +12,7 @@ from samples import NOW
 from router.deciding.batch import Arrival, note_of
 from router.domain.facts import Reason
 from router.intake.poison import cut, given_up, hopeless
-from router.ports.delivery import Cursor, Message
+from router.ports import Cursor, Message
 
 
 def arrival(number: int, *, suspect: bool = False) -> Arrival:

@@ -19,7 +19,7 @@ from router.ledger.database import Database
 from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, pending_by_lane
 from router.ledger.tables import alerts, deliveries, holding, lanes, quarantined
-from router.ports.alerts import Alert
+from router.ports import Alert
 
 SHOWN_STATE: ColumnElement[str] = case(
     (

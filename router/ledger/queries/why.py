@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, select, true
 
 from router.domain.facts import Reason
 from router.domain.timestamps import moment, rfc3339
-from router.lanes.values import DeliveryState
+from router.lanes.values import ClosedReason, DeliveryState
 from router.ledger.database import Database
 from router.ledger.queries.lists import SHOWN_STATE, QuarantineRow, in_quarantine
 from router.ledger.queries.story import (
@@ -35,8 +35,7 @@ from router.ledger.tables import (
     lanes,
     outcomes,
 )
-from router.ports.alerts import Alert
-from router.ports.delivery import ClosedReason
+from router.ports import Alert
 
 _OPENS = {
     ClosedReason.SUSPENDED: "opens when service_users.yaml says active:",

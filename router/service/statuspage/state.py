@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib.metadata import version
 
 from router.config.loading import Config
-from router.ports.delivery import Linked, Source
+from router.ports import Linked, Options, Source
 from router.service.readiness import Readiness
 from router.service.reloading import Refused, Reloader
 from router.service.runtime import Live
@@ -48,7 +48,7 @@ class State:
 
 
 def gather(
-    live: Live, reloader: Reloader, readiness: Readiness, sources: Mapping[str, Source]
+    live: Live, reloader: Reloader, readiness: Readiness, sources: Mapping[str, Source[Options]]
 ) -> State:
     """Ask all of them."""
     down = readiness.down()

@@ -41,7 +41,7 @@ from router.files.document import Document, Location, Place, Problem
 from router.files.values import read_model
 from router.files.yamlfile import read
 from router.language.rules import Rules
-from router.ports.delivery import Options
+from router.ports import Options
 from router.workbench.ruletests import given
 from router.workbench.ruletests.given import Given
 

@@ -20,7 +20,7 @@ from router.files.codes import Code
 from router.files.document import Document, Place, Problem
 from router.files.messages import did_you_mean
 from router.language.rules import Rules
-from router.ports.delivery import Options
+from router.ports import Options
 
 HUB = {
     "device_id": "90-B3-D5-1F-30-00-10-01",

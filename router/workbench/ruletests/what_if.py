@@ -15,7 +15,7 @@ from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.values import read_model
 from router.language.rules import Rules
-from router.ports.delivery import Options
+from router.ports import Options
 from router.workbench.ruletests import given
 from router.workbench.ruletests.given import Given
 

@@ -1,0 +1,110 @@
+"""What an adapter or source takes in the files that operators edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why an adapter can't work with a party or an option, for the file where it stands."""
+
+    key: str
+    """The name of the field above or of the option, which is also the key in the file."""
+    message: str
+    """What is wrong and what to do, for people; never a secret."""
+    warning: bool = False
+    """It works, or will until a later day: told by `check` and at the start, which goes on."""
+
+
+class Options(BaseModel):
+    """The root of what an adapter takes in YAML: unknown keys are mistakes.
+
+    A field of type Path that is relative is made relative to `folder` of the validation context:
+    the folder of the file that the option stands in. For a field `x` of type Secret the file may
+    give `x_file` instead; the reader of the file sees to that, the model never knows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def unfit(self) -> Sequence[Unfit]:
+        """Which files that the options name are of no use as they are now, and why.
+
+        For `check`, and for whoever starts the router: it runs all the same, and whoever needs the
+        file says so for itself. Reads files, sends nothing.
+        """
+        return ()
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _beside_its_file(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, Path):
+            return value
+        if not str(value).isprintable():
+            raise ValueError("must be a path without control characters")
+        folder = info.context.get("folder") if isinstance(info.context, Mapping) else None
+        return folder / value if isinstance(folder, Path) else value
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+"""The options of one adapter or source."""
+Secret = Annotated[SecretStr, Field(min_length=1)]
+"""What nobody may see: `get_secret_value()` gives it, and printing shows stars."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to `host` stays on this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _encrypted(plain: str) -> Callable[[str], str]:
+    """A check that a URL is of the scheme `plain` with TLS, or on loopback without it."""
+
+    def check(url: str) -> str:
+        secure = f"{plain}s"
+        if not url.isprintable() or " " in url:
+            raise ValueError("must not hold spaces or invisible characters")
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError(f"must be a URL such as {secure}://host.example/") from None
+        if parts.scheme not in {plain, secure} or not host:
+            raise ValueError(f"must be a URL such as {secure}://host.example/")
+        if parts.scheme == plain and not is_loopback(host):
+            raise ValueError(f"must use TLS ({secure}://...): {host!r} is not this machine")
+        return url
+
+    return check
+
+
+def _anonymous(url: str) -> str:
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("must not hold a user or password: URLs are logged; use other options")
+    return url
+
+
+_URI = WithJsonSchema({"type": "string", "format": "uri"})
+HttpUrl = Annotated[str, AfterValidator(_encrypted("http")), AfterValidator(_anonymous), _URI]
+"""https:// anywhere, http:// to loopback addresses; may be shown."""
+AmqpUrl = Annotated[str, AfterValidator(_encrypted("amqp")), AfterValidator(_anonymous), _URI]
+"""amqps:// anywhere, amqp:// to loopback addresses; its path is the virtual host."""

@@ -1,0 +1,114 @@
+"""Where facts come from, and how they are put there."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self, runtime_checkable
+
+from router.ports.options import OptionsT
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a source that the ledger remembers has been read."""
+
+    key: str
+    """What was being read, such as a file's name."""
+    offset: int
+    """Where to read on, in the source's own unit (bytes for a file)."""
+    line: int = 0
+    """The same for people: how many lines have been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One body as it came in."""
+
+    body: bytes
+    origin: str
+    """Where it came from, for people: `facts.jsonl:12`, `hubherald.facts#4711`."""
+    cursor: Cursor | None = None
+    """Stored in the same transaction as the fact; None where the source remembers by itself."""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """What else is worth keeping: message id, headers."""
+    deliveries: int = 0
+    """How often it had been given out before without being acknowledged; from 1 on it is suspected
+    of having killed who took it. Always 0 where the source does not count."""
+
+
+class Source(Protocol[OptionsT]):
+    """Where facts come from: it gives Messages and is told which of them are committed."""
+
+    Config: type[OptionsT]
+    """The model of its options, the same as in `Source[...]`."""
+
+    def __init__(self, name: str, config: OptionsT) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Let go of what is held open; by default nothing is."""
+
+    @abstractmethod
+    def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message, None]:
+        """Every Message from `cursors` (by key) on, for ever; the intake ends it by closing."""
+        ...
+
+    @abstractmethod
+    async def acknowledge(self, messages: Sequence[Message]) -> None:
+        """These, in the order they were given, are committed and may be forgotten."""
+        ...
+
+    @abstractmethod
+    def exhausted(self) -> bool:
+        """True when all that had arrived at the last look has been given out."""
+        ...
+
+    @abstractmethod
+    def down(self) -> str | None:
+        """Why no facts can come at present and what to do, for people; None while they can."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A fact on its way to where a source takes it from."""
+
+    body: bytes
+    id: str
+    """The fact's own id; empty where it is not known."""
+    type: str
+    """The fact's type; empty where it is not known."""
+
+
+class Publisher(Protocol):
+    """Puts facts where a source takes them from."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exc: object) -> None: ...
+
+    async def publish(self, facts: Sequence[Outgoing]) -> None:
+        """When it returns, every one is confirmed. PublishError, in words, when that fails."""
+        ...
+
+
+@runtime_checkable
+class Publishes(Protocol):
+    """A source whose facts can also be put there by us, for `hubherald publish`."""
+
+    def publisher(self) -> Publisher:
+        """With the options of the source; the source itself need not be entered."""
+        ...
+
+
+@runtime_checkable
+class Aimed(Protocol):
+    """A publisher that can say where it puts facts."""
+
+    @property
+    def target(self) -> str:
+        """For people; another place has another text."""
+        ...
