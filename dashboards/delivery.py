@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import panels
 from dashboards.board import board
-from dashboards.panels import Column, Panel, lines, number, rows
+from dashboards.panels import Panel, TableColumn, lines, number, rows
 from dashboards.promql import of, per_minute, quantile, rate, share, total
 
 ATTEMPTS = "hubherald_delivery_attempts_total"
@@ -118,8 +118,8 @@ def _failing() -> Panel:
         "Lanes whose breaker is open: sends in vain since one came through, and what waits behind "
         "them. Empty is good. hubherald lanes list shows the last answer.",
         HEADINGS,
-        Column(name="Failures in a row", expr=failures),
-        Column(name="Waiting", expr=waiting),
+        TableColumn(name="Failures in a row", expr=failures),
+        TableColumn(name="Waiting", expr=waiting),
         no_value="no lane is failing",
         width=12,
         order="Waiting",
@@ -135,7 +135,7 @@ def _closed() -> Panel:
         "so), credentials and endpoint (mend the certificate or the address), operator "
         "(hubherald lanes resume), adapter_missing. Empty is good.",
         {**HEADINGS, "reason": "Closed by"},
-        Column(name="Held", expr=f"{closed} * on ({LANE}) group_left () {held}"),
+        TableColumn(name="Held", expr=f"{closed} * on ({LANE}) group_left () {held}"),
         no_value="every lane is open",
         width=12,
         order="Held",
@@ -172,14 +172,14 @@ def _connections() -> Panel:
         "many were made since the start: a number that grows tells of a connection that is lost "
         "again and again. Other adapters connect for each send and are not here.",
         HEADINGS,
-        Column(
+        TableColumn(
             name="Connected",
             expr=f"min by ({LANE}) ({of('hubherald_lane_connected')})",
             unit="bool_yes_no",
             decimals=None,
             steps=((None, "red"), (1, "green")),
         ),
-        Column(name="Made", expr=f"max by ({LANE}) ({of('hubherald_lane_connections')})"),
+        TableColumn(name="Made", expr=f"max by ({LANE}) ({of('hubherald_lane_connections')})"),
         no_value="no adapter keeps a connection",
         width=12,
     )
@@ -192,7 +192,7 @@ def _certificates() -> Panel:
         "Days until each certificate of ours expires. The DCC's own signing certificate has no "
         "recipient. A file that can't be read has no row: hubherald check tells.",
         {**HEADINGS, "use": "Used for"},
-        Column(name="Days left", expr=left, unit="none", steps=panels.EXPIRY),
+        TableColumn(name="Days left", expr=left, unit="none", steps=panels.EXPIRY),
         no_value="no certificate is used",
         width=12,
     )

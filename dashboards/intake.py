@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import panels
 from dashboards.board import board, choice
-from dashboards.panels import Column, Panel, lines, number, rows
+from dashboards.panels import Panel, TableColumn, lines, number, rows
 from dashboards.promql import (
     BROKER,
     QUEUE,
@@ -151,22 +151,22 @@ def _sources() -> Panel:
         "Whether facts can come from each source, whether its connection stands and how many were "
         "made since the start (RabbitMQ only), and the messages in the time shown.",
         {source: "Source"},
-        Column(
+        TableColumn(
             name="Up",
             expr=f"min by (source) ({of('hubherald_intake_up')})",
             unit="bool_yes_no",
             decimals=None,
             steps=((None, "red"), (1, "green")),
         ),
-        Column(
+        TableColumn(
             name="Connected",
             expr=f"min by (source) ({of('hubherald_intake_connected')})",
             unit="bool_yes_no",
             decimals=None,
             steps=((None, "red"), (1, "green")),
         ),
-        Column(name="Made", expr=f"max by (source) ({of('hubherald_intake_connections')})"),
-        Column(name="Messages", expr=increase("hubherald_intake_messages_total", source)),
+        TableColumn(name="Made", expr=f"max by (source) ({of('hubherald_intake_connections')})"),
+        TableColumn(name="Messages", expr=increase("hubherald_intake_messages_total", source)),
         no_value="no router",
         width=12,
     )

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import panels
 from dashboards.board import board
-from dashboards.panels import Column, Panel, lines, number, rows
+from dashboards.panels import Panel, TableColumn, lines, number, rows
 from dashboards.promql import age, increase, of, per_minute, quantile, rate, share, total
 
 VERSION = "firmware_version"
@@ -105,18 +105,22 @@ def _versions() -> Panel:
         "all others together. A high share of failures is a reason to halt the roll-out. "
         "hubherald rollout VERSION has the exact numbers.",
         {VERSION: "Version"},
-        Column(name="Activated", expr=increase(activations, VERSION, 'outcome="success"')),
-        Column(name="Failed", expr=increase(activations, VERSION, 'outcome="failure"')),
-        Column(
+        TableColumn(name="Activated", expr=increase(activations, VERSION, 'outcome="success"')),
+        TableColumn(name="Failed", expr=increase(activations, VERSION, 'outcome="failure"')),
+        TableColumn(
             name="Failure share",
             expr=share(activations, 'outcome="failure"', VERSION),
             unit="percentunit",
             decimals=1,
             steps=((None, "green"), (0.02, "orange"), (0.05, "red")),
         ),
-        Column(name="Alerts", expr=increase("hubherald_rollout_alerts_total", VERSION)),
-        Column(name="Told", expr=increase("hubherald_rollout_alerts_delivered_total", VERSION)),
-        Column(name="Outstanding", expr=total("hubherald_rollout_alerts_outstanding", VERSION)),
+        TableColumn(name="Alerts", expr=increase("hubherald_rollout_alerts_total", VERSION)),
+        TableColumn(
+            name="Told", expr=increase("hubherald_rollout_alerts_delivered_total", VERSION)
+        ),
+        TableColumn(
+            name="Outstanding", expr=total("hubherald_rollout_alerts_outstanding", VERSION)
+        ),
         no_value="no activation yet",
         order="Activated",
     )

@@ -28,7 +28,7 @@ EXPIRY: Steps = ((None, "red"), (14, "orange"), (30, "green"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class TableColumn:
     """One column of a table: a query with one value for each row."""
 
     name: str
@@ -127,7 +127,7 @@ def rows(
     title: str,
     description: str,
     keys: dict[str, str],
-    *columns: Column,
+    *columns: TableColumn,
     no_value: str,
     width: int = 24,
     height: int = 8,
@@ -177,7 +177,7 @@ def rows(
     return panel
 
 
-def _cells(column: Column) -> list[model.DynamicConfigValue]:
+def _cells(column: TableColumn) -> list[model.DynamicConfigValue]:
     """How the cells of a column look."""
     values = [
         model.DynamicConfigValue("unit", column.unit),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["instant", "range", "annotation", "variable"]
+QueryKind = Literal["instant", "range", "annotation", "variable"]
 
 WHOLE: Mapping[str, str] = {
     "job": ".+",
@@ -31,7 +31,7 @@ class Query:
     """The title of the panel, or the name of the annotation or variable."""
     expr: str
     """PromQL with Grafana's variables; `label_values(selector, label)` where kind is variable."""
-    kind: Kind
+    kind: QueryKind
 
 
 def queries_of(dashboard: Mapping[str, Any]) -> Iterator[Query]:
@@ -44,7 +44,7 @@ def queries_of(dashboard: Mapping[str, Any]) -> Iterator[Query]:
         yield Query(uid, annotation["name"], annotation["target"]["expr"], "annotation")
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
-            kind: Kind = "instant" if target.get("instant") else "range"
+            kind: QueryKind = "instant" if target.get("instant") else "range"
             yield Query(uid, panel["title"], target["expr"], kind)
 
 

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import panels
 from dashboards.board import board, choice
-from dashboards.panels import Column, Panel, lines, rows
+from dashboards.panels import Panel, TableColumn, lines, rows
 from dashboards.promql import SHOWN, age, increase, of, quantile, rate, share, total
 
 OLDEST = "hubherald_lane_oldest_decided_timestamp_seconds"
@@ -44,19 +44,21 @@ def _everyone() -> Panel:
         "wait for a closed lane, parked ones for you. Latency is from decision to delivery. A "
         "user who was sent nothing has no success and no latency.",
         {who: "Recipient"},
-        Column(name="Waiting", expr=total("hubherald_lane_waiting", who)),
-        Column(name="Held", expr=total("hubherald_lane_held", who), steps=panels.FEW_ARE_GOOD),
-        Column(name="Oldest", expr=age(OLDEST, who), unit="s", steps=panels.LATE),
-        Column(name="Parked", expr=total("hubherald_lane_parked", who), steps=panels.NONE_IS_GOOD),
-        Column(name="Alerts", expr=increase("hubherald_alerts_total", who), no_value="0"),
-        Column(
+        TableColumn(name="Waiting", expr=total("hubherald_lane_waiting", who)),
+        TableColumn(name="Held", expr=total("hubherald_lane_held", who), steps=panels.FEW_ARE_GOOD),
+        TableColumn(name="Oldest", expr=age(OLDEST, who), unit="s", steps=panels.LATE),
+        TableColumn(
+            name="Parked", expr=total("hubherald_lane_parked", who), steps=panels.NONE_IS_GOOD
+        ),
+        TableColumn(name="Alerts", expr=increase("hubherald_alerts_total", who), no_value="0"),
+        TableColumn(
             name="Success",
             expr=share(ATTEMPTS, 'outcome="delivered"', who),
             unit="percentunit",
             decimals=1,
             steps=panels.RATIO,
         ),
-        Column(
+        TableColumn(
             name="Latency p95",
             expr=quantile(0.95, DELIVERY, who, 'since="decision"', over=SHOWN),
             unit="s",
@@ -128,7 +130,9 @@ def _lanes() -> list[Panel]:
             "Lanes that send nothing until somebody acts, and why. Empty is good. What is held is "
             "sent once the lane is open again.",
             {"recipient": "Recipient", "channel": "Channel", "reason": "Closed by"},
-            Column(name="Held", expr=f"{closed} * on (recipient, channel) group_left () {held}"),
+            TableColumn(
+                name="Held", expr=f"{closed} * on (recipient, channel) group_left () {held}"
+            ),
             no_value="every lane is open",
             width=12,
         ),

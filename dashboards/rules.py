@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import panels
 from dashboards.board import board
-from dashboards.panels import Column, Panel, lines, number, rows
+from dashboards.panels import Panel, TableColumn, lines, number, rows
 from dashboards.promql import increase, of, rate
 
 BY_RULE = "hubherald_rule_decisions_total"
@@ -75,12 +75,12 @@ def _firing() -> list[Panel]:
             "Decisions by each live rule in the time shown. A rule with 0 never fired; – stands "
             "for what the rule does not do.",
             {"rule": "Rule"},
-            Column(
+            TableColumn(
                 name="Alerted",
                 expr=increase(BY_RULE, "rule", 'outcome="alerted"'),
                 steps=((None, "orange"), (0.5, "text")),
             ),
-            Column(
+            TableColumn(
                 name="Suppressed",
                 expr=increase(BY_RULE, "rule", suppressed),
                 steps=((None, "orange"), (0.5, "text")),
@@ -128,7 +128,7 @@ def _decisions() -> list[Panel]:
             "Decisions in the time shown. The role is empty where the whole fact was decided: "
             "nobody is registered for the hub, or the activation was decided before.",
             {"role": "Role", "outcome": "Outcome"},
-            Column(name="Decisions", expr=increase(decisions, "role, outcome")),
+            TableColumn(name="Decisions", expr=increase(decisions, "role, outcome")),
             no_value="nothing was decided",
             width=12,
             order="Decisions",
@@ -146,7 +146,7 @@ def _live() -> list[Panel]:
             "The digest of the rules that each router decides by, and when it loaded them. "
             "Alerts and decisions in the ledger bear the same digest.",
             {"instance": "Router", "digest": "Digest"},
-            Column(
+            TableColumn(
                 name="Loaded",
                 expr=f"1000 * {live} * on (instance) group_left () {when}",
                 unit="dateTimeAsIso",
@@ -160,7 +160,7 @@ def _live() -> list[Panel]:
             "Reloads in the time shown, by who asked for them (http, SIGHUP, or a file that "
             "changed) and what became of them. Empty while nobody has asked since the start.",
             {"trigger": "Asked by", "outcome": "Outcome"},
-            Column(name="Reloads", expr=increase(reloads, "trigger, outcome")),
+            TableColumn(name="Reloads", expr=increase(reloads, "trigger, outcome")),
             no_value="no reload since the start",
             width=12,
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.panels import Column, Panel, lines, rows
+from dashboards.panels import Panel, TableColumn, lines, rows
 from dashboards.promql import RECENT, of, of_routers, per_minute, quantile
 
 
@@ -96,7 +96,7 @@ def process() -> list[Panel]:
             "Routers",
             "What runs, and since when.",
             {"instance": "Router", "version": "Version", "python": "Python"},
-            Column(
+            TableColumn(
                 name="Started",
                 expr=f"1000 * {version} * on (instance) group_left () {started}",
                 unit="dateTimeAsIso",

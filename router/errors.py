@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from router.files.yamlfile import Problem
+    from router.files.problems import Problem
 
 
 class RouterError(Exception):

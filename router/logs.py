@@ -9,6 +9,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from router.files.redaction import escaped
+
 
 def configure() -> None:
     """Set up structlog for this process."""
@@ -33,6 +35,6 @@ def configure() -> None:
 def _escape(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Nobody's data may move the operator's cursor or colour the screen."""
     for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[key] = value.encode("unicode_escape").decode("ascii")
+        if isinstance(value, str):
+            event[key] = escaped(value)
     return event

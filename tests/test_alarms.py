@@ -19,7 +19,7 @@ from dashboards.board import RUNBOOK as SERVED
 from router.cli import main
 from router.deciding.batch import Effect
 from router.deciding.decisions import Verdict
-from router.domain.facts import ActivationOutcome, FactType, Reason
+from router.domain.facts import ActivationOutcome, FactType, QuarantineReason
 from router.lanes.values import ClosedReason
 from router.metrics.metrics import Metrics
 
@@ -30,7 +30,7 @@ BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SELECTOR = re.compile(r"\b([a-z]\w+)\{([^}]*)\}")
 MATCHER = re.compile(r'(\w+)(=~|!=|=)"([^"]*)"')
 KINDS: Sequence[type[StrEnum]] = (
-    *(Verdict, Reason, ClosedReason, Effect, FactType, ActivationOutcome),
+    *(Verdict, QuarantineReason, ClosedReason, Effect, FactType, ActivationOutcome),
 )
 WORDS = {str(word) for kind in KINDS for word in kind}
 """What labels say that come from enumerations."""

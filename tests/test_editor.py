@@ -13,7 +13,7 @@ from editor import Editor, editing
 from estate import ROOT
 from jsonschema import Draft202012Validator
 
-from router.language.fields import FIELDS, Kind
+from router.language.fields import FIELDS, FieldKind
 from router.workbench import starter
 
 LINE = "# yaml-language-server: $schema="
@@ -103,7 +103,9 @@ def test_what_is_offered_is_a_right_line(editor: Editor, folder: Path) -> None:
     for name, field in FIELDS.items():
         body = offered[name]["insertText"]
         first = next(iter(field.values), "true")
-        fill = {Kind.ID: "90-B3-D5-1F-30-01-00-00", Kind.VERSION: "1.0"}.get(field.kind, "x")
+        fill = {FieldKind.ID: "90-B3-D5-1F-30-01-00-00", FieldKind.VERSION: "1.0"}.get(
+            field.kind, "x"
+        )
         chosen = body.replace("${1}", fill).replace("${1|" + ",".join(field.values) + "|}", first)
         lines.append(chosen.replace("${1|true,false|}", "true"))
     text = "".join(

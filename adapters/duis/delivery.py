@@ -17,7 +17,7 @@ from adapters.duis import rendering
 from adapters.duis.handshake import refusal, unwanted
 from adapters.duis.rendering import RENEWAL, Renderer
 from adapters.http.answer import Answer, outcome_of, outcome_of_failure
-from adapters.http.session import NO_ANSWER, HungUpError, Session, reachable
+from adapters.http.session import NO_ANSWER, HttpSession, HungUpError, reachable
 from adapters.tls import TlsFiles, TlsFilesError, expiry
 from router.ports import (
     Adapter,
@@ -86,7 +86,7 @@ class DuisAdapter(Adapter[DuisOptions]):
         self, config: DuisOptions, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._options = config
-        self._session = Session(config.url, config.files)
+        self._session = HttpSession(config.url, config.files)
         self._now = now
         self._renderer: Renderer | None = None
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from adapters.duis.document import DocumentError, build
-from adapters.duis.signature import CERTIFICATE, Signer, SigningError, faults, load, stamp
+from adapters.duis.signature import CERTIFICATE, DocumentSigner, SigningError, faults, load, stamp
 from router.ports import (
     Alert,
     Certificate,
@@ -44,7 +44,7 @@ class Renderer:
         self._originator = originator
         self._recipient = recipient
         self._now = now
-        self._signer: Signer | None = None
+        self._signer: DocumentSigner | None = None
         self._stamp: object = None
 
     def render(self, alert: Alert) -> bytes:
@@ -67,14 +67,14 @@ class Renderer:
         except SigningError:
             return []
 
-    def _ready(self) -> Signer:
+    def _ready(self) -> DocumentSigner:
         signer = self._loaded()
         if fault := signer.fault(self._now()):
             self._signer = None  # the files are looked at again, whatever was kept of them
             raise fault
         return signer
 
-    def _loaded(self) -> Signer:
+    def _loaded(self) -> DocumentSigner:
         """What the files hold; while they are being exchanged, what they held before.
 
         Asked by the ledger's thread for documents and by the loop for metrics.

@@ -39,7 +39,7 @@ class SigningError(Exception):
         self.why = why
 
 
-class Signer:
+class DocumentSigner:
     """The DCC's key with its certificate."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
@@ -75,7 +75,7 @@ class Signer:
         return etree.tostring(signed, encoding="UTF-8", xml_declaration=True)
 
 
-def load(originator: Originator) -> Signer:
+def load(originator: Originator) -> DocumentSigner:
     """The signer of `dcc:`; the same for all channels, read again when a file has changed.
 
     SigningError when a file is missing or unfit. An expired certificate is loaded: `Signer.fault`
@@ -114,12 +114,12 @@ def stamp(originator: Originator) -> tuple[tuple[int, ...] | None, ...]:
 
 
 @lru_cache(maxsize=2)  # reading PEM takes longer than signing, and every channel has the same DCC
-def _load(key_file: Path, certificate_file: Path, _stamp: object) -> Signer:
+def _load(key_file: Path, certificate_file: Path, _stamp: object) -> DocumentSigner:
     key, certificate = _key(key_file), _certificate(certificate_file)
     if key.public_key() != certificate.public_key():
         why = f"{key_file} is not the key of the certificate in {certificate_file}"
         raise SigningError(KEY, why)
-    return Signer(key, certificate)
+    return DocumentSigner(key, certificate)
 
 
 def _key(file: Path) -> ec.EllipticCurvePrivateKey:

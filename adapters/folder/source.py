@@ -33,7 +33,7 @@ class FolderSourceOptions(Options):
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _FileSeen:
     """A file as a look found it; one that is still the same need not be opened."""
 
     size: int
@@ -45,7 +45,7 @@ class _Reading:
     """How one file stands."""
 
     cursor: Cursor
-    seen: _Seen | None = None
+    seen: _FileSeen | None = None
     """As it was when it was last read to its end; None until then."""
     unfinished: bool = False
     """The last line has no newline yet and is not a whole fact."""
@@ -115,7 +115,7 @@ class FolderSource(Source[FolderSourceOptions]):
             return None
         return f"folder {self._folder} can't be read; see the log line folder.unreadable"
 
-    async def _grown(self) -> list[tuple[_Reading, _Seen]]:
+    async def _grown(self) -> list[tuple[_Reading, _FileSeen]]:
         """The files that are new or have changed since they were last read, by name."""
         try:
             found = await asyncio.to_thread(_look, self._folder)
@@ -136,7 +136,7 @@ class FolderSource(Source[FolderSourceOptions]):
                 grown.append((reading, seen))
         return grown
 
-    def _may_read(self, reading: _Reading, seen: _Seen) -> bool:
+    def _may_read(self, reading: _Reading, seen: _FileSeen) -> bool:
         read_to = reading.cursor.offset
         if seen.size < read_to:
             reading.shrunk = True
@@ -145,7 +145,7 @@ class FolderSource(Source[FolderSourceOptions]):
             self._say("folder.shrunk", name, size=seen.size, read_to=read_to, advice=advice)
         return not reading.shrunk
 
-    async def _block(self, reading: _Reading, seen: _Seen) -> Block | None:
+    async def _block(self, reading: _Reading, seen: _FileSeen) -> Block | None:
         """The next lines, up to the size that the look found; None when there are no more."""
         cursor = reading.cursor
         reading.unfinished = False
@@ -171,7 +171,7 @@ class FolderSource(Source[FolderSourceOptions]):
                 advice = "it is read when it ends with a newline"
                 self._log.warning("folder.unfinished_line", file=name, line=line, advice=advice)
 
-    def _say_missing(self, found: Mapping[str, _Seen | None]) -> None:
+    def _say_missing(self, found: Mapping[str, _FileSeen | None]) -> None:
         """One line for all of them: finished files are often moved away by the thousand."""
         gone = [name for name, reading in self._files.items() if name not in found]
         news = [name for name in gone if not self._files[name].missing]
@@ -188,9 +188,9 @@ class FolderSource(Source[FolderSourceOptions]):
             self._log.warning(event, file=name, **details)
 
 
-def _look(folder: Path) -> dict[str, _Seen | None]:
+def _look(folder: Path) -> dict[str, _FileSeen | None]:
     """Every `*.jsonl` of the folder; None for what is not read, such as a folder or a link."""
-    found: dict[str, _Seen | None] = {}
+    found: dict[str, _FileSeen | None] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.endswith(SUFFIX) or entry.name.startswith("."):
@@ -202,5 +202,5 @@ def _look(folder: Path) -> dict[str, _Seen | None]:
                 except FileNotFoundError:  # moved away since it was listed
                     del found[entry.name]
                     continue
-                found[entry.name] = _Seen(status.st_size, status.st_mtime_ns)
+                found[entry.name] = _FileSeen(status.st_size, status.st_mtime_ns)
     return found

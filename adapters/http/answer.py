@@ -10,7 +10,16 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from adapters.http.page import words_of
-from router.ports import ChannelFault, Closed, Delivered, Outcome, Reason, Refused, Retry
+from router.ports import (
+    ChannelFault,
+    Closed,
+    Delivered,
+    Outcome,
+    Reason,
+    Refused,
+    Retry,
+    in_one_line,
+)
 
 LONGEST_REST = timedelta(hours=24)
 """No receiver may ask to be left alone for longer: Alerts are held for 48 hours."""
@@ -42,7 +51,7 @@ def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
             return _complaint(answer, said, now, credentials)
         case 5:
             return Retry(Reason.SERVER, said, _rest(answer.retry_after, now))
-    to = f" to {_shown(_bare(answer.location))}" if answer.location else ""
+    to = f" to {in_one_line(_bare(answer.location), _SHOWN)}" if answer.location else ""
     advice = "redirects are not followed; correct `url`"
     return Closed(ChannelFault.ENDPOINT, f"{said}{to}; {advice}")
 
@@ -65,9 +74,9 @@ def outcome_of_failure(error: Exception, host: str, trust: str) -> Outcome:
     for cause in causes_of(error):
         # aiohttp's errors are ssl.SSLErrors too, but only those below them know more
         if why := getattr(cause, "verify_message", ""):
-            detail = _shown(f"the certificate that {host} shows is not valid: {why}")
+            detail = in_one_line(f"the certificate that {host} shows is not valid: {why}", _SHOWN)
             return Closed(ChannelFault.ENDPOINT, f"{detail}; nothing was sent; {trust}")
-    return Retry(Reason.NETWORK, f"{host}: {_shown(_reason(error))}")
+    return Retry(Reason.NETWORK, f"{host}: {in_one_line(_reason(error), _SHOWN)}")
 
 
 def causes_of(error: BaseException | None) -> list[BaseException]:
@@ -96,15 +105,8 @@ def _said(answer: Answer) -> str:
         phrase = f" {HTTPStatus(answer.status).phrase}"
     except ValueError:
         phrase = ""
-    text = _shown(words_of(answer.body.decode(errors="replace")))
+    text = in_one_line(words_of(answer.body.decode(errors="replace")), _SHOWN)
     return f"answered {answer.status}{phrase}" + (f": {text}" if text else "")
-
-
-def _shown(text: str) -> str:
-    """One line of bounded length in which nothing can move a cursor."""
-    line = " ".join(text.split())
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    return safe if len(safe) <= _SHOWN else f"{safe[:_SHOWN]}..."
 
 
 def _bare(url: str | None) -> str:

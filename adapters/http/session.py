@@ -42,7 +42,7 @@ def reachable(url: str) -> str:
     return url
 
 
-class Session:
+class HttpSession:
     """Follows no redirect, asks no proxy, keeps no cookie; what is in flight is up to the relay."""
 
     def __init__(self, url: str, files: TlsFiles) -> None:

@@ -16,7 +16,7 @@ from aio_pika.abc import AbstractConnection
 from pydantic import Field, model_validator
 from yarl import URL
 
-from adapters.rabbitmq.trouble import BrokerError, Kind, trouble
+from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.tls import TlsFiles, TlsFilesError
 from router.ports import AmqpUrl, Options, Secret, Unfit
 
@@ -101,7 +101,7 @@ async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
                 return connection
         except TimeoutError:
             raise BrokerError(
-                Kind.NETWORK, f"{options.where} did not answer within {DIAL_S:g} s"
+                TroubleKind.NETWORK, f"{options.where} did not answer within {DIAL_S:g} s"
             ) from None
 
 
@@ -182,7 +182,7 @@ def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
     try:
         return options.files.context()
     except TlsFilesError as error:
-        raise BrokerError(Kind.CREDENTIALS, str(error)) from None
+        raise BrokerError(TroubleKind.CREDENTIALS, str(error)) from None
 
 
 def _hush() -> None:

@@ -26,7 +26,7 @@ from adapters.rabbitmq.connection import (
     in_words,
 )
 from adapters.rabbitmq.routing import ExchangeName, RoutingKey, keys
-from adapters.rabbitmq.trouble import BrokerError, Kind, said
+from adapters.rabbitmq.trouble import BrokerError, TroubleKind, said
 from router.ports import (
     BATCH_CONTENT_TYPE,
     CONTENT_TYPE,
@@ -279,11 +279,11 @@ def _short(options: RabbitOptions) -> Outcome:
 
 def _outcome(error: BrokerError) -> Outcome:
     match error.kind:
-        case Kind.NETWORK:
+        case TroubleKind.NETWORK:
             return Retry(Reason.NETWORK, str(error))
-        case Kind.BUSY:
+        case TroubleKind.BUSY:
             return Retry(Reason.BUSY, str(error))
-        case Kind.CREDENTIALS:
+        case TroubleKind.CREDENTIALS:
             return Closed(ChannelFault.CREDENTIALS, str(error))
-        case Kind.ENDPOINT:
+        case TroubleKind.ENDPOINT:
             return Closed(ChannelFault.ENDPOINT, str(error))

@@ -23,7 +23,7 @@ from pamqp.commands import Basic
 
 from adapters.rabbitmq.connection import dial, hang_up, in_words
 from adapters.rabbitmq.topology import QueueOptions, prepare
-from adapters.rabbitmq.trouble import BrokerError, Kind
+from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 from router.ports import Message
 
 ANSWER_S = 10.0
@@ -48,7 +48,7 @@ class Taken(Message):
     session: int = 0
 
 
-class Session:
+class ConsumerSession:
     """A consumer on a channel of its own connection."""
 
     def __init__(
@@ -130,19 +130,19 @@ class Session:
             raise self._broken
         if self._bare.is_closed:
             await self._bare.closing  # raises what the broker said
-            raise BrokerError(Kind.NETWORK, f"{where}: our channel is closed")
+            raise BrokerError(TroubleKind.NETWORK, f"{where}: our channel is closed")
         if self._stopped:
             return
         if not consumers or self._consumer not in self._bare.consumers:
             raise BrokerError(
-                Kind.NETWORK, f"{where}: the broker has ended our consumer of queue {name!r}"
+                TroubleKind.NETWORK, f"{where}: the broker has ended our consumer of queue {name!r}"
             )
         room = self._in_hand < self._prefetch
         if not waiting or not room:
             self._last = time.monotonic()
         if time.monotonic() - self._last > SILENT_S:
             raise BrokerError(
-                Kind.NETWORK,
+                TroubleKind.NETWORK,
                 f"{where}: {waiting} messages wait in queue {name!r}, and none has come to us for "
                 f"{SILENT_S:g} s",
             )

@@ -20,7 +20,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_exponential, wait_random
 
 from adapters.rabbitmq.publisher import RabbitPublisher
-from adapters.rabbitmq.session import Session, Taken
+from adapters.rabbitmq.session import ConsumerSession, Taken
 from adapters.rabbitmq.topology import QueueOptions
 from adapters.rabbitmq.trouble import BrokerError
 from router.ports import Cursor, Link, Message, Source
@@ -52,7 +52,7 @@ class RabbitSource(Source[RabbitSourceOptions]):
         self._arrived: asyncio.Queue[Taken] = asyncio.Queue()
         self._tasks = asyncio.TaskGroup()
         self._keeper: asyncio.Task[None] | None = None
-        self._session: Session | None = None
+        self._session: ConsumerSession | None = None
         self._begun = 0
         self._made = 0
         self._stopping = False
@@ -134,7 +134,7 @@ class RabbitSource(Source[RabbitSourceOptions]):
                 self._forget()  # what came while the broker took leave
             await asyncio.sleep(FIRST_PAUSE_S)
 
-    async def _connect(self) -> Session:
+    async def _connect(self) -> ConsumerSession:
         """A session that has begun; tries for as long as it takes."""
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(BrokerError),
@@ -144,9 +144,9 @@ class RabbitSource(Source[RabbitSourceOptions]):
         )
         return await retrying(self._begin)
 
-    async def _begin(self) -> Session:
+    async def _begin(self) -> ConsumerSession:
         self._begun += 1
-        session = Session(
+        session = ConsumerSession(
             self._options, self._options.prefetch, self._begun, self._arrived.put_nowait
         )
         try:

@@ -14,7 +14,7 @@ from aio_pika.abc import AbstractChannel
 from pydantic import AfterValidator, Field, model_validator
 
 from adapters.rabbitmq.connection import BrokerOptions
-from adapters.rabbitmq.trouble import BrokerError, Kind, said
+from adapters.rabbitmq.trouble import BrokerError, TroubleKind, said
 
 FACTS = "hubherald.facts"
 LONGEST = 255
@@ -116,13 +116,13 @@ async def prepare(channel: AbstractChannel, options: QueueOptions) -> None:
         await queue.bind(exchange, "#")
     except exceptions.ChannelPreconditionFailed as error:
         raise BrokerError(
-            Kind.ENDPOINT,
+            TroubleKind.ENDPOINT,
             f"{options.where}: {kind} {name!r} is there, but different: {said(error)}; if it is "
             f"right as it is, set `declare: false`; else {_anew(options, kind, name)}",
         ) from error
     except exceptions.ChannelNotFoundEntity as error:
         raise BrokerError(
-            Kind.ENDPOINT,
+            TroubleKind.ENDPOINT,
             f"{options.where}: {kind} {name!r} is missing: {said(error)}; have it made, or let the "
             "router do it with `declare: true`",
         ) from error

@@ -14,8 +14,10 @@ from enum import Enum, auto
 from aio_pika import exceptions as amqp
 from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource, PublishError
 
+from router.ports import in_one_line
 
-class Kind(Enum):
+
+class TroubleKind(Enum):
     """Who can do something about it."""
 
     NETWORK = auto()
@@ -31,7 +33,7 @@ class Kind(Enum):
 class BrokerError(Exception):
     """What is wrong and what to do, in one line without secrets."""
 
-    def __init__(self, kind: Kind, text: str) -> None:
+    def __init__(self, kind: TroubleKind, text: str) -> None:
         super().__init__(text)
         self.kind = kind
 
@@ -44,17 +46,19 @@ def trouble(error: BaseException, where: str, virtual_host: str, user: str) -> B
     return BrokerError(kind, f"{where}: {text}")
 
 
-def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[Kind, str] | None:
+def _of_the_broker(
+    error: BaseException, virtual_host: str, user: str
+) -> tuple[TroubleKind, str] | None:
     """What the broker has answered."""
     words = said(error)
-    found: tuple[Kind, str] | None = None
+    found: tuple[TroubleKind, str] | None = None
     match error:
         case amqp.ProbableAuthenticationError() | amqp.AuthenticationError():
             text = (
                 f"does not know user {user!r} with this password; correct `user` and "
                 "`password_file` (guest is let in from the broker's own machine only)"
             )
-            found = Kind.CREDENTIALS, text
+            found = TroubleKind.CREDENTIALS, text
         case amqp.InvalidFrameError() if "Connection.Close" in words:
             # the library throws the broker's reason away; there are only these
             text = (
@@ -63,18 +67,18 @@ def _of_the_broker(error: BaseException, virtual_host: str, user: str) -> tuple[
                 f"rabbitmqctl add_vhost {shlex.quote(virtual_host)}; "
                 f"rabbitmqctl set_permissions {_whom(virtual_host, user)} '.*' '.*' '.*'"
             )
-            found = Kind.ENDPOINT, text
+            found = TroubleKind.ENDPOINT, text
         case ChannelAccessRefused():
             how = f"rabbitmqctl set_permissions {_whom(virtual_host, user)} CONFIGURE WRITE READ"
-            found = Kind.CREDENTIALS, f"{words}; give it the permission: {how}"
+            found = TroubleKind.CREDENTIALS, f"{words}; give it the permission: {how}"
         case amqp.ChannelNotFoundEntity() | amqp.ChannelPreconditionFailed():
-            found = Kind.ENDPOINT, words
+            found = TroubleKind.ENDPOINT, words
         case ChannelLockedResource():
-            found = Kind.ENDPOINT, f"{words}; another connection owns it"
+            found = TroubleKind.ENDPOINT, f"{words}; another connection owns it"
         case PublishError():
-            found = Kind.ENDPOINT, f"has no queue for it ({words})"
+            found = TroubleKind.ENDPOINT, f"has no queue for it ({words})"
         case amqp.DeliveryError():
-            found = Kind.BUSY, "refused it (nack): a queue behind the exchange is full"
+            found = TroubleKind.BUSY, "refused it (nack): a queue behind the exchange is full"
     return found
 
 
@@ -87,23 +91,23 @@ _LOST = (asyncio.CancelledError, amqp.ChannelInvalidStateError, StopAsyncIterati
 """What the library raises on a connection that is no more, in words that tell nobody anything."""
 
 
-def _of_the_line(error: BaseException) -> tuple[Kind, str]:
+def _of_the_line(error: BaseException) -> tuple[TroubleKind, str]:
     """What has kept us from talking to it."""
     words = said(error)
     causes = _causes(error)
-    kind = Kind.NETWORK
+    kind = TroubleKind.NETWORK
     invalid = next(
         (each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None
     )
     if invalid is not None:
-        kind = Kind.ENDPOINT
+        kind = TroubleKind.ENDPOINT
         words = f"its certificate is not valid: {invalid.verify_message}"
         words += "; have it put right, or set `ca_file`"
     elif "WRONG_VERSION_NUMBER" in words:
-        kind = Kind.ENDPOINT
+        kind = TroubleKind.ENDPOINT
         words = "it speaks no TLS on this port; correct the port or the scheme of `url`"
     elif "CERTIFICATE_REQUIRED" in words or "HANDSHAKE_FAILURE" in words:
-        kind = Kind.CREDENTIALS
+        kind = TroubleKind.CREDENTIALS
         words = "it asks for our certificate; set `certificate_file` and `key_file`"
     elif any(isinstance(each, ConnectionRefusedError) for each in causes):
         words = "connection refused; is RabbitMQ running, and is the port right?"
@@ -127,7 +131,5 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 def said(error: BaseException) -> str:
     """The broker's or the system's own words, on one line and of bounded length."""
     words = [each for each in error.args if isinstance(each, str)]
-    text = " ".join((words[0] if words else str(error) or type(error).__name__).split())
-    text = re.sub(r" \(_ssl\.c:\d+\)", "", text)
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return safe if len(safe) <= 300 else f"{safe[:300]}..."
+    text = words[0] if words else str(error) or type(error).__name__
+    return in_one_line(re.sub(r"\s*\(_ssl\.c:\d+\)", "", text))

@@ -10,9 +10,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from adapters.http.answer import outcome_of, outcome_of_failure
-from adapters.http.session import NO_ANSWER, Session, reachable
+from adapters.http.session import NO_ANSWER, HttpSession, reachable
 from adapters.tls import TlsFiles, TlsFilesError
-from adapters.webhook.signing import Signer, SigningSecret
+from adapters.webhook.signing import SigningSecret, WebhookSigner
 from router.ports import (
     BATCH_CONTENT_TYPE,
     CONTENT_TYPE,
@@ -74,9 +74,9 @@ class WebhookAdapter(Adapter[WebhookOptions]):
         self, config: WebhookOptions, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self.batch: int = config.batch
-        self._session = Session(config.url, TlsFiles(config.ca_file))
+        self._session = HttpSession(config.url, TlsFiles(config.ca_file))
         secrets = (config.secret, config.previous_secret)
-        self._signer = Signer([secret for secret in secrets if secret is not None])
+        self._signer = WebhookSigner([secret for secret in secrets if secret is not None])
         self._now = now
 
     async def __aenter__(self) -> Self:

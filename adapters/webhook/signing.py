@@ -38,7 +38,7 @@ SigningSecret = Annotated[Secret, AfterValidator(_usable)]
 """`whsec_...`, as the receiver has it."""
 
 
-class Signer:
+class WebhookSigner:
     """Signs with every key; the receiver is content when one of the signatures is right."""
 
     def __init__(self, secrets: Sequence[SecretStr]) -> None:

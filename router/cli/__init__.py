@@ -40,7 +40,7 @@ COMMANDS = {
 """Each command's name, which is its module's too, and what it does in a line."""
 
 
-class Told(click.ClickException):
+class InWords(click.ClickException):
     """A failure in words for the operator, on standard error, with exit code 1."""
 
     def show(self, file: Any = None) -> None:
@@ -84,9 +84,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except FilesError as error:
             count = len(error.problems)
-            raise Told(f"{error}\n{count} problem{'s' if count > 1 else ''}") from error
+            raise InWords(f"{error}\n{count} problem{'s' if count > 1 else ''}") from error
         except RouterError as error:
-            raise Told(f"error: {error}") from error
+            raise InWords(f"error: {error}") from error
 
 
 @click.command(

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from router.cli.printing import as_json, line, output, shown
-from router.config.installed import Kinds
-from router.files.messages import secret_keys
+from router.config.installed import InstalledKinds
+from router.files.model_keys import secret_keys
 from router.ports import ADAPTERS, SOURCES, Options, installed
 
 
@@ -55,7 +55,7 @@ def command(output: str) -> None:
 
 def _rows(role: str, group: str) -> Iterator[OptionRow]:
     points = installed(group)
-    for kind, model in Kinds(group).models().items():
+    for kind, model in InstalledKinds(group).models().items():
         about = (points[kind].load().__doc__ or "").strip().partition("\n")[0]
         options = list(_options(model))
         for name, kind_of, required, default, description in options or [_NONE]:

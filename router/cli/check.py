@@ -9,7 +9,7 @@ from router.config.loading import Config
 from router.deciding.trial import trial
 from router.errors import EngineError, FilesError
 from router.files.codes import Code
-from router.files.document import Location, Problem
+from router.files.problems import Location, Problem
 from router.workbench.checking import check
 
 

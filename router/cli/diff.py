@@ -21,7 +21,7 @@ from router.language.folder import load as load_rules
 from router.language.rules import Rules
 from router.ledger.database import Database
 from router.ledger.queries.history import count_past, past_pages, text_of
-from router.workbench.diffing import GAINS, LOSES, Change, Differ, Difference, Moved
+from router.workbench.diffing import GAINS, LOSES, ChangedAlerts, Differ, Difference, Moved
 from router.workbench.pastusers import users_of
 
 
@@ -64,7 +64,7 @@ def command(
     trial(rules)
     with ledger(config_file) as database:
         found = _decide_again(database, rules, since, each or 0)
-    rows: Sequence[Change | Moved] = found.moved if each else found.rows()
+    rows: Sequence[ChangedAlerts | Moved] = found.moved if each else found.rows()
     if output == "json":
         as_json(rows)
     else:
@@ -89,7 +89,7 @@ def _decide_again(database: Database, rules: Rules, since: datetime, each: int) 
     return differ.found
 
 
-def _tell(rows: Sequence[Change | Moved], found: Difference) -> None:
+def _tell(rows: Sequence[ChangedAlerts | Moved], found: Difference) -> None:
     if rows:
         as_table(rows, [field.name for field in fields(rows[0])], nothing="")
         line("")

@@ -17,7 +17,7 @@ from router.domain.facts import Activation, Defect, Fact, parse
 from router.domain.timestamps import stamp
 from router.errors import FilesError, UsageError
 from router.files.document import Document
-from router.files.messages import did_you_mean
+from router.files.suggestions import did_you_mean
 from router.files.yamlfile import parse as parse_yaml
 from router.language.folder import load as load_rules
 from router.ledger.intake import look_up

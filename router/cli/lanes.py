@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from router.cli import Told
+from router.cli import InWords
 from router.cli.arguments import eui64
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, as_table, line, output
@@ -97,6 +97,6 @@ def _say(changed: list[LaneChanged], done: str) -> None:
     refused = [each for each in changed if each.refused is not None]
     text = "\n".join(f"{each.service_user_id} {each.channel} {each.refused}" for each in refused)
     if refused and len(refused) == len(changed):
-        raise Told(f"error: {text}")
+        raise InWords(f"error: {text}")
     if refused:
         click.echo(text, err=True)

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from router.domain.timestamps import rfc3339
 from router.errors import FilesError
-from router.files.document import Problem
+from router.files.problems import Problem
+from router.files.redaction import escaped
 
 WIDEST = 100_000
 """Columns of a table: ids and positions are copied, so it is never cut or folded."""
@@ -106,8 +107,7 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):  # people can do without microseconds
         return rfc3339(value, "milliseconds" if value.microsecond else "seconds")
-    text = _plain(value)
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    return escaped(_plain(value))
 
 
 def line(text: str, *, style: str | None = None) -> None:

@@ -8,7 +8,7 @@ import click
 
 from router.cli.opening import ledger, operator
 from router.cli.printing import as_json, as_table, flat, line, output, plural, shown
-from router.domain.facts import Reason
+from router.domain.facts import QuarantineReason
 from router.errors import UsageError
 from router.ledger.actions import release_numbers, release_reason
 from router.ledger.database import Use
@@ -19,7 +19,9 @@ LONGEST_BODY = 2_000
 """Characters of a body that are shown to people."""
 
 by_reason = click.option(
-    "--reason", type=click.Choice([reason.value for reason in Reason]), help="For this reason."
+    "--reason",
+    type=click.Choice([reason.value for reason in QuarantineReason]),
+    help="For this reason.",
 )
 
 

@@ -10,7 +10,7 @@ import click
 from router.cli.opening import ledger
 from router.cli.printing import as_json, as_table, line, output, plural, shown
 from router.errors import UsageError
-from router.files.messages import did_you_mean
+from router.files.suggestions import did_you_mean
 from router.ledger.database import Database
 from router.ledger.queries.rollout import UserRow, VersionRow, users, versions
 

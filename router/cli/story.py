@@ -14,22 +14,22 @@ from router.ledger.queries.story import (
     FactTold,
     Grounds,
     Registered,
-    Told,
-    Waiting,
+    StoryPart,
+    WaitingFact,
 )
 
 
-def tell(told: Sequence[Told]) -> None:
+def tell(told: Sequence[StoryPart]) -> None:
     """Print the story, what belongs together indented below what it belongs to."""
     for number, row in enumerate(told):
-        if number and isinstance(row, FactTold | Waiting):
+        if number and isinstance(row, FactTold | WaitingFact):
             line("")
         for text in _lines(row):
             line(text)
 
 
 @singledispatch
-def _lines(row: Told) -> list[str]:
+def _lines(row: StoryPart) -> list[str]:
     raise TypeError(f"no words for {type(row).__name__}")
 
 
@@ -95,7 +95,7 @@ def _attempted(row: Attempted) -> list[str]:
 
 
 @_lines.register
-def _waiting(row: Waiting) -> list[str]:
+def _waiting(row: WaitingFact) -> list[str]:
     kind = row.type or "a body of unknown type"
     return [
         f"in quarantine, number {row.id}: {kind}, received {shown(row.received_at)}",

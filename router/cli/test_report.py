@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from router.cli.printing import as_table, line, plural
-from router.files.document import Location
+from router.files.problems import Location
 from router.workbench.ruletests.coverage import Uncovered
 from router.workbench.ruletests.mutation import Tried
 from router.workbench.ruletests.runner import Report

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from router.cli.printing import line, plural
 from router.lanes.values import DeliveryState
-from router.ledger.queries.totals import Summary
+from router.ledger.queries.totals import LedgerTotals
 
 _ADVICE = {
     DeliveryState.PARKED: "`hubherald alerts list --state parked`, then `hubherald alerts retry`",
@@ -15,7 +15,7 @@ _ADVICE = {
 }
 
 
-def tell_totals(totals: Summary) -> None:
+def tell_totals(totals: LedgerTotals) -> None:
     """A line for each kind of thing in the ledger."""
     line(f"facts: {_listed(_by(1, totals.facts))}")
     line(f"decisions: {_listed(_by(0, totals.decisions))}")

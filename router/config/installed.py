@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.files.codes import Code
-from router.files.document import Document, Problem
-from router.files.messages import closest
+from router.files.document import Document
+from router.files.problems import Problem
+from router.files.suggestions import closest
 from router.files.values import read_model
 from router.ports import Introduced, Options, installed
 
 
-class Kinds:
+class InstalledKinds:
     """The installed sources or adapters; one is imported when a file names it."""
 
     def __init__(self, group: str) -> None:

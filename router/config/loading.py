@@ -14,12 +14,13 @@ from pathlib import Path
 from router.config import usersfile
 from router.config.configfile import ConfigFile, DccOptions, LedgerOptions, OperationsOptions
 from router.config.filewatch import Look, look
-from router.config.installed import Kinds
+from router.config.installed import InstalledKinds
 from router.domain.users import ServiceUsers
 from router.errors import FilesError
 from router.files.codes import Code
-from router.files.document import Document, Location, Papers, Problem
+from router.files.document import Document
 from router.files.keyfiles import require_private
+from router.files.problems import Location, Papers, Problem
 from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import read
 from router.language import shadows, unmet
@@ -173,7 +174,7 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 def _hold_against_adapters(document: Document, found: Settings, users: ServiceUsers) -> None:
     """What the channels' adapters need of `dcc:` and do not find there."""
-    kinds = Kinds(ADAPTERS)
+    kinds = InstalledKinds(ADAPTERS)
     named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
     if found.dcc.signing_key_file and found.dcc.signing_certificate_file:
         named |= kinds.models().keys()  # they are to be right, though nobody needs them yet
@@ -229,7 +230,7 @@ def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | No
 def _sources(document: Document) -> dict[str, ConfiguredSource]:
     value = document.value
     given = value.get("sources") if isinstance(value, dict) else None
-    kinds = Kinds(SOURCES)
+    kinds = InstalledKinds(SOURCES)
     found: dict[str, ConfiguredSource] = {}
     for name, source in given.items() if isinstance(given, dict) else ():
         if not isinstance(source, dict):

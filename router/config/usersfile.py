@@ -14,12 +14,14 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from router.config.installed import Kinds
+from router.config.installed import InstalledKinds
 from router.domain.identifiers import ShortText, UserId, Word
 from router.domain.users import Channel, Role, ServiceUser, ServiceUsers, UserStatus
 from router.files.codes import Code
+from router.files.document import Document, Place
+from router.files.problems import Papers, Problem
 from router.files.values import expand, has_adapter, read_model
-from router.files.yamlfile import Document, Papers, Place, Problem, read
+from router.files.yamlfile import read
 from router.ports import ADAPTERS, Options
 
 _DUIS_VERSION = r"^[0-9]{1,2}\.[0-9]{1,2}$"
@@ -119,7 +121,7 @@ class _Users:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.kinds = Kinds(ADAPTERS)
+        self.kinds = InstalledKinds(ADAPTERS)
 
     def read(self) -> list[ServiceUser] | None:
         value = self.document.value

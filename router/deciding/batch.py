@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from router.deciding.decisions import Decision, Due
-from router.domain.facts import Defect, Fact, Hub, Reason, Registration
+from router.domain.facts import Defect, Fact, Hub, QuarantineReason, Registration
 from router.domain.inventory import Inventory, RegistrationKey, Running
 from router.ports import Cursor, Message
 
@@ -55,7 +55,7 @@ class Quarantined:
     """A message that can't be used now."""
 
     arrival: Arrival
-    reason: Reason
+    reason: QuarantineReason
     detail: str
     found: Fact | Defect
 

@@ -20,13 +20,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from router.domain.versions import VersionPlace, version_place
 from router.language.alternatives import Leaf
-from router.language.fields import Value, version_place
+from router.language.fields import Value
 
-Row = tuple[int, ...]
+Encoded = tuple[int, ...]
 """The numbers of one candidate, in the order of the properties."""
-Column = Callable[[Value | None], int]
-Version = tuple[tuple[bool, int, str], ...]
+Encoder = Callable[[Value | None], int]
 
 _ORDER = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 _OPPOSITE = {"$lt": "$gte", "$lte": "$gt", "$gt": "$lte", "$gte": "$lt", "$eq": "$neq"}
@@ -57,10 +57,10 @@ class Properties:
 
     def __init__(self, leaves: Iterable[Leaf]) -> None:
         self._leaves = list(leaves)
-        self._columns: list[tuple[str, Column]] = []
+        self._columns: list[tuple[str, Encoder]] = []
         self._places: dict[object, int] = {}
         self._codes: dict[str, dict[Value, int]] = {}
-        self._versions: dict[str, list[Version]] = {}
+        self._versions: dict[str, list[VersionPlace]] = {}
         for leaf in self._leaves:
             if leaf.operator == "==" and leaf.literal is not None:
                 codes = self._codes.setdefault(leaf.field, {})
@@ -76,7 +76,7 @@ class Properties:
         """How the engine decides a leaf."""
         return self._checks[leaf]
 
-    def row(self, values: Mapping[str, Value]) -> Row:
+    def row(self, values: Mapping[str, Value]) -> Encoded:
         """The numbers of one candidate."""
         return tuple([column(values.get(field)) for field, column in self._columns])
 
@@ -94,7 +94,7 @@ class Properties:
             check = Check(self._membership(leaf), "$eq", 1)
         return check if leaf.wanted else Check(check.place, _OPPOSITE[check.sign], check.number)
 
-    def _place(self, leaf: Leaf, column: Column) -> int:
+    def _place(self, leaf: Leaf, column: Encoder) -> int:
         place = self._places.setdefault(place_of(leaf), len(self._columns))
         if place == len(self._columns):
             self._columns.append((leaf.field, column))
@@ -133,15 +133,15 @@ class Properties:
         return self._place(leaf, column)
 
 
-def _among(texts: frozenset[str]) -> Column:
+def _among(texts: frozenset[str]) -> Encoder:
     return lambda value: int(value in texts)
 
 
-def _holding(word: str) -> Column:
+def _holding(word: str) -> Encoder:
     return lambda value: int(isinstance(value, tuple) and word in value)
 
 
-def _starting(text: str) -> Column:
+def _starting(text: str) -> Encoder:
     return lambda value: int(isinstance(value, str) and value[: len(text)] == text)
 
 
@@ -154,6 +154,6 @@ def _compared(leaves: Sequence[Leaf]) -> dict[str, set[str]]:
     return found
 
 
-def _between(versions: Sequence[Version], version: str) -> int:
+def _between(versions: Sequence[VersionPlace], version: str) -> int:
     place = version_place(version)
     return 1 + bisect_left(versions, place) + bisect_right(versions, place)

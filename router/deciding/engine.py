@@ -13,7 +13,7 @@ agree is never used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -24,7 +24,8 @@ import structlog
 from router.deciding.encoding import Check, Properties, place_of
 from router.deciding.secondopinion import SecondOpinion
 from router.errors import EngineError
-from router.language.alternatives import Path, paths
+from router.language.alternatives import Alternative, alternatives_of
+from router.language.conditions import Values
 from router.language.fields import Value
 from router.language.rules import Rules
 
@@ -47,9 +48,9 @@ _CANARY = "canary"
 _numbers = count()
 _log = structlog.get_logger(__name__)
 
-Values = Mapping[str, Value]
+
 Matched = frozenset[int]
-Alternative = tuple[int, Path]
+RulePath = tuple[int, Alternative]
 """The index of a rule, and what must hold at once for it to match."""
 
 
@@ -171,12 +172,12 @@ class Engine:
             self._rulesets.pop().close()
 
 
-def _parts(rules: Rules) -> Iterator[list[Alternative]]:
+def _parts(rules: Rules) -> Iterator[list[RulePath]]:
     """The alternatives of all rules in portions that one ruleset can take."""
-    part: list[Alternative] = []
+    part: list[RulePath] = []
     used: set[object] = set()
     for index, rule in enumerate(rules.rules):
-        for path in paths(rule.when):
+        for path in alternatives_of(rule.when):
             places = {place_of(leaf) for leaf in path}
             if len(part) == PATHS or len(used | places) > PROPERTIES:
                 yield part
@@ -192,7 +193,7 @@ def _parts(rules: Rules) -> Iterator[list[Alternative]]:
 class _Ruleset:
     """Some alternatives, a sink that each fact fires, and a canary that each batch fires."""
 
-    def __init__(self, part: Sequence[Alternative]) -> None:
+    def __init__(self, part: Sequence[RulePath]) -> None:
         self._fired: list[tuple[int | str, str]] = []
         self._properties = Properties(leaf for _, path in part for leaf in path)
         self._names = [f"f{place}" for place in range(len(self._properties))]

@@ -29,7 +29,7 @@ from router.domain.facts import (
     Defect,
     Fact,
     Hub,
-    Reason,
+    QuarantineReason,
     Registration,
 )
 from router.domain.inventory import Running, in_effect, registration_key, responsible
@@ -102,7 +102,7 @@ class Judgement:
             for arrival, fact in early:
                 if id(arrival) in docket.came:
                     detail = f"hub {fact.data.device_id} is not in the inventory; waits for it"
-                    _quarantine(docket.batch, arrival, Reason.UNKNOWN_HUB, detail, fact)
+                    _quarantine(docket.batch, arrival, QuarantineReason.UNKNOWN_HUB, detail, fact)
         self._decide(docket.batch, docket.cases, known)
         docket.batch.quarantined.sort(key=lambda each: came.get(id(each.arrival), -1))
         return docket.batch
@@ -127,7 +127,7 @@ class Judgement:
         waiting = known.waiting.get(fact.key)
         if any(seen not in {None, fact.content_digest} for seen in (taken, waiting)):
             detail = f"id {fact.id!r} of {fact.source!r} came before with other data"
-            _quarantine(batch, arrival, Reason.CONFLICTING_ID, detail, fact)
+            _quarantine(batch, arrival, QuarantineReason.CONFLICTING_ID, detail, fact)
             return False
         if taken is not None:
             if arrival.quarantined_id is not None:
@@ -160,7 +160,7 @@ class Judgement:
             position += len(case.values)
             anomaly = next((each for each in hits if isinstance(each, EngineAnomaly)), None)
             if anomaly is not None:
-                _quarantine(batch, case.arrival, Reason.ENGINE, str(anomaly), case.fact)
+                _quarantine(batch, case.arrival, QuarantineReason.ENGINE, str(anomaly), case.fact)
                 continue
             self._close(batch, case, [each for each in hits if isinstance(each, frozenset)], known)
 
@@ -204,7 +204,7 @@ def _accept(batch: Batch, accepted: Accepted) -> None:
 
 
 def _quarantine(
-    batch: Batch, arrival: Arrival, reason: Reason, detail: str, found: Fact | Defect
+    batch: Batch, arrival: Arrival, reason: QuarantineReason, detail: str, found: Fact | Defect
 ) -> None:
     batch.quarantined.append(Quarantined(arrival, reason, detail, found))
 

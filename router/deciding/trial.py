@@ -13,7 +13,7 @@ import sys
 
 from router.deciding.engine import Engine, EngineAnomaly
 from router.errors import EngineError
-from router.language.alternatives import Leaf, Path, paths
+from router.language.alternatives import Alternative, Leaf, alternatives_of
 from router.language.fields import Value
 from router.language.rules import Rules
 
@@ -53,7 +53,10 @@ def child(pickled: bytes) -> None:
     rules: Rules = pickle.loads(pickled)  # noqa: S301 - from our own parent
     try:
         engine = Engine(rules)
-        tried = [{}, *(_example(path) for rule in rules.rules for path in paths(rule.when))]
+        tried = [
+            {},
+            *(_example(path) for rule in rules.rules for path in alternatives_of(rule.when)),
+        ]
         found = engine.evaluate(tried)
     except EngineError as error:
         sys.exit(str(error))
@@ -63,7 +66,7 @@ def child(pickled: bytes) -> None:
     engine.close()
 
 
-def _example(path: Path) -> dict[str, Value]:
+def _example(path: Alternative) -> dict[str, Value]:
     return {leaf.field: _value(leaf) for leaf in path if leaf.wanted and leaf.literal is not None}
 
 

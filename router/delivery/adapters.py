@@ -1,4 +1,4 @@
-"""The adapters at work: one for each channel, each alive in a task of its own.
+"""The adapters that run: one for each channel, each alive in a task of its own.
 
 The files that name them may change while the router runs. An adapter whose channel stays as it is
 stays too, with its connections; the others are made beside the old ones, which leave when their
@@ -21,13 +21,13 @@ from router.ports import ADAPTERS, Adapter, Introduced, Options, Originator, Rec
 
 ENTER = 30.0
 """Seconds that an adapter has to set itself up; connecting to others comes later."""
-Place = tuple[str, str]
+LaneKey = tuple[str, str]
 """A user's id and the name of its channel."""
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class AdapterSpec:
     """All that an adapter is made from: while none of it changes, the adapter stays."""
 
     kind: str
@@ -37,26 +37,26 @@ class Post:
 
 
 @dataclass(eq=False, slots=True)
-class Hand:
-    """An adapter at its post."""
+class RunningAdapter:
+    """An adapter that is entered, or about to be."""
 
-    post: Post
+    spec: AdapterSpec
     adapter: Adapter[Options]
     timeout: float
     """Seconds after which no send of it can still be under way."""
     may_leave: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-Staff = Mapping[Place, Hand]
+ByLane = Mapping[LaneKey, RunningAdapter]
 
 
-class Crew:
+class AdapterPool:
     """Enters adapters, keeps them, and lets them go."""
 
     def __init__(self, originator: Originator) -> None:
         self._originator = originator
-        self._at_work: Staff = {}
-        self._hands: set[Hand] = set()
+        self._serving: ByLane = {}
+        self._running: set[RunningAdapter] = set()
         self._group = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Self:
@@ -64,56 +64,56 @@ class Crew:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for hand in self._hands:
-            hand.may_leave.set()
+        for running in self._running:
+            running.may_leave.set()
         await self._group.__aexit__(None, None, None)
 
-    async def staff(self, users: Iterable[ServiceUser]) -> Staff:
-        """An adapter for every channel: those at work where nothing changed, new ones else.
+    async def prepare(self, users: Iterable[ServiceUser]) -> ByLane:
+        """An adapter for every channel: those that serve where nothing changed, new ones else.
 
         Channels whose adapter is not installed get none. Raises what an adapter raises when it
         is entered; the new ones have left by then, and nothing has changed.
         """
         known = installed(ADAPTERS)
-        found: dict[Place, Hand] = {}
+        found: dict[LaneKey, RunningAdapter] = {}
         try:
             for user in users:
                 for channel in user.channels:
                     if channel.adapter in known and channel.options is not None:
-                        place = (user.id, channel.name)
-                        post = self._post(user, channel, channel.options)
-                        stays = self._at_work.get(place)
-                        if stays is None or stays.post != post:
-                            made: Adapter[Options] = known[post.kind].load()(post.options)
-                            stays = await self._hire(Hand(post, made, channel.timeout))
-                        found[place] = stays
+                        key = (user.id, channel.name)
+                        spec = self._spec_of(user, channel, channel.options)
+                        stays = self._serving.get(key)
+                        if stays is None or stays.spec != spec:
+                            made: Adapter[Options] = known[spec.kind].load()(spec.options)
+                            stays = await self._enter(RunningAdapter(spec, made, channel.timeout))
+                        found[key] = stays
                         stays.timeout = max(stays.timeout, channel.timeout)
         except BaseException:
             self.abandon(found)
             raise
         return found
 
-    def settle(self, staff: Staff) -> None:
-        """These are at work from now on; all others leave when their last send is over."""
-        leaving = set(self._at_work.values()) - set(staff.values())
-        self._at_work = dict(staff)
+    def serve(self, adapters: ByLane) -> None:
+        """These serve from now on; all others leave when their last send is over."""
+        leaving = set(self._serving.values()) - set(adapters.values())
+        self._serving = dict(adapters)
         loop = asyncio.get_running_loop()
-        for hand in leaving:
-            loop.call_later(hand.timeout + 1.0, hand.may_leave.set)
+        for running in leaving:
+            loop.call_later(running.timeout + 1.0, running.may_leave.set)
 
-    def abandon(self, staff: Staff) -> None:
-        """These were for nothing: those that are not at work leave at once."""
-        for hand in set(staff.values()) - set(self._at_work.values()):
-            hand.may_leave.set()
+    def abandon(self, adapters: ByLane) -> None:
+        """These were for nothing: those that do not serve leave at once."""
+        for running in set(adapters.values()) - set(self._serving.values()):
+            running.may_leave.set()
 
-    def _post(self, user: ServiceUser, channel: Channel, options: Options) -> Post:
-        return Post(channel.adapter, options, self._originator, user.recipient)
+    def _spec_of(self, user: ServiceUser, channel: Channel, options: Options) -> AdapterSpec:
+        return AdapterSpec(channel.adapter, options, self._originator, user.recipient)
 
-    async def _hire(self, hand: Hand) -> Hand:
-        if isinstance(hand.adapter, Introduced):
-            hand.adapter.introduce(hand.post.originator, hand.post.recipient)
+    async def _enter(self, running: RunningAdapter) -> RunningAdapter:
+        if isinstance(running.adapter, Introduced):
+            running.adapter.introduce(running.spec.originator, running.spec.recipient)
         entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = self._group.create_task(self._serve(hand, entered))
+        task = self._group.create_task(self._run(running, entered))
         try:
             async with asyncio.timeout(ENTER):
                 await entered
@@ -122,31 +122,31 @@ class Crew:
             raise
         except TimeoutError:
             task.cancel()
-            who = hand.post.recipient.id
+            who = running.spec.recipient.id
             raise UsageError(
-                f"adapter {hand.post.kind} of {who} was not ready within {ENTER:g} s"
+                f"adapter {running.spec.kind} of {who} was not ready within {ENTER:g} s"
             ) from None
-        return hand
+        return running
 
-    async def _serve(self, hand: Hand, entered: asyncio.Future[None]) -> None:
-        self._hands.add(hand)
+    async def _run(self, running: RunningAdapter, entered: asyncio.Future[None]) -> None:
+        self._running.add(running)
         try:
-            async with hand.adapter:
+            async with running.adapter:
                 with suppress(asyncio.InvalidStateError):
                     entered.set_result(None)
-                await hand.may_leave.wait()
+                await running.may_leave.wait()
         except Exception as error:  # an adapter's bug must not stop others
             if entered.done():
-                _log.exception("adapter.bug", adapter=hand.post.kind)
+                _log.exception("adapter.bug", adapter=running.spec.kind)
             else:
-                entered.set_exception(_not_set_up(hand, error))
+                entered.set_exception(_not_set_up(running, error))
         finally:
-            self._hands.discard(hand)
+            self._running.discard(running)
 
 
-def _not_set_up(hand: Hand, error: Exception) -> Exception:
+def _not_set_up(running: RunningAdapter, error: Exception) -> Exception:
     if isinstance(error, RouterError):
         return error
-    _log.error("adapter.bug", adapter=hand.post.kind, exc_info=error)
-    who = f"adapter {hand.post.kind} of {hand.post.recipient.id}"
+    _log.error("adapter.bug", adapter=running.spec.kind, exc_info=error)
+    who = f"adapter {running.spec.kind} of {running.spec.recipient.id}"
     return UsageError(f"{who} could not be set up: {type(error).__name__}: {error}")

@@ -15,7 +15,7 @@ from router.ports import Delivered, Outcome
 _log = structlog.get_logger(__name__)
 
 
-class LaneBoard:
+class ObservedLanes:
     """Counts for all lanes alike, whatever adapter they have."""
 
     def __init__(self, metrics: Metrics) -> None:

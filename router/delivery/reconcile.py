@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from router.delivery.adapters import Place, Staff
+from router.delivery.adapters import ByLane, LaneKey
 from router.delivery.relay import BY_FILES, Relay
 from router.domain.users import Channel, ServiceUser, UserStatus
 from router.lanes.lane import Lane
@@ -17,8 +17,8 @@ _WHY = {
 }
 
 
-def fit(
-    relay: Relay, users: Iterable[ServiceUser], staff: Staff, rows: Mapping[Place, LaneRow]
+def reconcile(
+    relay: Relay, users: Iterable[ServiceUser], adapters: ByLane, rows: Mapping[LaneKey, LaneRow]
 ) -> None:
     """One lane for each channel, with its adapter; lanes of nobody are closed.
 
@@ -27,17 +27,17 @@ def fit(
     named: set[int] = set()
     for user in users:
         for channel in user.channels:
-            place = (user.id, channel.name)
-            row = rows[place]
+            key = (user.id, channel.name)
+            row = rows[key]
             named.add(row.id)
-            hand = staff.get(place)
-            _fit(relay, row, user, channel, hand.adapter if hand else None)
+            running = adapters.get(key)
+            _reconcile_one(relay, row, user, channel, running.adapter if running else None)
     for row in rows.values():
         if row.id not in named:
             relay.forget(row)
 
 
-def _fit(
+def _reconcile_one(
     relay: Relay,
     row: LaneRow,
     user: ServiceUser,

@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 
 from router.clock import Clock
-from router.delivery.observed import LaneBoard
+from router.delivery.observed import ObservedLanes
 from router.delivery.sending import names, renders_safely, send, words
 from router.domain.users import Channel
 from router.errors import UsageError
@@ -65,7 +65,7 @@ class Relay:
         self.lanes: dict[int, Lane] = {}
         self.withdrawn = withdrawn
         self.metrics = metrics
-        self._board = LaneBoard(metrics)
+        self._observed = ObservedLanes(metrics)
         self.clock = clock
         self.drain = drain
         self._wake = asyncio.Event()
@@ -83,7 +83,7 @@ class Relay:
     def add(self, lane: Lane) -> None:
         """One more lane; while the relay runs only `between` two exchanges."""
         self.lanes[lane.id] = lane
-        self._board.show(lane)
+        self._observed.show(lane)
 
     async def between(self, act: Callable[[], Awaitable[None]]) -> None:
         """Have lanes changed while nothing is being claimed for them, or made for sending.
@@ -125,14 +125,14 @@ class Relay:
     def hold(self, lane: Lane) -> None:
         """A lane that an operator has paused, as the ledger says."""
         lane.close(ClosedReason.OPERATOR, self.clock())
-        self._board.show(lane)
+        self._observed.show(lane)
 
     def close_lane(self, lane: Lane, reason: ClosedReason, detail: str) -> None:
         """Stop a lane; its Alerts are held."""
         already = lane.closed
         lane.close(reason, self.clock())
         self._changes.append(LaneChange(lane.id, reason, detail, self.clock()))
-        self._board.show(lane)
+        self._observed.show(lane)
         if already is not reason:
             _log.error("lane.closed", **names(lane), reason=reason.value, detail=detail)
 
@@ -140,7 +140,7 @@ class Relay:
         """Let a lane send again; responsibility for what it holds is read anew."""
         lane.open(carefully=carefully)
         self._changes.append(LaneChange(lane.id, None, "", self.clock()))
-        self._board.show(lane)
+        self._observed.show(lane)
         self._wake.set()
         _log.info("lane.opened", **names(lane))
 
@@ -207,7 +207,7 @@ class Relay:
         for lane in self.lanes.values():
             self._take_over(lane, closed[lane.id], changing=lane.id in changing)
             lane.ready = True
-            self._board.show(lane)
+            self._observed.show(lane)
 
     def _take_over(self, lane: Lane, reason: ClosedReason | None, *, changing: bool) -> None:
         if lane.closed in BY_FILES:
@@ -308,8 +308,8 @@ class Relay:
             lane.took(requests, exchanged.next_due.get(lane.id))
             for each in exchanged.ended.get(lane.id, ()):
                 lane.ready = True
-                self._board.ended(lane, each)
-            self._board.show(lane)
+                self._observed.ended(lane, each)
+            self._observed.show(lane)
 
     def _start(self, group: asyncio.TaskGroup, lane: Lane, claimed: Sequence[Claimed]) -> None:
         # as the lane is at this moment: the files may give it another adapter meanwhile
@@ -337,7 +337,7 @@ class Relay:
         settled = lane.answered(claimed, outcomes, now)
         self._settled += settled
         for each, outcome, settlement in zip(claimed, outcomes, settled, strict=True):
-            self._board.answered(lane, each, outcome, settlement, now)
+            self._observed.answered(lane, each, outcome, settlement, now)
         closed = next((each for each in outcomes if isinstance(each, Closed)), None)
         if closed is not None:
             if lane.closed is None:  # an operator's pause outlasts what was under way
@@ -347,7 +347,7 @@ class Relay:
         elif was_failing and not lane.failing:
             _log.info("lane.recovered", **names(lane))
         self._answers[lane.id] = words(outcomes[-1])
-        self._board.show(lane)
+        self._observed.show(lane)
         self._wake.set()
 
     async def _drain(self) -> None:

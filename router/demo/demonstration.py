@@ -13,10 +13,10 @@ from router.config.loading import Config, load
 from router.demo.recipients import Recipients
 from router.intake.inventory_import import import_inventory
 from router.ledger.database import Use, open_database
-from router.ledger.queries.totals import Summary as Totals
+from router.ledger.queries.totals import LedgerTotals as Totals
 from router.ledger.queries.totals import summary
 from router.service import app
-from router.simulation import Setting, Summary, simulate
+from router.simulation import EstateSummary, Setting, simulate
 from router.workbench.starter import shipped_rules
 
 HUBS, USERS, ACTIVATIONS, SEED = 200, 12, 150, 1
@@ -28,7 +28,7 @@ class Demonstration:
 
     folder: Path
     config: Config
-    made: Summary
+    made: EstateSummary
     totals: Totals
     posted: Counter[str]
     """Alerts received by webhook, by user."""

@@ -46,7 +46,7 @@ MAX_BODY = 262_144
 """The largest body in bytes that is read as a fact; real ones have about 500."""
 
 
-class Reason(StrEnum):
+class QuarantineReason(StrEnum):
     """Why a fact is in quarantine."""
 
     MALFORMED = "malformed"
@@ -211,7 +211,7 @@ class Fact:
 class Defect:
     """A body that can't be used, and why."""
 
-    reason: Reason
+    reason: QuarantineReason
     detail: str
     body: bytes
     source: str | None = None
@@ -272,11 +272,13 @@ def _say(error: ValidationError) -> str:
 def parse(body: bytes) -> Fact | Defect:
     """Read one fact. Never raises for what `body` holds."""
     if len(body) > MAX_BODY:
-        return Defect(Reason.TOO_LARGE, f"more than {MAX_BODY:,} bytes", body[: MAX_BODY + 1])
+        return Defect(
+            QuarantineReason.TOO_LARGE, f"more than {MAX_BODY:,} bytes", body[: MAX_BODY + 1]
+        )
     try:
         event = _decode(body)
     except _Malformed as error:
-        return Defect(Reason.MALFORMED, str(error), body)
+        return Defect(QuarantineReason.MALFORMED, str(error), body)
     return _read(event, body)
 
 
@@ -291,24 +293,24 @@ def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:
     try:
         content = json.dumps([event.get("type"), data], sort_keys=True, separators=(",", ":"))
     except RecursionError:
-        return Defect(Reason.MALFORMED, "nested too deeply", body, source, event_id, kind)
+        return Defect(QuarantineReason.MALFORMED, "nested too deeply", body, source, event_id, kind)
     digest = hashlib.sha256(content.encode()).hexdigest()
 
-    def defect(reason: Reason, detail: str) -> Defect:
+    def defect(reason: QuarantineReason, detail: str) -> Defect:
         return Defect(reason, detail, body, source, event_id, kind, digest)
 
     try:
         envelope = Envelope.model_validate(event)
     except ValidationError as error:
-        return defect(Reason.INVALID, _say(error))
+        return defect(QuarantineReason.INVALID, _say(error))
     model = DATA.get(envelope.type)
     if model is None:
         detail = f"type {envelope.type!r} is not one of {', '.join(DATA)}"
-        return defect(Reason.UNKNOWN_TYPE, detail)
+        return defect(QuarantineReason.UNKNOWN_TYPE, detail)
     try:
         known = model.model_validate(data)
     except ValidationError as error:
-        return defect(Reason.INVALID, _say(error))
+        return defect(QuarantineReason.INVALID, _say(error))
     if envelope.time is None and model is not Activation:
-        return defect(Reason.INVALID, "time: missing; hub and registration facts need it")
+        return defect(QuarantineReason.INVALID, "time: missing; hub and registration facts need it")
     return Fact(envelope.source, envelope.id, envelope.time, known, body, digest)

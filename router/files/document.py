@@ -15,68 +15,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from router.files.codes import Code, code_of
-from router.files.messages import closest, did_you_mean, is_consequence, known_keys, reason
+from router.files.messages import is_consequence, reason
+from router.files.model_keys import known_keys
+from router.files.problems import Location, Papers, Problem
+from router.files.suggestions import closest, did_you_mean
 
 Place = tuple[str | int, ...]
 """Where a value stands in the document: keys and list indexes from the top."""
-
-
-@dataclass(frozen=True)
-class Location:
-    """A place in a file; lines and columns count from 1."""
-
-    file: Path
-    line: int = 1
-    column: int = 1
-    text: str = ""
-    """The source line, for the caret under it; secrets and control characters are covered."""
-
-    def __str__(self) -> str:
-        # the name of a file may hold anything, and must not move the cursor
-        name = "".join(each if each.isprintable() else "?" for each in str(self.file))
-        return f"{name}:{self.line}:{self.column}"
-
-    @property
-    def excerpt(self) -> str:
-        """The source line with a caret below the place, indented; empty where there is no line."""
-        if not self.text.strip():
-            return ""
-        start = max(0, self.column - 80)
-        line = self.text[start : start + 120].replace("\t", " ")
-        return f"    {line}\n    {' ' * (self.column - 1 - start)}^"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One mistake in one place."""
-
-    location: Location
-    message: str
-    code: Code
-
-    @property
-    def head(self) -> str:
-        """`file:line:col: code message`: all of it in one line."""
-        return f"{self.location}: {self.code} {self.message}"
-
-    def render(self) -> str:
-        """`file:line:col: code message`, then the source line with a caret, if there is one."""
-        return "\n".join(filter(None, (self.head, self.location.excerpt)))
-
-
-@dataclass
-class Papers:
-    """Keys and certificates that files name, where they stand."""
-
-    unfit: list[Problem] = field(default_factory=list)
-    """Of no use as they are now: each stops what it is for, and nothing else."""
-    warnings: list[Problem] = field(default_factory=list)
-    """Of use now, but they ask for somebody's hand: a certificate that is about to expire."""
-
-    def add(self, problem: Problem, *, warning: bool) -> None:
-        """Once, whoever finds it."""
-        if problem not in self.unfit + self.warnings:
-            (self.warnings if warning else self.unfit).append(problem)
 
 
 @dataclass

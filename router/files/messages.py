@@ -6,110 +6,17 @@ would have been right. The model does, so both are looked up here. Nothing here 
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from pydantic import BaseModel, SecretStr
 from pydantic_core import ErrorDetails
+
+from router.files.suggestions import did_you_mean
 
 LONGEST = 60
 """How much of a wrong value is repeated."""
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` when one of `known` is close, else what there is to choose from."""
-    names = sorted(known)
-    close = closest(word, names)
-    if close:
-        return f"; did you mean {close!r}?"
-    return f"; known here: {', '.join(names)}" if names else ""
-
-
-def closest(word: str, known: Iterable[str]) -> str:
-    """Which of `known` is probably meant by `word`; "" when none is close."""
-    names = {name.lower(): name for name in sorted(known)}
-    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    within = [name for name in names if len(word) > 3 and (word.lower() in name)]
-    return next((names[each] for each in (*close, *within)), "")
-
-
-def lines(numbers: Iterable[int]) -> str:
-    """`line 4`, `lines 4 and 7` or `lines 4, 5 and 7`: where several things stand."""
-    *most, last = map(str, sorted(set(numbers)))
-    return f"lines {', '.join(most)} and {last}" if most else f"line {last}"
-
-
-# --- what the model knows -------------------------------------------------------------------
-
-
-def known_keys(model: type[BaseModel], path: Iterable[str | int] = ()) -> set[str]:
-    """The keys that are right at `path` below `model`, those that name a secret's file too."""
-    return {key for found in _models_at(model, path) for key in _keys(found)}
-
-
-def secret_keys(model: type[BaseModel]) -> set[str]:
-    """The fields of `model` that hold a secret."""
-    return {
-        field.alias or name
-        for name, field in model.model_fields.items()
-        if any(kind is SecretStr for kind in _kinds(field.annotation))
-    }
-
-
-def number_or_boolean(model: type[BaseModel], key: str) -> type | None:
-    """`int`, `float` or `bool` where the value of a key must be one; None where it may be text."""
-    field = model.model_fields.get(key)
-    kinds = set(_kinds(field.annotation)) - {type(None)} if field else set()
-    return next(iter(kinds)) if len(kinds) == 1 and kinds <= {int, float, bool} else None
-
-
-def known_models(model: type[BaseModel], key: str) -> list[type[BaseModel]]:
-    """The models that may stand at `key` of `model`."""
-    return _models_at(model, (key,))
-
-
-def _keys(model: type[BaseModel]) -> set[str]:
-    plain = {field.alias or name for name, field in model.model_fields.items()}
-    return plain | {f"{name}_file" for name in secret_keys(model)}
-
-
-def _models_at(model: type[BaseModel], path: Iterable[str | int]) -> list[type[BaseModel]]:
-    kinds: list[Any] = [model]
-    for part in path:
-        kinds = [inner for kind in kinds for inner in _below(kind, part)]
-    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-
-
-def _below(kind: Any, part: str | int) -> Iterator[Any]:
-    """What may stand at key or index `part` of a value of this kind."""
-    inner = get_args(kind)
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        for name, field in kind.model_fields.items():
-            if part == (field.alias or name):
-                yield from _kinds(field.annotation)
-    elif isinstance(part, int) and inner:
-        yield from _kinds(inner[0])
-    elif isinstance(part, str) and len(inner) == 2:
-        yield from _kinds(inner[1])
-
-
-def _kinds(annotation: Any) -> Iterator[Any]:
-    """The alternatives of a union, each without its Annotated."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from _kinds(get_args(annotation)[0])
-    elif origin in {Union, UnionType}:
-        for each in get_args(annotation):
-            yield from _kinds(each)
-    else:
-        yield annotation
-
-
-# --- what to say ----------------------------------------------------------------------------
 
 
 def is_consequence(item: ErrorDetails) -> bool:

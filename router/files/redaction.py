@@ -1,4 +1,7 @@
-"""Lines of files as they may be shown: problems quote them, and some hold secrets."""
+"""What may be shown of text that comes from outside: nothing that moves the cursor, no secret.
+
+The one place of that rule, for terminals, logs, pages and messages alike.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,38 @@ _USER_IN_URL = re.compile(r"(?<=://)[^/\s]*(?=@)")
 _KEPT = "\t\r\n\x85\u2028\u2029"
 
 
+def escaped(text: str) -> str:
+    """The text with all that can't be seen written out, such as `\\x1b` or `\\u202e`.
+
+    What can't be seen could move the cursor, colour the screen or turn what stands beside it.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def in_one_line(text: str, longest: int = 300) -> str:
+    """The same in one line, of at most `longest` characters and three dots."""
+    line = escaped(" ".join(text.split()))
+    return line if len(line) <= longest else f"{line[:longest]}..."
+
+
+def covered(text: str, kept: str = "") -> str:
+    """The text with a `?` for each character that can't be seen, so that columns stay true."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in kept else "?" for each in text)
+
+
 def presentable(line: str) -> str:
-    """The line as it may be shown: nothing that moves the cursor, no value of a secret key.
+    """A line of a file as it may be shown: covered, and without the value of a secret key.
 
     This goes by the look of a line and so also works in a file that is not YAML at all; what
     the options of an adapter call a secret is hidden besides. No character comes or goes.
     """
-    if not line.isprintable():
-        line = "".join(each if each.isprintable() or each in _KEPT else "?" for each in line)
-    line = _USER_IN_URL.sub(lambda found: "*" * len(found[0]), line)
+    line = _USER_IN_URL.sub(lambda found: "*" * len(found[0]), covered(line, _KEPT))
     parts: list[str] = []
     end = 0
     for found in _KEY.finditer(line):

@@ -15,9 +15,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from router.files.codes import Code
+from router.files.document import Document, Place
 from router.files.keyfiles import require_private
-from router.files.messages import closest, known_models, mistyped, number_or_boolean, secret_keys
-from router.files.yamlfile import Document, Place
+from router.files.messages import mistyped
+from router.files.model_keys import known_models, number_or_boolean, secret_keys
+from router.files.suggestions import closest
 
 LARGEST_SECRET = 65_536
 """Bytes; certificates with their chains have a tenth of it."""

@@ -28,11 +28,9 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from router.files.codes import Code
-from router.files.document import Document, Location, Papers, Place, Problem
-from router.files.messages import did_you_mean
+from router.files.document import Document, Place
+from router.files.problems import Location
 from router.files.redaction import presentable
-
-__all__ = ["Document", "Location", "Papers", "Place", "Problem", "did_you_mean", "parse", "read"]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -113,7 +111,7 @@ def _say(error: MarkedYAMLError) -> str:
 NO_ALIASES = "anchors and aliases are not allowed; write the value out"
 
 
-class _Unfit(Exception):
+class _StopReading(Exception):
     """The file may not be read on; the problem has been added."""
 
 
@@ -150,7 +148,7 @@ class _Reader:
                     self._unfit(event, "more than one document in a file", Code.YAML)
                 value = self.value(next(self.events), ())
             self.document.value = value
-        except _Unfit:
+        except _StopReading:
             return
 
     def _documents(self) -> Iterator[DocumentStartEvent]:
@@ -162,12 +160,12 @@ class _Reader:
                     row = next((number for number, line in before if line[:1] == "%"), 0)
                     message = "directives (%YAML, %TAG) are not allowed; take them out"
                     self.document.add(self.document.location(row, 0), message, Code.YAML)
-                    raise _Unfit
+                    raise _StopReading
                 yield event
 
     def _unfit(self, event: Event, message: str, code: Code) -> NoReturn:
         self.document.add(self._where(event), message, code)
-        raise _Unfit
+        raise _StopReading
 
     def _where(self, event: Event) -> Location:
         return self.document.location(event.start_mark.line, event.start_mark.column)
@@ -194,12 +192,12 @@ class _Reader:
         """What it stands for: the file is refused, and all else that is wrong is told at once."""
         self.document.add(self._where(event), NO_ALIASES, Code.ALIAS)
         if event.anchor not in self.anchored:
-            raise _Unfit
+            raise _StopReading
         value = self.anchored[event.anchor]
         values, levels = _extent(value)
         self.copied += values
         if self.copied > MAX_COPIED or len(path) + levels > MAX_DEPTH:
-            raise _Unfit
+            raise _StopReading
         return value
 
     def _plain_value(self, event: Event, path: Place) -> Any:

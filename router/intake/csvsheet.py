@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TextIO
 
 from router.files.codes import Code
-from router.files.yamlfile import Location, Problem, did_you_mean
+from router.files.problems import Location, Problem
+from router.files.suggestions import did_you_mean
 
 LONGEST_HEADER = 65_536
 TELL = 1_000

@@ -20,7 +20,7 @@ from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Note, Standing, note_of
 from router.deciding.judgement import Found, Judgement
 from router.domain.facts import Defect, Fact, Hub, parse
-from router.intake.observed import IntakeBoard
+from router.intake.observed import ObservedIntake
 from router.intake.poison import Piece, cut, given_up, hopeless
 from router.ledger.database import Database, LedgerUnavailable
 from router.ledger.intake import look_up, read_cursors, record
@@ -58,7 +58,7 @@ class Intake:
         self.notify = notify
         self.metrics = metrics
         self.clock = clock
-        self._board = IntakeBoard(metrics)
+        self._observed = ObservedIntake(metrics)
         self._stopping = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._busy = 0
@@ -209,7 +209,7 @@ class Intake:
                 if not await self._hold(error):
                     return None
         self.metrics.ledger_up.set(1)
-        self._board.recorded(piece.arrivals, batch)
+        self._observed.recorded(piece.arrivals, batch)
         self.notify(recorded.lanes)
         return batch
 

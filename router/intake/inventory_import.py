@@ -29,7 +29,7 @@ from router.domain.timestamps import stamp
 from router.errors import FilesError
 from router.intake.csvsheet import Sheet
 from router.ledger.database import Database
-from router.ledger.imports import Import, Refused
+from router.ledger.imports import Import, RefusedRows
 from router.ledger.inventory import HubRow, RegistrationRow
 
 HUB_COLUMNS = (
@@ -56,7 +56,7 @@ CHUNK = 20_000
 REMEMBERED = 100_000
 """Distinct texts of one column that are remembered as checked."""
 T = TypeVar("T")
-Row = TypeVar("Row")
+RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +117,15 @@ def import_inventory(
 
 def _load(
     sheet: Sheet,
-    reader: _Reader[Row],
-    add: Callable[[Mapping[int, Row]], Refused],
+    reader: _RowReader[RowT],
+    add: Callable[[Mapping[int, RowT]], RefusedRows],
     report: Callable[[BadRow], None],
     progress: Callable[[int], None],
 ) -> int:
     """Load one file, a chunk at a time; gives how many rows were bad."""
     bad = 0
-    refused: Refused = {}
-    chunk: dict[int, Row] = {}
+    refused: RefusedRows = {}
+    chunk: dict[int, RowT] = {}
 
     def flush() -> None:
         nonlocal bad
@@ -151,7 +151,7 @@ def _load(
 # --- one row --------------------------------------------------------------------------------
 
 
-class _Checked(dict[str, T], Generic[T]):
+class _CheckedTexts(dict[str, T], Generic[T]):
     """The values of a column by their text; each text is checked once."""
 
     def __init__(self, check: Callable[[str], T]) -> None:
@@ -165,16 +165,16 @@ class _Checked(dict[str, T], Generic[T]):
         return value
 
 
-def _optional(kind: TypeAdapter[str]) -> _Checked[str | None]:
-    return _Checked(lambda text: kind.validate_python(text) if text else None)
+def _optional(kind: TypeAdapter[str]) -> _CheckedTexts[str | None]:
+    return _CheckedTexts(lambda text: kind.validate_python(text) if text else None)
 
 
-def _hub_reader(now: datetime) -> _Reader[HubRow]:
-    status = _Checked(lambda text: str(HubStatus(text)))
-    smets = _Checked(lambda text: str(SmetsVersion(text)))
+def _hub_reader(now: datetime) -> _RowReader[HubRow]:
+    status = _CheckedTexts(lambda text: str(HubStatus(text)))
+    smets = _CheckedTexts(lambda text: str(SmetsVersion(text)))
     short = _optional(TypeAdapter(ShortText))
     words: TypeAdapter[tuple[str, ...]] = TypeAdapter(Groups)
-    groups = _Checked(lambda text: json.dumps(words.validate_python(_groups(text))))
+    groups = _CheckedTexts(lambda text: json.dumps(words.validate_python(_groups(text))))
     at = stamp(now)
 
     def read(cells: Sequence[str]) -> HubRow:
@@ -194,18 +194,18 @@ def _hub_reader(now: datetime) -> _Reader[HubRow]:
     def check(cells: Mapping[str, str | None]) -> object:
         return Hub.model_validate({**cells, "groups": _groups(cells["groups"] or "")})
 
-    return _Reader(read, check)
+    return _RowReader(read, check)
 
 
 def _groups(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(";") if word.strip())
 
 
-def _registration_reader(now: datetime) -> _Reader[RegistrationRow]:
+def _registration_reader(now: datetime) -> _RowReader[RegistrationRow]:
     company = _optional(TypeAdapter(UserId))
     local_date: TypeAdapter[date] = TypeAdapter(LocalDate)
-    day = _Checked(local_date.validate_python)
-    point = _Checked(Point)
+    day = _CheckedTexts(local_date.validate_python)
+    point = _CheckedTexts(Point)
     at = stamp(now)
 
     def read(cells: Sequence[str]) -> RegistrationRow:
@@ -223,14 +223,14 @@ def _registration_reader(now: datetime) -> _Reader[RegistrationRow]:
             at,
         )
 
-    return _Reader(read, Registration.model_validate)
+    return _RowReader(read, Registration.model_validate)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader(Generic[Row]):
+class _RowReader(Generic[RowT]):
     """How one kind of row is read: quickly, and again with words when that fails."""
 
-    read: Callable[[Sequence[str]], Row]
+    read: Callable[[Sequence[str]], RowT]
     """ValueError when the row is not right."""
     check: Callable[[Mapping[str, str | None]], object]
     """ValidationError that says everything that is wrong."""

@@ -13,7 +13,7 @@ from router.metrics.metrics import Metrics
 _log = structlog.get_logger(__name__)
 
 
-class IntakeBoard:
+class ObservedIntake:
     """Counts what is committed, whatever source brought it."""
 
     def __init__(self, metrics: Metrics) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from router.deciding.batch import Arrival, Batch, Note, Quarantined, note_of
-from router.domain.facts import Defect, Reason
+from router.domain.facts import Defect, QuarantineReason
 
 KILLS = 3
 """A fact that the router died on so often is decided no more; its first may be among others,
@@ -53,8 +53,8 @@ def given_up(arrival: Arrival, kills: int, now: datetime) -> Batch:
         f"and release it once the router is mended"
     )
     batch = Batch(now)
-    found = Defect(Reason.ENGINE, detail, arrival.message.body)
-    batch.quarantined.append(Quarantined(arrival, Reason.ENGINE, detail, found))
+    found = Defect(QuarantineReason.ENGINE, detail, arrival.message.body)
+    batch.quarantined.append(Quarantined(arrival, QuarantineReason.ENGINE, detail, found))
     if arrival.message.cursor is not None:
         batch.cursors[(arrival.intake, arrival.message.cursor.key)] = arrival.message.cursor
     return batch

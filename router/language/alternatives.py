@@ -41,22 +41,22 @@ class Leaf:
         return compare(self.written, value) is not self.denied
 
 
-Path = tuple[Leaf, ...]
+Alternative = tuple[Leaf, ...]
 
 
 class TooLarge(Exception):
     """The condition is more than the engine can be trusted with; the text says in what."""
 
 
-def paths(condition: Condition, *, wanted: bool = True) -> tuple[Path, ...]:
+def alternatives_of(condition: Condition, *, wanted: bool = True) -> tuple[Alternative, ...]:
     """The alternatives of a condition, each a conjunction. TooLarge beyond MOST or LONGEST."""
     match condition:
         case Comparison():
             return ((_leaf(condition, wanted=wanted),),)
         case Not(part):
-            return paths(part, wanted=not wanted)
+            return alternatives_of(part, wanted=not wanted)
         case AllOf(parts) | AnyOf(parts):
-            found = [paths(part, wanted=wanted) for part in parts]
+            found = [alternatives_of(part, wanted=wanted) for part in parts]
             if isinstance(condition, AnyOf) == wanted:
                 return _checked(tuple(path for each in found for path in each))
             return _every(found)
@@ -69,7 +69,7 @@ def _leaf(comparison: Comparison, *, wanted: bool) -> Leaf:
     return Leaf(comparison.field, operator, comparison.literal, wanted, comparison)
 
 
-def _every(found: list[tuple[Path, ...]]) -> tuple[Path, ...]:
+def _every(found: list[tuple[Alternative, ...]]) -> tuple[Alternative, ...]:
     total = 1
     for each in found:
         total *= len(each)
@@ -79,7 +79,7 @@ def _every(found: list[tuple[Path, ...]]) -> tuple[Path, ...]:
     return _checked(tuple(joined))
 
 
-def _checked(found: tuple[Path, ...]) -> tuple[Path, ...]:
+def _checked(found: tuple[Alternative, ...]) -> tuple[Alternative, ...]:
     # what is asked twice counts once
     unique = tuple(dict.fromkeys(tuple(dict.fromkeys(path)) for path in found))
     if len(unique) > MOST:

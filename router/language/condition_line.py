@@ -13,10 +13,10 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from router.files.codes import Code
-from router.files.document import Location
-from router.files.messages import did_you_mean
+from router.files.problems import Location
+from router.files.suggestions import did_you_mean
 from router.language.conditions import OPERATORS, OPERATORS_OF, Comparison, Literal
-from router.language.fields import ANYTHING, FIELDS, Field, Kind
+from router.language.fields import ANYTHING, FIELDS, Field, FieldKind
 
 LONGEST_LINE = 2000
 
@@ -136,7 +136,7 @@ def _wrong_value(text: str, rest: str) -> tuple[Code, str] | None:
     """What to say of a value that would be wrong in quotes, too."""
     word = re.split(r"[\s,\]]", rest, maxsplit=1)[0]
     field = FIELDS.get(text.split(maxsplit=1)[0])
-    if field is not None and field.kind is Kind.BOOLEAN and word.lower() in _TRUTHS:
+    if field is not None and field.kind is FieldKind.BOOLEAN and word.lower() in _TRUTHS:
         return Code.VALUE, f"{word} means nothing here; did you mean {_TRUTHS[word.lower()]}?"
     if word in FIELDS and text.split(maxsplit=1)[0] != word:
         return Code.CONDITION, f"two fields are never compared; {word} stands for no value"
@@ -191,7 +191,7 @@ def _literal(field: Field, operator: str, given: Token | Tree[Token]) -> Literal
     if isinstance(given, Tree):
         hint = "; use `in` for a list" if "in" in OPERATORS_OF[field.kind] else ""
         raise Mistake(Code.WRONG_TYPE, f"{operator!r} takes one value{hint}", _place(given))
-    if field.kind is Kind.BOOLEAN:
+    if field.kind is FieldKind.BOOLEAN:
         if given.type != "BOOLEAN":
             message = f"{field.name} is true or false, without quotes"
             raise Mistake(Code.WRONG_TYPE, message, _place(given))
@@ -206,11 +206,11 @@ def _text(field: Field, operator: str, token: Token) -> str:
     if not text:
         hint = "; use `exists`" if "exists" in OPERATORS_OF[field.kind] else ""
         raise Mistake(Code.IMPOSSIBLE, f"{field.name} is never empty{hint}", _place(token))
-    if field.kind is Kind.ENUM and text not in field.values:
+    if field.kind is FieldKind.ENUM and text not in field.values:
         message = f"{field.name} is never {text!r}{did_you_mean(text, field.values)}"
         raise Mistake(Code.IMPOSSIBLE, message, _place(token))
     start = operator == "startswith"
-    known = text.upper() if field.kind is Kind.ID else text
+    known = text.upper() if field.kind is FieldKind.ID else text
     if not text.isprintable() or not re.fullmatch(field.prefix if start else field.pattern, known):
         begins = "never begins with" if start else "is never"
         message = f"{field.name} {begins} {text[:60]!r}: it is {_like(field)}"
@@ -219,7 +219,7 @@ def _text(field: Field, operator: str, token: Token) -> str:
 
 
 def _like(field: Field) -> str:
-    if field.kind is Kind.ID:
+    if field.kind is FieldKind.ID:
         return "an EUI-64 such as 90-B3-D5-1F-30-01-00-00"
     if field.pattern == ANYTHING:
         return "1 to 100 printable characters"

@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from router.files.document import Location
-from router.language.fields import Kind, Value, compare_versions
+from router.domain.versions import compare_versions
+from router.files.problems import Location
+from router.language.fields import FieldKind, Value
 
 Literal = str | bool | tuple[str, ...] | None
 """The right side of a comparison; None for `exists`."""
@@ -119,12 +120,12 @@ _OPERATORS: dict[str, Callable[[Comparison, Value | None], bool]] = {
 OPERATORS = tuple(_OPERATORS)
 
 OPERATORS_OF = {
-    Kind.TEXT: ("==", "!=", "in", "not in", "startswith", "exists"),
-    Kind.ID: ("==", "!=", "in", "not in", "startswith", "exists"),
-    Kind.ENUM: ("==", "!=", "in", "not in", "exists"),
-    Kind.VERSION: ("==", "!=", "<", "<=", ">", ">=", "in", "not in", "startswith", "exists"),
-    Kind.WORDS: ("has", "exists"),
-    Kind.BOOLEAN: ("==", "!=", "exists"),
+    FieldKind.TEXT: ("==", "!=", "in", "not in", "startswith", "exists"),
+    FieldKind.ID: ("==", "!=", "in", "not in", "startswith", "exists"),
+    FieldKind.ENUM: ("==", "!=", "in", "not in", "exists"),
+    FieldKind.VERSION: ("==", "!=", "<", "<=", ">", ">=", "in", "not in", "startswith", "exists"),
+    FieldKind.WORDS: ("has", "exists"),
+    FieldKind.BOOLEAN: ("==", "!=", "exists"),
 }
 """Which comparisons each kind of field takes."""
 

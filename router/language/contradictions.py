@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from router.files.codes import Code
-from router.files.document import Problem
-from router.files.messages import lines
-from router.language.alternatives import Leaf, Path, paths
-from router.language.fields import FIELDS, Kind
-from router.language.rule_reader import Rule
-from router.language.rules import Rules
+from router.files.problems import Problem
+from router.files.suggestions import lines
+from router.language.alternatives import Alternative, Leaf, alternatives_of
+from router.language.fields import FIELDS, FieldKind
+from router.language.rules import Rule, Rules
 from router.language.satisfiable import by_field, remains
 
 _SHOWN = 3
@@ -27,8 +26,8 @@ def find(rules: Rules) -> list[Problem]:
 
 
 def _never(rule: Rule) -> list[Problem]:
-    alternatives = paths(rule.when)
-    found: list[Path] = []
+    alternatives = alternatives_of(rule.when)
+    found: list[Alternative] = []
     for path in alternatives:
         clash = _clash(path)
         if not clash:
@@ -39,7 +38,7 @@ def _never(rule: Rule) -> list[Problem]:
     return [_problem(rule, [shared] if shared else list(dict.fromkeys(found)))]
 
 
-def _clash(path: Iterable[Leaf]) -> Path:
+def _clash(path: Iterable[Leaf]) -> Alternative:
     """The fewest comparisons that can't hold together, in the order of the file; () for none."""
     for leaves in by_field(path).values():
         if not remains(leaves):
@@ -47,7 +46,7 @@ def _clash(path: Iterable[Leaf]) -> Path:
     return ()
 
 
-def _fewest(leaves: Path) -> Path:
+def _fewest(leaves: Alternative) -> Alternative:
     for size in (1, 2):
         for few in combinations(leaves, size):
             if not remains(few):
@@ -62,7 +61,7 @@ def _fewest(leaves: Path) -> Path:
 # --- what to say ----------------------------------------------------------------------------
 
 
-def _problem(rule: Rule, clashes: list[Path]) -> Problem:
+def _problem(rule: Rule, clashes: list[Alternative]) -> Problem:
     where, what = clashes[0][-1].written.location, _said(clashes[0])
     meant = repr(rule.name)
     if len(clashes) > 1:
@@ -73,7 +72,7 @@ def _problem(rule: Rule, clashes: list[Path]) -> Problem:
     return Problem(where, f"nothing meets {meant}: {what}", Code.NEVER_MATCHES)
 
 
-def _said(clash: Path) -> str:
+def _said(clash: Alternative) -> str:
     *others, last = clash
     if not others:
         return f"{_quoted(last)} never holds, as {_why(last)}"
@@ -82,7 +81,7 @@ def _said(clash: Path) -> str:
     return f"{_quoted(last)} leaves {last.field} no value beside {_lines(others)}"
 
 
-def _in_short(clash: Path) -> str:
+def _in_short(clash: Alternative) -> str:
     *others, last = clash
     said = f"{_quoted(last)} in {_lines([last])}"
     if not others:
@@ -103,6 +102,6 @@ def _why(leaf: Leaf) -> str:
     field = FIELDS[leaf.field]
     if leaf.operator == "exists":
         return f"{field.name} is always known"
-    if field.kind is Kind.ENUM:
+    if field.kind is FieldKind.ENUM:
         return f"{field.name} is always one of {', '.join(field.values)}"
     return f"no version comes before {leaf.literal}"

@@ -5,7 +5,6 @@ A new fact type adds its fields here, and nothing else in the language or the en
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +16,7 @@ Value = str | bool | tuple[str, ...]
 """What a field can hold: text, yes or no, or a list of words."""
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """What a field holds, and so which comparisons it takes."""
 
     TEXT = "text"
@@ -37,7 +36,7 @@ class Field:
     """One thing that a rule can ask about."""
 
     name: str
-    kind: Kind
+    kind: FieldKind
     description: str
     values: tuple[str, ...] = ()
     """Of an ENUM: all that it can be."""
@@ -55,16 +54,18 @@ def _catalogue(*fields: Field) -> dict[str, Field]:
 
 def _version(name: str, description: str, *, always: bool = False) -> Field:
     pattern = r"[0-9A-Za-z._-]{1,8}"
-    return Field(name, Kind.VERSION, description, pattern=pattern, prefix=pattern, always=always)
+    return Field(
+        name, FieldKind.VERSION, description, pattern=pattern, prefix=pattern, always=always
+    )
 
 
 def _id(name: str, description: str, *, always: bool = False) -> Field:
     whole, prefix = r"[0-9A-F]{2}(-[0-9A-F]{2}){7}", r"([0-9A-F]{2}-){0,7}[0-9A-F]{0,2}"
-    return Field(name, Kind.ID, description, pattern=whole, prefix=prefix, always=always)
+    return Field(name, FieldKind.ID, description, pattern=whole, prefix=prefix, always=always)
 
 
 def _list(name: str, description: str) -> Field:
-    return Field(name, Kind.WORDS, description, pattern=r"[0-9A-Za-z._:-]{1,40}")
+    return Field(name, FieldKind.WORDS, description, pattern=r"[0-9A-Za-z._:-]{1,40}")
 
 
 def _words(enumeration: type[StrEnum]) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ def _words(enumeration: type[StrEnum]) -> tuple[str, ...]:
 FIELDS = _catalogue(
     Field(
         "activation.outcome",
-        Kind.ENUM,
+        FieldKind.ENUM,
         "Whether the new firmware runs.",
         _words(ActivationOutcome),
         always=True,
@@ -86,34 +87,40 @@ FIELDS = _catalogue(
     ),
     Field(
         "activation.version_changed",
-        Kind.BOOLEAN,
+        FieldKind.BOOLEAN,
         "Whether it differs from the version before; known where that one is.",
     ),
-    Field("activation.failure_reason", Kind.TEXT, "Why it failed, in the sender's words."),
+    Field("activation.failure_reason", FieldKind.TEXT, "Why it failed, in the sender's words."),
     _id("hub.device_id", "The hub's Device ID.", always=True),
     Field(
         "hub.status",
-        Kind.ENUM,
+        FieldKind.ENUM,
         "The hub's own status in the inventory.",
         _words(HubStatus),
         always=True,
     ),
     Field(
         "hub.smets_version",
-        Kind.ENUM,
+        FieldKind.ENUM,
         "The generation of the meters behind the hub.",
         _words(SmetsVersion),
         always=True,
     ),
-    Field("hub.csp_region", Kind.TEXT, "The region of the Communications Service Provider."),
-    Field("hub.model", Kind.TEXT, "The hub's model, in the inventory's words."),
-    Field("hub.hardware_version", Kind.VERSION, "The hub's hardware version."),
+    Field("hub.csp_region", FieldKind.TEXT, "The region of the Communications Service Provider."),
+    Field("hub.model", FieldKind.TEXT, "The hub's model, in the inventory's words."),
+    Field("hub.hardware_version", FieldKind.VERSION, "The hub's hardware version."),
     _id("hub.replaced_by", "The Device ID of the hub that took this one's place."),
     _list("hub.groups", "The groups that the hub is in: free words, such as pilot."),
     _id("recipient.id", "The User ID of the company that may be told.", always=True),
-    Field("recipient.name", Kind.TEXT, "The company's name in service_users.yaml.", always=True),
     Field(
-        "recipient.role", Kind.ENUM, "What the company is to this home.", _words(Role), always=True
+        "recipient.name", FieldKind.TEXT, "The company's name in service_users.yaml.", always=True
+    ),
+    Field(
+        "recipient.role",
+        FieldKind.ENUM,
+        "What the company is to this home.",
+        _words(Role),
+        always=True,
     ),
     _list(
         "recipient.subscriptions",
@@ -121,7 +128,7 @@ FIELDS = _catalogue(
     ),
     Field(
         "recipient.duis_version",
-        Kind.VERSION,
+        FieldKind.VERSION,
         "The version of DUIS that the company speaks, by service_users.yaml.",
         pattern=r"[0-9]{1,2}\.[0-9]{1,2}",
         prefix=r"[0-9]{1,2}(\.[0-9]{0,2})?",
@@ -167,37 +174,3 @@ def recipient_fields(role: Role, user: ServiceUser) -> dict[str, Value]:
 
 def _known(found: Mapping[str, Value | None]) -> dict[str, Value]:
     return {name: value for name, value in found.items() if value is not None}
-
-
-# --- the order of versions ------------------------------------------------------------------
-
-_HEX8 = re.compile(r"[0-9A-Fa-f]{8}")
-_SEPARATORS = re.compile(r"[._-]")
-
-
-def compare_versions(one: str, other: str) -> int:
-    """-1, 0 or 1 as `one` is older than, the same as or newer than `other`.
-
-    Two versions of eight hex digits compare as numbers. Others are split at `.`, `-` and `_` and
-    compared part by part: digits as numbers, numbers before words, a missing part first. So
-    1.9 < 1.10, 01020304 < A1B2C3D4, 9001 < 9010, 1.2 < 1.2.1 < 1.2.rc.
-
-    Versions that differ as text can have the same place (1.2 and 01.2).
-    """
-    mine, theirs = version_place(one), version_place(other)
-    return (mine > theirs) - (mine < theirs)
-
-
-def version_place(version: str) -> tuple[tuple[bool, int, str], ...]:
-    """Where a version stands in the order.
-
-    Eight hex digits are a number beside other versions too; else the order would go round
-    (0000000A < 00000010 < 11 < 0000000A). Reading all digits as hex keeps the order of decimal
-    numbers and makes both kinds comparable.
-    """
-    if _HEX8.fullmatch(version):
-        return ((False, int(version, 16), ""),)
-    return tuple(
-        (False, int(part, 16), "") if part.isascii() and part.isdigit() else (True, 0, part)
-        for part in _SEPARATORS.split(version)
-    )

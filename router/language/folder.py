@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 
 from router.files.codes import Code
-from router.files.document import Document, Location, Problem
+from router.files.document import Document
+from router.files.problems import Location, Problem
 from router.files.yamlfile import MAX_BYTES, parse
 from router.language import contradictions
 from router.language.rule_reader import RuleReader

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from router.files.codes import Code, not_text_code
-from router.files.document import Document, Location, Place
+from router.files.document import Document, Place
 from router.files.messages import not_text
-from router.language.alternatives import TooLarge, paths
+from router.files.problems import Location
+from router.language.alternatives import TooLarge, alternatives_of
 from router.language.condition_line import Mistake, parse_line
 from router.language.conditions import AllOf, AnyOf, Condition, Not
+from router.language.rules import Rule
 
 KEYS = ("name", "description", "when", "alert", "suppress")
 CONSEQUENCES = {"alert", "suppress"}
@@ -23,20 +24,6 @@ DEEPEST = 10
 LONGEST_TEXT = 1000
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 _CODE = re.compile(r"[A-Z0-9]{1,10}")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule; exactly one of `alert` and `suppress` is there."""
-
-    name: str
-    description: str
-    when: AllOf
-    alert: str | None
-    """The DCC Alert code to send."""
-    suppress: str | None
-    """The reason why the candidate must not be told."""
-    location: Location
 
 
 class RuleReader:
@@ -167,7 +154,7 @@ class RuleReader:
         if parts is None:
             return None
         try:
-            paths(AllOf(parts))
+            alternatives_of(AllOf(parts))
         except TooLarge as error:
             where = self.document.key(*place, "when")
             self.document.add(where, f"when: {error}", Code.TOO_LARGE)

@@ -11,8 +11,22 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from router.language.conditions import comparisons
-from router.language.rule_reader import Rule
+from router.files.problems import Location
+from router.language.conditions import AllOf, comparisons
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; exactly one of `alert` and `suppress` is there."""
+
+    name: str
+    description: str
+    when: AllOf
+    alert: str | None
+    """The DCC Alert code to send."""
+    suppress: str | None
+    """The reason why the candidate must not be told."""
+    location: Location
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from router.domain.versions import VersionPlace, version_place
 from router.language.alternatives import Leaf
-from router.language.fields import FIELDS, Field, Kind, Value, version_place
+from router.language.fields import FIELDS, Field, FieldKind, Value
 
-_Place = tuple[tuple[bool, int, str], ...]
-_FIRST: _Place = ((False, 0, ""),)
+_FIRST: VersionPlace = ((False, 0, ""),)
 """No version comes before the number 0."""
 _BEYOND = (True, 1, "")
 """Comes after every part of a version."""
@@ -42,16 +42,18 @@ def remains(leaves: Sequence[Leaf]) -> bool:
     values = _listed(field, leaves)
     if values is not None:
         return any(all(leaf.met(value) for leaf in leaves) for value in values)
-    if field.kind is Kind.WORDS:
+    if field.kind is FieldKind.WORDS:
         return not _literals(leaves, "has", wanted=True) & _literals(leaves, "has", wanted=False)
-    return _prefix_remains(leaves) and (field.kind is not Kind.VERSION or _place_remains(leaves))
+    return _prefix_remains(leaves) and (
+        field.kind is not FieldKind.VERSION or _place_remains(leaves)
+    )
 
 
 def _listed(field: Field, leaves: Sequence[Leaf]) -> Iterable[Value] | None:
     """All values that can be right, where they are few; None where they are many."""
-    if field.kind is Kind.BOOLEAN:
+    if field.kind is FieldKind.BOOLEAN:
         return (True, False)
-    if field.kind is Kind.ENUM:
+    if field.kind is FieldKind.ENUM:
         return field.values
     for leaf in leaves:
         if leaf.wanted and leaf.operator in {"==", "in"} and leaf.literal is not None:
@@ -75,8 +77,8 @@ def _prefix_remains(leaves: Sequence[Leaf]) -> bool:
 def _place_remains(leaves: Sequence[Leaf]) -> bool:
     """Whether there is room in the order of versions between the latest start and the first end."""
     # of two bounds at one place the strict one is tighter, and sorts last below and first above
-    below: list[tuple[_Place, bool]] = [(_FIRST, False)]
-    above: list[tuple[_Place, bool]] = [((_BEYOND,), False)]
+    below: list[tuple[VersionPlace, bool]] = [(_FIRST, False)]
+    above: list[tuple[VersionPlace, bool]] = [((_BEYOND,), False)]
     for leaf in leaves:
         if leaf.operator == "startswith" and leaf.wanted:
             begun = _whole_parts(str(leaf.literal))
@@ -93,6 +95,6 @@ def _place_remains(leaves: Sequence[Leaf]) -> bool:
     return low < high or (low == high and closed_above and not open_below)
 
 
-def _whole_parts(prefix: str) -> _Place:
+def _whole_parts(prefix: str) -> VersionPlace:
     """What the places of all versions with this prefix begin with; the last part may go on."""
     return version_place(prefix + "x")[:-1]

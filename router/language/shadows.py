@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from router.files.codes import Code
-from router.files.document import Problem
-from router.language.alternatives import Leaf, TooLarge, paths
-from router.language.fields import FIELDS, Kind, Value
-from router.language.rule_reader import Rule
-from router.language.rules import Rules
+from router.files.problems import Problem
+from router.language.alternatives import Leaf, TooLarge, alternatives_of
+from router.language.fields import FIELDS, FieldKind, Value
+from router.language.rules import Rule, Rules
 from router.language.satisfiable import by_field, possible, remains
 
-_Asked = Mapping[str, tuple[Leaf, ...]]
+_Demanded = Mapping[str, tuple[Leaf, ...]]
 """What must hold of each field."""
 _Named = Mapping[str, frozenset[Value]]
 """By field the values outside of which nothing can match, where lines name them."""
@@ -30,7 +29,7 @@ class _Suppressor:
 
     rule: Rule
     named: _Named
-    ways: tuple[_Asked, ...]
+    ways: tuple[_Demanded, ...]
     """What must hold so that it does not match; one of them is enough. The loosest come first."""
 
     def may_match(self, asked: _Named) -> bool:
@@ -50,7 +49,7 @@ def find(rules: Rules) -> list[Problem]:
     past_all = _past({}, suppressors)
     found: list[Problem] = []
     for rule in rules.rules:
-        asked = [each for each in map(by_field, paths(rule.when)) if possible(each)]
+        asked = [each for each in map(by_field, alternatives_of(rule.when)) if possible(each)]
         # most rules leave room for what gets past all suppressors anyway: then nothing is tried
         freely = past_all and any(_fit(past_all, each) for each in asked)
         if rule.alert is not None and asked and not freely:
@@ -67,25 +66,25 @@ def _suppressor(rule: Rule) -> list[_Suppressor]:
     if rule.suppress is None:
         return []
     try:
-        ways = map(by_field, paths(rule.when, wanted=False))
+        ways = map(by_field, alternatives_of(rule.when, wanted=False))
     except TooLarge:
         return []  # its opposite has too many alternatives; nobody is blamed without proof
-    named = _named_by_all([_named(by_field(path)) for path in paths(rule.when)])
+    named = _named_by_all([_named(by_field(path)) for path in alternatives_of(rule.when)])
     return [_Suppressor(rule, named, tuple(sorted(filter(possible, ways), key=_grip)))]
 
 
-def _grip(way: _Asked) -> int:
+def _grip(way: _Demanded) -> int:
     """How many of its leaves do more than take single values from a field that has many."""
     return sum(
         leaf.wanted
         or leaf.operator not in {"==", "in", "has"}
-        or FIELDS[leaf.field].kind in {Kind.ENUM, Kind.BOOLEAN}
+        or FIELDS[leaf.field].kind in {FieldKind.ENUM, FieldKind.BOOLEAN}
         for leaves in way.values()
         for leaf in leaves
     )
 
 
-def _past_freely(asked: _Asked, suppressors: Sequence[_Suppressor]) -> bool:
+def _past_freely(asked: _Demanded, suppressors: Sequence[_Suppressor]) -> bool:
     """Whether the first way past each suppressor by itself leads past all of them together.
 
     It mostly does, and spares `_past`, which takes them up one after the other.
@@ -100,7 +99,7 @@ def _past_freely(asked: _Asked, suppressors: Sequence[_Suppressor]) -> bool:
     return all(remains((*asked.get(field, ()), *leaves)) for field, leaves in taken.items())
 
 
-def _named(asked: _Asked) -> _Named:
+def _named(asked: _Demanded) -> _Named:
     """By field the values that its lines name, where they name all that can be."""
     return {
         field: frozenset(literal if isinstance(literal, tuple) else [literal])
@@ -118,7 +117,7 @@ def _named_by_all(alternatives: Sequence[_Named]) -> _Named:
     }
 
 
-def _covering(asked: Sequence[_Asked], suppressors: Sequence[_Suppressor]) -> list[Rule]:
+def _covering(asked: Sequence[_Demanded], suppressors: Sequence[_Suppressor]) -> list[Rule]:
     """The rules that together suppress all alternatives of a rule, as few as will do."""
     for each in suppressors:
         if _cover([each], asked):
@@ -133,11 +132,11 @@ def _covering(asked: Sequence[_Asked], suppressors: Sequence[_Suppressor]) -> li
     return [each.rule for each in needed]
 
 
-def _cover(suppressors: Sequence[_Suppressor], asked: Sequence[_Asked]) -> bool:
+def _cover(suppressors: Sequence[_Suppressor], asked: Sequence[_Demanded]) -> bool:
     return all(_past(each, suppressors) is None for each in asked)
 
 
-def _past(asked: _Asked, suppressors: Sequence[_Suppressor]) -> _Asked | None:
+def _past(asked: _Demanded, suppressors: Sequence[_Suppressor]) -> _Demanded | None:
     """What is asked, together with a way past each suppressor; None where no candidate gets past.
 
     When it takes too long, what is asked alone: nobody is blamed without proof.
@@ -157,7 +156,7 @@ def _past(asked: _Asked, suppressors: Sequence[_Suppressor]) -> _Asked | None:
     return asked
 
 
-def _both(one: _Asked, other: _Asked) -> _Asked | None:
+def _both(one: _Demanded, other: _Demanded) -> _Demanded | None:
     """All that two ask; None where no candidate can meet both."""
     if not _fit(one, other):
         return None
@@ -169,7 +168,7 @@ def _both(one: _Asked, other: _Asked) -> _Asked | None:
     return {**one, **other, **shared}
 
 
-def _fit(one: _Asked, other: _Asked) -> bool:
+def _fit(one: _Demanded, other: _Demanded) -> bool:
     """Whether a candidate may meet both."""
     return all(remains(one[field] + leaves) for field, leaves in other.items() if field in one)
 

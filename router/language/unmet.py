@@ -14,13 +14,12 @@ from dataclasses import replace
 
 from router.domain.users import ServiceUsers
 from router.files.codes import Code
-from router.files.document import Location, Problem
-from router.files.messages import did_you_mean, lines
-from router.language.alternatives import Leaf, Path, paths
+from router.files.problems import Location, Problem
+from router.files.suggestions import did_you_mean, lines
+from router.language.alternatives import Alternative, Leaf, alternatives_of
 from router.language.conditions import Literal
 from router.language.fields import Value, recipient_fields
-from router.language.rule_reader import Rule
-from router.language.rules import Rules
+from router.language.rules import Rule, Rules
 from router.language.satisfiable import by_field, possible
 
 _CALLED = {
@@ -33,7 +32,7 @@ _CALLED = {
 """What a user does that meets a comparison of these fields with a word."""
 _MOST_KNOWN = 10
 """How many words are listed where none is close to the one that nobody has."""
-_Candidate = Mapping[str, Value]
+_Imagined = Mapping[str, Value]
 
 
 def find(rules: Rules, users: ServiceUsers) -> list[Problem]:
@@ -48,8 +47,8 @@ def find(rules: Rules, users: ServiceUsers) -> list[Problem]:
     return [problem for rule in rules.rules for problem in _unmet(rule, candidates)]
 
 
-def _unmet(rule: Rule, candidates: Sequence[_Candidate]) -> list[Problem]:
-    alternatives = paths(rule.when)
+def _unmet(rule: Rule, candidates: Sequence[_Imagined]) -> list[Problem]:
+    alternatives = alternatives_of(rule.when)
     named = {leaf.written: leaf for path in alternatives for leaf in _words_asked(path)}
     alone = [leaf for leaf in named.values() if not _met([leaf], candidates)]
     if alone:
@@ -61,7 +60,7 @@ def _unmet(rule: Rule, candidates: Sequence[_Candidate]) -> list[Problem]:
     return [Problem(rule.location, _together(rule, asked), Code.NOBODY)]
 
 
-def _words_asked(path: Path) -> Path:
+def _words_asked(path: Alternative) -> Alternative:
     """What says that the recipient must have one of some words."""
     return tuple(
         leaf
@@ -70,7 +69,7 @@ def _words_asked(path: Path) -> Path:
     )
 
 
-def _met(leaves: Sequence[Leaf], candidates: Sequence[_Candidate]) -> bool:
+def _met(leaves: Sequence[Leaf], candidates: Sequence[_Imagined]) -> bool:
     """Whether one user meets all of these in one of its roles."""
     return any(all(leaf.met(each.get(leaf.field)) for leaf in leaves) for each in candidates)
 
@@ -78,7 +77,7 @@ def _met(leaves: Sequence[Leaf], candidates: Sequence[_Candidate]) -> bool:
 # --- what to say ----------------------------------------------------------------------------
 
 
-def _nobody(leaf: Leaf, candidates: Sequence[_Candidate]) -> str:
+def _nobody(leaf: Leaf, candidates: Sequence[_Imagined]) -> str:
     words = _words(leaf.literal)
     held = {word for each in candidates for word in _words(each.get(leaf.field))}
     said = " or ".join(map(repr, words))
@@ -111,7 +110,7 @@ def _at(leaf: Leaf) -> Location:
     return replace(where, column=found.start() + 1) if found else where
 
 
-def _together(rule: Rule, asked: Sequence[Path]) -> str:
+def _together(rule: Rule, asked: Sequence[Alternative]) -> str:
     if len(set(asked)) == 1:
         where = lines(leaf.written.location.line for leaf in asked[0])
         what = f"what it asks of the recipient ({where})"

@@ -26,7 +26,7 @@ from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, hubs
 
 T = TypeVar("T", HubRow, RegistrationRow)
-Refused = dict[int, str]
+RefusedRows = dict[int, str]
 """By line of the file: why its row was not loaded."""
 
 _seen = Table(
@@ -52,7 +52,7 @@ class Import:
         self.registrations = 0
         _seen.create(connection)
 
-    def add_hubs(self, rows: Mapping[int, HubRow]) -> Refused:
+    def add_hubs(self, rows: Mapping[int, HubRow]) -> RefusedRows:
         """Load these rows, by line; gives those that were refused."""
         refused = self._twice({line: row[0] for line, row in rows.items()})
         fit = _without(rows, refused)
@@ -64,7 +64,7 @@ class Import:
         """Registrations follow: their keys are others."""
         self.connection.execute(_seen.delete())
 
-    def add_registrations(self, rows: Mapping[int, RegistrationRow]) -> Refused:
+    def add_registrations(self, rows: Mapping[int, RegistrationRow]) -> RefusedRows:
         """Load these rows, by line; gives those that were refused."""
         known = self._known({row[0] for row in rows.values()})
         refused = {
@@ -96,7 +96,7 @@ class Import:
         recorder.add(actions, {**row, "detail": json.dumps(detail)})
         recorder.write()
 
-    def _twice(self, keys: Mapping[int, str]) -> Refused:
+    def _twice(self, keys: Mapping[int, str]) -> RefusedRows:
         if not keys:
             return {}
         given = sorted((key, line) for line, key in keys.items())
@@ -116,6 +116,6 @@ class Import:
         return set(rows.scalars())
 
 
-def _without(rows: Mapping[int, T], refused: Refused) -> list[T]:
+def _without(rows: Mapping[int, T], refused: RefusedRows) -> list[T]:
     """The fit rows, sorted: a B-tree takes neighbours quicker than strangers."""
     return sorted(row for line, row in rows.items() if line not in refused)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Accepted, Batch, Known, LaneOfUser, Recorded, Standing
 from router.deciding.decisions import Due
-from router.domain.facts import Activation, Fact, Reason, Registration
+from router.domain.facts import Activation, Fact, QuarantineReason, Registration
 from router.domain.timestamps import stamp
 from router.ledger.database import Database
 from router.ledger.inventory import (
@@ -50,7 +50,9 @@ _WAITING = (
     .join(holding, holding.c.quarantined_id == quarantined.c.id)
     .where(
         quarantined.c.event_id.in_(bindparam("ids", expanding=True)),
-        quarantined.c.reason.in_([Reason.UNKNOWN_HUB.value, Reason.ENGINE.value]),
+        quarantined.c.reason.in_(
+            [QuarantineReason.UNKNOWN_HUB.value, QuarantineReason.ENGINE.value]
+        ),
     )
 )
 _ACTIVATIONS = select(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Arrival, Batch, Quarantined
-from router.domain.facts import Fact, Reason
+from router.domain.facts import Fact, QuarantineReason
 from router.domain.timestamps import stamp
 from router.ledger.database import Database
 from router.ledger.recorder import Recorder, Row
@@ -106,7 +106,7 @@ _RELEASED = (
             select(holding.c.quarantined_id).where(
                 or_(
                     holding.c.released == 1,
-                    (holding.c.reason == Reason.UNKNOWN_HUB.value)
+                    (holding.c.reason == QuarantineReason.UNKNOWN_HUB.value)
                     & holding.c.device_id.in_(select(hubs.c.device_id)),
                 )
             )
@@ -131,7 +131,7 @@ def waiting_for(database: Database, devices: Iterable[str], now: datetime) -> li
         .where(
             quarantined.c.id.in_(
                 select(holding.c.quarantined_id).where(
-                    holding.c.reason == Reason.UNKNOWN_HUB.value,
+                    holding.c.reason == QuarantineReason.UNKNOWN_HUB.value,
                     holding.c.device_id.in_(sorted(devices)),
                 )
             )
@@ -146,7 +146,7 @@ def _arrival(row: Any, now: datetime) -> Arrival:
     evidence = json.loads(row.evidence) if row.evidence else {}
     origin = row.origin.removeprefix(f"{row.intake} ")
     message = Message(row.body, origin, None, evidence)
-    suspect = row.reason == Reason.ENGINE.value
+    suspect = row.reason == QuarantineReason.ENGINE.value
     return Arrival(message, row.intake, now, quarantined_id=row.id, suspect=suspect)
 
 

@@ -7,6 +7,7 @@ nothing else of `router`; what stands here changes only with a line in CHANGELOG
 
 from router.errors import PublishError, SignatureError, UsageError
 from router.files.keyfiles import require_private
+from router.files.redaction import in_one_line
 from router.ports.alerts import (
     BATCH_CONTENT_TYPE,
     CONTENT_TYPE,
@@ -83,6 +84,7 @@ __all__ = [
     "alert_id",
     "batch_body",
     "batch_id",
+    "in_one_line",
     "installed",
     "is_loopback",
     "require_private",

@@ -15,21 +15,21 @@ from router.clock import Clock, SteadyClock
 from router.config.loading import Config
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
-from router.delivery.adapters import Crew
+from router.delivery.adapters import AdapterPool
 from router.delivery.relay import Relay
-from router.domain.facts import Reason
+from router.domain.facts import QuarantineReason
 from router.errors import RouterError
 from router.intake.intake import Intake
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import SOURCES, Options, Source, installed
-from router.service.endpoint import Operations
-from router.service.loop_lag import beat
-from router.service.observed import LedgerBoard
+from router.service.endpoint import OperationsEndpoint
+from router.service.loop_lag import watch_lag
+from router.service.observed import ObservedLedger
 from router.service.readiness import Readiness
 from router.service.reloading import Reloader
-from router.service.runtime import Live
+from router.service.runtime import Runtime
 from router.service.statuspage.page import StatusPage
 from router.service.statuspage.state import gather
 
@@ -79,9 +79,9 @@ class _Router:
         self.config = config
         self.ledger = ledger
         self.metrics = Metrics()
-        self.crew = Crew(config.dcc.originator)
-        self.live = Live(
-            config, engine, ledger=ledger, crew=self.crew, metrics=self.metrics, clock=clock
+        self.pool = AdapterPool(config.dcc.originator)
+        self.live = Runtime(
+            config, engine, ledger=ledger, pool=self.pool, metrics=self.metrics, clock=clock
         )
         self.reloader = Reloader(self.live, self.metrics)
         self.stopping = asyncio.Event()
@@ -98,12 +98,12 @@ class _Router:
             _log.warning("config.warning", at=where, code=code, detail=warning.message)
         try:
             async with AsyncExitStack() as stack:
-                await stack.enter_async_context(self.crew)
+                await stack.enter_async_context(self.pool)
                 await self.live.begin()
                 sources = await self._sources(stack)
                 lanes = self.live.relay.lanes
                 readiness = Readiness(self.metrics, sources=sources, lanes=lanes)
-                operations = Operations(
+                operations = OperationsEndpoint(
                     self.config.operations.host,
                     self.config.operations.port,
                     metrics=self.metrics,
@@ -143,7 +143,7 @@ class _Router:
                     taking.create_task(intake.run(name, source))
                 beside = [
                     group.create_task(self._watch(intake, relay)),
-                    group.create_task(beat(self.metrics.loop_lag)),
+                    group.create_task(watch_lag(self.metrics.loop_lag)),
                     group.create_task(self._reload_when_hung_up()),
                 ]
                 if self.config.watch:
@@ -182,13 +182,13 @@ class _Router:
 
     async def _watch(self, intake: Intake, relay: Relay) -> None:
         """Take over what operators' commands change; keep the gauges of what waits."""
-        board = LedgerBoard(self.ledger, relay.lanes, self.metrics)
+        observed = ObservedLedger(self.ledger, relay.lanes, self.metrics)
         seen: int | None = None  # what changed since the lanes were read at the start counts too
         rounds = 0
         while True:
             try:
                 if rounds % 10 == 0:
-                    await board.look()
+                    await observed.look()
                 changes = await self.ledger.call(Database.changes)
                 if changes != seen:
                     relay.refresh()
@@ -205,6 +205,6 @@ class _Router:
             kind = installed(SOURCES)[configured.adapter].load()
             found[name] = await stack.enter_async_context(kind(name, configured.options))
             self.metrics.duplicates.labels(name)  # counters that begin at 1 show no increase
-            for reason in Reason:
+            for reason in QuarantineReason:
                 self.metrics.quarantined.labels(name, reason.value)
         return found

@@ -27,7 +27,7 @@ PAGE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Page:
     """A page for a browser."""
 
     status: int
@@ -36,7 +36,7 @@ class Answer:
     """Its Content-Security-Policy."""
 
 
-class Operations:
+class OperationsEndpoint:
     """Serves `/metrics`, `/-/healthy`, `/-/ready`, `POST /-/reload` and the status page at `/`."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Operations:
         not_ready: Callable[[], str | None],
         before_scrape: Callable[[], None],
         reload: Callable[[str], Awaitable[str]],
-        page: Callable[[str], Awaitable[Answer]],
+        page: Callable[[str], Awaitable[Page]],
     ) -> None:
         self.host = host
         self.port = port
@@ -59,7 +59,7 @@ class Operations:
         self._page = page
         self._runner: web.AppRunner | None = None
 
-    async def __aenter__(self) -> Operations:
+    async def __aenter__(self) -> OperationsEndpoint:
         app = web.Application()
         app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/-/healthy", self._healthy)

@@ -10,7 +10,7 @@ BEAT = 0.25
 """Seconds from one look to the next."""
 
 
-async def beat(lag: Histogram) -> None:
+async def watch_lag(lag: Histogram) -> None:
     """Observe the lag, in seconds, until cancelled."""
     loop = asyncio.get_running_loop()
     while True:

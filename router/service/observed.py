@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from router.domain.facts import Reason
+from router.domain.facts import QuarantineReason
 from router.lanes.lane import Lane
 from router.lanes.values import ClosedReason
-from router.ledger.queries.totals import Waiting, outstanding, waiting
+from router.ledger.queries.totals import Outstanding, outstanding, waiting
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 
@@ -19,7 +19,7 @@ SELDOM = 12
 """At how many looks the versions are counted once: each Alert that waits is read for it."""
 
 
-class LedgerBoard:
+class ObservedLedger:
     """Sets the gauges whose values only the ledger knows."""
 
     def __init__(self, ledger: LedgerThread, lanes: Mapping[int, Lane], metrics: Metrics) -> None:
@@ -37,12 +37,12 @@ class LedgerBoard:
         for lane in self._lanes.values():
             if lane.closed is not ClosedReason.USER_REMOVED:
                 self._show(lane, found)
-        for reason in Reason:
+        for reason in QuarantineReason:
             self._metrics.in_quarantine.labels(reason.value).set(found.quarantined.get(reason, 0))
         for part, size in found.bytes.items():
             self._metrics.ledger_size.labels(part).set(size)
 
-    def _show(self, lane: Lane, found: Waiting) -> None:
+    def _show(self, lane: Lane, found: Outstanding) -> None:
         metrics, labels = self._metrics, (lane.service_user_id, lane.channel.name)
         count, oldest = found.pending.get(lane.id, (0, None))
         metrics.waiting.labels(*labels).set(count if lane.closed is None else 0)

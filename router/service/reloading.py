@@ -20,7 +20,7 @@ from router.deciding.engine import Engine
 from router.deciding.trial import trial
 from router.errors import FilesError, RouterError, UsageError
 from router.metrics.metrics import Metrics
-from router.service.runtime import Live
+from router.service.runtime import Runtime
 
 LOOK = 1.0
 """Seconds between looks at the files, with `watch: true`."""
@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ReloadRefused:
     """A reload that has changed nothing."""
 
     at: datetime
@@ -48,12 +48,12 @@ class Refused:
 class Reloader:
     """Reloads what is live, one reload after the other."""
 
-    def __init__(self, live: Live, metrics: Metrics) -> None:
+    def __init__(self, live: Runtime, metrics: Metrics) -> None:
         self._live = live
         self._metrics = metrics
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
-        self.refused: Refused | None = None
+        self.refused: ReloadRefused | None = None
         """The last reload; None when it succeeded, or when there was none."""
         self._looked: Look | None = live.config.looked
         """What the files looked like that are live, or have mistakes; None: try them again."""
@@ -104,7 +104,7 @@ class Reloader:
             advice += "reload again" + (" (watch does)" if self._live.config.watch else "")
             self._looked = None
         problems = _problems(error)
-        self.refused = Refused(self._live.clock(), trigger, problems)
+        self.refused = ReloadRefused(self._live.clock(), trigger, problems)
         self._metrics.rules_reload.set(0)
         self._metrics.reloads.labels(trigger, "refused").inc()
         _log.error(

@@ -18,8 +18,8 @@ from router.deciding.decisions import Verdict
 from router.deciding.engine import Engine
 from router.deciding.judgement import Judgement
 from router.deciding.responsibility import Responsibility
-from router.delivery.adapters import Crew, Place, Staff
-from router.delivery.reconcile import fit
+from router.delivery.adapters import AdapterPool, ByLane, LaneKey
+from router.delivery.reconcile import reconcile
 from router.delivery.relay import Relay
 from router.intake.intake import Intake
 from router.lanes.values import LaneRow
@@ -31,7 +31,7 @@ from router.metrics.metrics import Metrics
 _log = structlog.get_logger(__name__)
 
 
-class Live:
+class Runtime:
     """The intake and the relay, with the rules and users that they work by."""
 
     def __init__(  # the parts of a router
@@ -40,7 +40,7 @@ class Live:
         engine: Engine,
         *,
         ledger: LedgerThread,
-        crew: Crew,
+        pool: AdapterPool,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -48,7 +48,7 @@ class Live:
         self.engine = engine
         self.metrics = metrics
         self._ledger = ledger
-        self._crew = crew
+        self._pool = pool
         self.clock = clock
         self.since: datetime
         """When these rules and users went live; from `begin` on."""
@@ -71,9 +71,9 @@ class Live:
     async def begin(self) -> None:
         """Set up lanes and adapters, before anything runs."""
         config, now = self.config, self.clock()
-        staff = await self._crew.staff(config.users.by_id.values())
+        adapters = await self._pool.prepare(config.users.by_id.values())
         rows = await self._ledger.call(take_up, _texts(config), _lanes(config), now)
-        self._put(config, self.engine, staff, rows)
+        self._put(config, self.engine, adapters, rows)
         lost = await self._ledger.call(lost_attempts, now)
         if lost:
             _log.warning("deliveries.unknown", count=lost, advice="sent again, same id and body")
@@ -84,32 +84,32 @@ class Live:
         Nothing has changed when this raises: LedgerUnavailable, UsageError when the router stops,
         or whatever kept an adapter from being set up. `trigger` says in the record who asked.
         """
-        staff = await self._crew.staff(config.users.by_id.values())
+        adapters = await self._pool.prepare(config.users.by_id.values())
         old = self.engine
         told = {"trigger": trigger, "from": _digests(self.config), "to": _digests(config)}
 
         async def take_over() -> None:
             texts, lanes = _texts(config), _lanes(config)
             rows = await self._ledger.call(take_up, texts, lanes, self.clock(), reload=told)
-            self._put(config, engine, staff, rows)
+            self._put(config, engine, adapters, rows)
 
         try:
             async with self.intake.between():
                 await self.relay.between(take_over)
         except BaseException:
-            self._crew.abandon(staff)
+            self._pool.abandon(adapters)
             raise
         old.close()
 
     def _put(
-        self, config: Config, engine: Engine, staff: Staff, rows: Mapping[Place, LaneRow]
+        self, config: Config, engine: Engine, adapters: ByLane, rows: Mapping[LaneKey, LaneRow]
     ) -> None:
         users = config.users.by_id
         self.config, self.engine = config, engine
         self.intake.change(Judgement(config.rules, users, engine), _standing(config, rows))
         self.relay.withdrawn = Responsibility(users, self.clock)
-        fit(self.relay, users.values(), staff, rows)
-        self._crew.settle(staff)
+        reconcile(self.relay, users.values(), adapters, rows)
+        self._pool.serve(adapters)
         self.metrics.rules.set(len(config.rules.rules))
         for rule in config.rules.rules:  # what never fired is to be seen, too
             verdict = Verdict.ALERTED if rule.alert is not None else Verdict.SUPPRESSED
@@ -137,7 +137,7 @@ def _lanes(config: Config) -> list[tuple[str, str, str]]:
     ]
 
 
-def _standing(config: Config, rows: Mapping[Place, LaneRow]) -> Standing:
+def _standing(config: Config, rows: Mapping[LaneKey, LaneRow]) -> Standing:
     of_user = {
         user.id: [
             LaneOfUser(rows[(user.id, channel.name)].id, timedelta(hours=channel.hold_hours))

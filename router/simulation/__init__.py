@@ -4,7 +4,7 @@ Nothing in here may import the code that decides (facts, inventory, decisions, r
 fields): what it expects would then follow from what it tests.
 """
 
-from router.simulation.files import Setting, Summary, simulate
+from router.simulation.files import EstateSummary, Setting, simulate
 from router.simulation.oracle import Tally
 
-__all__ = ["Setting", "Summary", "Tally", "simulate"]
+__all__ = ["EstateSummary", "Setting", "Tally", "simulate"]

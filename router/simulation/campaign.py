@@ -10,10 +10,10 @@ from random import Random
 
 from router.simulation.estate import SHOWCASE, SPARE, Estate
 from router.simulation.events import Events
-from router.simulation.homes import Home
+from router.simulation.homes import Household
 from router.simulation.oracle import Oracle
 from router.simulation.rubbish import RUBBISH
-from router.simulation.stories import KINDS, PLAINLY, Kind, Story, Teller, plain
+from router.simulation.stories import KINDS, PLAINLY, Story, StoryKind, Teller, plain
 
 _RUBBISH_SHARE = 0.002
 
@@ -94,7 +94,7 @@ class Campaign:
             places.setdefault(place, []).append(names[number % len(names)])
         return places
 
-    def _kind(self, home: Home, left: int) -> Kind:
+    def _kind(self, home: Household, left: int) -> StoryKind:
         for kind in self._missing:
             if kind.fits(home) and kind.activations <= left:
                 self._missing.remove(kind)
@@ -106,19 +106,19 @@ class Campaign:
                 return kind if fits else PLAINLY
         return PLAINLY
 
-    def _begin(self, kind: Kind, home: Home, more: int) -> Story:
+    def _begin(self, kind: StoryKind, home: Household, more: int) -> Story:
         self._told += kind.activations + more
         self.oracle.tally.stories[kind.name] += 1
         return self._tell(kind, home, more)
 
-    def _tell(self, kind: Kind, home: Home, more: int) -> Story:
+    def _tell(self, kind: StoryKind, home: Household, more: int) -> Story:
         home = yield from kind.tell(self._teller, home)
         for _ in range(more):
             for _, line in plain(self._teller, home):
                 yield self._teller.later(), line
         return home
 
-    def _newcomer(self) -> Home:
+    def _newcomer(self) -> Household:
         self._newcomers += 1
         return self.estate.home(self._newcomers - 1)
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from itertools import accumulate
 from random import Random
 
-from router.simulation.homes import Home, HubRow
+from router.simulation.homes import CsvHub, Household
 from router.simulation.market import AREAS, Market
 from router.simulation.numbers import device_id
 from router.simulation.shapes import SHAPES, Plot, dual_fuel
@@ -54,11 +54,11 @@ class Estate:
         shares = [share for share, _, _ in _STATES.values()]
         self._state_reach = list(accumulate([100 - sum(shares), *shares]))
 
-    def homes(self) -> Iterator[Home]:
+    def homes(self) -> Iterator[Household]:
         """The homes of the inventory."""
         return (self.home(index) for index in range(self.count))
 
-    def home(self, index: int) -> Home:
+    def home(self, index: int) -> Household:
         """Home number `index`, always the same."""
         # A hub that replaces another is the neighbour of the old one, at the odd index.
         pair = self._pair(index & ~1)
@@ -72,7 +72,7 @@ class Estate:
         draw = (even * _GOLDEN + self._seed * _SCATTER) % 2**64 / 2**64
         return _PAIRS[int(draw / _PAIR_SHARE * 2)] if draw < _PAIR_SHARE else None
 
-    def _paired(self, index: int, pair: str) -> Home:
+    def _paired(self, index: int, pair: str) -> Household:
         """The old hub (even) or the one that replaces it (odd), with the same meter points."""
         even = index & ~1
         plot = self._plot(even)
@@ -81,13 +81,13 @@ class Estate:
         if index == even:
             hub = replace(self._hub(plot), replaced_by=device_id(even + 1))
             parties = frozenset() if pair == "moved_later" else frozenset(plot.parties)
-            return Home(f"{pair}_old", hub, tuple(plot.rows), parties)
+            return Household(f"{pair}_old", hub, tuple(plot.rows), parties)
         hub = replace(self._hub(plot), device_id=device_id(index), hardware_version="3.0")
         first = plot.past() if pair == "moved_later" else first
         rows = (replace(row, device_id=hub.device_id, effective_from=first) for row in plot.rows)
-        return Home(f"{pair}_new", hub, tuple(rows), frozenset(plot.parties))
+        return Household(f"{pair}_new", hub, tuple(rows), frozenset(plot.parties))
 
-    def _alone(self, index: int) -> Home:
+    def _alone(self, index: int) -> Household:
         plot = self._plot(index)
         place = max(index - 2 * len(_PAIRS), 0)
         if place < len(SHAPES):
@@ -105,7 +105,7 @@ class Estate:
             _, status, generation = _STATES[state]
             hub = replace(hub, status=status, smets_version=generation)
         kind = state or shape.__name__
-        return Home(kind, hub, tuple(plot.rows), frozenset(plot.parties))
+        return Household(kind, hub, tuple(plot.rows), frozenset(plot.parties))
 
     def _plot(self, index: int) -> Plot:
         draw = Random((self._seed << 40) | index)  # noqa: S311 - a simulation
@@ -123,8 +123,8 @@ class Estate:
             began=self.today - timedelta(days=400 + int(draw.random() * 2000)),
         )
 
-    def _hub(self, plot: Plot) -> HubRow:
-        return HubRow(
+    def _hub(self, plot: Plot) -> CsvHub:
+        return CsvHub(
             plot.device_id,
             csp_region=_REGIONS[plot.area % 3],
             model=_MODELS[plot.number % 3],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-from router.simulation.homes import HubRow, RegistrationRow
+from router.simulation.homes import CsvHub, CsvRegistration
 
 ACTIVATED = "hubherald.firmware.activated.v1"
 HUB = "hubherald.hub.updated.v1"
@@ -111,7 +111,7 @@ class Events:
         self._ids += 1
         return f"s{self._seed}-{self._ids:08d}"
 
-    def activation(self, hub: HubRow, *, success: bool = True, minutes: int = 0) -> Event:
+    def activation(self, hub: CsvHub, *, success: bool = True, minutes: int = 0) -> Event:
         """`hub` has activated firmware, `minutes` after its turn in the campaign."""
         number = self._activations
         self._activations += 1
@@ -134,7 +134,7 @@ class Events:
         when = at + timedelta(seconds=2) if number % 10 else None
         return Event(self._source(hub), self.new_id(), ACTIVATED, when, data)
 
-    def hub(self, hub: HubRow, at: datetime) -> Event:
+    def hub(self, hub: CsvHub, at: datetime) -> Event:
         """What is true of `hub` from `at` on."""
         data: Json = {
             "device_id": hub.device_id,
@@ -149,7 +149,7 @@ class Events:
             data["replaced_by"] = hub.replaced_by
         return Event(self._source(hub), self.new_id(), HUB, at, data)
 
-    def registration(self, row: RegistrationRow, at: datetime) -> Event:
+    def registration(self, row: CsvRegistration, at: datetime) -> Event:
         """Who is registered, known from `at` on."""
         data: Json = {
             "device_id": row.device_id,
@@ -162,8 +162,8 @@ class Events:
         }
         return Event("urn:dcc:registration", self.new_id(), REGISTRATION, at, data)
 
-    def registrations(self, rows: Sequence[RegistrationRow], at: datetime) -> list[Event]:
+    def registrations(self, rows: Sequence[CsvRegistration], at: datetime) -> list[Event]:
         return [self.registration(row, at) for row in rows]
 
-    def _source(self, hub: HubRow) -> str:
+    def _source(self, hub: CsvHub) -> str:
         return f"urn:dcc:dsp:{hub.csp_region}"

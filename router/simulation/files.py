@@ -20,7 +20,7 @@ from typing import Literal, TextIO
 from router.errors import UsageError
 from router.simulation.campaign import Campaign
 from router.simulation.estate import Estate
-from router.simulation.homes import Home
+from router.simulation.homes import Household
 from router.simulation.market import Market, make_market, users_file
 from router.simulation.oracle import Oracle, Tally
 
@@ -60,7 +60,7 @@ operations: {{listen: "{listen}"}}
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class EstateSummary:
     """What was made."""
 
     folder: Path
@@ -117,7 +117,7 @@ def simulate(
     rules: Path,
     setting: Setting | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Summary:
+) -> EstateSummary:
     """Write an estate into the folder `out`, which must be new or empty.
 
     The same arguments give the same bytes on the same day. `rules` is the folder of shipped rules
@@ -141,7 +141,9 @@ def simulate(
     with _expected(out / "expected.json", market, seed) as oracle:
         campaign = Campaign(estate, oracle, activations=activations, seed=seed, today=today)
         _write_inbox(campaign, out / "inbox" / "facts.jsonl", tell)
-    return Summary(out, hubs, registrations, users, activations, homes, examples, oracle.tally)
+    return EstateSummary(
+        out, hubs, registrations, users, activations, homes, examples, oracle.tally
+    )
 
 
 def _quiet(_count: int) -> None:
@@ -187,7 +189,7 @@ def _table(file: Path) -> TextIO:
     return file.open("w", encoding="utf-8", newline="")
 
 
-def _hub_cells(home: Home) -> Sequence[str]:
+def _hub_cells(home: Household) -> Sequence[str]:
     hub = home.hub
     return (
         hub.device_id,
@@ -201,7 +203,7 @@ def _hub_cells(home: Home) -> Sequence[str]:
     )
 
 
-def _registration_cells(home: Home) -> Iterator[Sequence[str]]:
+def _registration_cells(home: Household) -> Iterator[Sequence[str]]:
     for row in home.registrations:
         yield (
             row.device_id,

@@ -7,7 +7,7 @@ from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
-class HubRow:
+class CsvHub:
     """One row of hubs.csv, and the data of a hub fact."""
 
     device_id: str
@@ -30,7 +30,7 @@ class HubRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RegistrationRow:
+class CsvRegistration:
     """One row of registrations.csv, and the data of a registration fact."""
 
     device_id: str
@@ -43,12 +43,12 @@ class RegistrationRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class Household:
     """One hub, its registrations, and who is responsible for it today."""
 
     kind: str
     """Its shape, or its hub's state where that is out of the ordinary."""
-    hub: HubRow
-    registrations: tuple[RegistrationRow, ...]
+    hub: CsvHub
+    registrations: tuple[CsvRegistration, ...]
     parties: frozenset[tuple[str, str]]
     """(company, role) of everybody who is responsible today."""

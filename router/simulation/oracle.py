@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from router.simulation.events import Event
-from router.simulation.homes import Home
+from router.simulation.homes import Household
 from router.simulation.market import Market
 
 _SUPPLIERS = frozenset({"import_supplier", "export_supplier", "gas_supplier"})
@@ -61,7 +61,7 @@ class Oracle:
         self._write = write
         self.tally = Tally()
 
-    def decided(self, event: Event, home: Home) -> None:
+    def decided(self, event: Event, home: Household) -> None:
         """The activation is decided while `home` is as it is given here."""
         roles: dict[str, list[str]] = {}
         for company, role in sorted(home.parties):
@@ -78,7 +78,7 @@ class Oracle:
         self.tally.decisions["same_activation"] += 1
         self._note(event, {})
 
-    def _outcome(self, company: str, role: str, event: Event, home: Home) -> str:
+    def _outcome(self, company: str, role: str, event: Event, home: Household) -> str:
         user = self._users.get(company)
         if user is None or role not in user.roles:
             return "no_eligible_user"

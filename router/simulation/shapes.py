@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
-from router.simulation.homes import RegistrationRow
+from router.simulation.homes import CsvRegistration
 from router.simulation.market import Company, Market
 from router.simulation.numbers import mpan, mprn
 
@@ -32,7 +32,7 @@ class Plot:
     transporter: str
     area: int
     began: date
-    rows: list[RegistrationRow] = field(default_factory=list)
+    rows: list[CsvRegistration] = field(default_factory=list)
     parties: set[tuple[str, str]] = field(default_factory=set)
 
     def row(
@@ -53,7 +53,7 @@ class Plot:
             mpxn, operator = mpan(10 + self.area, self.number * 3 + place), self.distributor
         first = first or self.began
         self.rows.append(
-            RegistrationRow(self.device_id, mpxn, point, supplier, operator, first, last)
+            CsvRegistration(self.device_id, mpxn, point, supplier, operator, first, last)
         )
 
     def now(self, supplier: str, role: str) -> None:

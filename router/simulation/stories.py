@@ -16,11 +16,11 @@ from random import Random
 
 from router.simulation.estate import PLAIN
 from router.simulation.events import Event, Events, in_summer_time
-from router.simulation.homes import Home
+from router.simulation.homes import Household
 from router.simulation.market import Market
 from router.simulation.oracle import Oracle
 
-Story = Generator[tuple[int, bytes], None, Home]
+Story = Generator[tuple[int, bytes], None, Household]
 _FAR = 400
 """The most lines between two lines of one story, in stories told at once."""
 
@@ -42,7 +42,7 @@ class Teller:
         """A day in the past, after the last change of any home that facts may change."""
         return self.today - timedelta(days=31 + self.draw.randrange(300))
 
-    def activation(self, home: Home, *, minutes: int = 0) -> Event:
+    def activation(self, home: Household, *, minutes: int = 0) -> Event:
         """A successful activation that is decided while `home` is as it is."""
         event = self.events.activation(home.hub, minutes=minutes)
         self.oracle.decided(event, home)
@@ -66,25 +66,25 @@ class Teller:
 # --- a hub of the inventory, one activation -------------------------------------------------
 
 
-def plain(teller: Teller, home: Home) -> Story:
+def plain(teller: Teller, home: Household) -> Story:
     yield 0, teller.activation(home).line()
     return home
 
 
-def failed(teller: Teller, home: Home) -> Story:
+def failed(teller: Teller, home: Household) -> Story:
     event = teller.events.activation(home.hub, success=False)
     teller.oracle.decided(event, home)
     yield 0, event.line()
     return home
 
 
-def lower_case(teller: Teller, home: Home) -> Story:
+def lower_case(teller: Teller, home: Household) -> Story:
     event = teller.activation(home)
     yield 0, event.with_data(device_id=event.device_id.lower()).line()
     return home
 
 
-def redelivered(teller: Teller, home: Home) -> Story:
+def redelivered(teller: Teller, home: Household) -> Story:
     event = teller.activation(home)
     yield 0, event.line()
     for _ in range(teller.draw.randrange(1, 4)):
@@ -93,7 +93,7 @@ def redelivered(teller: Teller, home: Home) -> Story:
     return home
 
 
-def renamed(teller: Teller, home: Home) -> Story:
+def renamed(teller: Teller, home: Household) -> Story:
     """The same activation under other event ids, also written differently."""
     event = teller.activation(home)
     yield 0, event.line()
@@ -107,7 +107,7 @@ def renamed(teller: Teller, home: Home) -> Story:
     return home
 
 
-def conflicting(teller: Teller, home: Home) -> Story:
+def conflicting(teller: Teller, home: Household) -> Story:
     """The id comes back with another version: somebody's mistake, nobody is told."""
     event = teller.activation(home)
     yield 0, event.line()
@@ -116,35 +116,35 @@ def conflicting(teller: Teller, home: Home) -> Story:
     return home
 
 
-def stale_hub(teller: Teller, home: Home) -> Story:
+def stale_hub(teller: Teller, home: Household) -> Story:
     old = replace(home.hub, status="Decommissioned")
     yield 0, teller.stale(teller.events.hub(old, teller.events.long_ago))
     yield teller.later(), teller.activation(home).line()
     return home
 
 
-def decommissioned(teller: Teller, home: Home) -> Story:
+def decommissioned(teller: Teller, home: Household) -> Story:
     home = replace(home, hub=replace(home.hub, status="Decommissioned"))
     yield 0, teller.changed(teller.events.hub(home.hub, teller.events.soon))
     yield teller.later(), teller.activation(home).line()
     return home
 
 
-def commissioned(teller: Teller, home: Home) -> Story:
+def commissioned(teller: Teller, home: Household) -> Story:
     home = replace(home, hub=replace(home.hub, status="Commissioned"))
     yield 0, teller.changed(teller.events.hub(home.hub, teller.events.soon))
     yield teller.later(), teller.activation(home).line()
     return home
 
 
-def stale_registration(teller: Teller, home: Home) -> Story:
+def stale_registration(teller: Teller, home: Household) -> Story:
     row = replace(home.registrations[0], supplier_id=teller.market.outside_supplier.importing)
     yield 0, teller.stale(teller.events.registration(row, teller.events.long_ago))
     yield teller.later(), teller.activation(home).line()
     return home
 
 
-def moved_out(teller: Teller, home: Home) -> Story:
+def moved_out(teller: Teller, home: Household) -> Story:
     """The import registration turns out to have ended; only gas is left, or nobody."""
     row = replace(home.registrations[0], effective_to=teller.day())
     left = {party for party in home.parties if party[1].startswith("gas_")}
@@ -157,7 +157,7 @@ def moved_out(teller: Teller, home: Home) -> Story:
 # --- a hub of the inventory, two activations ------------------------------------------------
 
 
-def out_of_order(teller: Teller, home: Home) -> Story:
+def out_of_order(teller: Teller, home: Household) -> Story:
     newer = teller.activation(home, minutes=60)
     older = teller.activation(home)
     yield 0, newer.line()
@@ -165,7 +165,7 @@ def out_of_order(teller: Teller, home: Home) -> Story:
     return home
 
 
-def activated_again(teller: Teller, home: Home) -> Story:
+def activated_again(teller: Teller, home: Household) -> Story:
     """The same version at another time is another activation."""
     first = teller.activation(home)
     yield 0, first.line()
@@ -176,7 +176,7 @@ def activated_again(teller: Teller, home: Home) -> Story:
     return home
 
 
-def same_id(teller: Teller, home: Home) -> Story:
+def same_id(teller: Teller, home: Household) -> Story:
     """Two senders may use one id: only source and id together are the key."""
     first = teller.events.activation(home.hub)
     second = replace(teller.events.activation(home.hub, minutes=30), source="urn:dcc:replay")
@@ -186,7 +186,7 @@ def same_id(teller: Teller, home: Home) -> Story:
     return home
 
 
-def new_supplier(teller: Teller, home: Home) -> Story:
+def new_supplier(teller: Teller, home: Household) -> Story:
     """A fact changes the supplier between two activations."""
     yield 0, teller.activation(home).line()
     old = home.registrations[0]
@@ -204,7 +204,7 @@ def new_supplier(teller: Teller, home: Home) -> Story:
 # --- a hub that is not in the inventory -----------------------------------------------------
 
 
-def installed(teller: Teller, home: Home) -> Story:
+def installed(teller: Teller, home: Household) -> Story:
     """A new hub: facts say what it is before it activates anything."""
     events = teller.events
     yield 0, teller.changed(events.hub(home.hub, events.yesterday))
@@ -218,7 +218,7 @@ def installed(teller: Teller, home: Home) -> Story:
     return home
 
 
-def overtaken(teller: Teller, home: Home) -> Story:
+def overtaken(teller: Teller, home: Household) -> Story:
     """The activation and the registrations arrive before their hub, and wait for it."""
     events = teller.events
     activation = teller.activation(home)
@@ -232,7 +232,7 @@ def overtaken(teller: Teller, home: Home) -> Story:
     return home
 
 
-def never_known(teller: Teller, home: Home) -> Story:
+def never_known(teller: Teller, home: Household) -> Story:
     teller.oracle.tally.quarantine["unknown_hub"] += 1
     yield 0, teller.events.activation(home.hub).line()
     return home
@@ -242,11 +242,11 @@ def never_known(teller: Teller, home: Home) -> Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class StoryKind:
     """A story that can be told, and of which homes."""
 
     name: str
-    tell: Callable[[Teller, Home], Story]
+    tell: Callable[[Teller, Household], Story]
     share: float
     """Of all stories, in per cent; the rest is plain."""
     activations: int = 1
@@ -255,27 +255,27 @@ class Kind:
     newcomer: bool = False
     """It is told of a hub that is not in the inventory."""
 
-    def fits(self, home: Home) -> bool:
+    def fits(self, home: Household) -> bool:
         return self.of is None or home.kind in self.of
 
 
-PLAINLY = Kind("plain", plain, 0)
+PLAINLY = StoryKind("plain", plain, 0)
 KINDS = (
-    Kind("failed", failed, 4),
-    Kind("redelivered", redelivered, 3),
-    Kind("renamed", renamed, 1.5),
-    Kind("lower_case", lower_case, 1),
-    Kind("conflicting", conflicting, 0.3),
-    Kind("out_of_order", out_of_order, 1, 2),
-    Kind("activated_again", activated_again, 0.5, 2),
-    Kind("same_id", same_id, 0.3, 2),
-    Kind("new_supplier", new_supplier, 1, 2, PLAIN),
-    Kind("moved_out", moved_out, 0.4, 1, PLAIN),
-    Kind("stale_registration", stale_registration, 0.5, 1, PLAIN),
-    Kind("stale_hub", stale_hub, 0.5, 1, PLAIN),
-    Kind("decommissioned", decommissioned, 0.3, 1, PLAIN),
-    Kind("commissioned", commissioned, 20, 1, frozenset({"pending"})),
-    Kind("installed", installed, 0.5, newcomer=True),
-    Kind("overtaken", overtaken, 0.5, newcomer=True),
-    Kind("never_known", never_known, 0.2, newcomer=True),
+    StoryKind("failed", failed, 4),
+    StoryKind("redelivered", redelivered, 3),
+    StoryKind("renamed", renamed, 1.5),
+    StoryKind("lower_case", lower_case, 1),
+    StoryKind("conflicting", conflicting, 0.3),
+    StoryKind("out_of_order", out_of_order, 1, 2),
+    StoryKind("activated_again", activated_again, 0.5, 2),
+    StoryKind("same_id", same_id, 0.3, 2),
+    StoryKind("new_supplier", new_supplier, 1, 2, PLAIN),
+    StoryKind("moved_out", moved_out, 0.4, 1, PLAIN),
+    StoryKind("stale_registration", stale_registration, 0.5, 1, PLAIN),
+    StoryKind("stale_hub", stale_hub, 0.5, 1, PLAIN),
+    StoryKind("decommissioned", decommissioned, 0.3, 1, PLAIN),
+    StoryKind("commissioned", commissioned, 20, 1, frozenset({"pending"})),
+    StoryKind("installed", installed, 0.5, newcomer=True),
+    StoryKind("overtaken", overtaken, 0.5, newcomer=True),
+    StoryKind("never_known", never_known, 0.2, newcomer=True),
 )

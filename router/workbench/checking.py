@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.config.loading import Config, in_order, survey
-from router.files.document import Problem
+from router.files.problems import Problem
 from router.language.folder import TESTS, find
 from router.workbench.ruletests.file import load as load_tests
 

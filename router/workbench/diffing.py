@@ -41,7 +41,7 @@ class Moved:
 
 
 @dataclass(slots=True)
-class Change:
+class ChangedAlerts:
     """All Alerts that would come or go in one way."""
 
     change: str
@@ -58,7 +58,7 @@ class Change:
 class Difference:
     """All that would change, and how much was looked at."""
 
-    changes: dict[tuple[str, ...], Change] = field(default_factory=dict)
+    changes: dict[tuple[str, ...], ChangedAlerts] = field(default_factory=dict)
     moved: list[Moved] = field(default_factory=list)
     """As many Alerts one by one as were asked for, in the order of the facts."""
     activations: int = 0
@@ -72,7 +72,7 @@ class Difference:
         wanted = kinds or (GAINS, LOSES)
         return sum(each.alerts for each in self.changes.values() if each.change in wanted)
 
-    def rows(self) -> list[Change]:
+    def rows(self) -> list[ChangedAlerts]:
         """The changes, the largest first for each user."""
         return sorted(
             self.changes.values(),
@@ -130,7 +130,7 @@ class Differ:
     ) -> None:
         names = ", ".join(sorted(set(rules.values())))
         place, device_id = (change, *key, names, instead), past.activation.device_id
-        self.found.changes.setdefault(place, Change(*place, 0, device_id)).alerts += 1
+        self.found.changes.setdefault(place, ChangedAlerts(*place, 0, device_id)).alerts += 1
         if len(self.found.moved) < self.each:
             version = past.activation.firmware_version
             self.found.moved.append(Moved(*place, device_id, version, past.decided_at))

@@ -14,7 +14,7 @@ from router.deciding.decisions import Candidate, Decision, Due, Verdict
 from router.domain.facts import Activation, Hub, Registration
 from router.domain.inventory import Home, in_effect, responsible
 from router.domain.users import ServiceUser
-from router.files.document import Location
+from router.files.problems import Location
 from router.language.conditions import (
     AllOf,
     AnyOf,
@@ -26,8 +26,7 @@ from router.language.conditions import (
     holds,
 )
 from router.language.fields import Value, fields_of
-from router.language.rule_reader import Rule
-from router.language.rules import Rules
+from router.language.rules import Rule, Rules
 
 
 @dataclass(frozen=True, slots=True)

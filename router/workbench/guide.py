@@ -15,7 +15,7 @@ from pathlib import Path
 
 from router.files.codes import Code
 from router.language.conditions import OPERATORS_OF
-from router.language.fields import ANYTHING, FIELDS, Field, Kind
+from router.language.fields import ANYTHING, FIELDS, Field, FieldKind
 
 _PART = re.compile(r"(<!-- made by `make guide`: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -33,7 +33,7 @@ def kinds() -> str:
     """Which comparisons each kind of field takes."""
     return _table(
         ("kind", "takes"),
-        ((kind.value, " ".join(f"`{sign}`" for sign in OPERATORS_OF[kind])) for kind in Kind),
+        ((kind.value, " ".join(f"`{sign}`" for sign in OPERATORS_OF[kind])) for kind in FieldKind),
     )
 
 
@@ -61,9 +61,9 @@ TABLES: Mapping[str, Callable[[], str]] = {"kinds": kinds, "fields": fields, "co
 def _values(field: Field) -> str:
     if field.values:
         return ", ".join(f"`{value}`" for value in field.values)
-    if field.kind is Kind.BOOLEAN:
+    if field.kind is FieldKind.BOOLEAN:
         return "`true`, `false`"
-    if field.kind is Kind.ID:
+    if field.kind is FieldKind.ID:
         return "such as `90-B3-D5-1F-30-01-00-00`, in either case"
     return "1 to 100 characters" if field.pattern == ANYTHING else f"`{field.pattern}`"
 

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from router.language.conditions import OPERATORS_OF
-from router.language.fields import FIELDS, Field, Kind
+from router.language.fields import FIELDS, Field, FieldKind
 
 Schema = dict[str, Any]
 
@@ -86,11 +86,11 @@ def _comparison(field: Field) -> Schema:
 def _snippet(field: Field) -> str:
     """A right line to begin with; `${1}` is where the writer goes on."""
     match field.kind:
-        case Kind.ENUM:
+        case FieldKind.ENUM:
             return f'{field.name} == "${{1|{",".join(field.values)}|}}"'
-        case Kind.BOOLEAN:
+        case FieldKind.BOOLEAN:
             return f"{field.name} == ${{1|true,false|}}"
-        case Kind.WORDS:
+        case FieldKind.WORDS:
             return f'{field.name} has "${{1}}"'
         case _:
             return f'{field.name} == "${{1}}"'

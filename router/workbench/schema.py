@@ -13,14 +13,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from router.config.configfile import ConfigFile
-from router.config.installed import Kinds
+from router.config.installed import InstalledKinds
 from router.config.usersfile import ChannelKeys, UsersFile
 from router.domain.facts import DATA, Activation, Envelope
-from router.files.messages import secret_keys
+from router.files.model_keys import secret_keys
 from router.ports import ADAPTERS, SOURCES
 from router.workbench import ruleschema
-
-Schema = dict[str, Any]
+from router.workbench.ruleschema import Schema
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -59,7 +58,7 @@ def fact() -> Schema:
 
 def users() -> Schema:
     """service_users.yaml with the options of every installed adapter."""
-    adapters = Kinds(ADAPTERS).models()
+    adapters = InstalledKinds(ADAPTERS).models()
     of, defs = _schemas(UsersFile, ChannelKeys, *adapters.values())
     channels = [
         _with_adapter(kind, of[model], secret_keys(model), of[ChannelKeys])
@@ -76,7 +75,7 @@ def users() -> Schema:
 
 def config() -> Schema:
     """hubherald.yaml with the options of every installed source."""
-    sources = Kinds(SOURCES).models()
+    sources = InstalledKinds(SOURCES).models()
     of, defs = _schemas(ConfigFile, *sources.values())
     choices = [
         _with_adapter(kind, of[model], secret_keys(model), _ADAPTER_ONLY)

@@ -10,7 +10,7 @@ from aio_pika import exceptions as amqp
 from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource
 from pamqp.commands import Basic
 
-from adapters.rabbitmq.trouble import BrokerError, Kind, trouble
+from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 
 
 def invalid() -> ssl.SSLCertVerificationError:
@@ -24,65 +24,77 @@ def caused(error: Exception, cause: Exception) -> Exception:
     return error
 
 
-CASES: dict[str, tuple[BaseException, Kind, str]] = {
+CASES: dict[str, tuple[BaseException, TroubleKind, str]] = {
     "wrong password": (
         amqp.ProbableAuthenticationError("ACCESS_REFUSED - Login was refused using PLAIN"),
-        Kind.CREDENTIALS,
+        TroubleKind.CREDENTIALS,
         "does not know user 'ann' with this password; correct `user` and `password_file`",
     ),
     "wrong virtual host": (
         amqp.InvalidFrameError("Expected one of ['Connection.OpenOk'], got <Connection.Close>"),
-        Kind.ENDPOINT,
+        TroubleKind.ENDPOINT,
         "rabbitmqctl add_vhost prod; rabbitmqctl set_permissions -p prod ann '.*' '.*' '.*'",
     ),
     "no permission": (
         ChannelAccessRefused("ACCESS_REFUSED - access to queue 'q' refused"),
-        Kind.CREDENTIALS,
+        TroubleKind.CREDENTIALS,
         "ACCESS_REFUSED - access to queue 'q' refused; give it the permission: rabbitmqctl "
         "set_permissions -p prod ann",
     ),
-    "missing": (amqp.ChannelNotFoundEntity("NOT_FOUND - no queue"), Kind.ENDPOINT, "NOT_FOUND"),
+    "missing": (
+        amqp.ChannelNotFoundEntity("NOT_FOUND - no queue"),
+        TroubleKind.ENDPOINT,
+        "NOT_FOUND",
+    ),
     "different": (
         amqp.ChannelPreconditionFailed("PRECONDITION_FAILED - inequivalent arg"),
-        Kind.ENDPOINT,
+        TroubleKind.ENDPOINT,
         "inequivalent arg",
     ),
     "locked": (
         ChannelLockedResource("RESOURCE_LOCKED - exclusive"),
-        Kind.ENDPOINT,
+        TroubleKind.ENDPOINT,
         "another connection owns it",
     ),
-    "nack": (amqp.DeliveryError(None, Basic.Nack(1)), Kind.BUSY, "is full"),
+    "nack": (amqp.DeliveryError(None, Basic.Nack(1)), TroubleKind.BUSY, "is full"),
     "untrusted": (
         caused(amqp.AMQPConnectionError(1, "failed"), invalid()),
-        Kind.ENDPOINT,
+        TroubleKind.ENDPOINT,
         "its certificate is not valid: self-signed certificate; have it put right, or set `ca_file",
     ),
     "no TLS there": (
         amqp.AMQPConnectionError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1)"),
-        Kind.ENDPOINT,
+        TroubleKind.ENDPOINT,
         "it speaks no TLS on this port",
     ),
     "wants ours": (
         amqp.AMQPConnectionError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert"),
-        Kind.CREDENTIALS,
+        TroubleKind.CREDENTIALS,
         "set `certificate_file` and `key_file`",
     ),
     "refused": (
         caused(amqp.AMQPConnectionError(111, "x"), ConnectionRefusedError()),
-        Kind.NETWORK,
+        TroubleKind.NETWORK,
         "connection refused; is RabbitMQ running",
     ),
-    "reset": (ConnectionResetError(104, "x"), Kind.NETWORK, "connection reset"),
-    "cancelled by the library": (asyncio.CancelledError(), Kind.NETWORK, "connection was lost"),
+    "reset": (ConnectionResetError(104, "x"), TroubleKind.NETWORK, "connection reset"),
+    "cancelled by the library": (
+        asyncio.CancelledError(),
+        TroubleKind.NETWORK,
+        "connection was lost",
+    ),
     "closed channel": (
         amqp.ChannelInvalidStateError('<Channel: "3" at 0x7f0000000000> closed'),
-        Kind.NETWORK,
+        TroubleKind.NETWORK,
         "the connection was lost",
     ),
-    "late": (TimeoutError(), Kind.NETWORK, "no answer in time"),
-    "anything else": (RuntimeError("a\nb\x1b[31m" + "x" * 1_000), Kind.NETWORK, "a b\\x1b[31mxxx"),
-    "nothing said": (ValueError(), Kind.NETWORK, "ValueError"),
+    "late": (TimeoutError(), TroubleKind.NETWORK, "no answer in time"),
+    "anything else": (
+        RuntimeError("a\nb\x1b[31m" + "x" * 1_000),
+        TroubleKind.NETWORK,
+        "a b\\x1b[31mxxx",
+    ),
+    "nothing said": (ValueError(), TroubleKind.NETWORK, "ValueError"),
 }
 
 
@@ -99,7 +111,7 @@ def test_each_trouble_says_what_to_do(case: str) -> None:
 
 
 def test_what_is_in_words_stays_as_it_is() -> None:
-    error = BrokerError(Kind.BUSY, "as it is")
+    error = BrokerError(TroubleKind.BUSY, "as it is")
     assert trouble(error, "host:5672", "/", "ann") is error
 
 

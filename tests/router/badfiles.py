@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from router.files.document import Problem
+from router.files.problems import Problem
 
 _TESTS = Path(__file__).parents[1]
 _FOLDERS = {

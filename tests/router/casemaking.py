@@ -11,7 +11,7 @@ from rulemaking import said
 from samples import user
 
 from router.language.rules import Rules
-from router.workbench.ruletests.file import Case
+from router.workbench.ruletests.file import RuleTest
 from router.workbench.ruletests.file import load as load_tests
 from router.workbench.ruletests.runner import Report, run
 
@@ -48,7 +48,7 @@ def failure(report: Report) -> str:
     return result.message
 
 
-def loaded(rules: Rules, folder: Path, *cases: Any) -> Sequence[Case]:
+def loaded(rules: Rules, folder: Path, *cases: Any) -> Sequence[RuleTest]:
     """These tests, which must be right and pass."""
     assert outcome(rules, folder, *cases).passed
     found, problems = load_tests([folder / "some.test.yaml"], rules)

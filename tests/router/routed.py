@@ -13,7 +13,7 @@ from estate import D1, S1, S2, SUPPLIER, Estate
 from listener import Listener
 
 from router.ledger.database import Database, Use, open_database
-from router.ledger.queries.story import Told
+from router.ledger.queries.story import StoryPart
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 OTHER_HUB = "90-B3-D5-1F-30-00-10-02"
@@ -26,7 +26,7 @@ def ledger(estate: Estate, use: Use = Use.READ) -> Iterator[Database]:
         yield database
 
 
-def of_kind(told: list[Told], kind: type[T]) -> list[T]:
+def of_kind(told: list[StoryPart], kind: type[T]) -> list[T]:
     return [row for row in told if isinstance(row, kind)]
 
 

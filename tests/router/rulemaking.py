@@ -11,10 +11,10 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from router.files.document import Location, Problem
+from router.files.problems import Location, Problem
 from router.language.condition_line import parse_line
 from router.language.conditions import OPERATORS_OF, Comparison, Values, holds
-from router.language.fields import FIELDS, Field, Kind, Value
+from router.language.fields import FIELDS, Field, FieldKind, Value
 from router.language.folder import load as load_rules
 from router.language.folder import read as read_rules
 from router.language.rules import Rules
@@ -78,11 +78,11 @@ TEXTS += ["true", "1", "0", "null", " ", "a,b]", "id", "sid", "f0", '"', '"}', "
 PLACES = ["1.9", "1.10", "01.10", "1.2.rc", "1..2", "-", "rc", "9001", "11", "a1b2c3d4", "1e5"]
 PLACES += ["01020304", "A1B2C3D4", "0000000A", "00000010", "99999999"]
 WORDS = ["pilot", "pilots", "firmware", "a:b", "true"]
-KNOWN: dict[Kind, list[str]] = {
-    Kind.TEXT: TEXTS,
-    Kind.ID: IDS,
-    Kind.VERSION: PLACES,
-    Kind.WORDS: WORDS,
+KNOWN: dict[FieldKind, list[str]] = {
+    FieldKind.TEXT: TEXTS,
+    FieldKind.ID: IDS,
+    FieldKind.VERSION: PLACES,
+    FieldKind.WORDS: WORDS,
 }
 
 
@@ -108,7 +108,7 @@ def _line(draw: st.DrawFn, field: Field) -> str:
     operator = draw(st.sampled_from(OPERATORS_OF[field.kind]))
     if operator == "exists":
         return f"{field.name} exists"
-    if field.kind is Kind.BOOLEAN:
+    if field.kind is FieldKind.BOOLEAN:
         return f"{field.name} {operator} {draw(st.sampled_from(['true', 'false']))}"
     literal = st.sampled_from(known(field)).map(quoted)
     if operator in {"in", "not in"}:
@@ -131,12 +131,12 @@ def conditions(*fields: str) -> st.SearchStrategy[Any]:
 
 
 def _values(field: Field) -> st.SearchStrategy[Value]:
-    if field.kind is Kind.BOOLEAN:
+    if field.kind is FieldKind.BOOLEAN:
         return st.booleans()
     near = st.sampled_from(known(field))
-    if field.kind is Kind.WORDS:
+    if field.kind is FieldKind.WORDS:
         return st.lists(near, min_size=1, max_size=3).map(tuple)
-    if field.kind is Kind.TEXT or field.name == "hub.hardware_version":
+    if field.kind is FieldKind.TEXT or field.name == "hub.hardware_version":
         printable = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
         far = st.text(printable, min_size=1, max_size=100)
         return near | far | near.map(lambda text: text + text)

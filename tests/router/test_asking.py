@@ -20,7 +20,7 @@ from router.ledger.queries.story import (
     FactTold,
     Grounds,
     Registered,
-    Waiting,
+    WaitingFact,
 )
 from router.ledger.queries.totals import summary
 from router.ledger.queries.why import alert_story, why
@@ -94,7 +94,7 @@ def test_why_tells_what_was_not_sent_and_what_waits(estate: Estate) -> None:
     assert {row.service_user_id for row in suppressed} == {S1, S2, D1}
     assert all(row.rule and row.reason for row in suppressed)
     assert of_kind(told, AlertTold) == []
-    (row,) = of_kind(waiting, Waiting)
+    (row,) = of_kind(waiting, WaitingFact)
     assert row.reason == "unknown_hub"
     assert row.next_step == "is decided by itself as soon as the hub is in the inventory"
 

@@ -25,10 +25,10 @@ from rulemaking import (
 )
 
 from router.files.codes import Code
-from router.files.document import Location, Problem
+from router.files.problems import Location, Problem
 from router.language.conditions import holds
 from router.language.contradictions import find
-from router.language.fields import FIELDS, Field, Kind, Value
+from router.language.fields import FIELDS, Field, FieldKind, Value
 from router.language.folder import read as read_folder
 
 STATUS = ["Pending", "InstalledNotCommissioned", "Commissioned", "Decommissioned", "Suspended"]
@@ -207,13 +207,13 @@ def test_the_shipped_rules_can_match() -> None:
 
 def witnesses(field: Field) -> list[Value | None]:
     """Enough values of a field to meet whatever drawn lines can meet together."""
-    if field.kind is Kind.BOOLEAN:
+    if field.kind is FieldKind.BOOLEAN:
         return [True, False, None]
     texts = known(field)
-    if field.kind is Kind.WORDS:
+    if field.kind is FieldKind.WORDS:
         sizes = range(1, len(texts) + 2)
         return [None, *(each for size in sizes for each in combinations([*texts, "~"], size))]
-    if field.kind is not Kind.ENUM:
+    if field.kind is not FieldKind.ENUM:
         texts = [*texts, "~", *(text + end for text in texts for end in ("~", ".0", ".9"))]
     return [*texts, *([] if field.always else [None])]
 
@@ -241,7 +241,7 @@ def test_a_contradiction_is_found_exactly_when_no_value_is_left(
     name, when = chosen
     loaded = drawn(tmp_path_factory.getbasetemp() / "one-field", rule(when))
     left = any(meets(loaded.rules[0].when, name, value) for value in witnesses(FIELDS[name]))
-    if FIELDS[name].kind is Kind.VERSION and not left:
+    if FIELDS[name].kind is FieldKind.VERSION and not left:
         return  # a version in between may be left, which is not among those tried
     assert bool(find(loaded)) is not left
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from samples import DCC, user
 
-from router.delivery.adapters import Crew, Hand, Staff
+from router.delivery.adapters import AdapterPool, ByLane, RunningAdapter
 from router.domain.users import Channel, Role, ServiceUser
 from router.errors import UsageError
 from router.ports import ADAPTERS, Options, Originator, installed
@@ -77,11 +77,11 @@ def told(number: int, word: str, kind: str = "seen", **more: Any) -> ServiceUser
     return ServiceUser(user(number), f"User {number}", roles, channels=(channel,), **more)
 
 
-def hand(staff: Staff, number: int = 1) -> Hand:
-    return staff[(user(number), "main")]
+def running(adapters: ByLane, number: int = 1) -> RunningAdapter:
+    return adapters[(user(number), "main")]
 
 
-def notes(hand: Hand) -> list[str]:
+def notes(hand: RunningAdapter) -> list[str]:
     return [note for note, _ in getattr(hand.adapter, "notes")]  # noqa: B009 - it is not ours
 
 
@@ -95,66 +95,66 @@ async def until(done: Callable[[], bool]) -> None:
 
 
 async def test_an_adapter_is_left_at_the_end_in_the_task_that_entered_it() -> None:
-    async with Crew(Originator(DCC)) as crew:
-        staff = await crew.staff([told(1, "a"), told(2, "b")])
-        crew.settle(staff)
-        assert notes(hand(staff)) == ["entered"]
+    async with AdapterPool(Originator(DCC)) as pool:
+        adapters = await pool.prepare([told(1, "a"), told(2, "b")])
+        pool.serve(adapters)
+        assert notes(running(adapters)) == ["entered"]
     for number in (1, 2):
-        (entered, left) = getattr(hand(staff, number).adapter, "notes")  # noqa: B009
+        (entered, left) = getattr(running(adapters, number).adapter, "notes")  # noqa: B009
         assert (entered[0], left[0]) == ("entered", "left")
         assert entered[1] is left[1]
         assert entered[1] is not asyncio.current_task()
 
 
 async def test_what_did_not_change_stays() -> None:
-    async with Crew(Originator(DCC)) as crew:
-        before = await crew.staff([told(1, "a"), told(2, "b")])
-        crew.settle(before)
-        after = await crew.staff([told(1, "a"), told(2, "other"), told(3, "c")])
-        assert hand(after, 1) is hand(before, 1)
-        assert hand(after, 2) is not hand(before, 2)
-        assert notes(hand(before, 2)) == ["entered"]  # it may still be sending
-        crew.settle(after)
-        await until(lambda: notes(hand(before, 2)) == ["entered", "left"])
+    async with AdapterPool(Originator(DCC)) as pool:
+        before = await pool.prepare([told(1, "a"), told(2, "b")])
+        pool.serve(before)
+        after = await pool.prepare([told(1, "a"), told(2, "other"), told(3, "c")])
+        assert running(after, 1) is running(before, 1)
+        assert running(after, 2) is not running(before, 2)
+        assert notes(running(before, 2)) == ["entered"]  # it may still be sending
+        pool.serve(after)
+        await until(lambda: notes(running(before, 2)) == ["entered", "left"])
         assert [notes(each) for each in after.values()] == [["entered"]] * 3
 
 
 async def test_another_version_of_duis_is_another_post() -> None:
-    async with Crew(Originator(DCC)) as crew:
-        before = await crew.staff([told(1, "a", duis_version="5.0")])
-        crew.settle(before)
-        after = await crew.staff([told(1, "a", duis_version="5.4")])
-        assert hand(after) is not hand(before)
+    async with AdapterPool(Originator(DCC)) as pool:
+        before = await pool.prepare([told(1, "a", duis_version="5.0")])
+        pool.serve(before)
+        after = await pool.prepare([told(1, "a", duis_version="5.4")])
+        assert running(after) is not running(before)
 
 
 async def test_a_channel_without_its_adapter_has_nobody() -> None:
-    async with Crew(Originator(DCC)) as crew:
-        assert await crew.staff([told(1, "", kind="not-installed")]) == {}
+    async with AdapterPool(Originator(DCC)) as pool:
+        assert await pool.prepare([told(1, "", kind="not-installed")]) == {}
 
 
 async def test_what_can_not_be_set_up_leaves_everything_as_it_was() -> None:
-    async with Crew(Originator(DCC)) as crew:
-        before = await crew.staff([told(1, "a")])
-        crew.settle(before)
+    async with AdapterPool(Originator(DCC)) as pool:
+        before = await pool.prepare([told(1, "a")])
+        pool.serve(before)
         with pytest.raises(UsageError, match=r"adapter seen of .* RuntimeError: no way in"):
-            await crew.staff([told(1, "a"), told(2, "b"), told(3, "breaks")])
-        again = await crew.staff([told(1, "a")])
-        assert hand(again) is hand(before)
-        assert notes(hand(again)) == ["entered"]
+            await pool.prepare([told(1, "a"), told(2, "b"), told(3, "breaks")])
+        again = await pool.prepare([told(1, "a")])
+        assert running(again) is running(before)
+        assert notes(running(again)) == ["entered"]
 
 
 async def test_those_that_were_for_nothing_leave_at_once() -> None:
-    async with Crew(Originator(DCC)) as crew:
-        crew.settle(await crew.staff([told(1, "a")]))
-        staff = await crew.staff([told(1, "a"), told(2, "b")])
-        crew.abandon(staff)
-        await until(lambda: notes(hand(staff, 2)) == ["entered", "left"])
-        assert notes(hand(staff, 1)) == ["entered"]
+    async with AdapterPool(Originator(DCC)) as pool:
+        pool.serve(await pool.prepare([told(1, "a")]))
+        adapters = await pool.prepare([told(1, "a"), told(2, "b")])
+        pool.abandon(adapters)
+        await until(lambda: notes(running(adapters, 2)) == ["entered", "left"])
+        assert notes(running(adapters, 1)) == ["entered"]
 
 
 async def test_one_that_never_is_ready_keeps_nobody_when_the_asker_goes() -> None:
-    async with asyncio.timeout(5), Crew(Originator(DCC)) as crew:
-        asking = asyncio.create_task(crew.staff([told(1, "hangs")]))
+    async with asyncio.timeout(5), AdapterPool(Originator(DCC)) as pool:
+        asking = asyncio.create_task(pool.prepare([told(1, "hangs")]))
         await asyncio.sleep(0.01)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -162,7 +162,7 @@ async def test_one_that_never_is_ready_keeps_nobody_when_the_asker_goes() -> Non
 
 
 async def test_an_adapter_that_fails_when_it_leaves_harms_nobody() -> None:
-    async with Crew(Originator(DCC)) as crew:
-        staff = await crew.staff([told(1, "breaks later"), told(2, "b")])
-        crew.settle(staff)
-    assert notes(hand(staff, 2)) == ["entered", "left"]
+    async with AdapterPool(Originator(DCC)) as pool:
+        adapters = await pool.prepare([told(1, "breaks later"), told(2, "b")])
+        pool.serve(adapters)
+    assert notes(running(adapters, 2)) == ["entered", "left"]

@@ -13,10 +13,9 @@ from samples import user
 from router.deciding.decisions import Candidate, Decision, Due, Verdict, candidates, decide, due
 from router.domain.inventory import Party
 from router.domain.users import Role, ServiceUser
-from router.files.document import Location
+from router.files.problems import Location
 from router.language.conditions import AllOf
-from router.language.rule_reader import Rule
-from router.language.rules import Rules
+from router.language.rules import Rule, Rules
 
 IMPORT, GAS, EXPORT = Role.IMPORT_SUPPLIER, Role.GAS_SUPPLIER, Role.EXPORT_SUPPLIER
 S1, S2 = user(1), user(2)

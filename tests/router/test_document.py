@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from router.files.codes import Code
-from router.files.messages import did_you_mean
+from router.files.suggestions import did_you_mean
 from router.files.yamlfile import parse
 
 

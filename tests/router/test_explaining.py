@@ -18,7 +18,7 @@ from router.language.fields import fields_of
 from router.language.folder import load
 from router.language.rules import Rules
 from router.workbench.explaining import blamed, explain
-from router.workbench.ruletests.file import Case
+from router.workbench.ruletests.file import RuleTest
 from router.workbench.ruletests.file import load as load_tests
 from router.workbench.ruletests.runner import find_tests
 from router.workbench.ruletests.runner import run as run_tests
@@ -31,7 +31,7 @@ PILOT = 'hub.groups has "pilot"'
 MODEL = 'hub.model startswith "CH"'
 
 
-def shipped_cases() -> list[Case]:
+def shipped_cases() -> list[RuleTest]:
     cases, problems = load_tests(find_tests(SHIPPED), shipped())
     assert not problems
     return cases
@@ -151,7 +151,7 @@ def test_each_line_is_seen_with_its_place_in_groups(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", shipped_cases(), ids=lambda case: case.entry.name)
-def test_it_says_what_the_engine_decides(case: Case) -> None:
+def test_it_says_what_the_engine_decides(case: RuleTest) -> None:
     given, given_rules = case.entry.given, shipped().without(case.entry.without)
     found = explain(
         given.activation,

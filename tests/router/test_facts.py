@@ -20,7 +20,7 @@ from router.domain.facts import (
     Hub,
     HubStatus,
     Point,
-    Reason,
+    QuarantineReason,
     Registration,
     parse,
 )
@@ -186,7 +186,7 @@ MALFORMED = {
 @pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())
 def test_what_is_not_json_is_malformed(raw: bytes) -> None:
     found = defect(raw)
-    assert found.reason is Reason.MALFORMED
+    assert found.reason is QuarantineReason.MALFORMED
     assert found.detail.isprintable()
     assert found.body == raw
 
@@ -199,9 +199,9 @@ def test_thousands_of_keys_with_one_twice_are_looked_through_once() -> None:
 
 def test_ten_megabytes_are_too_large_and_not_kept_whole() -> None:
     found = defect(with_data(failure_reason="x" * 10_000_000))
-    assert found.reason is Reason.TOO_LARGE
+    assert found.reason is QuarantineReason.TOO_LARGE
     assert len(found.body) == MAX_BODY + 1
-    assert defect(found.body).reason is Reason.TOO_LARGE
+    assert defect(found.body).reason is QuarantineReason.TOO_LARGE
 
 
 def test_the_largest_body_is_read() -> None:
@@ -261,7 +261,7 @@ INVALID = {
 @pytest.mark.parametrize(("key", "raw"), INVALID.items())
 def test_what_is_not_allowed_is_invalid_and_named(key: str, raw: bytes) -> None:
     found = defect(raw)
-    assert found.reason is Reason.INVALID
+    assert found.reason is QuarantineReason.INVALID
     assert f"{key.strip()}: " in found.detail
     assert found.detail.isprintable()
 
@@ -291,7 +291,7 @@ def test_hub_and_registration_facts_need_their_time(which: int) -> None:
 )
 def test_a_registration_that_can_not_be_is_invalid(changes: dict[str, object]) -> None:
     raw = {**EVENTS[2], "data": {**REGISTRATION_DATA, **changes}}
-    assert defect(json.dumps(raw).encode()).reason is Reason.INVALID
+    assert defect(json.dumps(raw).encode()).reason is QuarantineReason.INVALID
 
 
 @pytest.mark.parametrize(
@@ -310,12 +310,12 @@ def test_a_registration_that_can_not_be_is_invalid(changes: dict[str, object]) -
 )
 def test_a_hub_that_can_not_be_is_invalid(changes: dict[str, object]) -> None:
     raw = {**EVENTS[1], "data": {**HUB_DATA, **changes}}
-    assert defect(json.dumps(raw).encode()).reason is Reason.INVALID
+    assert defect(json.dumps(raw).encode()).reason is QuarantineReason.INVALID
 
 
 def test_an_unknown_type_is_named_with_the_known_ones() -> None:
     found = defect(body(type="hubherald.firmware.halted.v1"))
-    assert found.reason is Reason.UNKNOWN_TYPE
+    assert found.reason is QuarantineReason.UNKNOWN_TYPE
     assert "'hubherald.firmware.halted.v1'" in found.detail
     assert all(kind in found.detail for kind in DATA)
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from samples import activation, device, hub, user
 
 from router.domain.users import Role, ServiceUser
-from router.language.fields import FIELDS, Kind, compare_versions, fields_of, recipient_fields
+from router.domain.versions import compare_versions
+from router.language.fields import FIELDS, FieldKind, fields_of, recipient_fields
 
 BARE = ServiceUser(user(1), "Acme", frozenset({Role.GAS_SUPPLIER}))
 VERSIONS = st.text("0129ABFabcfrx._-", min_size=1, max_size=8) | st.text(
@@ -89,7 +90,7 @@ def test_every_field_is_described_and_enumerations_know_their_words() -> None:
     for name, field in FIELDS.items():
         assert field.name == name
         assert field.description.endswith(".")
-        assert bool(field.values) is (field.kind is Kind.ENUM)
+        assert bool(field.values) is (field.kind is FieldKind.ENUM)
 
 
 # --- the order of versions ------------------------------------------------------------------

@@ -12,8 +12,8 @@ from lanemaking import FAILED
 from relaying import Recipient, Running, Slow, relaying
 from samples import DCC, NOW, device, user
 
-from router.delivery.adapters import Hand, Place, Post
-from router.delivery.reconcile import fit
+from router.delivery.adapters import AdapterSpec, LaneKey, RunningAdapter
+from router.delivery.reconcile import reconcile
 from router.domain.users import Channel, Role, ServiceUser, UserStatus
 from router.errors import UsageError
 from router.lanes.values import ClosedReason, LaneRow
@@ -52,13 +52,13 @@ async def put(
 ) -> None:
     """What a reload does with the lanes, while the relay runs."""
 
-    def rows(database: Database) -> dict[Place, LaneRow]:
+    def rows(database: Database) -> dict[LaneKey, LaneRow]:
         wanted = [(each.id, "main", kind) for each in users]
         return take_up(database, [], wanted, NOW)
 
-    staff = {
-        (user(number), "main"): Hand(
-            Post("test", Options(), Originator(DCC), Party(user(number))),
+    adapters = {
+        (user(number), "main"): RunningAdapter(
+            AdapterSpec("test", Options(), Originator(DCC), Party(user(number))),
             cast(Adapter, recipient),
             30.0,
         )
@@ -66,7 +66,7 @@ async def put(
     }
 
     async def act() -> None:
-        fit(running.relay, users, staff, await running.ledger.call(rows))
+        reconcile(running.relay, users, adapters, await running.ledger.call(rows))
 
     await running.relay.between(act)
 

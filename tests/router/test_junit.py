@@ -14,7 +14,7 @@ from lxml import etree
 from rulemaking import read, rule
 
 from router.files.codes import Code
-from router.files.document import Location, Problem
+from router.files.problems import Location, Problem
 from router.workbench.ruletests.junit import junit
 from router.workbench.ruletests.runner import Report, Result
 

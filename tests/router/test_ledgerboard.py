@@ -8,11 +8,11 @@ from relaying import Recipient, Running, relaying
 from samples import NOW, device, user
 
 from router.ports import ChannelFault, Closed, Reason, Refused
-from router.service.observed import LedgerBoard
+from router.service.observed import ObservedLedger
 
 
 async def look(running: Running) -> None:
-    await LedgerBoard(running.ledger, running.relay.lanes, running.metrics).look()
+    await ObservedLedger(running.ledger, running.relay.lanes, running.metrics).look()
 
 
 def of_lane(running: Running, place: int = 1) -> dict[str, float]:

@@ -13,7 +13,7 @@ from rulemaking import ENUMERATED, candidates, conditions, drawn, enumerated, re
 
 from router.language.conditions import holds
 from router.language.fields import Value
-from router.language.rule_reader import Rule
+from router.language.rules import Rule
 from router.workbench.ruletests.mutants import Mutant, makes_no_difference, mutants
 
 MODEL = 'hub.model == "A"'

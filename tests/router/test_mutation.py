@@ -15,7 +15,7 @@ from rulemaking import SHIPPED, matching, read, rule, shipped
 
 from router.language.rules import Rules
 from router.workbench.ruletests.differences import met
-from router.workbench.ruletests.file import Case
+from router.workbench.ruletests.file import RuleTest
 from router.workbench.ruletests.file import load as load_tests
 from router.workbench.ruletests.mutants import Mutant
 from router.workbench.ruletests.mutation import Tried, attempt, changes
@@ -32,7 +32,7 @@ def hub(told: dict[str, Any], **known: Any) -> dict[str, Any]:
     return case(name, given={"hub": known}, **told)
 
 
-def tried(rules: Rules, cases: Sequence[Case]) -> list[Tried]:
+def tried(rules: Rules, cases: Sequence[RuleTest]) -> list[Tried]:
     return [each for each in attempt(rules, cases, changes(rules)) if each]
 
 
@@ -243,7 +243,7 @@ def test_another_role_or_code_of_an_alert_is_noticed(tmp_path: Path) -> None:
 # --- as a whole -----------------------------------------------------------------------------
 
 
-def plainly(rules: Rules, cases: Sequence[Case], mutant: Mutant) -> str | None:
+def plainly(rules: Rules, cases: Sequence[RuleTest], mutant: Mutant) -> str | None:
     """The first test that fails under a change, with all of it decided anew."""
     changed = tuple(
         replace(each, when=mutant.when) if each is mutant.rule else each for each in rules.rules
@@ -257,7 +257,7 @@ def plainly(rules: Rules, cases: Sequence[Case], mutant: Mutant) -> str | None:
     return None
 
 
-def shipped_cases() -> list[Case]:
+def shipped_cases() -> list[RuleTest]:
     cases, problems = load_tests(find_tests(SHIPPED), shipped())
     assert not problems
     return cases

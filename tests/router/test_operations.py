@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from router.errors import EngineError, FilesError, LedgerError, RouterError, UsageError
 from router.files.codes import Code
-from router.files.document import Location, Problem
+from router.files.problems import Location, Problem
 from router.metrics.metrics import Metrics
-from router.service.endpoint import Answer, Operations
+from router.service.endpoint import OperationsEndpoint, Page
 
 
 class Router:
@@ -36,8 +36,8 @@ class Router:
             raise self.refusal
         return "live: 8 rules"
 
-    def operations(self, port: int = 0) -> Operations:
-        return Operations(
+    def operations(self, port: int = 0) -> OperationsEndpoint:
+        return OperationsEndpoint(
             "127.0.0.1",
             port,
             metrics=self.metrics,
@@ -47,8 +47,8 @@ class Router:
             page=self.page,
         )
 
-    async def page(self, asked: str) -> Answer:
-        return Answer(200 if asked else 404, f"<p>{asked}", "default-src 'none'")
+    async def page(self, asked: str) -> Page:
+        return Page(200 if asked else 404, f"<p>{asked}", "default-src 'none'")
 
 
 @pytest.fixture

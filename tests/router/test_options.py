@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from router.config.installed import Kinds
+from router.config.installed import InstalledKinds
 from router.files.values import read_model
 from router.files.yamlfile import parse
 from router.ports import ADAPTERS, AmqpUrl, HttpUrl, Options, Secret, is_loopback
@@ -59,7 +59,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 def read(text: str) -> tuple[Options | None, list[str]]:
     document = parse(text.encode(), Path("file.yaml"))
-    options = Kinds(ADAPTERS).options(document, document.value, own=frozenset({"adapter"}))
+    options = InstalledKinds(ADAPTERS).options(document, document.value, own=frozenset({"adapter"}))
     return options, [problem.message for problem in document.problems]
 
 
@@ -69,7 +69,7 @@ def test_an_adapter_of_others_reads_its_own_options(install: Callable[[str], Non
     assert not problems
     assert options is not None
     assert options.model_dump() == {"size": 3}
-    assert "mine" in Kinds(ADAPTERS).models()
+    assert "mine" in InstalledKinds(ADAPTERS).models()
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_an_adapter_that_cannot_be_used_is_told(
     options, [problem] = read("{adapter: mine, size: 3}")
     assert options is None
     assert problem.startswith(said)
-    assert "mine" not in Kinds(ADAPTERS).models()
-    assert "log" in Kinds(ADAPTERS).models()
+    assert "mine" not in InstalledKinds(ADAPTERS).models()
+    assert "log" in InstalledKinds(ADAPTERS).models()
 
 
 def shop(text: str, folder: Path) -> tuple[Shop | None, list[str]]:

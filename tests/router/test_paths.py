@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from rulemaking import candidates, comparison, conditions, drawn, rule
 
-from router.language.alternatives import LONGEST, MOST, TooLarge, paths
+from router.language.alternatives import LONGEST, MOST, TooLarge, alternatives_of
 from router.language.conditions import AllOf, AnyOf, Condition, Not, compare, comparisons, holds
 from router.language.fields import Value
 
@@ -31,10 +31,10 @@ def test_alternatives_come_to_the_same(
 
     alternatives = [
         all(leaf_holds(leaf.field, leaf.operator, leaf.literal) is leaf.wanted for leaf in path)
-        for path in paths(found)
+        for path in alternatives_of(found)
     ]
     assert any(alternatives) is holds(found, values)
-    for path, met in zip(paths(found), alternatives, strict=True):
+    for path, met in zip(alternatives_of(found), alternatives, strict=True):
         assert all(leaf.met(values.get(leaf.field)) for leaf in path) is met
 
 
@@ -43,19 +43,19 @@ def texts(number: int) -> tuple[Condition, ...]:
 
 
 def test_alternatives_have_a_limit() -> None:
-    assert len(paths(AnyOf(texts(MOST)))) == MOST
+    assert len(alternatives_of(AnyOf(texts(MOST)))) == MOST
     eight = AnyOf(texts(8))
-    assert len(paths(AllOf((eight, Not(AllOf(texts(8))))))) == MOST
+    assert len(alternatives_of(AllOf((eight, Not(AllOf(texts(8))))))) == MOST
     for condition in (AnyOf(texts(MOST + 1)), AllOf((eight, eight, AnyOf(texts(2))))):
         with pytest.raises(TooLarge, match="more than 64 alternatives"):
-            paths(condition)
+            alternatives_of(condition)
 
 
 def test_conjunctions_have_a_limit() -> None:
-    assert len(paths(AllOf(texts(LONGEST)))[0]) == LONGEST
+    assert len(alternatives_of(AllOf(texts(LONGEST)))[0]) == LONGEST
     with pytest.raises(TooLarge, match="more than 48 comparisons"):
-        paths(AllOf(texts(LONGEST + 1)))
+        alternatives_of(AllOf(texts(LONGEST + 1)))
 
 
 def test_what_is_asked_twice_counts_once() -> None:
-    assert paths(AllOf((A, A, AnyOf((B, B))))) == paths(AllOf((A, B)))
+    assert alternatives_of(AllOf((A, A, AnyOf((B, B))))) == alternatives_of(AllOf((A, B)))

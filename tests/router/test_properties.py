@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rulemaking import candidates, comparison, lines
 
 from router.deciding.encoding import Properties
-from router.language.alternatives import Leaf, paths
+from router.language.alternatives import Leaf, alternatives_of
 from router.language.conditions import AllOf, compare
 from router.language.fields import Value
 
@@ -26,7 +26,7 @@ SIGNS: dict[str, Callable[[int, int], bool]] = {
 
 
 def leaves(*written: str) -> list[Leaf]:
-    return [paths(AllOf((comparison(line),)))[0][0] for line in written]
+    return [alternatives_of(AllOf((comparison(line),)))[0][0] for line in written]
 
 
 @settings(max_examples=200)

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from router.metrics.metrics import Metrics
-from router.service.loop_lag import BEAT, beat
+from router.service.loop_lag import BEAT, watch_lag
 
 
 async def test_what_blocks_the_loop_is_seen() -> None:
@@ -15,7 +15,7 @@ async def test_what_blocks_the_loop_is_seen() -> None:
     def value(name: str) -> float:
         return metrics.registry.get_sample_value(f"hubherald_event_loop_lag_seconds_{name}") or 0.0
 
-    task = asyncio.create_task(beat(metrics.loop_lag))
+    task = asyncio.create_task(watch_lag(metrics.loop_lag))
     while not value("count"):  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
     before = value("sum")

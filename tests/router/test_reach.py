@@ -16,7 +16,7 @@ from samples import user
 from router.config import usersfile
 from router.domain.users import Role, ServiceUser, ServiceUsers, UserStatus
 from router.files.codes import Code
-from router.files.document import Location, Problem
+from router.files.problems import Location, Problem
 from router.language import contradictions
 from router.language.conditions import holds
 from router.language.fields import FIELDS, recipient_fields

@@ -16,7 +16,7 @@ from samples import NOW, body, device, user
 from sqlalchemy import select, text
 
 from router.deciding.batch import Arrival, Batch, Quarantined
-from router.domain.facts import Defect, Reason, parse
+from router.domain.facts import Defect, QuarantineReason, parse
 from router.domain.timestamps import stamp
 from router.lanes.values import DeliveryState
 from router.ledger.actions import Operator, pause_lanes
@@ -194,4 +194,4 @@ def test_a_transaction_that_fails_leaves_no_gap(full: Database) -> None:
 
 def test_reasons_are_plain_text_in_the_ledger(full: Database) -> None:
     reasons = {row[0] for row in ask(full, "SELECT reason FROM quarantined")}
-    assert reasons == {Reason.MALFORMED.value, Reason.UNKNOWN_TYPE.value}
+    assert reasons == {QuarantineReason.MALFORMED.value, QuarantineReason.UNKNOWN_TYPE.value}

@@ -20,7 +20,7 @@ from router.domain.identifiers import check_mpan, check_mprn
 from router.domain.inventory import Home, in_effect, responsible
 from router.errors import UsageError
 from router.files.yamlfile import read
-from router.simulation import Setting, Summary, simulate
+from router.simulation import EstateSummary, Setting, simulate
 from router.simulation.estate import SHOWCASE, Estate
 from router.simulation.market import make_market
 from router.simulation.shapes import SHAPES
@@ -32,7 +32,9 @@ STATES = {"smets1", "pending", "decommissioned", "suspended", "installed"}
 PAIRS = {"handed_over_old", "handed_over_new", "moved_later_old", "moved_later_new"}
 
 
-def make(out: Path, hubs: int, activations: int, *, seed: int = 1, users: int = 20) -> Summary:
+def make(
+    out: Path, hubs: int, activations: int, *, seed: int = 1, users: int = 20
+) -> EstateSummary:
     """An estate of TODAY in a new folder."""
     rules = out.parent / "shipped"
     rules.mkdir(exist_ok=True)

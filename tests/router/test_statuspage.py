@@ -21,14 +21,14 @@ from router.config.loading import load
 from router.domain.users import ServiceUser, UserStatus
 from router.ledger.database import Use, open_database
 from router.ledger.queries.overview import Glance
-from router.service.endpoint import Answer
-from router.service.reloading import Refused
+from router.service.endpoint import Page
+from router.service.reloading import ReloadRefused
 from router.service.statuspage import page as module
 from router.service.statuspage.layout import clean, document, lasting
 from router.service.statuspage.overview import overview
 from router.service.statuspage.page import StatusPage
 from router.service.statuspage.search import HubAsked, Several, UserAsked, understand
-from router.service.statuspage.state import SourceState, State
+from router.service.statuspage.state import RouterState, SourceState
 
 GONE = "90-B3-D5-1F-30-01-00-77"
 EARLY = HUB[:-2] + "EE"
@@ -56,18 +56,18 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
 
 
 @pytest.fixture
-def state(estate: Estate) -> State:
+def state(estate: Estate) -> RouterState:
     config = load(estate.folder / "hubherald.yaml")
     now = datetime.now(UTC)
     sources = [SourceState("inbox", "folder", None, None)]
-    return State("0.1.0", now, None, sources, config, now - timedelta(hours=3), None)
+    return RouterState("0.1.0", now, None, sources, config, now - timedelta(hours=3), None)
 
 
 Ask = Callable[[str], tuple[int, lxml.html.HtmlElement]]
 
 
 @pytest.fixture
-def ask(state: State) -> Ask:
+def ask(state: RouterState) -> Ask:
     """Status and page for the words in the search field."""
     page = StatusPage(state.config.ledger.url, lambda: state)
 
@@ -99,7 +99,7 @@ def rows(html: lxml.html.HtmlElement, caption: str) -> list[list[str]]:
 # --- the front page -------------------------------------------------------------------------
 
 
-def test_the_front_page_says_how_intake_lanes_and_rules_stand(ask: Ask, state: State) -> None:
+def test_the_front_page_says_how_intake_lanes_and_rules_stand(ask: Ask, state: RouterState) -> None:
     status, html = ask("")
     said = text(html.find("body/main"))
     assert status == 200
@@ -122,7 +122,7 @@ def test_the_front_page_says_how_intake_lanes_and_rules_stand(ask: Ask, state: S
     assert rules[0][3].startswith("alerts.yaml:")
 
 
-def test_it_says_why_no_facts_can_come(state: State) -> None:
+def test_it_says_why_no_facts_can_come(state: RouterState) -> None:
     down = SourceState("dsp", "rabbitmq", "the broker is \u202eaway", 3)
     state = replace(state, not_ready="source dsp: the broker is away", sources=[down])
     html = shown(state)
@@ -131,15 +131,15 @@ def test_it_says_why_no_facts_can_come(state: State) -> None:
 
 
 def shown(
-    state: State, glance: Glance | None = None, trouble: str | None = None
+    state: RouterState, glance: Glance | None = None, trouble: str | None = None
 ) -> lxml.html.HtmlElement:
     main = overview(state, glance, trouble)
     return parsed(document("", asked="", version="", now=state.now, main=main))
 
 
-def test_it_says_why_the_last_reload_was_refused(state: State) -> None:
+def test_it_says_why_the_last_reload_was_refused(state: RouterState) -> None:
     problem = "rules/a.yaml:3:5: unknown-field no such field"
-    refused = Refused(state.now - timedelta(minutes=2), "SIGHUP", [problem, *["more"] * 999])
+    refused = ReloadRefused(state.now - timedelta(minutes=2), "SIGHUP", [problem, *["more"] * 999])
     said = text(shown(replace(state, refused=refused)))
     assert "The last reload was refused: what is below serves on" in said
     assert "By SIGHUP" in said
@@ -148,7 +148,7 @@ def test_it_says_why_the_last_reload_was_refused(state: State) -> None:
     assert "All of them: hubherald check" in said
 
 
-def test_without_a_ledger_it_shows_the_rest(state: State, tmp_path: Path) -> None:
+def test_without_a_ledger_it_shows_the_rest(state: RouterState, tmp_path: Path) -> None:
     page = StatusPage(f"sqlite:///{tmp_path}/none.db", lambda: state)
     for words in ("", HUB):
         answer = asyncio.run(page.answer(words))
@@ -159,7 +159,7 @@ def test_without_a_ledger_it_shows_the_rest(state: State, tmp_path: Path) -> Non
     assert not (tmp_path / "none.db").exists()
 
 
-def test_what_is_too_much_for_a_page_is_counted(state: State) -> None:
+def test_what_is_too_much_for_a_page_is_counted(state: RouterState) -> None:
     with closing(open_database(state.config.ledger.url, Use.READ)) as database:
         seen = module.glance(database)
     many = replace(seen, lanes=[seen.lanes[0]] * 1_234)
@@ -240,7 +240,7 @@ def test_a_suspended_user_is_said_to_be_one(ask: Ask) -> None:
     assert "suspended: Alerts are held" in said
 
 
-def test_a_user_who_has_left_is_still_found(ask: Ask, state: State) -> None:
+def test_a_user_who_has_left_is_still_found(ask: Ask, state: RouterState) -> None:
     users = dict(state.config.users.by_id)
     del users[S1]
     left = replace(state.config, users=replace(state.config.users, by_id=users))
@@ -301,7 +301,7 @@ def test_no_text_becomes_markup(ask: Ask, words: str) -> None:
     assert html.findall(".//form[@action='/']") == html.findall(".//form")
 
 
-def test_the_policy_allows_its_own_style_and_no_other(state: State) -> None:
+def test_the_policy_allows_its_own_style_and_no_other(state: RouterState) -> None:
     page = StatusPage(state.config.ledger.url, lambda: state)
     answer = asyncio.run(page.answer(""))
     style = answer.html.partition("<style>")[2].partition("</style>")[0]
@@ -326,15 +326,15 @@ def test_a_long_question_is_cut(ask: Ask) -> None:
     assert len(html.find(".//input").get("value")) == 100
 
 
-async def test_pages_are_made_one_after_the_other_and_not_too_many_wait(state: State) -> None:
+async def test_pages_are_made_one_after_the_other_and_not_too_many_wait(state: RouterState) -> None:
     page = StatusPage(state.config.ledger.url, lambda: state)
-    answers: list[Answer] = await asyncio.gather(*(page.answer("") for _ in range(8)))
+    answers: list[Page] = await asyncio.gather(*(page.answer("") for _ in range(8)))
     assert sorted(answer.status for answer in answers) == [200] * 5 + [503] * 3
     assert (await page.answer("")).status == 200
 
 
 async def test_a_ledger_that_takes_too_long_is_left(
-    state: State, monkeypatch: pytest.MonkeyPatch
+    state: RouterState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LONGEST_READ", -1.0)
     monkeypatch.setattr("router.ledger.database.INSTRUCTIONS", 1)

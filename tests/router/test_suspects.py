@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples import NOW
 
 from router.deciding.batch import Arrival, note_of
-from router.domain.facts import Reason
+from router.domain.facts import QuarantineReason
 from router.intake.poison import cut, given_up, hopeless
 from router.ports import Cursor, Message
 
@@ -50,7 +50,7 @@ def test_what_is_given_up_waits_as_it_came_with_what_to_do() -> None:
     came = Arrival(Message(b"{", "queue#1", Cursor("queue", 7)), "dsp", NOW, suspect=True)
     batch = given_up(came, 3, NOW)
     (waits,) = batch.quarantined
-    assert (waits.arrival, waits.reason, waits.found.body) == (came, Reason.ENGINE, b"{")
+    assert (waits.arrival, waits.reason, waits.found.body) == (came, QuarantineReason.ENGINE, b"{")
     assert "died 3 times" in waits.detail
     assert "`hubherald quarantine show`" in waits.detail
     assert "release it once the router is mended" in waits.detail

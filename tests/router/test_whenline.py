@@ -9,7 +9,7 @@ from rulemaking import comparison, lines
 
 from router.language.condition_line import Mistake
 from router.language.conditions import OPERATORS, OPERATORS_OF, Literal
-from router.language.fields import Kind
+from router.language.fields import FieldKind
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_whatever_is_written_is_a_condition_or_a_mistake(line: str) -> None:
 
 
 def test_each_kind_of_field_takes_known_comparisons() -> None:
-    assert set(OPERATORS_OF) == set(Kind)
+    assert set(OPERATORS_OF) == set(FieldKind)
     assert {sign for signs in OPERATORS_OF.values() for sign in signs} == set(OPERATORS)

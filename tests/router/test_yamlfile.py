@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.files.codes import Code
-from router.files.yamlfile import MAX_BYTES, MAX_DEPTH, Document, parse, read
+from router.files.document import Document
+from router.files.yamlfile import MAX_BYTES, MAX_DEPTH, parse, read
 
 FILE = Path("file.yaml")
 NO_COLON = "no colon can stand here; put a text with ': ' in quotes, or indent this line"

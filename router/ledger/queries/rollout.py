@@ -16,7 +16,7 @@ from router.ledger.tables import alerts, deliveries, facts, firmware
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AlertTotals:
     """What became of Alerts; one that goes through several channels counts once, as its last."""
 
     due: int = 0
@@ -89,7 +89,7 @@ def versions(database: Database, version: str | None = None) -> list[VersionRow]
         now = {row[0]: int(row[1]) for row in connection.execute(running)}
         told = _told(connection, _version_column, version)
     found = [
-        _version(name, rows, now.get(name, 0), told.get(name, Told()))
+        _version(name, rows, now.get(name, 0), told.get(name, AlertTotals()))
         for name, rows in outcomes.items()
     ]
     return sorted(found, key=lambda each: each.last_activated_at, reverse=True)
@@ -103,7 +103,7 @@ def users(database: Database, version: str) -> list[UserRow]:
     return [UserRow(user, *_counts(each), oldest.get(user)) for user, each in sorted(told.items())]
 
 
-def _version(name: str, rows: dict[str, Any], running: int, told: Told) -> VersionRow:
+def _version(name: str, rows: dict[str, Any], running: int, told: AlertTotals) -> VersionRow:
     activated, failed = (rows.get(outcome.value) for outcome in ActivationOutcome)
     return VersionRow(
         name,
@@ -116,7 +116,7 @@ def _version(name: str, rows: dict[str, Any], running: int, told: Told) -> Versi
     )
 
 
-def _counts(told: Told) -> tuple[int, int, int, int, int]:
+def _counts(told: AlertTotals) -> tuple[int, int, int, int, int]:
     return told.due, told.delivered, told.outstanding, told.parked, told.withdrawn
 
 
@@ -135,7 +135,7 @@ def _states(version: str | None, *columns: Any) -> Select[Any]:
     )
 
 
-def _told(connection: Connection, by: Any, version: str | None) -> dict[str, Told]:
+def _told(connection: Connection, by: Any, version: str | None) -> dict[str, AlertTotals]:
     states = _states(version, by.label("name")).subquery()
     statement = select(states.c.name, states.c.left, func.count()).group_by(
         states.c.name, states.c.left
@@ -144,7 +144,7 @@ def _told(connection: Connection, by: Any, version: str | None) -> dict[str, Tol
     for name, left, count in connection.execute(statement):
         counted.setdefault(name, {})[left] = count
     return {
-        name: Told(
+        name: AlertTotals(
             sum(of.values()),
             of.get(_LEFT[DeliveryState.DELIVERED], 0),
             of.get(_OUTSTANDING, 0),

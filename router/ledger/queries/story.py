@@ -118,7 +118,7 @@ class Attempted:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingFact:
     """A fact about the hub that waits in quarantine."""
 
     kind: ClassVar[str] = "quarantined"
@@ -132,4 +132,6 @@ class Waiting:
     next_step: str
 
 
-Told = FactTold | Grounds | Registered | Decided | AlertTold | DeliveryTold | Attempted | Waiting
+StoryPart = (
+    FactTold | Grounds | Registered | Decided | AlertTold | DeliveryTold | Attempted | WaitingFact
+)

@@ -18,7 +18,7 @@ from router.ledger.tables import alerts, decisions, deliveries, facts, holding, 
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class LedgerTotals:
     """Counts over the whole ledger."""
 
     facts: Mapping[tuple[str, str], int]
@@ -42,7 +42,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Outstanding:
     """What is not done, and what there is of it on disk."""
 
     pending: Mapping[int, tuple[int, datetime]]
@@ -55,14 +55,14 @@ class Waiting:
     """`database` and `log`, which SQLite folds into it now and then."""
 
 
-def waiting(database: Database) -> Waiting:
+def waiting(database: Database) -> Outstanding:
     """Count what waits; grows with that and not with the ledger."""
     parked = _count(deliveries.c.lane_id).where(PARKED)
     with database.transaction() as connection:
         found = _singles(connection, parked)
         quarantined = _singles(connection, _count(holding.c.reason))
     pending = count_waiting(database)
-    return Waiting(pending, found, quarantined, database.sizes())
+    return Outstanding(pending, found, quarantined, database.sizes())
 
 
 def outstanding(database: Database) -> dict[str, int]:
@@ -80,12 +80,12 @@ def outstanding(database: Database) -> dict[str, int]:
         return _singles(connection, statement)
 
 
-def summary(database: Database) -> Summary:
+def summary(database: Database) -> LedgerTotals:
     """Count everything; takes its time on a large ledger."""
     of = decisions.c
     alerted, suppressed = Verdict.ALERTED.value, Verdict.SUPPRESSED.value
     with database.transaction() as connection:
-        return Summary(
+        return LedgerTotals(
             facts=_pairs(connection, _count(facts.c.type, facts.c.effect)),
             decisions=_pairs(connection, _count(of.verdict, of.role)),
             alerts=_singles(connection, _count(alerts.c.service_user_id)),

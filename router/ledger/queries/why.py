@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select, true
 
-from router.domain.facts import Reason
+from router.domain.facts import QuarantineReason
 from router.domain.timestamps import moment, rfc3339
 from router.lanes.values import ClosedReason, DeliveryState
 from router.ledger.database import Database
@@ -22,8 +22,8 @@ from router.ledger.queries.story import (
     FactTold,
     Grounds,
     Registered,
-    Told,
-    Waiting,
+    StoryPart,
+    WaitingFact,
 )
 from router.ledger.tables import (
     alerts,
@@ -49,7 +49,7 @@ _OPENS = {
 
 def why(
     database: Database, device_id: str, user: str | None = None, *, newest: int | None = None
-) -> list[Told]:
+) -> list[StoryPart]:
     """The story of a hub, in the order of receipt; of one user, where one is named.
 
     Of the `newest` facts only, where a number is given.
@@ -64,7 +64,7 @@ def why(
         sent = _alerts(
             connection, (alerts.c.device_id == device_id) & (alerts.c.fact_id >= first) & mine
         )
-        told: list[Told] = []
+        told: list[StoryPart] = []
         for row in rows:
             told.append(_fact(row))
             told += grounds[row.id]
@@ -73,7 +73,7 @@ def why(
         return told + _waiting(connection, device_id)
 
 
-def alert_story(database: Database, alert_id: str) -> tuple[Alert, list[Told]] | None:
+def alert_story(database: Database, alert_id: str) -> tuple[Alert, list[StoryPart]] | None:
     """One Alert, its deliveries and attempts; None when there is no such Alert."""
     with database.transaction() as connection:
         event = connection.execute(
@@ -106,9 +106,9 @@ def _fact(row: Any) -> FactTold:
     )
 
 
-def _grounds(connection: Connection, about: ColumnElement[bool]) -> dict[int, list[Told]]:
+def _grounds(connection: Connection, about: ColumnElement[bool]) -> dict[int, list[StoryPart]]:
     statement = select(evaluations).join(facts, facts.c.id == evaluations.c.fact_id).where(about)
-    found: dict[int, list[Told]] = defaultdict(list)
+    found: dict[int, list[StoryPart]] = defaultdict(list)
     for row in connection.execute(statement):
         hub = json.loads(row.hub)
         found[row.fact_id].append(
@@ -140,7 +140,7 @@ def _registered(fact: int, item: dict[str, str]) -> Registered:
 
 def _decisions(
     connection: Connection, about: ColumnElement[bool], user: str | None
-) -> dict[int, list[Told]]:
+) -> dict[int, list[StoryPart]]:
     statement = (
         select(decisions)
         .join(facts, facts.c.id == decisions.c.fact_id)
@@ -149,7 +149,7 @@ def _decisions(
     )
     if user:
         statement = statement.where((decisions.c.party_id == user) | decisions.c.party_id.is_(None))
-    found: dict[int, list[Told]] = defaultdict(list)
+    found: dict[int, list[StoryPart]] = defaultdict(list)
     for row in connection.execute(statement):
         found[row.fact_id].append(
             Decided(
@@ -165,10 +165,10 @@ def _decisions(
     return found
 
 
-def _alerts(connection: Connection, which: ColumnElement[bool]) -> dict[int, list[Told]]:
+def _alerts(connection: Connection, which: ColumnElement[bool]) -> dict[int, list[StoryPart]]:
     """By fact: its Alerts, each with its deliveries, each with its attempts."""
     delivered = _deliveries(connection, which)
-    found: dict[int, list[Told]] = defaultdict(list)
+    found: dict[int, list[StoryPart]] = defaultdict(list)
     for row in connection.execute(select(alerts).where(which).order_by(alerts.c.id)):
         alert = Alert.from_event(row.event)
         found[row.fact_id].append(
@@ -189,7 +189,7 @@ def _alerts(connection: Connection, which: ColumnElement[bool]) -> dict[int, lis
     return found
 
 
-def _deliveries(connection: Connection, which: ColumnElement[bool]) -> dict[int, list[Told]]:
+def _deliveries(connection: Connection, which: ColumnElement[bool]) -> dict[int, list[StoryPart]]:
     tried = _attempts(connection, which)
     statement = (
         select(deliveries, lanes, alerts.c.alert_id, alerts.c.device_id, SHOWN_STATE.label("shown"))
@@ -198,7 +198,7 @@ def _deliveries(connection: Connection, which: ColumnElement[bool]) -> dict[int,
         .where(which)
         .order_by(deliveries.c.id)
     )
-    found: dict[int, list[Told]] = defaultdict(list)
+    found: dict[int, list[StoryPart]] = defaultdict(list)
     for row in connection.execute(statement):
         found[row.alert].append(
             DeliveryTold(
@@ -268,9 +268,9 @@ def _next_step(row: Any) -> str:
     }.get(row.shown, "nothing is left to do")
 
 
-def _waiting(connection: Connection, device_id: str) -> list[Told]:
+def _waiting(connection: Connection, device_id: str) -> list[StoryPart]:
     return [
-        Waiting(
+        WaitingFact(
             row.id,
             row.source,
             row.event_id,
@@ -287,6 +287,6 @@ def _waiting(connection: Connection, device_id: str) -> list[Told]:
 def _way_out(row: QuarantineRow) -> str:
     if row.released:
         return "released: the router tries it again as soon as it runs"
-    if row.reason == Reason.UNKNOWN_HUB:
+    if row.reason == QuarantineReason.UNKNOWN_HUB:
         return "is decided by itself as soon as the hub is in the inventory"
     return f"waits for `hubherald quarantine release {row.id}`"

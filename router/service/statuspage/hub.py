@@ -20,8 +20,8 @@ from router.ledger.queries.story import (
     FactTold,
     Grounds,
     Registered,
-    Told,
-    Waiting,
+    StoryPart,
+    WaitingFact,
 )
 from router.service.statuspage.layout import banner, clean, facts, moment, plural, who
 
@@ -43,7 +43,7 @@ Names = Mapping[str, str]
 
 def hub(
     device_id: str,
-    told: Sequence[Told],
+    told: Sequence[StoryPart],
     found: tuple[Home, Running | None] | None,
     *,
     names: Names,
@@ -109,17 +109,17 @@ def _masked(mpxn: str) -> h.Node:
     return h.span(".id", title="whole numbers: hubherald why")["…" + mpxn[-SHOWN:]]
 
 
-def _chapters(told: Sequence[Told]) -> list[list[Told]]:
+def _chapters(told: Sequence[StoryPart]) -> list[list[StoryPart]]:
     """What belongs together: a fact and all that follows from it."""
-    found: list[list[Told]] = []
+    found: list[list[StoryPart]] = []
     for row in told:
-        if not found or isinstance(row, FactTold | Waiting):
+        if not found or isinstance(row, FactTold | WaitingFact):
             found.append([])
         found[-1].append(row)
     return found
 
 
-def _chapter(rows: Sequence[Told], names: Names) -> h.Node:
+def _chapter(rows: Sequence[StoryPart], names: Names) -> h.Node:
     first, *others = rows
     return [
         _words(first, names),
@@ -130,7 +130,7 @@ def _chapter(rows: Sequence[Told], names: Names) -> h.Node:
 
 
 @singledispatch
-def _words(row: Told, names: Names) -> h.Node:
+def _words(row: StoryPart, names: Names) -> h.Node:
     raise TypeError(f"no words for {type(row).__name__}")
 
 
@@ -221,8 +221,8 @@ def _attempted(row: Attempted, names: Names) -> h.Node:
     return [f"{name}, ", moment(row.at), f": {outcome}"]
 
 
-@_words.register(Waiting)
-def _waiting(row: Waiting, names: Names) -> h.Node:
+@_words.register(WaitingFact)
+def _waiting(row: WaitingFact, names: Names) -> h.Node:
     return [
         h.h3[moment(row.received_at), " ", h.span(".bad")[f"In quarantine, number {row.id}"]],
         h.p[f"{row.reason}: {clean(row.detail)}. Next: {clean(row.next_step)}"],

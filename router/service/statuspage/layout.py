@@ -13,6 +13,7 @@ import htpy as h
 from markupsafe import Markup
 
 from router.domain.timestamps import rfc3339
+from router.files.redaction import escaped
 
 STYLE = (Path(__file__).parent / "style.css").read_text()
 _DIGEST = base64.b64encode(sha256(STYLE.encode()).digest()).decode()
@@ -129,9 +130,8 @@ def plural(count: int, noun: str) -> str:
 
 
 def clean(text: str | None) -> str:
-    """Text from outside, with what can't be seen written out: it may turn what stands beside it."""
-    text = text or ""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    """Text from outside, as it may be shown."""
+    return escaped(text or "")
 
 
 def search(words: str, shown: h.Node = None) -> h.Renderable:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import htpy as h
 
-from router.domain.facts import Reason
-from router.language.rule_reader import Rule
+from router.domain.facts import QuarantineReason
+from router.language.rules import Rule
 from router.ledger.queries.lists import LaneState
 from router.ledger.queries.overview import Glance
 from router.service.statuspage.layout import ago, banner, clean, facts, moment, plural, table, who
-from router.service.statuspage.state import State
+from router.service.statuspage.state import RouterState
 
 MOST = 200
 """Rows in a table; who has more looks at dashboards, or asks for one Service User."""
@@ -21,7 +21,7 @@ _PARKED = (" given up: ", h.code["hubherald alerts list --state parked"])
 LANE_HEADS = ("Service User", "Channel", "Waiting", "Oldest waiting", "Parked", "State")
 
 
-def overview(state: State, glance: Glance | None, trouble: str | None) -> h.Node:
+def overview(state: RouterState, glance: Glance | None, trouble: str | None) -> h.Node:
     """`trouble` says why there is no glance at the ledger."""
     return [
         h.h1["Status"],
@@ -33,7 +33,7 @@ def overview(state: State, glance: Glance | None, trouble: str | None) -> h.Node
     ]
 
 
-def _ready(state: State) -> h.Node:
+def _ready(state: RouterState) -> h.Node:
     if state.not_ready is None:
         return banner("good", "Ready: facts are taken")
     reasons = h.ul[(h.li[clean(line)] for line in state.not_ready.splitlines())]
@@ -43,7 +43,7 @@ def _ready(state: State) -> h.Node:
 # --- intake ---------------------------------------------------------------------------------
 
 
-def _intake(state: State, glance: Glance | None) -> h.Node:
+def _intake(state: RouterState, glance: Glance | None) -> h.Node:
     rows = [
         (
             source.name,
@@ -77,7 +77,7 @@ def _quarantine(waiting: Mapping[str, int]) -> h.Node:
         return h.span(".good")["empty"]
     by_reason = ", ".join(f"{count:,} {reason}" for reason, count in sorted(waiting.items()))
     total = plural(sum(waiting.values()), "fact")
-    only_early = waiting.keys() == {Reason.UNKNOWN_HUB.value}
+    only_early = waiting.keys() == {QuarantineReason.UNKNOWN_HUB.value}
     return [
         h.span(class_="wait" if only_early else "bad")[f"{total} waiting"],
         f" ({by_reason}): ",
@@ -88,7 +88,7 @@ def _quarantine(waiting: Mapping[str, int]) -> h.Node:
 # --- lanes ----------------------------------------------------------------------------------
 
 
-def _lanes(state: State, glance: Glance) -> h.Node:
+def _lanes(state: RouterState, glance: Glance) -> h.Node:
     lanes = sorted(glance.lanes, key=_urgency)
     more = len(lanes) - MOST
     closed = sum(lane.state == "closed" for lane in lanes)
@@ -111,7 +111,10 @@ def _lanes(state: State, glance: Glance) -> h.Node:
 
 
 def lane_table(
-    caption: str, lanes: Sequence[LaneState], state: State, parked: Mapping[tuple[str, str], int]
+    caption: str,
+    lanes: Sequence[LaneState],
+    state: RouterState,
+    parked: Mapping[tuple[str, str], int],
 ) -> h.Node:
     """Lanes as rows."""
     return table(caption, LANE_HEADS, (_lane(lane, state, parked) for lane in lanes))
@@ -123,7 +126,9 @@ def _urgency(lane: LaneState) -> tuple[bool, float, str, str]:
     return (lane.state == "open", oldest, lane.service_user_id, lane.channel)
 
 
-def _lane(lane: LaneState, state: State, parked: Mapping[tuple[str, str], int]) -> Sequence[h.Node]:
+def _lane(
+    lane: LaneState, state: RouterState, parked: Mapping[tuple[str, str], int]
+) -> Sequence[h.Node]:
     gone = parked.get((lane.service_user_id, lane.channel), 0)
     return (
         who(lane.service_user_id, state.names),
@@ -159,7 +164,7 @@ def _some(count: int, what: str = "", kind: str = "bad") -> h.Node:
 # --- rules ----------------------------------------------------------------------------------
 
 
-def _rules(state: State) -> h.Node:
+def _rules(state: RouterState) -> h.Node:
     config, refused = state.config, state.refused
     rules = config.rules.rules
     more = len(rules) - MOST

@@ -12,13 +12,13 @@ from router.ledger.database import Database, Use, open_database
 from router.ledger.queries.lists import Filter, find_home, list_alerts
 from router.ledger.queries.overview import glance
 from router.ledger.queries.why import why
-from router.service.endpoint import Answer
+from router.service.endpoint import Page
 from router.service.statuspage import hub as hubs
 from router.service.statuspage import recipient as recipients
 from router.service.statuspage.layout import LONGEST, POLICY, banner, document, facts, search
 from router.service.statuspage.overview import overview
 from router.service.statuspage.search import HubAsked, Several, UserAsked, understand
-from router.service.statuspage.state import State
+from router.service.statuspage.state import RouterState
 
 LONGEST_READ = 5.0
 """Seconds for which the ledger is read for one page."""
@@ -29,16 +29,16 @@ MOST_WAITING = 5
 class StatusPage:
     """Answers what browsers ask, one after the other, with a connection of its own."""
 
-    def __init__(self, ledger_url: str, state: Callable[[], State]) -> None:
+    def __init__(self, ledger_url: str, state: Callable[[], RouterState]) -> None:
         self._ledger_url = ledger_url
         self._state = state
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
 
-    async def answer(self, asked: str) -> Answer:
+    async def answer(self, asked: str) -> Page:
         """The front page, or what the words in the search field find; 404 when that is nothing."""
         if self._waiting >= MOST_WAITING:
-            return Answer(503, "too many are looking at this page: try again\n", POLICY)
+            return Page(503, "too many are looking at this page: try again\n", POLICY)
         self._waiting += 1
         try:
             async with self._one_at_a_time:
@@ -47,7 +47,7 @@ class StatusPage:
         finally:
             self._waiting -= 1
 
-    def _make(self, asked: str, state: State) -> Answer:
+    def _make(self, asked: str, state: RouterState) -> Page:
         try:
             database = open_database(self._ledger_url, Use.READ)
             try:
@@ -58,10 +58,10 @@ class StatusPage:
         except LedgerError as error:
             status, title, main = 200, "Status", overview(state, None, str(error))
         html = document(title, asked=asked, version=state.version, now=state.now, main=main)
-        return Answer(status, html, POLICY)
+        return Page(status, html, POLICY)
 
 
-def _view(database: Database, asked: str, state: State) -> tuple[int, str, h.Node]:
+def _view(database: Database, asked: str, state: RouterState) -> tuple[int, str, h.Node]:
     seen = glance(database)
     if not asked:
         return 200, "Status", overview(state, seen, None)

@@ -11,7 +11,7 @@ from router.lanes.values import DeliveryState
 from router.ledger.queries.lists import AlertRow, LaneState
 from router.service.statuspage.layout import banner, facts, moment, search, table
 from router.service.statuspage.overview import lane_table
-from router.service.statuspage.state import State
+from router.service.statuspage.state import RouterState
 
 NEWEST = 50
 """Alerts that are shown."""
@@ -24,7 +24,7 @@ _KINDS: Mapping[str | None, str] = {
 
 def recipient(
     service_user_id: str,
-    state: State,
+    state: RouterState,
     lanes: Sequence[LaneState],
     *,
     parked: Mapping[tuple[str, str], int],

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from router.config.loading import Config
 from router.ports import Linked, Options, Source
 from router.service.readiness import Readiness
-from router.service.reloading import Refused, Reloader
-from router.service.runtime import Live
+from router.service.reloading import Reloader, ReloadRefused
+from router.service.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class SourceState:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RouterState:
     """All of it."""
 
     version: str
@@ -38,7 +38,7 @@ class State:
     """The rules and users that are live."""
     since: datetime
     """When they went live."""
-    refused: Refused | None
+    refused: ReloadRefused | None
     """The last reload, when it was refused."""
 
     @property
@@ -48,11 +48,11 @@ class State:
 
 
 def gather(
-    live: Live, reloader: Reloader, readiness: Readiness, sources: Mapping[str, Source[Options]]
-) -> State:
+    live: Runtime, reloader: Reloader, readiness: Readiness, sources: Mapping[str, Source[Options]]
+) -> RouterState:
     """Ask all of them."""
     down = readiness.down()
-    return State(
+    return RouterState(
         version=version("hubherald"),
         now=live.clock(),
         not_ready=readiness.not_ready(),

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from router.language.conditions import Comparison, comparisons, seen
 from router.language.fields import Value
-from router.language.rule_reader import Rule
-from router.language.rules import Rules
+from router.language.rules import Rule, Rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from router.deciding.decisions import Decision, Verdict, due
 from router.language.conditions import Seen
 from router.language.fields import Value
-from router.language.rule_reader import Rule
-from router.language.rules import Rules
+from router.language.rules import Rule, Rules
 from router.workbench.explaining import blamed
-from router.workbench.ruletests.file import Case, Expected
+from router.workbench.ruletests.file import Expected, RuleTest
 from router.workbench.ruletests.given import GivenUser
 
 _SUPPRESSED = "suppressed"
@@ -29,12 +28,12 @@ _MOST = 6
 
 _Key = tuple[str, str, str]
 """A user, the code of its Alert or `suppressed`, and then the role."""
-_Effect = Mapping[str, str | None]
+_RulesOfRoles = Mapping[str, str | None]
 """Role to the rule that is the reason; None where a test leaves it open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Evaluated:
     """What rules came to for one test."""
 
     rules: Rules
@@ -51,7 +50,7 @@ def met(expected: Expected, decisions: Sequence[Decision]) -> bool:
     )
 
 
-def differences(case: Case, answer: Answer) -> list[str]:
+def differences(case: RuleTest, answer: Evaluated) -> list[str]:
     """What was expected and did not come, what came and was not, and why; nothing when met."""
     expected = case.entry.expect
     wanted, found = _wanted(expected), _found(expected, answer.decisions)
@@ -84,20 +83,20 @@ def differences(case: Case, answer: Answer) -> list[str]:
 # --- both sides in one shape ----------------------------------------------------------------
 
 
-def _wanted(expected: Expected) -> dict[_Key, _Effect]:
-    alerts: dict[_Key, _Effect] = {
+def _wanted(expected: Expected) -> dict[_Key, _RulesOfRoles]:
+    alerts: dict[_Key, _RulesOfRoles] = {
         (each.user, each.code, ""): {str(role): None for role in sorted(each.roles)}
         for each in expected.alerts
     }
-    suppressed: dict[_Key, _Effect] = {
+    suppressed: dict[_Key, _RulesOfRoles] = {
         (each.user, _SUPPRESSED, each.role): {str(each.role): each.rule}
         for each in expected.suppressed or ()
     }
     return alerts | suppressed
 
 
-def _found(expected: Expected, decisions: Sequence[Decision]) -> dict[_Key, _Effect]:
-    found: dict[_Key, _Effect] = {
+def _found(expected: Expected, decisions: Sequence[Decision]) -> dict[_Key, _RulesOfRoles]:
+    found: dict[_Key, _RulesOfRoles] = {
         (each.service_user_id, each.alert_code, ""): dict(each.rules) for each in due(decisions)
     }
     if expected.suppressed is not None:
@@ -108,14 +107,14 @@ def _found(expected: Expected, decisions: Sequence[Decision]) -> dict[_Key, _Eff
     return found
 
 
-def _same(wanted: _Effect, found: _Effect) -> bool:
+def _same(wanted: _RulesOfRoles, found: _RulesOfRoles) -> bool:
     return wanted.keys() == found.keys() and all(
         rule is None or rule == found[role] for role, rule in wanted.items()
     )
 
 
 def _to_explain(
-    keys: Iterable[_Key], wanted: Mapping[_Key, _Effect], found: Mapping[_Key, _Effect]
+    keys: Iterable[_Key], wanted: Mapping[_Key, _RulesOfRoles], found: Mapping[_Key, _RulesOfRoles]
 ) -> list[tuple[str, str, _Key]]:
     """Each user and role that is not as expected, once, and in which difference it first is."""
     first: dict[tuple[str, str], _Key] = {}
@@ -137,7 +136,9 @@ def _names(users: Iterable[GivenUser]) -> dict[str, str]:
     return {each.id: each.name for each in users if each.name != usual}
 
 
-def _aligned(rows: Sequence[tuple[str, _Key, _Effect]], names: Mapping[str, str]) -> list[str]:
+def _aligned(
+    rows: Sequence[tuple[str, _Key, _RulesOfRoles]], names: Mapping[str, str]
+) -> list[str]:
     table = [
         (sign, what, names.get(user, ""), user, ", ".join(map(_role, effect.items())))
         for sign, (user, what, _), effect in rows
@@ -158,7 +159,7 @@ def _role(item: tuple[str, str | None]) -> str:
 class _Why:
     """Why one user in one role came to what it came to."""
 
-    answer: Answer
+    answer: Evaluated
     user: str
     role: str
 

@@ -37,7 +37,8 @@ from router.domain.identifiers import Moment, ShortText, UserId
 from router.domain.inventory import Home
 from router.domain.users import Role, ServiceUser
 from router.files.codes import Code
-from router.files.document import Document, Location, Place, Problem
+from router.files.document import Document, Place
+from router.files.problems import Location, Problem
 from router.files.values import read_model
 from router.files.yamlfile import read
 from router.language.rules import Rules
@@ -90,7 +91,7 @@ class CasesFile(Options):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RuleTest:
     """One test, ready to run."""
 
     entry: CaseEntry
@@ -107,12 +108,12 @@ class Case:
         return self.entry.given.service_users
 
 
-def load(files: Sequence[Path], rules: Rules | None) -> tuple[list[Case], list[Problem]]:
+def load(files: Sequence[Path], rules: Rules | None) -> tuple[list[RuleTest], list[Problem]]:
     """The tests in files, and every problem of these; never raises for what they hold.
 
     Without `rules`, as these have mistakes themselves, no rule is called unknown.
     """
-    cases: list[Case] = []
+    cases: list[RuleTest] = []
     problems: list[Problem] = []
     for file in files:
         document = read(file)
@@ -121,7 +122,7 @@ def load(files: Sequence[Path], rules: Rules | None) -> tuple[list[Case], list[P
     return cases, problems
 
 
-def _cases(document: Document, rules: Rules | None) -> list[Case]:
+def _cases(document: Document, rules: Rules | None) -> list[RuleTest]:
     value = document.value
     if value is None:
         if not document.problems:
@@ -135,7 +136,9 @@ def _cases(document: Document, rules: Rules | None) -> list[Case]:
     found = read_model(document, CasesFile, filled)
     if found is None:
         return []
-    cases = [Case(entry, document.at("tests", number)) for number, entry in enumerate(found.tests)]
+    cases = [
+        RuleTest(entry, document.at("tests", number)) for number, entry in enumerate(found.tests)
+    ]
     for number, case in enumerate(cases):
         _check(document, case.entry, rules, number)
     for name, times in Counter(case.entry.name for case in cases).items():

@@ -17,8 +17,9 @@ from router.domain.identifiers import ShortText, UserId, Word
 from router.domain.inventory import Home
 from router.domain.users import Role, ServiceUser, UserStatus
 from router.files.codes import Code
-from router.files.document import Document, Place, Problem
-from router.files.messages import did_you_mean
+from router.files.document import Document, Place
+from router.files.problems import Problem
+from router.files.suggestions import did_you_mean
 from router.language.rules import Rules
 from router.ports import Options
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from router.files.document import Problem
+from router.files.problems import Problem
 from router.workbench.ruletests.runner import Report, Result
 
 _UNFIT = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

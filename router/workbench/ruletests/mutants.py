@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
-from router.files.document import Location
-from router.language.alternatives import TooLarge, paths
+from router.files.problems import Location
+from router.language.alternatives import TooLarge, alternatives_of
 from router.language.conditions import AllOf, AnyOf, Comparison, Condition, Not
-from router.language.rule_reader import Rule
+from router.language.rules import Rule
 from router.language.satisfiable import by_field, possible
 
 ALWAYS = AllOf(())
@@ -42,7 +42,7 @@ class Mutant:
 
 def mutants(rule: Rule) -> list[Mutant]:
     """Every change of a rule that comes to something else than the rule and the other changes."""
-    whole = _Change("rule", LEFT_OUT, rule.name, rule.location, NEVER)
+    whole = _Edit("rule", LEFT_OUT, rule.name, rule.location, NEVER)
     known = {_essence(rule.when)}
     found: list[Mutant] = []
     for each in (whole, *_parts(rule.when, LEFT_OUT, "never holds")):
@@ -61,7 +61,7 @@ def makes_no_difference(mutant: Mutant) -> bool:
 
 def _never(condition: Condition) -> bool:
     try:
-        return not any(possible(by_field(path)) for path in paths(condition))
+        return not any(possible(by_field(path)) for path in alternatives_of(condition))
     except TooLarge:
         return False  # nobody knows
 
@@ -70,7 +70,7 @@ def _never(condition: Condition) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class _Edit:
     what: str
     change: str
     text: str
@@ -78,7 +78,7 @@ class _Change:
     when: Condition
 
 
-def _parts(condition: AllOf | AnyOf, always: str, never: str) -> Iterator[_Change]:
+def _parts(condition: AllOf | AnyOf, always: str, never: str) -> Iterator[_Edit]:
     """Every change of a line or group in a group; `always` and `never` say what it is called
     that a line of it holds, or does not, for everybody."""
     for number, part in enumerate(condition.parts):
@@ -88,11 +88,11 @@ def _parts(condition: AllOf | AnyOf, always: str, never: str) -> Iterator[_Chang
             yield replace(each, when=replace(condition, parts=parts))
 
 
-def _changes(condition: Condition, always: str, never: str) -> Iterator[_Change]:
+def _changes(condition: Condition, always: str, never: str) -> Iterator[_Edit]:
     match condition:
         case Comparison():
             for change, when in _of_line(condition, always, never):
-                yield _Change("condition", change, condition.text, condition.location, when)
+                yield _Edit("condition", change, condition.text, condition.location, when)
         case AnyOf(parts, where):
             # to leave out a line of several is to say that it never holds
             yield from _parts(condition, "always holds", LEFT_OUT if parts[1:] else "never holds")
@@ -111,10 +111,10 @@ def _changes(condition: Condition, always: str, never: str) -> Iterator[_Change]
 
 def _of_group(
     key: str, where: Location | None, changes: tuple[tuple[str, Condition], ...]
-) -> Iterator[_Change]:
+) -> Iterator[_Edit]:
     if where is not None:
         for change, when in changes:
-            yield _Change("group", change, key, where, when)
+            yield _Edit("group", change, key, where, when)
 
 
 def _of_line(line: Comparison, always: str, never: str) -> Iterator[tuple[str, Condition]]:

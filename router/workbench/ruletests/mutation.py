@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from router.language.conditions import Values, comparisons, holds
-from router.language.rule_reader import Rule
-from router.language.rules import Rules
+from router.language.rules import Rule, Rules
 from router.workbench.ruletests.differences import met
-from router.workbench.ruletests.file import Case
+from router.workbench.ruletests.file import RuleTest
 from router.workbench.ruletests.mutants import LEFT_OUT, Mutant, makes_no_difference, mutants
 from router.workbench.ruletests.runner import Question
 
@@ -36,7 +35,7 @@ def changes(rules: Rules) -> list[Mutant]:
 
 
 def attempt(
-    rules: Rules, cases: Sequence[Case], changed: Sequence[Mutant]
+    rules: Rules, cases: Sequence[RuleTest], changed: Sequence[Mutant]
 ) -> Iterator[Tried | None]:
     """What comes of each change, given tests that all pass; None for what changes nothing.
 
@@ -67,7 +66,7 @@ class _Alike:
 class _Tests:
     """All tests, with the rules that match each candidate as the rules are written."""
 
-    def __init__(self, rules: Rules, cases: Sequence[Case]) -> None:
+    def __init__(self, rules: Rules, cases: Sequence[RuleTest]) -> None:
         self._rules = rules
         self._questions = [Question.of(case) for case in cases]
         self._matched: list[list[set[int]]] = [

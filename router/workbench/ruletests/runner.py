@@ -14,13 +14,13 @@ from pathlib import Path
 from router.deciding.decisions import Candidate, Decision, candidates, decide
 from router.deciding.engine import Engine, EngineAnomaly
 from router.domain.inventory import in_effect, responsible
-from router.files.document import Location, Problem
+from router.files.problems import Location, Problem
 from router.language.fields import Value, fields_of
 from router.language.folder import TESTS, find
 from router.language.rules import Rules
 from router.workbench.ruletests.coverage import Coverage, Share, Uncovered
-from router.workbench.ruletests.differences import Answer, differences
-from router.workbench.ruletests.file import Case
+from router.workbench.ruletests.differences import Evaluated, differences
+from router.workbench.ruletests.file import RuleTest
 from router.workbench.ruletests.file import load as load_tests
 
 
@@ -77,7 +77,7 @@ def run(rules: Rules, files: Sequence[Path]) -> Report:
 class Question:
     """What a test asks of rules."""
 
-    case: Case
+    case: RuleTest
     candidates: Sequence[Candidate]
     values: Sequence[dict[str, Value]]
     """What rules see of each candidate."""
@@ -85,7 +85,7 @@ class Question:
     """On those who are responsible and can't be told."""
 
     @classmethod
-    def of(cls, case: Case) -> Question:
+    def of(cls, case: RuleTest) -> Question:
         """All that does not depend on rules."""
         given = case.entry.given
         parties = responsible(in_effect(case.home, _moment(case)))
@@ -100,7 +100,7 @@ class Question:
         return [*self.unable, *(decide(each, {*hits} - away, rules) for each, hits in pairs)]
 
 
-def _moment(case: Case) -> datetime:
+def _moment(case: RuleTest) -> datetime:
     return case.entry.at or case.entry.given.activation.activated_at
 
 
@@ -115,7 +115,7 @@ def _run(question: Question, engine: Engine, coverage: Coverage) -> Result:
     decisions = question.decided(matched, engine.rules)
     keys = [(each.user.id, str(each.role)) for each in question.candidates]
     asked = engine.rules.without(case.entry.without)
-    answer = Answer(asked, decisions, dict(zip(keys, question.values, strict=True)))
+    answer = Evaluated(asked, decisions, dict(zip(keys, question.values, strict=True)))
     said = anomalies + differences(case, answer)
     if not question.candidates and not said:
         said = _nothing(question)

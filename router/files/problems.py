@@ -1,0 +1,65 @@
+"""What is wrong with a file, and where it stands in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from router.files.codes import Code
+from router.files.redaction import covered
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a file; lines and columns count from 1."""
+
+    file: Path
+    line: int = 1
+    column: int = 1
+    text: str = ""
+    """The source line, for the caret under it; secrets and control characters are covered."""
+
+    def __str__(self) -> str:
+        return f"{covered(str(self.file))}:{self.line}:{self.column}"
+
+    @property
+    def excerpt(self) -> str:
+        """The source line with a caret below the place, indented; empty where there is no line."""
+        if not self.text.strip():
+            return ""
+        start = max(0, self.column - 80)
+        line = self.text[start : start + 120].replace("\t", " ")
+        return f"    {line}\n    {' ' * (self.column - 1 - start)}^"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in one place."""
+
+    location: Location
+    message: str
+    code: Code
+
+    @property
+    def head(self) -> str:
+        """`file:line:col: code message`: all of it in one line."""
+        return f"{self.location}: {self.code} {self.message}"
+
+    def render(self) -> str:
+        """`file:line:col: code message`, then the source line with a caret, if there is one."""
+        return "\n".join(filter(None, (self.head, self.location.excerpt)))
+
+
+@dataclass
+class Papers:
+    """Keys and certificates that files name, where they stand."""
+
+    unfit: list[Problem] = field(default_factory=list)
+    """Of no use as they are now: each stops what it is for, and nothing else."""
+    warnings: list[Problem] = field(default_factory=list)
+    """Of use now, but they ask for somebody's hand: a certificate that is about to expire."""
+
+    def add(self, problem: Problem, *, warning: bool) -> None:
+        """Once, whoever finds it."""
+        if problem not in self.unfit + self.warnings:
+            (self.warnings if warning else self.unfit).append(problem)
