@@ -12,9 +12,8 @@ from router.cli.explanation import rows, tell
 from router.cli.opening import ledger, rules_folder
 from router.cli.printing import as_json, line, output
 from router.config.loading import load
-from router.deciding.batch import Known
+from router.deciding.batch import Known, activation_key
 from router.domain.facts import Activation, Defect, Fact, parse
-from router.domain.timestamps import stamp
 from router.errors import FilesError, UsageError
 from router.files.document import Document
 from router.files.suggestions import did_you_mean
@@ -136,13 +135,11 @@ def _of_fact(config_file: Path, fact: Fact) -> tuple[Explanation, list[str]]:
 def _notes(fact: Fact, activation: Activation, known: Known) -> list[str]:
     """What the router would do with the fact itself, now that the ledger knows what it knows."""
     why = f"see `hubherald why --hub {activation.device_id}` for what was decided then"
-    moment, outcome = stamp(activation.activated_at), activation.outcome.value
-    key = (activation.device_id, moment, activation.firmware_version, outcome)
     taken = known.taken.get(fact.key)
     if taken not in {None, fact.content_digest}:
         return [f"the ledger has another fact of this id: this one would go to quarantine; {why}"]
     if taken is not None:
         return [f"the ledger has this fact; {why}"]
-    if key in known.activations:
+    if activation_key(activation) in known.activations:
         return [f"the ledger has this activation under another id; {why}"]
     return []

@@ -9,13 +9,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from router.deciding.decisions import Decision, Due
-from router.domain.facts import Defect, Fact, Hub, QuarantineReason, Registration
+from router.domain.facts import Activation, Defect, Fact, Hub, QuarantineReason, Registration
 from router.domain.inventory import Inventory, RegistrationKey, Running
+from router.domain.timestamps import stamp
 from router.ports import Cursor, Message
 
 FactKey = tuple[str, str]
 ActivationKey = tuple[str, int, str, str]
 """Hub, activated_at, version, outcome: the same activation, whatever its event id."""
+
+
+def activation_key(activation: Activation) -> ActivationKey:
+    """What tells one activation from another."""
+    return (
+        activation.device_id,
+        stamp(activation.activated_at),
+        activation.firmware_version,
+        activation.outcome.value,
+    )
 
 
 class Effect(StrEnum):

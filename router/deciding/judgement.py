@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from router.deciding import decisions as deciding
 from router.deciding.batch import (
     Accepted,
-    ActivationKey,
     Arrival,
     Batch,
     Effect,
     Known,
     Quarantined,
+    activation_key,
 )
-from router.deciding.decisions import Candidate, Decision, Verdict
+from router.deciding.case import Case
+from router.deciding.decisions import Decision, Verdict, due
 from router.deciding.engine import Engine, EngineAnomaly
 from router.domain.facts import (
     Activation,
@@ -32,27 +32,11 @@ from router.domain.facts import (
     QuarantineReason,
     Registration,
 )
-from router.domain.inventory import Running, in_effect, registration_key, responsible
-from router.domain.timestamps import stamp
+from router.domain.inventory import Running, registration_key
 from router.domain.users import ServiceUser
-from router.language.fields import Value, fields_of
 from router.language.rules import Rules
 
 Found = tuple[Arrival, Fact | Defect]
-
-
-@dataclass(slots=True)
-class _Case:
-    """An activation on its way to a decision."""
-
-    arrival: Arrival
-    fact: Fact
-    activation: Activation
-    hub: Hub
-    registrations: tuple[Registration, ...]
-    candidates: list[Candidate]
-    decided: list[Decision]
-    values: list[dict[str, Value]]
 
 
 @dataclass(slots=True)
@@ -62,7 +46,7 @@ class _Docket:
     batch: Batch
     came: Mapping[int, int]
     """The arrivals of this batch by identity, in order; all others wait in quarantine."""
-    cases: list[_Case] = field(default_factory=list)
+    cases: list[tuple[Arrival, Fact, Case]] = field(default_factory=list)
     early: defaultdict[str, list[tuple[Arrival, Fact]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -103,7 +87,7 @@ class Judgement:
                 if id(arrival) in docket.came:
                     detail = f"hub {fact.data.device_id} is not in the inventory; waits for it"
                     _quarantine(docket.batch, arrival, QuarantineReason.UNKNOWN_HUB, detail, fact)
-        self._decide(docket.batch, docket.cases, known)
+        self._decide(docket, known)
         docket.batch.quarantined.sort(key=lambda each: came.get(id(each.arrival), -1))
         return docket.batch
 
@@ -112,8 +96,9 @@ class Judgement:
         if not isinstance(fact.data, Hub) and device_id not in known.inventory.hubs:
             docket.early[device_id].append((arrival, fact))
         elif isinstance(fact.data, Activation):
-            case = self._open(arrival, fact, fact.data, known, docket.batch.decided_at)
-            docket.cases.append(case)
+            home, at = known.inventory.home(device_id), docket.batch.decided_at
+            case = Case.opened(fact.data, home, self.users, at)
+            docket.cases.append((arrival, fact, case))
         else:
             _apply(docket.batch, known, arrival, fact)
             early = docket.early.pop(device_id, [])
@@ -140,61 +125,36 @@ class Judgement:
         known.taken[fact.key] = fact.content_digest
         return True
 
-    def _open(
-        self, arrival: Arrival, fact: Fact, activation: Activation, known: Known, now: datetime
-    ) -> _Case:
-        home = known.inventory.home(activation.device_id)
-        registered = tuple(in_effect(home, now))
-        parties = responsible(registered)
-        able, decided = deciding.candidates(parties, self.users)
-        if not parties:
-            decided = [Decision(Verdict.NO_RECIPIENT, reason="nobody is registered for the hub")]
-        values = [fields_of(activation, home.hub, each.role, each.user) for each in able]
-        return _Case(arrival, fact, activation, home.hub, registered, able, decided, values)
-
-    def _decide(self, batch: Batch, cases: Sequence[_Case], known: Known) -> None:
-        matched = self.engine.evaluate([values for case in cases for values in case.values])
+    def _decide(self, docket: _Docket, known: Known) -> None:
+        matched = self.engine.evaluate([each for *_, case in docket.cases for each in case.values])
         position = 0
-        for case in cases:
+        for arrival, fact, case in docket.cases:
             hits = matched[position : position + len(case.values)]
             position += len(case.values)
             anomaly = next((each for each in hits if isinstance(each, EngineAnomaly)), None)
             if anomaly is not None:
-                _quarantine(batch, case.arrival, QuarantineReason.ENGINE, str(anomaly), case.fact)
+                _quarantine(docket.batch, arrival, QuarantineReason.ENGINE, str(anomaly), fact)
                 continue
-            self._close(batch, case, [each for each in hits if isinstance(each, frozenset)], known)
+            decided = case.decided(
+                [each for each in hits if isinstance(each, frozenset)], self.engine.rules
+            )
+            decided = _once(case.activation, decided, known)
+            _note_running(docket.batch, known, case.activation)
+            grounds, alerts = (case.hub, case.registrations), tuple(due(decided))
+            _accept(
+                docket.batch,
+                Accepted(fact, arrival, Effect.DECIDED, grounds, tuple(decided), alerts),
+            )
 
-    def _close(
-        self, batch: Batch, case: _Case, hits: Sequence[frozenset[int]], known: Known
-    ) -> None:
-        activation = case.activation
-        key: ActivationKey = (
-            activation.device_id,
-            stamp(activation.activated_at),
-            activation.firmware_version,
-            activation.outcome.value,
-        )
-        if key in known.activations:
-            reason = "the same activation was decided under another event id"
-            decided = [Decision(Verdict.SAME_ACTIVATION, reason=reason)]
-        else:
-            decided = case.decided + [
-                deciding.decide(candidate, matched, self.rules)
-                for candidate, matched in zip(case.candidates, hits, strict=True)
-            ]
-        known.activations.add(key)
-        _note_running(batch, known, activation)
-        _accept(
-            batch,
-            Accepted(
-                case.fact,
-                case.arrival,
-                Effect.DECIDED,
-                (case.hub, case.registrations),
-                tuple(decided),
-                tuple(deciding.due(decided)),
-            ),
-        )
+
+def _once(activation: Activation, decided: list[Decision], known: Known) -> list[Decision]:
+    """The same, unless the activation was decided before under another event id."""
+    key = activation_key(activation)
+    if key in known.activations:
+        reason = "the same activation was decided under another event id"
+        return [Decision(Verdict.SAME_ACTIVATION, reason=reason)]
+    known.activations.add(key)
+    return decided
 
 
 def _accept(batch: Batch, accepted: Accepted) -> None:

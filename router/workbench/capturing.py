@@ -14,8 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from router.deciding.decisions import Verdict, candidates
-from router.domain.inventory import responsible
+from router.deciding.decisions import Verdict
 from router.domain.timestamps import rfc3339
 from router.domain.users import ServiceUser
 from router.ledger.queries.history import Past, alerts_of
@@ -35,8 +34,7 @@ def test_of(past: Past, users: Mapping[str, ServiceUser], alert_id: str) -> str:
 
     `users` are the Service Users of then; those that could be told stand in the test.
     """
-    able, _ = candidates(responsible(past.registrations), users)
-    told = {candidate.user.id: candidate.user for candidate in able}
+    told = {each.user.id: each.user for each in past.case(users).candidates}
     given = {
         "hub": past.hub.model_dump(mode="json", exclude_defaults=True),
         "registrations": _registrations(past),

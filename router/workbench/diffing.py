@@ -6,16 +6,14 @@ alone. Nothing is recorded and nothing is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from router.deciding.decisions import Decision, Verdict, candidates, decide, due
-from router.deciding.engine import Engine, EngineAnomaly
-from router.domain.inventory import responsible
+from router.deciding.decisions import Decision, Verdict, due
+from router.deciding.engine import Engine, EngineAnomaly, Matched
 from router.domain.users import ServiceUser
 from router.errors import EngineError
-from router.language.fields import fields_of
 from router.ledger.queries.history import Past, alerts_of
 
 GAINS, LOSES = "gains", "loses"
@@ -80,6 +78,13 @@ class Difference:
         )
 
 
+def _trusted(past: Past, hits: Iterable[Matched | EngineAnomaly]) -> Iterator[Matched]:
+    for each in hits:
+        if isinstance(each, EngineAnomaly):
+            raise EngineError(f"fact {past.fact_id} of the ledger: {each}")
+        yield each
+
+
 class Differ:
     """Decides pages of past facts again under other rules, and adds up what changes."""
 
@@ -91,24 +96,13 @@ class Differ:
 
     def add(self, page: Sequence[Past], users: Mapping[str, Mapping[str, ServiceUser]]) -> None:
         """`users` are those of then, by digest. EngineError when the engine can't be trusted."""
-        cases = [
-            (past, *candidates(responsible(past.registrations), users[past.users_digest]))
-            for past in page
-            if not _settled(past)
-        ]
-        values = [
-            fields_of(past.activation, past.hub, each.role, each.user)
-            for past, able, _ in cases
-            for each in able
-        ]
-        matched = iter(self.engine.evaluate(values))
-        for past, able, decided in cases:
-            for candidate in able:
-                hits = next(matched)
-                if isinstance(hits, EngineAnomaly):
-                    raise EngineError(f"fact {past.fact_id} of the ledger: {hits}")
-                decided.append(decide(candidate, hits, self.engine.rules))
-            self._compare(past, decided)
+        cases = [(past, past.case(users[past.users_digest])) for past in page if not _settled(past)]
+        matched = self.engine.evaluate([values for _, case in cases for values in case.values])
+        position = 0
+        for past, case in cases:
+            hits = matched[position : position + len(case.values)]
+            position += len(case.values)
+            self._compare(past, case.decided(_trusted(past, hits), self.engine.rules))
         self.found.activations += len(page)
 
     def _compare(self, past: Past, decided: Sequence[Decision]) -> None:

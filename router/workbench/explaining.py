@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from router.deciding import decisions as deciding
-from router.deciding.decisions import Candidate, Decision, Due, Verdict
+from router.deciding.case import Case
+from router.deciding.decisions import Decision, Due, due
 from router.domain.facts import Activation, Hub, Registration
-from router.domain.inventory import Home, in_effect, responsible
+from router.domain.inventory import Home
 from router.domain.users import ServiceUser
 from router.files.problems import Location
 from router.language.conditions import (
@@ -25,7 +25,7 @@ from router.language.conditions import (
     compare,
     holds,
 )
-from router.language.fields import Value, fields_of
+from router.language.fields import Value
 from router.language.rules import Rule, Rules
 
 
@@ -79,7 +79,7 @@ class Explanation:
     @property
     def due(self) -> list[Due]:
         """The Alerts that would be sent."""
-        return deciding.due([each.decision for each in self.decisions])
+        return due([each.decision for each in self.decisions])
 
 
 def explain(
@@ -91,25 +91,23 @@ def explain(
     now: datetime,
 ) -> Explanation:
     """What would be decided about this activation at the moment `now`."""
-    registered = in_effect(home, now)
-    parties = responsible(registered)
-    able, decided = deciding.candidates(parties, users)
-    if not parties:
-        decided = [Decision(Verdict.NO_RECIPIENT, reason="nobody is registered for the hub")]
-    explained = [Explained(each) for each in decided]
-    for candidate in able:
-        values = fields_of(activation, home.hub, candidate.role, candidate.user)
-        explained.append(_candidate(candidate, values, rules))
-    return Explanation(activation, home.hub, now, registered, explained)
+    case = Case.opened(activation, home, users, now)
+    seen = [_looked_at(values, rules) for values in case.values]
+    matched = [[index for index, each in enumerate(rules) if each.matched] for rules in seen]
+    decided = case.decided(matched, rules)
+    settled, asked = decided[: len(case.settled)], decided[len(case.settled) :]
+    explained = [Explained(each) for each in settled] + [
+        Explained(decision, candidate.user, looked_at)
+        for decision, candidate, looked_at in zip(asked, case.candidates, seen, strict=True)
+    ]
+    return Explanation(activation, home.hub, now, case.registrations, explained)
 
 
-def _candidate(candidate: Candidate, values: Mapping[str, Value], rules: Rules) -> Explained:
-    looked_at = tuple(
+def _looked_at(values: Mapping[str, Value], rules: Rules) -> tuple[RuleSeen, ...]:
+    return tuple(
         RuleSeen(rule, holds(rule.when, values), tuple(_lines(rule.when.parts, values)))
         for rule in rules.rules
     )
-    matched = [index for index, each in enumerate(looked_at) if each.matched]
-    return Explained(deciding.decide(candidate, matched, rules), candidate.user, looked_at)
 
 
 def _lines(

@@ -16,7 +16,7 @@ def market(folder: Path, *, seed: int, hubs: int = 60, activations: int = 120) -
     text = re.sub(r"\n    status: \w+", "", users.read_text())
     users.write_text(text.replace("\n    channels:", "\n    status: suspended\n    channels:"))
     config = folder / "hubherald.yaml"
-    config.write_text(re.sub(r"listen: [0-9.:]+", "listen: 127.0.0.1:0", config.read_text()))
+    config.write_text(re.sub(r"listen: .+", "listen: 127.0.0.1:0", config.read_text()))
     return folder
 
 

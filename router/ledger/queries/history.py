@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, bindparam, func, select
 
+from router.deciding.case import Case
 from router.deciding.decisions import Verdict
 from router.domain.facts import Activation, Hub, Registration
 from router.domain.timestamps import moment, stamp
+from router.domain.users import ServiceUser
 from router.ledger.database import Database
 from router.ledger.tables import alerts, decisions, documents, evaluations, facts
 
@@ -46,6 +48,10 @@ class Past:
     rules_digest: str
     users_digest: str
     decisions: tuple[PastDecision, ...]
+
+    def case(self, users: Mapping[str, ServiceUser]) -> Case:
+        """The case as it stood then; `users` are those of then, by id."""
+        return Case.of(self.activation, self.hub, self.registrations, users)
 
 
 _EVALUATED = select(facts.c.body, evaluations).join(facts, facts.c.id == evaluations.c.fact_id)

@@ -35,15 +35,15 @@ def changes(rules: Rules) -> list[Mutant]:
 
 
 def attempt(
-    rules: Rules, cases: Sequence[RuleTest], changed: Sequence[Mutant]
+    rules: Rules, tests: Sequence[RuleTest], changed: Sequence[Mutant]
 ) -> Iterator[Tried | None]:
     """What comes of each change, given tests that all pass; None for what changes nothing.
 
     Of these, a condition that can be left out is told: its rule says less than it seems to.
     """
-    tests = _Tests(rules, cases)
+    all_tests = _Tests(rules, tests)
     for mutant in changed:
-        noticed_by = tests.noticed_by(mutant)
+        noticed_by = all_tests.noticed_by(mutant)
         if noticed_by is not None or not makes_no_difference(mutant):
             yield Tried(mutant, noticed_by)
         elif mutant.what == "condition" and mutant.change == LEFT_OUT:
@@ -66,11 +66,11 @@ class _Alike:
 class _Tests:
     """All tests, with the rules that match each candidate as the rules are written."""
 
-    def __init__(self, rules: Rules, cases: Sequence[RuleTest]) -> None:
+    def __init__(self, rules: Rules, tests: Sequence[RuleTest]) -> None:
         self._rules = rules
-        self._questions = [Question.of(case) for case in cases]
+        self._questions = [Question.of(test) for test in tests]
         self._matched: list[list[set[int]]] = [
-            [set() for _ in question.values] for question in self._questions
+            [set() for _ in question.case.values] for question in self._questions
         ]
         self._numbers = {rule.name: number for number, rule in enumerate(rules.rules)}
         self._alike = [self._sorted(rule) for rule in rules.rules]
@@ -88,7 +88,7 @@ class _Tests:
                     turned[test].append(candidate)
         for test in sorted(turned):
             if not self._passes(test, number, turned[test]):
-                return self._questions[test].case.entry.name
+                return self._questions[test].test.entry.name
         return None
 
     def _passes(self, test: int, rule: int, turned: Sequence[int]) -> bool:
@@ -97,13 +97,13 @@ class _Tests:
         for candidate in turned:
             matched[candidate] = matched[candidate] ^ {rule}
         decisions = question.decided(matched, self._rules)
-        return met(question.case.entry.expect, decisions)
+        return met(question.test.entry.expect, decisions)
 
     def _sorted(self, rule: Rule) -> list[_Alike]:
         fields = tuple(dict.fromkeys(each.field for each in comparisons(rule.when)))
         found: dict[tuple[object, ...], _Alike] = {}
         for test, question in enumerate(self._questions):
-            for candidate, values in enumerate(question.values):
+            for candidate, values in enumerate(question.case.values):
                 key = tuple(map(values.get, fields))
                 if key not in found:
                     found[key] = _Alike(values, holds(rule.when, values), [])

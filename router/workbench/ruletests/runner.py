@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from router.deciding.decisions import Candidate, Decision, candidates, decide
+from router.deciding.case import Case
+from router.deciding.decisions import Decision
 from router.deciding.engine import Engine, EngineAnomaly
-from router.domain.inventory import in_effect, responsible
 from router.files.problems import Location, Problem
-from router.language.fields import Value, fields_of
 from router.language.folder import TESTS, find
 from router.language.rules import Rules
 from router.workbench.ruletests.coverage import Coverage, Share, Uncovered
@@ -62,12 +61,12 @@ def find_tests(folder: Path) -> list[Path]:
 
 def run(rules: Rules, files: Sequence[Path]) -> Report:
     """Run the tests in these files. EngineError when durable_rules does not take the rules."""
-    cases, problems = load_tests(files, rules)
+    tests, problems = load_tests(files, rules)
     if problems:
         return Report(problems=tuple(problems))
     engine, coverage = Engine(rules), Coverage(rules)
     try:
-        results = tuple(_run(Question.of(case), engine, coverage) for case in cases)
+        results = tuple(_run(Question.of(test), engine, coverage) for test in tests)
     finally:
         engine.close()
     return Report(results, tuple(coverage.uncovered()), tuple(coverage.shares()))
@@ -77,56 +76,49 @@ def run(rules: Rules, files: Sequence[Path]) -> Report:
 class Question:
     """What a test asks of rules."""
 
-    case: RuleTest
-    candidates: Sequence[Candidate]
-    values: Sequence[dict[str, Value]]
-    """What rules see of each candidate."""
-    unable: Sequence[Decision]
-    """On those who are responsible and can't be told."""
+    test: RuleTest
+    case: Case
 
     @classmethod
-    def of(cls, case: RuleTest) -> Question:
+    def of(cls, test: RuleTest) -> Question:
         """All that does not depend on rules."""
-        given = case.entry.given
-        parties = responsible(in_effect(case.home, _moment(case)))
-        able, unable = candidates(parties, case.users)
-        values = [fields_of(given.activation, given.hub, each.role, each.user) for each in able]
-        return cls(case, able, values, unable)
+        activation = test.entry.given.activation
+        return cls(test, Case.opened(activation, test.home, test.users, _moment(test)))
 
     def decided(self, matched: Sequence[Iterable[int]], rules: Rules) -> list[Decision]:
         """What follows, given the indexes of the rules that matched each candidate."""
-        away = {n for n, rule in enumerate(rules.rules) if rule.name in self.case.entry.without}
-        pairs = zip(self.candidates, matched, strict=True)
-        return [*self.unable, *(decide(each, {*hits} - away, rules) for each, hits in pairs)]
+        away = {n for n, rule in enumerate(rules.rules) if rule.name in self.test.entry.without}
+        return self.case.decided(({*hits} - away for hits in matched), rules)
 
 
-def _moment(case: RuleTest) -> datetime:
-    return case.entry.at or case.entry.given.activation.activated_at
+def _moment(test: RuleTest) -> datetime:
+    return test.entry.at or test.entry.given.activation.activated_at
 
 
 def _run(question: Question, engine: Engine, coverage: Coverage) -> Result:
     started = time.perf_counter()
-    case = question.case
-    for each in question.values:
-        coverage.saw(each, case.entry.without)
-    answers = engine.evaluate(question.values)
+    test, case = question.test, question.case
+    for each in case.values:
+        coverage.saw(each, test.entry.without)
+    answers = engine.evaluate(case.values)
     anomalies = [str(each) for each in answers if isinstance(each, EngineAnomaly)]
     matched = [() if isinstance(each, EngineAnomaly) else each for each in answers]
     decisions = question.decided(matched, engine.rules)
-    keys = [(each.user.id, str(each.role)) for each in question.candidates]
-    asked = engine.rules.without(case.entry.without)
-    answer = Evaluated(asked, decisions, dict(zip(keys, question.values, strict=True)))
-    said = anomalies + differences(case, answer)
-    if not question.candidates and not said:
+    keys = [(each.user.id, str(each.role)) for each in case.candidates]
+    asked = engine.rules.without(test.entry.without)
+    answer = Evaluated(asked, decisions, dict(zip(keys, case.values, strict=True)))
+    said = anomalies + differences(test, answer)
+    if not case.candidates and not said:
         said = _nothing(question)
     seconds = time.perf_counter() - started
-    return Result(case.entry.name, not said, "\n".join(said), case.location, seconds)
+    return Result(test.entry.name, not said, "\n".join(said), test.location, seconds)
 
 
 def _nothing(question: Question) -> list[str]:
     """Why no rule was asked about anybody."""
-    if not question.unable:
-        at = _moment(question.case).isoformat()
-        return [f"decides nothing: nobody is registered for the hub at {at}"]
-    unable = [f"  {e.party.id} as {e.party.role}: {e.reason}" for e in question.unable if e.party]
+    settled = question.case.settled
+    unable = [f"  {e.party.id} as {e.party.role}: {e.reason}" for e in settled if e.party]
+    if not unable:
+        at = _moment(question.test).isoformat()
+        return [f"decides nothing: {each.reason} at {at}" for each in settled]
     return ["decides nothing: none of the users is responsible for the hub", *unable]
