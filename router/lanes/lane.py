@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from router.domain.users import Channel
 from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement, Wish
 from router.ports import Adapter, Closed, Delivered, Options, Outcome, Refused, Renders, Retry
+from router.rate import TokenBucket
 
 SCHEDULE = (5.0, 30.0, 120.0, 240.0, 600.0, 1800.0, 3600.0)
 """Seconds from a failed attempt to the next; the last goes on for ever. DCC rules for Alerts that
@@ -47,8 +48,7 @@ class Lane:
     next_due: datetime | None = None
     in_flight: dict[int, Sequence[Claimed]] = field(default_factory=dict)
     """Requests under way, by the id of their first delivery."""
-    tokens: float = 1.0
-    filled_at: float | None = None
+    bucket: TokenBucket = field(default_factory=TokenBucket)
 
     @property
     def batch(self) -> int:
@@ -65,8 +65,9 @@ class Lane:
         if self.failing:
             room = 0 if self.in_flight else 1
         batch = most = self.batch
-        if self.channel.rate is not None:
-            tokens = int(self._refill(monotonic))
+        rate = self.channel.rate
+        if rate is not None:  # what it leaves over is saved up for a second
+            tokens = self.bucket.refill(monotonic, rate=rate, most=rate)
             batch = min(batch, tokens)
             room = min(room, tokens // batch) if batch else 0
         if room < 1:
@@ -78,26 +79,16 @@ class Lane:
         hopeless = self.failures > 0
         return Wish(self.id, room, batch, most, busy, self.failing, hopeless, render)
 
-    def _refill(self, monotonic: float) -> float:
-        """Alerts that the rate allows now; saves up for at most a second."""
-        rate = self.channel.rate or 0.0
-        if self.filled_at is not None:
-            self.tokens += (monotonic - self.filled_at) * rate
-        self.filled_at = monotonic
-        self.tokens = min(self.tokens, max(1.0, rate))
-        return self.tokens
-
     def wait_for_rate(self) -> float | None:
-        """Seconds until the rate allows another Alert; None without a rate."""
-        if self.channel.rate is None or self.tokens >= 1.0:
-            return None
-        return (1.0 - self.tokens) / self.channel.rate
+        """Seconds until the rate allows another Alert; None where nothing is to be waited for."""
+        rate = self.channel.rate
+        return (self.bucket.wait(rate=rate) or None) if rate is not None else None
 
     def took(self, requests: Sequence[Sequence[Claimed]], next_due: datetime | None) -> None:
         """The ledger has claimed these for the lane."""
         for group in requests:
             self.in_flight[group[0].id] = group
-            self.tokens -= len(group)
+            self.bucket.take(len(group))
             self.alone = self.failing
         self.next_due = next_due
         self.ready = self.ready or bool(requests)

@@ -11,9 +11,13 @@ import uvloop
 from router.errors import PublishError
 from router.ports import Publisher
 from router.publishing.lines import LONGEST, Line, outgoing, read_lines
-from router.publishing.pace import Pace
 from router.publishing.progress import Progress
+from router.rate import TokenBucket
 
+CHUNK = 300
+"""The most facts that are unconfirmed at once."""
+EVEN_S = 0.05
+"""Seconds; so much of a rate may go at once, as sleeping is not exact."""
 CHUNK_BYTES = 4 * 1024 * 1024
 """A chunk ends when it has reached so many bytes: it is in memory as a whole."""
 
@@ -44,15 +48,11 @@ async def _send(
     rate: float | None,
     report: Callable[[int], None],
 ) -> int:
-    clock = asyncio.get_running_loop().time
     sent = 0
     async with publisher:
-        pace = Pace(rate, clock())
+        bucket = TokenBucket()
         while True:
-            if (wait := pace.wait(clock())) > 0:
-                await asyncio.sleep(wait)
-                pace.wait(clock())
-            chunk = _take(lines, pace.allowed())
+            chunk = _take(lines, await _allowed(bucket, rate))
             if not chunk:
                 return sent
             too_long = chunk.pop() if chunk[-1].size > LONGEST else None
@@ -60,13 +60,25 @@ async def _send(
             if facts:
                 await publisher.publish(facts)
             progress.confirmed(chunk)
-            pace.gone(len(facts))
+            bucket.take(len(facts))
             sent += len(facts)
             report(sum(line.size for line in chunk))
             if too_long is not None:
                 raise PublishError(
                     f"line {too_long.number:,} is too long for a broker: {too_long.size:,} bytes"
                 )
+
+
+async def _allowed(bucket: TokenBucket, rate: float | None) -> int:
+    """How many facts may go, 1 to CHUNK, when the rate has been waited for."""
+    if rate is None:
+        return CHUNK
+    clock, most = asyncio.get_running_loop().time, min(CHUNK, int(rate * EVEN_S))
+    allowed = bucket.refill(clock(), rate=rate, most=most)
+    if not allowed:
+        await asyncio.sleep(bucket.wait(rate=rate))
+        allowed = bucket.refill(clock(), rate=rate, most=most)
+    return max(1, allowed)
 
 
 def _take(lines: Iterator[Line], most: int) -> list[Line]:

@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.publishing.pace import CHUNK, Pace
+from router.rate import TokenBucket
 
 
 def gone(rate: float, seconds: float, stall: float = 0.0) -> list[tuple[float, int]]:
-    """When how many go, with a broker that takes no time but once stalls for a while."""
+    """When how many go, with a receiver that takes no time but once stalls for a while."""
     now, found = 0.0, []
-    pace = Pace(rate, now)
+    bucket, most = TokenBucket(), rate * 0.05
     while now < seconds:
-        if wait := pace.wait(now):
-            now += wait + 0.000_1
-            pace.wait(now)
-        count = pace.allowed()
+        count = bucket.refill(now, rate=rate, most=most)
+        if not count:
+            now += bucket.wait(rate=rate) + 0.000_1
+            continue
         found.append((now, count))
-        pace.gone(count)
+        bucket.take(count)
         if stall and now > seconds / 2:
             now, stall = now + stall, 0.0
     return found
@@ -46,6 +46,9 @@ def test_lost_time_is_not_caught_up() -> None:
     assert max(count for _, count in found) <= 50
 
 
-def test_without_a_rate_whole_chunks_go() -> None:
-    pace = Pace(None, 0)
-    assert (pace.wait(0), pace.allowed()) == (0, CHUNK)
+def test_a_bucket_begins_with_one() -> None:
+    bucket = TokenBucket()
+    assert bucket.wait(rate=5) == 0
+    assert bucket.refill(77.0, rate=5, most=5) == 1
+    bucket.take(1)
+    assert bucket.wait(rate=5) == pytest.approx(0.2)
