@@ -8,13 +8,12 @@ sync to disk serves them all. An attempt is written before its send, so that a c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from router.domain.timestamps import moment, stamp
+from router.lanes.picking import Picked, WaitingDelivery, pick
 from router.lanes.values import (
     Claimed,
     DeliveryState,
@@ -31,23 +30,13 @@ from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import alerts, attempts, deliveries, facts, outcomes
 from router.ports import Alert, Delivery, Outcome
 
-_CANDIDATES = (
-    select(
-        deliveries.c.id,
-        deliveries.c.sequence,
-        deliveries.c.state,
-        deliveries.c.attempts,
-        deliveries.c.refusals,
-        deliveries.c.due_at,
-        deliveries.c.expires_at,
-        deliveries.c.batch,
-        deliveries.c.recheck,
-        deliveries.c.rendered,
-        alerts.c.event,
-        alerts.c.device_id,
-        alerts.c.service_user_id,
-        facts.c.received_at,
-    )
+_COLUMNS = {
+    **{column.name: column for column in deliveries.c},
+    **{name: alerts.c[name] for name in ("event", "device_id", "service_user_id")},
+    "received_at": facts.c.received_at,
+}
+_WAITING = (
+    select(*(_COLUMNS[name] for name in WaitingDelivery._fields))
     .join(alerts, alerts.c.id == deliveries.c.alert)
     .join(facts, facts.c.id == alerts.c.fact_id)
     .where(
@@ -136,7 +125,7 @@ def exchange(
         next_due: dict[int, datetime | None] = {}
         ended: dict[int, list[Settlement]] = {}
         for wish in wishes:
-            picked = _pick(connection, wish, now, withdrawn)
+            picked = _picked(connection, wish, now, withdrawn)
             next_due[wish.lane_id] = picked.next_due
             if picked.requests:
                 sends[wish.lane_id] = _claim(connection, recorder, wish, picked.requests, now)
@@ -147,96 +136,25 @@ def exchange(
         return Exchanged(sends, next_due, ended)
 
 
-@dataclass(slots=True)
-class _Picked:
-    requests: list[list[Any]]
-    next_due: datetime | None
-    ended: list[Settlement]
-
-
-def _pick(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn) -> _Picked:
-    """What this lane may send: first sends start in sequence order, never two for one hub."""
-    most = wish.sends * wish.most
-    given = {"lane": wish.lane_id, "now": stamp(now), "most": most}
-    rows = list(connection.execute(_CANDIDATES, given))
-    picked = _Picked([], None, [])
-    rows = _without_ended(connection, rows, now, picked, withdrawn, hopeless=wish.hopeless)
-    together: dict[str, list[Any]] = {}
-    for row in rows:
-        if row.batch is not None:
-            together.setdefault(row.batch, []).append(row)
-    hubs = set(wish.busy_hubs)
-    blocked = False
-    for row in rows:
-        if row.batch is not None and together[row.batch][0] is not row:
-            continue  # goes with the first of its batch, whose time counts for all
-        if row.due_at > stamp(now):
-            picked.next_due = moment(row.due_at)
-            break
-        # once more what went together, unless the adapter takes fewer by now
-        members = together[row.batch][: wish.most] if row.batch is not None else [row]
-        if any(each.device_id in hubs for each in members):
-            blocked = True  # until the answer comes; to look again before would find the same
-            break
-        hubs.update(each.device_id for each in members)
-        picked.requests.append(members)
-        if wish.failing:
-            break
-    if not picked.requests and picked.next_due is None and not blocked:
+def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn) -> Picked:
+    """What this lane may send of what waits on it."""
+    given = {"lane": wish.lane_id, "now": stamp(now), "most": wish.sends * wish.most}
+    waiting = [WaitingDelivery._make(row) for row in connection.execute(_WAITING, given)]
+    pairs = [(each.device_id, each.service_user_id) for each in waiting if each.recheck]
+    devices = {device for device, _ in pairs}
+    gone = withdrawn(read_inventory(connection, devices), pairs) if pairs else set()
+    picked = pick(waiting, wish, now, gone)
+    if not picked.requests and picked.next_due is None and not picked.blocked:
         refused = connection.execute(_NEXT_REFUSED, {"lane": wish.lane_id}).scalar_one()
         picked.next_due = moment(refused) if refused is not None else None
-    picked.requests = _gather(picked.requests, wish.batch)[: wish.sends]
     return picked
-
-
-def _gather(requests: list[list[Any]], most: int) -> list[list[Any]]:
-    """Alerts that were never sent go together, up to `most` in one request."""
-    gathered: list[list[Any]] = []
-    for members in requests:
-        fresh = members[0].batch is None and members[0].attempts == 0
-        last = gathered[-1] if gathered else []
-        if fresh and last and len(last) < most and last[0].attempts == 0 and last[0].batch is None:
-            last.extend(members)
-        else:
-            gathered.append(list(members))
-    return gathered
-
-
-def _without_ended(
-    connection: Connection,
-    rows: list[Any],
-    now: datetime,
-    picked: _Picked,
-    withdrawn: Withdrawn,
-    *,
-    hopeless: bool,
-) -> list[Any]:
-    """Parks what is past its time and withdraws what its user must not get any more."""
-    pairs = [(row.device_id, row.service_user_id) for row in rows if row.recheck]
-    hubs = {device for device, _ in pairs}
-    gone = withdrawn(read_inventory(connection, hubs), pairs) if pairs else set()
-    kept = []
-    for row in rows:
-        if row.recheck and (row.device_id, row.service_user_id) in gone:
-            detail = "the user is no longer responsible for the hub"
-            picked.ended.append(_ended(row, DeliveryState.WITHDRAWN, detail, now))
-        elif row.expires_at <= stamp(now) and (row.attempts > 0 or hopeless):
-            picked.ended.append(_ended(row, DeliveryState.PARKED, "not delivered in time", now))
-        else:
-            kept.append(row)
-    return kept
-
-
-def _ended(row: Any, state: DeliveryState, detail: str, now: datetime) -> Settlement:
-    reason = "expired" if state is DeliveryState.PARKED else "not_responsible"
-    return Settlement(row.id, state.value, state, now, reason=reason, detail=detail)
 
 
 def _claim(
     connection: Connection,
     recorder: Recorder,
     wish: Wish,
-    requests: list[list[Any]],
+    requests: Sequence[Sequence[WaitingDelivery]],
     now: datetime,
 ) -> list[list[Claimed]]:
     claimed: list[list[Claimed]] = []
