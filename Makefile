@@ -2,7 +2,7 @@
 #
 # PYTHON  the interpreter that .venv is made with, 3.11 or later: make test PYTHON=python3.12
 # VENV    where the virtual environment stands
-# ARGS    more words for the command: make test ARGS="tests/router -k lane"
+# ARGS    more words for the command: make test ARGS="tests/lanes -k rate"
 # PREFIX  where `make install` puts what systemd runs
 
 PYTHON ?= python3
@@ -24,7 +24,7 @@ LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --gener
 export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-core test-adapters test-outside check format guide dashboards wheel install lock clean
+.PHONY: help demo test test-inside test-outside test-journeys check format guide dashboards wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -34,26 +34,24 @@ demo: $(READY) ## route a small made-up estate and tell what happened
 	@$(BIN)/hubherald demo $(ARGS)
 
 test: $(READY) ## run every test; fetches the servers that they need
-	@$(BIN)/python tests/servers.py
+	@$(BIN)/python tests/support/servers.py
 ifeq ($(ARGS),)
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-core test-adapters test-outside
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-inside test-outside test-journeys
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
 
 # Three parts at the same time, about as long: the first works, the others mostly wait for servers.
-CORE := tests/router tests/benchmarks tests/test_editor.py tests/test_dashboards.py tests/test_alarms.py
-ADAPTERS := tests/adapters tests/test_rabbitmq.py tests/test_acceptance.py tests/test_bad_bodies.py \
-            tests/test_duis.py tests/test_duis_files.py tests/test_status_in_browser.py
+OUTSIDE  := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/workbench
 
-test-core: $(READY)
-	@$(BIN)/python -m pytest $(CORE)
-
-test-adapters: $(READY)
-	@$(BIN)/python -m pytest $(ADAPTERS)
+test-journeys: $(READY)
+	@$(BIN)/python -m pytest tests/journeys
 
 test-outside: $(READY)
-	@$(BIN)/python -m pytest tests $(CORE:%=--ignore=%) $(ADAPTERS:%=--ignore=%)
+	@$(BIN)/python -m pytest $(OUTSIDE)
+
+test-inside: $(READY)
+	@$(BIN)/python -m pytest tests $(OUTSIDE:%=--ignore=%) --ignore=tests/journeys
 
 check: $(READY) ## style, types and the order of imports
 	@failed=; \

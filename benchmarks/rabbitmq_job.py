@@ -38,8 +38,8 @@ from proof import Proof, due, prove
 from yardstick import pass_through
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from broker import Broker
-from proxy import Proxy
+from support.broker import Broker
+from support.proxy import Proxy
 
 QUEUE = "hubherald.facts"
 FROZEN_S = 18.0

@@ -1,12 +1,22 @@
-"""What all tests share: how hard hypothesis tries, one RabbitMQ node, the DCC's tools."""
+"""What all tests share: how hard hypothesis tries, ledgers, engines, RabbitMQ, the DCC's tools."""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
-from broker import Broker
-from dcc import Parser, Validator, parsing, validating
 from hypothesis import settings
+from support import intaking, ledgers
+from support.broker import Broker
+from support.dcc import Parser, Validator, parsing, validating
+
+from router.deciding.engine import Engine
+from router.language.folder import load
+from router.language.rules import Rules
+from router.ledger.database import Database
 
 # No deadline: tests do not assert on time. In CI a run must mean the same when it is run again.
 settings.register_profile("here", deadline=None, max_examples=50)
@@ -14,6 +24,28 @@ settings.register_profile("ci", settings.get_profile("here"), derandomize=True, 
 # for the other versions of Python, after a whole run on one of them
 settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A real ledger on disk, opened as the router does."""
+    with closing(ledgers.made(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shipped_rules() -> Rules:
+    """The rules that operators start from."""
+    found, problems = load(intaking.SHIPPED)
+    assert found is not None, problems
+    return found
+
+
+@pytest.fixture(scope="module")
+def shipped_engine(shipped_rules: Rules) -> Iterator[Engine]:
+    """The engine with these rules."""
+    with closing(Engine(shipped_rules)) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

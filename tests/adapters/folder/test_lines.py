@@ -1,0 +1,173 @@
+"""Lines of a growing file: the last one without its newline, and those that are very long."""
+
+import asyncio
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+import structlog
+from support.inbox import add, bodies, named, places, read, reading
+
+from router.ports import Cursor
+
+MAX_LINE = 262_144
+
+
+# --- the last line ---------------------------------------------------------------------------
+
+
+async def test_a_last_line_without_newline_is_read_when_it_is_a_whole_object(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"n": 1}\n{"n": {}}')
+    messages = await read(tmp_path)
+    assert bodies(messages) == [b'{"n": 1}', b'{"n": {}}']
+    assert places(messages) == ["a.jsonl:1", "a.jsonl:2"]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["same process", "after a restart"])
+async def test_the_newline_that_comes_later_neither_repeats_nor_counts_the_line(
+    tmp_path: Path, again: bool
+) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b'{"n": 1}\n{"n": 2}')
+    if again:
+        cursor = (await read(tmp_path))[-1].cursor
+        assert cursor is not None
+        add(file, b'\r\n{"n": 3}\n')
+        messages = await read(tmp_path, {"a.jsonl": cursor})
+        assert places(messages) == ["a.jsonl:3"]
+    else:
+        async with reading(tmp_path) as reader:
+            await reader.until(2)
+            add(file, b"\n")
+            add(file, b'{"n": 3}\n')
+            messages = await reader.until(3)
+        assert places(messages) == ["a.jsonl:1", "a.jsonl:2", "a.jsonl:3"]
+    assert messages[-1].body == b'{"n": 3}'
+
+
+async def test_what_follows_a_whole_object_on_its_line_is_not_lost(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b'{"n": 1}')
+    async with reading(tmp_path) as reader:
+        await reader.until(1)
+        add(file, b' {"n": 2}\n{"n": 3}\n')
+        messages = await reader.until(3)
+    assert bodies(messages) == [b'{"n": 1}', b' {"n": 2}', b'{"n": 3}']
+    assert places(messages) == ["a.jsonl:1", "a.jsonl:1", "a.jsonl:2"]
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b'{"n": {}',
+        b'{"n": "}',
+        b"[1, 2]",
+        b"7",
+        b'"{}"',
+        b"{" * 100_000,
+        b'{"\xff": 1}',
+        b"{nonsense}",
+    ],
+    ids=["open", "in text", "list", "number", "text", "deep", "bad UTF-8", "not JSON"],
+)
+async def test_any_other_last_line_waits_for_its_newline(tmp_path: Path, begun: bytes) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b'{"n": 1}\n' + begun)
+    with structlog.testing.capture_logs() as logs:
+        async with reading(tmp_path) as reader:
+            assert len(await reader.until(1)) == 1
+            add(tmp_path / "b.jsonl", b"2\n")  # and nobody else waits for it
+            await reader.until(2)
+            add(file, b"\n")
+            messages = await reader.until(3)
+    assert messages[-1].body == begun
+    (line,) = named(logs, "folder.unfinished_line")
+    assert (line["file"], line["line"]) == ("a.jsonl", 2)
+
+
+async def test_a_line_written_in_pieces_is_given_out_once_and_whole(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    fact = json.dumps({"n": "x" * 2000}).encode()
+    async with reading(tmp_path) as reader:
+        for start in range(0, len(fact), 100):
+            add(file, fact[start : start + 100])
+            await asyncio.sleep(0.003)
+        add(file, b"\n")
+        assert bodies(await reader.until(1)) == [fact]
+
+
+async def test_blanks_at_the_end_are_no_unfinished_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b"1\n  ")
+    with structlog.testing.capture_logs() as logs:
+        async with reading(tmp_path) as reader:
+            await reader.until(1)
+            add(file, b"2\n3\n")
+            messages = await reader.until(3)
+    assert [body.strip() for body in bodies(messages)] == [b"1", b"2", b"3"]
+    assert places(messages) == ["a.jsonl:1", "a.jsonl:2", "a.jsonl:3"]
+    assert logs == []
+
+
+# --- size ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "length", [MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, 524_287, 524_288, 524_289]
+)
+async def test_a_long_line_is_cut_one_byte_above_the_limit(tmp_path: Path, length: int) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"1\n" + b"x" * length + b"\n2\n")
+    messages = await read(tmp_path)
+    assert [len(body) for body in bodies(messages)] == [1, min(length, MAX_LINE + 1), 1]
+    assert places(messages) == ["a.jsonl:1", "a.jsonl:2", "a.jsonl:3"]
+    assert messages[1].cursor == Cursor("a.jsonl", 2 + length + 1, 2)
+
+
+async def test_a_line_of_ten_megabytes_takes_no_more_memory_than_a_block(tmp_path: Path) -> None:
+    with (tmp_path / "a.jsonl").open("wb") as file:
+        file.write(b"1\n")
+        for _ in range(10):
+            file.write(b"x" * 1_000_000)
+        file.write(b"\n2\n")
+    tracemalloc.start()
+    try:
+        messages = await read(tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [len(body) for body in bodies(messages)] == [1, MAX_LINE + 1, 1]
+    assert messages[-1].origin == "a.jsonl:3"
+    assert peak < 4_000_000
+
+
+async def test_a_long_line_without_newline_waits_and_is_then_given_out(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b'{"n": "' + b"x" * 2_000_000 + b'"}')
+    async with reading(tmp_path) as reader:
+        assert await reader.until(0) == []
+        add(file, b"\n2\n")
+        messages = await reader.until(2)
+    assert [len(body) for body in bodies(messages)] == [MAX_LINE + 1, 1]
+
+
+async def test_many_lines_all_come_while_the_loop_goes_on(tmp_path: Path) -> None:
+    count = 100_000
+    lines = [b'{"n": %d, "pad": "%s"}' % (number, b"x" * 400) for number in range(count)]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    turns = 0
+
+    async def other_work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    work = asyncio.create_task(other_work())
+    messages = await read(tmp_path)
+    work.cancel()
+    assert bodies(messages) == lines
+    assert messages[-1].origin == f"a.jsonl:{count}"
+    assert turns > 50  # there are 80 blocks

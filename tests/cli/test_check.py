@@ -1,0 +1,101 @@
+"""`hubherald check`, as an operator or a program meets it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from support.commandline import call, rows, start
+from support.estate import ROOT, S1, S2, SUPPLIER, Estate
+
+COLUMNS = {"file", "line", "column", "code", "message"}
+"""What each row of `-o json` has."""
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Estate:
+    estate = Estate(tmp_path)
+    estate.user(S1, SUPPLIER)
+    estate.user(S2, ["gas_supplier"])
+    return estate
+
+
+def test_check_says_what_is_there(estate: Estate) -> None:
+    estate.all_roles()
+    result = call("check", folder=estate.folder)
+    assert (result.exit_code, result.stderr) == (0, "")
+    counted = r"ok: \d+ rules, \d+ tests, 3 Service Users, 3 channels, 1 source\n"
+    assert re.fullmatch(counted, result.stdout)
+    assert rows("check", folder=estate.folder) == []
+
+
+def test_check_tells_all_problems_of_all_files_at_once(estate: Estate) -> None:
+    config = estate.folder / "hubherald.yaml"
+    config.write_text(config.read_text().replace('"dcc"', '"dcd"'))
+    estate.users[0]["roles"] = ["import_suplier"]
+    estate.write_users()
+    result = call("check", folder=estate.folder)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "'dcd' means nothing here; did you mean 'dcc'?" in result.stderr
+    assert "import_suplier" in result.stderr
+    assert re.search(r"hubherald\.yaml:\d+:\d+: ", result.stderr)
+    assert re.search(r"service_users\.yaml:\d+:\d+: ", result.stderr)
+    assert re.search(r"\n *\^\n", result.stderr)
+    assert re.search(r"\n\d+ problems\n$", result.stderr)
+    listed = call("check", "-o", "json", folder=estate.folder)
+    assert listed.exit_code == 1
+    problems = json.loads(listed.stdout)
+    assert {Path(problem["file"]).name for problem in problems} == {
+        "hubherald.yaml",
+        "service_users.yaml",
+    }
+    assert all(problem["line"] > 0 and problem["column"] > 0 for problem in problems)
+    assert {problem["code"] for problem in problems} == {"unknown-key", "value"}
+    assert all(set(problem) == COLUMNS for problem in problems)
+
+
+def test_what_waits_in_vain_is_a_finding_and_hinders_no_router(estate: Estate) -> None:
+    """Nobody here is a network operator, as the shipped rules expect."""
+    result = call("check", folder=estate.folder)
+    assert result.exit_code == 1
+    assert re.search(r"alerts\.yaml:\d+:\d+: nobody no Service User has the role", result.stderr)
+    assert call("run", "--until-idle", folder=estate.folder).exit_code == 0
+
+
+def test_mistakes_in_tests_of_rules_are_found_without_running_them(estate: Estate) -> None:
+    estate.all_roles()
+    folder = estate.folder / "rules"
+    shutil.copytree(ROOT / "rules", folder)
+    estate.configure(folder)
+    (folder / "own.test.yaml").write_text("tests: [{name: 17}]\n")
+    result = call("check", folder=estate.folder)
+    assert result.exit_code == 1
+    assert 'own.test.yaml:1:16: unquoted name: must be text; quote it: "17"\n' in result.stderr
+
+
+def test_a_line_with_a_position_is_never_wrapped(estate: Estate) -> None:
+    config = estate.folder / "hubherald.yaml"
+    config.write_text(config.read_text().replace('"dcc"', '"' + "x" * 100 + '"'))
+    with start("check", folder=estate.folder) as process:
+        _, told = process.communicate()
+    assert process.returncode == 1
+    assert any(line.startswith("hubherald.yaml:") and len(line) > 120 for line in told.splitlines())
+
+
+def test_what_the_engine_can_not_be_trusted_with_is_a_problem_too(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate.all_roles()
+    (tmp_path / "durable_rules_engine.py").write_text("raise ImportError('built wrongly')\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    said = call("check", folder=estate.folder)
+    assert said.exit_code == 1
+    assert f"{ROOT / 'rules'}:1:1: engine durable_rules can't be trusted" in said.stderr
+    told = call("check", "-o", "json", folder=estate.folder)
+    assert told.exit_code == 1
+    (row,) = json.loads(told.stdout)
+    assert (row["code"], row["line"]) == ("engine", 1)

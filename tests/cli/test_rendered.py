@@ -1,0 +1,108 @@
+"""`hubherald alerts show --format` and `alerts verify`: what was sent, to the byte."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.commandline import call
+from support.ledgers import fill, made, swap, wish
+from support.samples import DCC, NOW, device, user
+
+from router.ledger.database import Database
+from router.ledger.documents import take_up
+from router.workbench import starter
+
+BYTES = b"<?xml version='1.0' encoding='UTF-8'?>\n<a>\xc3\xa9\r</a>"
+NOWHERE = "00000000-0000-5000-8000-000000000000"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    text = "sources:\n  drop: {adapter: folder, path: inbox}\n"
+    text += f"ledger: {{url: sqlite:///ledger.db}}\ndcc: {{id: {DCC}}}\n"
+    (tmp_path / "hubherald.yaml").write_text(text)
+    return tmp_path
+
+
+def routed(database: Database, *channels: str) -> tuple[str, dict[str, int]]:
+    """An Alert on these channels, each of the adapter before its dash, and their lanes."""
+    wanted = [(user(1), name, name.partition("-")[0]) for name in channels]
+    lanes = {key[1]: row.id for key, row in take_up(database, [], wanted, NOW).items()}
+    fill(database, [device(1)], {user(1): list(lanes.values())})
+    with database.transaction() as connection:
+        found = connection.exec_driver_sql("SELECT alert_id FROM alerts").scalar_one()
+    return str(found), lanes
+
+
+def test_the_exact_bytes_are_printed(folder: Path) -> None:
+    with closing(made(folder)) as database:
+        alert, lanes = routed(database, "duis", "webhook")
+        early = call("alerts", "show", alert, "--format", "duis", folder=folder)
+        swap(database, wish(lanes["duis"], render=lambda _alert: BYTES))
+    shown = call("alerts", "show", alert.upper(), "--format", "duis", folder=folder)
+    assert (shown.exit_code, shown.stdout_bytes) == (0, BYTES)
+    assert early.exit_code != 0
+    assert early.stdout == ""
+    assert "not rendered yet (it is waiting): that happens right before it is sent" in early.stderr
+
+
+def test_each_channel_has_bytes_of_its_own(folder: Path) -> None:
+    with closing(made(folder)) as database:
+        alert, lanes = routed(database, "duis", "duis-2")
+        for name, lane in lanes.items():
+            swap(database, wish(lane, render=lambda _alert, name=name: name.encode()))
+    show = ("alerts", "show", alert, "--format", "duis")
+    which = call(*show, folder=folder)
+    assert which.exit_code != 0
+    assert "several channels send it in duis, each as its own: --channel duis, " in which.stderr
+    assert call(*show, "--channel", "duis-2", folder=folder).stdout_bytes == b"duis-2"
+    assert "no such channel" in call(*show, "--channel", "nowhere", folder=folder).stderr
+
+
+def test_an_alert_that_is_not_sent_in_the_format_says_so(folder: Path) -> None:
+    with closing(made(folder)) as database:
+        alert, _ = routed(database, "webhook")
+    show = ("alerts", "show", alert)
+    assert "to no such channel in duis" in call(*show, "--format", "duis", folder=folder).stderr
+    nobody = call("alerts", "show", NOWHERE, "--format", "duis", folder=folder)
+    assert f"there is no Alert {NOWHERE}" in nobody.stderr
+    assert call(*show, "--channel", "webhook", folder=folder).exit_code == 2
+
+
+def test_formats_are_those_of_the_installed_verifiers(tmp_path: Path) -> None:
+    message = tmp_path / "alert.xml"
+    message.write_bytes(BYTES)
+    found = call("alerts", "verify", "--format", "fax", message, "--certificate", message)
+    assert found.exit_code == 2
+    assert "'fax' is not one of those installed: duis" in found.stderr
+
+
+def test_verify_needs_a_certificate(tmp_path: Path) -> None:
+    message, certificate = tmp_path / "alert.xml", tmp_path / "dcc.pem"
+    message.write_bytes(BYTES)
+    certificate.write_text("none")
+    found = call("alerts", "verify", message, "--certificate", certificate)
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "the certificate file holds no PEM certificate" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_router_without_duis_imports_nothing_of_it(tmp_path: Path) -> None:
+    starter.write(tmp_path)
+    script = (
+        "import sys; from router.cli import main; "
+        "main(['--config', sys.argv[1], 'check'], standalone_mode=False); "
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & "
+        "{'lxml', 'signxml', 'cryptography'}), 'adapters.duis' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "hubherald.yaml"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[] False"

@@ -1,0 +1,180 @@
+"""service_users.yaml, read alone."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from support.badfiles import bad_files, check_bad
+
+from router.config import usersfile
+from router.domain.users import Role, ServiceUsers, UserStatus
+from router.workbench import starter
+
+SECRET = "whsec_" + "S3CRET" * 6
+BAD_FILES = bad_files("users")
+
+
+def load(folder: Path, text: str, environment: dict[str, str] | None = None) -> ServiceUsers:
+    file = folder / "service_users.yaml"
+    file.write_text(text, encoding="utf-8")
+    users, problems = usersfile.load(file, environment or {})
+    assert problems == []
+    assert users is not None
+    return users
+
+
+def refused(folder: Path, text: str, environment: dict[str, str] | None = None) -> str:
+    """All problems as an operator sees them."""
+    file = folder / "service_users.yaml"
+    file.write_text(text, encoding="utf-8")
+    users, problems = usersfile.load(file, environment or {})
+    assert users is None
+    return "\n".join(problem.render() for problem in problems)
+
+
+def one_user(*channels: str) -> str:
+    lines = "".join(f"      - {{{channel}}}\n" for channel in channels)
+    return (
+        "service_users:\n"
+        "  - id: 90-b3-d5-1f-30-01-00-0a\n"
+        "    name: Acme Energy\n"
+        "    roles: [gas_supplier, import_supplier, gas_supplier]\n"
+        f"    channels:\n{lines}"
+    )
+
+
+def test_the_users_of_the_starter(tmp_path: Path) -> None:
+    starter.write(tmp_path)
+    users, problems = usersfile.load(tmp_path / "service_users.yaml", {})
+    assert problems == []
+    assert users is not None
+    acme = users.by_id["90-B3-D5-1F-30-01-00-01"]
+    assert acme.name == "Acme Energy"
+    assert {Role.IMPORT_SUPPLIER, Role.GAS_SUPPLIER} <= acme.roles
+    assert acme.status is UserStatus.ACTIVE
+    assert acme.duis_version == "5.4"
+    assert users.by_id["90-B3-D5-1F-30-01-00-03"].subscriptions == ("firmware",)
+
+
+def test_ids_are_kept_in_upper_case(tmp_path: Path) -> None:
+    assert list(load(tmp_path, one_user("adapter: log")).by_id) == ["90-B3-D5-1F-30-01-00-0A"]
+
+
+def test_a_channel_has_the_routers_keys_and_the_adapters(tmp_path: Path) -> None:
+    limits = "window: 1, rate: 0.5, timeout: 300, hold_hours: 1"
+    users = load(tmp_path, one_user(f"adapter: folder, path: out, name: files, {limits}"))
+    [channel] = users.by_id["90-B3-D5-1F-30-01-00-0A"].channels
+    assert (channel.name, channel.adapter) == ("files", "folder")
+    assert (channel.window, channel.rate) == (1, 0.5)
+    assert (channel.timeout, channel.hold_hours) == (300, 1)
+    assert channel.options is not None
+    assert channel.options.model_dump() == {"path": tmp_path / "out"}
+
+
+def test_a_channel_is_named_after_its_adapter(tmp_path: Path) -> None:
+    users = load(tmp_path, one_user("adapter: log", "adapter: log, name: second"))
+    channels = users.by_id["90-B3-D5-1F-30-01-00-0A"].channels
+    assert [channel.name for channel in channels] == ["log", "second"]
+    assert channels[0].window == 16
+    assert channels[0].rate is None
+
+
+@pytest.mark.parametrize("bad", BAD_FILES, ids=lambda file: file.stem)
+def test_each_mistake_is_found_where_it_is(bad: Path) -> None:
+    users, problems = usersfile.load(bad, {})
+    assert users is None
+    check_bad(bad, problems)
+
+
+@pytest.mark.parametrize("bad", BAD_FILES, ids=lambda file: file.stem)
+def test_no_message_and_no_source_line_shows_a_secret(bad: Path) -> None:
+    _, problems = usersfile.load(bad, {})
+    shown = "\n".join(problem.render() for problem in problems)
+    assert "S3CRET" not in shown
+    assert "5353535353" not in shown
+
+
+def test_a_secret_beside_a_mistake_is_covered(tmp_path: Path) -> None:
+    webhook = f"adapter: webhook, url: https://a.example/, secret: {SECRET}, wndow: 3"
+    shown = refused(tmp_path, one_user(webhook))
+    assert "'wndow' means nothing here" in shown
+    assert "S3CRET" not in shown
+    assert "secret: ****" in shown
+
+
+def test_a_secret_under_a_misspelt_key_is_covered(tmp_path: Path) -> None:
+    webhook = f"adapter: webhook, url: https://a.example/, my_secret: {SECRET}"
+    assert "S3CRET" not in refused(tmp_path, one_user(webhook))
+
+
+def test_a_secret_in_a_file_that_is_not_yaml_is_covered(tmp_path: Path) -> None:
+    assert "S3CRET" not in refused(tmp_path, one_user(f'adapter: webhook, secret: "{SECRET}" x'))
+
+
+def test_a_secret_from_a_file_and_from_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "acme.secret"
+    file.write_text(f"{SECRET}\n", encoding="utf-8")
+    file.chmod(0o600)
+    users = load(
+        tmp_path,
+        one_user(
+            "adapter: webhook, url: https://a.example/, secret_file: acme.secret",
+            "adapter: webhook, url: https://b.example/, secret: '${ACME}', name: b",
+        ),
+        {"ACME": SECRET},
+    )
+    for channel in users.by_id["90-B3-D5-1F-30-01-00-0A"].channels:
+        assert channel.options is not None
+        assert channel.options.model_dump()["secret"].get_secret_value() == SECRET
+        assert "S3CRET" not in repr(channel)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
+def test_a_secret_file_that_others_can_open_is_refused(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "acme.secret"
+    file.write_text(SECRET, encoding="utf-8")
+    file.chmod(mode)
+    webhook = "adapter: webhook, url: https://a.example/, secret_file: acme.secret"
+    assert f"secret_file: others may open {file} (mode {mode:04o}); run: chmod 600" in refused(
+        tmp_path, one_user(webhook)
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b" \n", "is empty"), (b"\xff", "is not text"), (b"x" * 70_000, "too large")],
+)
+def test_a_secret_file_must_hold_a_secret(tmp_path: Path, content: bytes, why: str) -> None:
+    file = tmp_path / "acme.secret"
+    file.write_bytes(content)
+    file.chmod(0o600)
+    webhook = "adapter: webhook, url: https://a.example/, secret_file: acme.secret"
+    assert why in refused(tmp_path, one_user(webhook))
+
+
+def test_a_folder_is_no_secret_file(tmp_path: Path) -> None:
+    webhook = "adapter: webhook, url: https://a.example/, secret_file: ."
+    assert "is not a file" in refused(tmp_path, one_user(webhook))
+
+
+def test_loopback_needs_no_tls(tmp_path: Path) -> None:
+    urls = ["http://localhost:8080/", "http://127.0.0.1/", "http://[::1]:1/"]
+    load(
+        tmp_path,
+        one_user(*(f"adapter: webhook, url: '{url}', name: c{n}" for n, url in enumerate(urls))),
+    )
+
+
+def test_the_digest_is_of_the_text_that_is_kept_without_secrets(tmp_path: Path) -> None:
+    text = one_user(f"adapter: webhook, url: https://a.example/, secret: {SECRET}")
+    users = load(tmp_path, text)
+    assert "S3CRET" not in users.text
+    assert "Acme Energy" in users.text
+    assert users.digest == hashlib.sha256(users.text.encode()).hexdigest()
+    assert load(tmp_path, text.replace("Acme", "Bcme")).digest != users.digest
+
+
+def test_an_empty_file_is_told(tmp_path: Path) -> None:
+    assert "empty nothing stands in this file" in refused(tmp_path, "")

@@ -1,0 +1,255 @@
+"""What a lane would send, and what it makes of an answer: no I/O, no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.lanemaking import FAILED, REJECTED, Sealed, a_lane, answered, claimed, wished
+from support.samples import ALERT, NOW, device
+
+from router.lanes.lane import PROBE, Lane
+from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement, Wish
+from router.ports import ChannelFault, Closed, Delivered, Outcome
+
+# --- wishes ---------------------------------------------------------------------------------
+
+
+def test_a_lane_wishes_for_what_its_window_has_room_for() -> None:
+    lane = a_lane(window=3)
+    assert wished(lane) == Wish(1, 3, 1, 1, frozenset(), failing=False, hopeless=False, render=None)
+    lane.took([[claimed(1)], [claimed(2)]], None)
+    assert wished(lane) == Wish(
+        1, 1, 1, 1, frozenset({device(1), device(2)}), failing=False, hopeless=False, render=None
+    )
+    lane.took([[claimed(3)]], None)
+    assert lane.wish(NOW, 0.0) is None
+
+
+def test_a_window_counts_requests_and_not_alerts() -> None:
+    lane = a_lane(window=2, batch=10)
+    lane.took([[claimed(number) for number in range(1, 11)]], None)
+    assert (wished(lane).sends, wished(lane).batch) == (1, 10)
+
+
+def test_a_lane_with_nothing_to_do_wishes_nothing_until_it_is_due() -> None:
+    lane = a_lane()
+    lane.ready = False
+    assert lane.wish(NOW, 0.0) is None
+    lane.took([], NOW + timedelta(seconds=5))
+    assert lane.wish(NOW + timedelta(seconds=4), 0.0) is None
+    assert wished(lane, seconds=5).sends == 16
+
+
+def test_what_was_claimed_may_have_more_behind_it() -> None:
+    lane = a_lane()
+    lane.ready = False
+    lane.took([[claimed(1)]], None)
+    assert lane.ready
+
+
+def test_a_closed_lane_wishes_nothing() -> None:
+    lane = a_lane()
+    lane.close(ClosedReason.OPERATOR, NOW)
+    assert lane.wish(NOW + timedelta(days=9), 0.0) is None
+    lane.open(carefully=True)
+    assert wished(lane).failing
+
+
+def test_an_adapter_that_renders_is_asked_to() -> None:
+    lane = a_lane()
+    lane.adapter = Sealed()
+    render = wished(lane).render
+    assert render is not None
+    assert render(ALERT) == ALERT.id.bytes
+
+
+def test_a_lane_without_adapter_wishes_nothing() -> None:
+    lane = a_lane()
+    lane.adapter = None
+    assert lane.wish(NOW, 0.0) is None
+
+
+# --- the rate -------------------------------------------------------------------------------
+
+
+def test_the_rate_is_honoured_before_the_send() -> None:
+    lane = a_lane(rate=2.0)
+    assert wished(lane, 100.0).sends == 1
+    lane.took([[claimed(1)]], None)
+    assert lane.wish(NOW, 100.0) is None
+    assert lane.wait_for_rate() == pytest.approx(0.5)
+    assert lane.wish(NOW, 100.25) is None
+    assert lane.wait_for_rate() == pytest.approx(0.25)
+    assert wished(lane, 100.5).sends == 1
+
+
+def test_what_the_rate_leaves_over_is_saved_for_a_second() -> None:
+    lane = a_lane(rate=5.0)
+    wished(lane, 100.0)
+    assert wished(lane, 1000.0).sends == 5
+    assert lane.wait_for_rate() is None
+
+
+def test_the_rate_counts_alerts_and_not_requests() -> None:
+    lane = a_lane(rate=5.0, batch=3)
+    wished(lane, 100.0)
+    wish = wished(lane, 200.0)
+    assert (wish.sends, wish.batch) == (1, 3)
+    lane.took([[claimed(number) for number in (1, 2, 3)]], None)
+    wish = wished(lane, 200.0)
+    assert (wish.sends, wish.batch) == (1, 2)
+
+
+@given(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=40), st.sampled_from([0.5, 1.0, 7.3]))
+def test_no_second_has_more_than_the_rate(steps: list[float], rate: float) -> None:
+    lane = a_lane(rate=rate, window=1000)
+    at, number = 0.0, 0
+    sent: list[float] = []
+    for step in steps:
+        at += step
+        wish = lane.wish(NOW, at)
+        for _ in range(wish.sends if wish else 0):
+            number += 1
+            sent.append(at)
+            lane.took([[claimed(number)]], None)
+    for start in sent:
+        within = [each for each in sent if start <= each <= start + 1.0]
+        assert len(within) <= max(1.0, rate) + rate + 1e-6
+
+
+# --- batches --------------------------------------------------------------------------------
+
+
+def send(lane: Lane, group: Sequence[Claimed], outcomes: Sequence[Outcome]) -> list[Settlement]:
+    lane.took([group], None)
+    return lane.answered(group, outcomes, NOW)
+
+
+@given(st.integers(1, 40), st.data())
+def test_a_batch_is_halved_until_the_guilty_one_is_alone(size: int, data: st.DataObject) -> None:
+    guilty = data.draw(st.integers(1, size))
+    lane = a_lane(batch=size)
+    work = [[claimed(number, batch="b" if size > 1 else None) for number in range(1, size + 1)]]
+    delivered: list[int] = []
+    refused: list[int] = []
+    requests = 0
+    while work:
+        group = work.pop(0)
+        requests += 1
+        if guilty not in [each.id for each in group]:
+            settled = send(lane, group, [Delivered()] * len(group))
+            delivered += [each.id for each in settled]
+            assert {each.state for each in settled} == {DeliveryState.DELIVERED}
+            continue
+        settled = send(lane, group, [REJECTED] * len(group))
+        if len(group) == 1:
+            refused.append(group[0].id)
+            assert settled[0].refusals == 1
+            continue
+        assert {each.refusals for each in settled} == {0}
+        assert {each.due_at for each in settled} == {NOW}
+        halves: dict[str, list[Claimed]] = {}
+        for each, settlement in zip(group, settled, strict=True):
+            again = replace(each, batch=settlement.batch, attempt=each.attempt + 1)
+            halves.setdefault(settlement.batch or f"alone {each.id}", []).append(again)
+        assert len(halves) == 2
+        assert all(len(half) <= (len(group) + 1) // 2 for half in halves.values())
+        work += halves.values()
+    assert refused == [guilty]
+    assert sorted(delivered) == [number for number in range(1, size + 1) if number != guilty]
+    assert requests <= 2 * size.bit_length() + 1
+
+
+def test_halves_of_halves_do_not_find_each_other() -> None:
+    lane = a_lane(batch=4)
+    four = [claimed(number, batch="1") for number in (1, 2, 3, 4)]
+    names = [each.batch for each in send(lane, four, [REJECTED] * 4)]
+    pairs = [replace(each, batch=name, attempt=2) for each, name in zip(four, names, strict=True)]
+    assert [each.batch for each in send(lane, pairs[:2], [REJECTED] * 2)] == [None, None]
+    assert names[0] == names[1] != names[2] == names[3]
+
+
+def test_of_a_batch_only_those_that_were_refused_are_blamed() -> None:
+    lane = a_lane(batch=3)
+    group = [claimed(number, batch="b") for number in (1, 2, 3)]
+    settled = send(lane, group, [Delivered(), REJECTED, FAILED])
+    assert [each.outcome for each in settled] == ["delivered", "refused", "retry"]
+    assert [each.refusals for each in settled] == [0, 1, 0]
+    assert [each.batch for each in settled] == ["b", None, "b"]
+
+
+# --- the lane's own state -------------------------------------------------------------------
+
+
+def test_a_failing_lane_sends_one_at_a_time() -> None:
+    lane = a_lane(batch=5)
+    answered(lane, FAILED)
+    assert (wished(lane).sends, wished(lane).failing) == (1, True)
+    lane.took([[claimed(1, attempt=2)]], None)
+    assert lane.wish(NOW, 0.0) is None
+    lane.answered([claimed(1, attempt=2)], [Delivered()], NOW)
+    assert (wished(lane).sends, wished(lane).failing) == (16, False)
+
+
+@pytest.mark.parametrize("answer", [Delivered(), REJECTED])
+def test_any_answer_that_shows_life_ends_the_failures(answer: Outcome) -> None:
+    lane = a_lane()
+    for failures in (1, 2, 3):
+        answered(lane, FAILED)
+        assert (lane.failing, lane.failures) == (True, failures)
+    answered(lane, answer)
+    assert (lane.failing, lane.failures) == (False, 0)
+
+
+def test_a_refused_batch_shows_life_too() -> None:
+    lane = a_lane(batch=2)
+    answered(lane, FAILED)
+    send(lane, [claimed(2, batch="b"), claimed(3, batch="b")], [REJECTED] * 2)
+    assert not lane.failing
+
+
+def test_a_failed_batch_is_one_failure() -> None:
+    lane = a_lane(batch=50)
+    send(lane, [claimed(number, batch="b") for number in range(1, 51)], [FAILED] * 50)
+    assert lane.failures == 1
+
+
+@pytest.mark.parametrize("outcomes", [[Delivered(), FAILED], [FAILED, Delivered()]])
+def test_a_batch_that_failed_in_part_is_failing_in_any_order(outcomes: list[Outcome]) -> None:
+    lane = a_lane(batch=2)
+    send(lane, [claimed(1, batch="b"), claimed(2, batch="b")], outcomes)
+    assert lane.failing
+
+
+def test_a_lane_that_closed_by_itself_is_tried_again_ever_later() -> None:
+    lane = a_lane()
+    for pause in (*PROBE, PROBE[-1]):
+        lane.close(ClosedReason.ENDPOINT, NOW)
+        assert lane.probe_at == NOW + timedelta(seconds=pause)
+        lane.open(carefully=True)
+        assert lane.failing
+        answered(lane, Closed(ChannelFault.ENDPOINT))
+    answered(lane, Delivered())
+    lane.close(ClosedReason.ENDPOINT, NOW)
+    assert lane.probe_at == NOW + timedelta(seconds=PROBE[0])
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        ClosedReason.OPERATOR,
+        ClosedReason.SUSPENDED,
+        ClosedReason.USER_REMOVED,
+        ClosedReason.ADAPTER_MISSING,
+    ],
+)
+def test_a_lane_that_was_closed_by_somebody_is_not_tried(reason: ClosedReason) -> None:
+    lane = a_lane()
+    lane.close(ClosedReason.ENDPOINT, NOW)
+    lane.close(reason, NOW)
+    assert (lane.closed, lane.probe_at) == (reason, None)

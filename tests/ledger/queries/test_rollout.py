@@ -1,0 +1,132 @@
+"""`hubherald rollout`: hubs, Alerts and users of each version, held against plain SQL."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commandline import call, rows
+from support.estate import HUB, S1, S2, SUPPLIER, Estate
+from support.ledgers import ask
+from support.madeup import market, route
+from support.routed import ledger
+
+OTHER = f"{HUB[:-1]}2"
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Estate:
+    """Two homes: V1 on both, V2 on one, where it failed at first; S2 is suspended."""
+    estate = Estate(tmp_path)
+    estate.user(S1, SUPPLIER)
+    estate.user(S2, SUPPLIER, status="suspended")
+    for hub in (HUB, OTHER):
+        estate.hub(hub)
+        estate.registration("import_mpan", S1, device_id=hub)
+        estate.registration("mprn", S2, device_id=hub)
+        estate.activation("V1", device_id=hub)
+    estate.activation("V2", outcome="failure", activated_at="2026-06-02T12:00:00Z")
+    estate.activation("V2", activated_at="2026-06-03T12:00:00Z")
+    estate.run()
+    return estate
+
+
+def rollout(estate: Estate, *words: str) -> list[dict[str, Any]]:
+    return rows("rollout", *words, folder=estate.folder)
+
+
+def told(row: dict[str, Any]) -> tuple[int, ...]:
+    names = ("due", "delivered", "outstanding", "parked", "withdrawn")
+    return tuple(row[f"alerts_{name}"] for name in names)
+
+
+def test_each_version_has_its_hubs_and_alerts_the_newest_first(estate: Estate) -> None:
+    two, one = rollout(estate)
+    hubs = ("firmware_version", "hubs_activated", "hubs_failed", "hubs_running")
+    assert [two[name] for name in hubs] == ["V2", 1, 1, 1]
+    assert [one[name] for name in hubs] == ["V1", 2, 0, 1]
+    assert (told(two), told(one)) == ((2, 1, 1, 0, 0), (4, 2, 2, 0, 0))
+    assert two["first_activated_at"] == "2026-06-02T12:00:00Z"
+    assert two["last_activated_at"] == "2026-06-03T12:00:00Z"
+
+
+def test_a_version_has_its_users(estate: Estate) -> None:
+    first, second = rollout(estate, "V1")
+    assert (first["service_user_id"], told(first)) == (S1, (2, 2, 0, 0, 0))
+    assert first["oldest_outstanding"] is None
+    assert (second["service_user_id"], told(second)) == (S2, (2, 0, 2, 0, 0))
+    assert second["oldest_outstanding"] is not None
+    said = call("rollout", "V2", folder=estate.folder).stdout.splitlines()
+    assert said[0] == (
+        "V2: 1 hub activated it, 1 failed, 1 run it now; "
+        "from 2026-06-02T12:00:00Z to 2026-06-03T12:00:00Z"
+    )
+    assert said[1] == "2 Alerts: 1 delivered, 1 outstanding, 0 parked, 0 withdrawn"
+
+
+def test_an_alert_on_two_channels_counts_once_and_as_what_is_left_to_do(tmp_path: Path) -> None:
+    estate = Estate(tmp_path)
+    folders = [
+        {"adapter": "folder", "path": "sent/one", "name": "one"},
+        {"adapter": "folder", "path": "sent/two", "name": "two"},
+    ]
+    estate.user(S1, SUPPLIER, channels=folders)
+    estate.hub()
+    estate.registration("import_mpan", S1)
+    estate.run()
+    assert call("lanes", "pause", S1, "two", folder=tmp_path).exit_code == 0
+    estate.activation("V1")
+    estate.run()
+    assert [told(row) for row in rollout(estate)] == [(1, 0, 1, 0, 0)]
+    assert call("lanes", "resume", S1, folder=tmp_path).exit_code == 0
+    estate.run()
+    assert [told(row) for row in rollout(estate)] == [(1, 1, 0, 0, 0)]
+
+
+def test_an_unknown_version_is_said_with_those_there_are(estate: Estate) -> None:
+    done = call("rollout", "V3", folder=estate.folder)
+    assert done.exit_code == 1
+    assert "no hub has activated 'V3'; known here: V1, V2" in done.stderr
+    assert call("rollout", "V3", "-o", "json", folder=estate.folder).exit_code == 1
+
+
+def test_nothing_was_activated_yet(tmp_path: Path) -> None:
+    estate = Estate(tmp_path)
+    estate.user(S1, SUPPLIER)
+    estate.hub()
+    estate.run()
+    assert call("rollout", folder=tmp_path).stdout == "no activations yet\n"
+    assert rollout(estate) == []
+
+
+def test_a_whole_market_adds_up(tmp_path: Path) -> None:
+    folder = market(tmp_path / "market", seed=9)
+    route(folder)
+    found = rows("rollout", folder=folder)
+    estate = Estate.__new__(Estate)
+    estate.folder = folder
+    with ledger(estate) as database:
+        facts = ask(
+            database,
+            "SELECT firmware_version, outcome, device_id, id FROM facts"
+            " WHERE firmware_version IS NOT NULL",
+        )
+        alerts = Counter(
+            json.loads(event)["data"]["firmware_version"]
+            for (event,) in ask(database, "SELECT event FROM alerts")
+        )
+        newest = Counter(row[0] for row in ask(database, "SELECT version FROM firmware"))
+    hubs = {(version, outcome, hub) for version, outcome, hub, _ in facts}
+    for row in found:
+        version = row["firmware_version"]
+        ours = [key for key in hubs if key[0] == version]
+        assert row["hubs_activated"] == sum(outcome == "success" for _, outcome, _ in ours)
+        assert row["hubs_failed"] == sum(outcome == "failure" for _, outcome, _ in ours)
+        assert row["hubs_running"] == newest[version]
+        assert told(row) == (alerts[version], 0, alerts[version], 0, 0)  # all are suspended
+        users = rows("rollout", version, folder=folder)
+        assert sum(user["alerts_due"] for user in users) == row["alerts_due"]
+    assert len(found) == len({version for version, *_ in facts}) > 2

@@ -1,0 +1,272 @@
+"""Opening a ledger: who may, when not, and what is said then; with real second processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from alembic.command import upgrade
+from alembic.config import Config as AlembicConfig
+from sqlalchemy.exc import DatabaseError
+from support.ledgers import ask, fill, lane_of, made
+from support.samples import device, user
+
+from router.errors import LedgerError
+from router.ledger.database import MIGRATIONS, LedgerUnavailable, Use, open_database
+from router.ledger.intake import read_cursors
+from router.ledger.tables import metadata
+from router.ports import Cursor
+
+HOLDER = """
+import sys, time
+from router.ledger.database import Use, open_database
+database = open_database(sys.argv[1], Use.ROUTE)
+with database.transaction() as connection:
+    connection.exec_driver_sql("INSERT INTO cursors VALUES ('drop', 'facts.jsonl', 1, 1)")
+    if "half" in sys.argv:
+        print("held", flush=True)
+        time.sleep(600)
+print("held", flush=True)
+time.sleep(600)
+"""
+LOCKER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder}/ledger.db"
+
+
+@contextmanager
+def another(script: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the ledger until it is killed."""
+    command = [sys.executable, "-c", script, *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def refused(folder: Path, use: Use, *, busy_seconds: float = 0.05) -> str:
+    """What is said when it can't be opened: one line that names the file."""
+    with pytest.raises(LedgerError) as caught:
+        open_database(url(folder), use, busy_seconds=busy_seconds)
+    message = str(caught.value)
+    assert message.startswith(f"{folder}/")
+    assert "\n" not in message
+    return message
+
+
+# --- there or not ---------------------------------------------------------------------------
+
+
+def test_a_router_makes_its_ledger(tmp_path: Path) -> None:
+    with closing(open_database(url(tmp_path), Use.ROUTE)) as database:
+        tables = {row[0] for row in ask(database, "SELECT name FROM sqlite_master")}
+        assert set(metadata.tables) <= tables
+        assert ask(database, "PRAGMA journal_mode") == [("wal",)]
+        assert ask(database, "PRAGMA synchronous") == [(2,)]
+        assert ask(database, "PRAGMA foreign_keys") == [(1,)]
+
+
+def test_the_migrations_make_the_tables_that_the_program_knows(tmp_path: Path) -> None:
+    with closing(open_database(url(tmp_path), Use.ROUTE)) as database:
+        for table in metadata.tables.values():
+            columns = ask(
+                database, f"SELECT name, \"notnull\" FROM pragma_table_info('{table.name}')"
+            )
+            expected = [(column.name, int(not column.nullable)) for column in table.columns]
+            assert columns == expected, table.name
+            indexes = {row[1] for row in ask(database, f"PRAGMA index_list({table.name})")}
+            assert {index.name for index in table.indexes} <= indexes
+
+
+def test_what_was_written_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
+    with closing(made(tmp_path)) as database:
+        fill(database, [device(1)], {user(1): [lane_of(database)]})
+    for use in (Use.READ, Use.CHANGE, Use.ROUTE):
+        with closing(open_database(url(tmp_path), use)) as database:
+            assert ask(database, "SELECT count(*) FROM alerts") == [(1,)]
+
+
+def test_a_reader_does_not_make_a_ledger(tmp_path: Path) -> None:
+    assert "there is no ledger" in refused(tmp_path, Use.READ)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("use", [Use.ROUTE, Use.CHANGE])
+def test_a_missing_folder_is_named(tmp_path: Path, use: Use) -> None:
+    assert "its folder does not exist" in refused(tmp_path / "nowhere", use)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_changes_nothing(tmp_path: Path) -> None:
+    made(tmp_path).close()
+    with (
+        closing(open_database(url(tmp_path), Use.READ)) as reader,
+        pytest.raises(LedgerUnavailable, match="readonly"),
+    ):
+        ask(reader, "DELETE FROM documents RETURNING 1")
+
+
+def test_an_empty_file_is_no_ledger_yet(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").touch()
+    assert "or empty" in refused(tmp_path, Use.READ)
+    open_database(url(tmp_path), Use.CHANGE).close()
+    open_database(url(tmp_path), Use.READ).close()
+
+
+@pytest.mark.parametrize("use", list(Use))
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path, use: Use) -> None:
+    file = tmp_path / "ledger.db"
+    file.write_bytes(b"Dear diary, " * 1000)
+    assert "not a ledger of Hubherald" in refused(tmp_path, use)
+    assert file.read_bytes() == b"Dear diary, " * 1000
+
+
+@pytest.mark.parametrize("use", list(Use))
+def test_a_newer_ledger_is_refused(tmp_path: Path, use: Use) -> None:
+    made(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        ((ours,),) = connection.execute("SELECT version_num FROM alembic_version")
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    message = refused(tmp_path, use)
+    assert "written by a newer Hubherald (revision 9999" in message
+    # and what was refused holds nothing: the right version can open it
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (ours,))
+    open_database(url(tmp_path), Use.ROUTE).close()
+
+
+@pytest.mark.parametrize("use", [Use.ROUTE, Use.CHANGE])
+def test_an_older_ledger_is_brought_up_with_what_is_in_it(tmp_path: Path, use: Use) -> None:
+    scripts = AlembicConfig()
+    scripts.set_main_option("script_location", str(MIGRATIONS))
+    scripts.set_main_option("sqlalchemy.url", url(tmp_path))
+    upgrade(scripts, "0001")
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("INSERT INTO cursors VALUES ('drop', 'facts.jsonl', 17, 1)")
+    assert "made by an older Hubherald" in refused(tmp_path, Use.READ)
+    with closing(open_database(url(tmp_path), use)) as database:
+        assert read_cursors(database, "drop") == {"facts.jsonl": Cursor("facts.jsonl", 17, 1)}
+        assert ask(database, "SELECT count(*) FROM suspects") == [(0,)]
+    open_database(url(tmp_path), Use.READ).close()
+
+
+@pytest.mark.parametrize("wrong", ["", "ledger.db", "postgresql://host/db", "sqlite://"])
+def test_a_url_that_is_none_is_explained(wrong: str) -> None:
+    with pytest.raises(LedgerError, match=r"sqlite:///FILE"):
+        open_database(wrong, Use.READ)
+
+
+def test_a_secret_in_a_url_is_not_shown() -> None:
+    with pytest.raises(LedgerError) as caught:
+        open_database("postgresql://user:hunter2@host/db", Use.READ)
+    assert "hunter2" not in str(caught.value)
+
+
+# --- one router at a time -------------------------------------------------------------------
+
+
+def test_a_second_router_is_told_who_holds_the_ledger(tmp_path: Path) -> None:
+    with another(HOLDER, url(tmp_path)) as first:
+        message = refused(tmp_path, Use.ROUTE)
+        assert f"held by another router (process {first.pid})" in message
+
+
+def test_a_second_router_in_one_process_is_refused_too(tmp_path: Path) -> None:
+    with closing(open_database(url(tmp_path), Use.ROUTE)):
+        assert f"process {os.getpid()}" in refused(tmp_path, Use.ROUTE)
+    open_database(url(tmp_path), Use.ROUTE).close()
+
+
+def test_operators_work_beside_a_router(tmp_path: Path) -> None:
+    with another(HOLDER, url(tmp_path)):
+        with closing(open_database(url(tmp_path), Use.CHANGE)) as operator:
+            assert ask(operator, "DELETE FROM cursors RETURNING line") == [(1,)]
+        with closing(open_database(url(tmp_path), Use.READ)) as reader:
+            assert ask(reader, "SELECT count(*) FROM cursors") == [(0,)]
+
+
+def test_the_lock_dies_with_a_killed_router(tmp_path: Path) -> None:
+    with another(HOLDER, url(tmp_path)) as first:
+        refused(tmp_path, Use.ROUTE)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        with closing(open_database(url(tmp_path), Use.ROUTE)) as second:
+            assert ask(second, "SELECT line FROM cursors") == [(1,)]
+
+
+def test_what_a_killed_router_had_not_committed_is_not_there(tmp_path: Path) -> None:
+    with another(HOLDER, url(tmp_path), "half") as first:
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        with closing(open_database(url(tmp_path), Use.ROUTE)) as second:
+            assert ask(second, "SELECT line FROM cursors") == []
+
+
+# --- locked ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use", [Use.ROUTE, Use.CHANGE])
+def test_a_ledger_that_another_program_locks_is_named(tmp_path: Path, use: Use) -> None:
+    made(tmp_path).close()
+    with another(LOCKER, str(tmp_path / "ledger.db")):
+        message = refused(tmp_path, use)
+        assert "locked by another program for more than 0.05 s" in message
+        # reading waits for nobody
+        with closing(open_database(url(tmp_path), Use.READ)) as reader:
+            assert ask(reader, "SELECT count(*) FROM documents") == [(2,)]
+    open_database(url(tmp_path), use).close()
+
+
+def test_a_lock_that_comes_later_is_a_matter_of_trying_again(tmp_path: Path) -> None:
+    made(tmp_path).close()
+    with closing(open_database(url(tmp_path), Use.ROUTE, busy_seconds=0.05)) as database:
+        with another(LOCKER, str(tmp_path / "ledger.db")):
+            for _ in range(2):
+                with pytest.raises(LedgerUnavailable, match="locked"):
+                    ask(database, "SELECT 1")
+        assert ask(database, "SELECT count(*) FROM documents") == [(2,)]
+
+
+def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with closing(made(tmp_path)) as database:
+        with pytest.raises(DatabaseError), database.transaction() as connection:
+            connection.exec_driver_sql("DELETE FROM alembic_version")
+            connection.exec_driver_sql("INSERT INTO facts (id) VALUES (1)")
+        assert ask(database, "SELECT count(*) FROM alembic_version") == [(1,)]
+
+
+def test_a_router_sees_that_another_process_changed_its_ledger(tmp_path: Path) -> None:
+    with closing(made(tmp_path)) as router:
+        before = router.changes()
+        lane_of(router)  # its own changes do not count
+        assert router.changes() == before
+        with closing(open_database(url(tmp_path), Use.READ)) as reader:
+            ask(reader, "SELECT 1")
+        assert router.changes() == before
+        with closing(open_database(url(tmp_path), Use.CHANGE)) as operator:
+            lane_of(operator, user(2))
+        assert router.changes() != before
+
+
+def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger.db.lock"
+    folder.mkdir()
+    assert "cannot be made" in refused(tmp_path, Use.ROUTE)

@@ -1,0 +1,197 @@
+"""The hash chain: anybody can tell it again from the rows, and no row changes unseen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+from support.ledgers import answer, ask, decided, fill, lane_of, made, retry, standing, swap, wish
+from support.samples import NOW, body, device, user
+
+from router.deciding.batch import Arrival, Batch, Quarantined
+from router.domain.facts import Defect, QuarantineReason, parse
+from router.domain.timestamps import stamp
+from router.lanes.values import DeliveryState
+from router.ledger.actions import Operator, pause_lanes
+from router.ledger.database import Database, Use, open_database
+from router.ledger.deliveries import lost_attempts
+from router.ledger.intake import record
+from router.ledger.recorder import GENESIS, Recorder
+from router.ledger.tables import RECORDS, actions, links
+from router.ports import Cursor, Message
+
+LATER = timedelta(minutes=5)
+Link = dict[str, Any]
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Database]:
+    """A ledger with every kind of record, by both writers, in many transactions."""
+    with closing(made(tmp_path)) as database:
+        lane = lane_of(database)
+        fill(database, [device(n) for n in range(1, 6)], {user(1): [lane]})
+        groups = swap(database, wish(lane, 2, batch=2)).sends[lane]
+        first, second, third, fourth = (each for group in groups for each in group)
+        settled = [
+            answer(first, detail="204 \u00e9 \U0001f3e0"),
+            retry(second),
+            answer(third, DeliveryState.PARKED, reason="rejected"),
+        ]
+        swap(database, wish(lane), settled=settled)
+        lost_attempts(database, NOW + LATER)
+        swap(database, settled=[answer(fourth)])
+        with closing(open_database(str(database.engine.url), Use.CHANGE)) as beside:
+            pause_lanes(beside, user(1), None, Operator("someone", NOW))
+        batch = Batch(NOW + LATER)
+        batch.accepted = [decided("f-6", device(6))]
+        batch.quarantined = [unusable(b"{no"), unusable(b"\xff\x00"), unusable(body(type="x"))]
+        batch.cursors[("drop", "facts.jsonl")] = Cursor("facts.jsonl", 17, 1)
+        record(database, batch, standing({user(1): [lane]}))
+        yield database
+
+
+def unusable(raw: bytes) -> Quarantined:
+    found = parse(raw)
+    assert isinstance(found, Defect)
+    message = Message(raw, "facts.jsonl:1", evidence={"message_id": "7"})
+    return Quarantined(Arrival(message, "drop", NOW), found.reason, found.detail, found)
+
+
+def chain(database: Database) -> list[Link]:
+    """Every link, with its hash worked out again from the rows as the ledger gives them."""
+    found = []
+    with database.transaction() as connection:
+        for link in connection.execute(select(links).order_by(links.c.id)).mappings():
+            head = [link["writer"], link["number"], link["at"], link["previous"]]
+            digest = hashlib.sha256(json.dumps(head, separators=(",", ":")).encode())
+            for table in RECORDS:
+                keys = list(table.primary_key)
+                rows = connection.execute(
+                    select(table).where(table.c.link == link["id"]).order_by(*keys)
+                ).all()
+                if rows:
+                    digest.update(table.name.encode())
+                    listed = [list(row) for row in rows]
+                    written = json.dumps(listed, separators=(",", ":"), default=bytes.hex)
+                    digest.update(written.encode())
+            found.append({**link, "again": digest.hexdigest()})
+    return found
+
+
+def broken(database: Database) -> list[int]:
+    """The links whose records are not what they were."""
+    return [link["id"] for link in chain(database) if link["hash"] != link["again"]]
+
+
+def test_every_kind_of_record_is_there(full: Database) -> None:
+    for table in RECORDS:
+        assert ask(full, f"SELECT count(*) FROM {table.name}")[0][0] > 0, table.name
+
+
+def test_the_chain_can_be_told_again_from_the_rows(full: Database) -> None:
+    assert broken(full) == []
+
+
+@pytest.mark.parametrize("writer", ["router", "operator"])
+def test_each_writer_has_a_gapless_chain_of_its_own(full: Database, writer: str) -> None:
+    own = [link for link in chain(full) if link["writer"] == writer]
+    assert own
+    assert [link["number"] for link in own] == list(range(1, len(own) + 1))
+    hashes = [GENESIS, *(link["hash"] for link in own)]
+    assert [link["previous"] for link in own] == hashes[:-1]
+
+
+def test_a_transaction_is_one_link_and_every_record_has_one(full: Database) -> None:
+    numbers = {link["id"] for link in chain(full)}
+    covered = {
+        row[0] for table in RECORDS for row in ask(full, f"SELECT DISTINCT link FROM {table.name}")
+    }
+    assert covered == numbers
+    of_last = ask(full, "SELECT count(DISTINCT link) FROM quarantined")
+    assert of_last == [(1,)]
+    assert ask(full, "SELECT link FROM facts WHERE event_id = 'f-6'") == ask(
+        full, "SELECT DISTINCT link FROM quarantined"
+    )
+
+
+def test_a_changed_value_is_seen_wherever_it_stands(full: Database) -> None:
+    tried = 0
+    for table in RECORDS:
+        for column in table.columns:
+            if column.primary_key or column.foreign_keys:
+                continue
+            of_last = f"rowid = (SELECT max(rowid) FROM {table.name})"
+            column_of = f'SELECT link, "{column.name}" FROM {table.name} WHERE {of_last}'
+            change = f'UPDATE {table.name} SET "{column.name}" = ? WHERE {of_last}'
+            ((link, was),) = ask(full, column_of)
+            other = was[::-1] + was[:1] if was and not isinstance(was, int) else 7
+            with full.transaction() as connection:
+                connection.exec_driver_sql(change, (other,))
+            assert broken(full) == [link], change
+            with full.transaction() as connection:
+                connection.exec_driver_sql(change, (was,))
+            tried += 1
+    assert tried > 40
+    assert broken(full) == []
+
+
+@pytest.mark.parametrize("table", ["outcomes", "attempts", "decisions", "actions"])
+def test_a_row_that_is_gone_or_new_is_seen(full: Database, table: str) -> None:
+    with full.transaction() as connection:
+        number = connection.execute(text(f"SELECT max(link) FROM {table}")).scalar_one()
+        connection.execute(text(f"DELETE FROM {table} WHERE id = (SELECT max(id) FROM {table})"))
+    assert broken(full) == [number]
+
+
+def test_the_order_of_records_is_seen(full: Database) -> None:
+    with full.transaction() as connection:
+        for of, to in ((1, -1), (2, 1), (-1, 2)):
+            connection.execute(
+                text("UPDATE attempts SET id = :to WHERE id = :of"), {"of": of, "to": to}
+            )
+    assert len(broken(full)) == 1
+
+
+def test_nothing_recorded_is_no_link(full: Database) -> None:
+    before = len(chain(full))
+    with full.transaction() as connection:
+        Recorder(connection, "router", stamp(NOW)).write()
+    swap(full)
+    assert lost_attempts(full, NOW) >= 0
+    assert len(chain(full)) <= before + 1
+
+
+def test_a_transaction_that_fails_leaves_no_gap(full: Database) -> None:
+    row = {"at": 1, "operator": "someone", "action": "test", "detail": "{}"}
+
+    class Interrupted(Exception):
+        """What may come between a record and its commit."""
+
+    before = chain(full)
+    with pytest.raises(Interrupted), full.transaction() as connection:
+        recorder = Recorder(connection, "operator", stamp(NOW))
+        recorder.add(actions, dict(row))
+        recorder.write()
+        raise Interrupted
+    assert chain(full) == before
+    with full.transaction() as connection:
+        recorder = Recorder(connection, "operator", stamp(NOW))
+        numbers = [recorder.add(actions, dict(row)) for _ in range(2)]
+        recorder.write()
+    after = chain(full)
+    assert after[-1]["id"] == before[-1]["id"] + 1
+    assert after[-1]["hash"] == after[-1]["again"]
+    highest = ask(full, "SELECT max(id) FROM actions")[0][0]
+    assert numbers == [highest - 1, highest]
+
+
+def test_reasons_are_plain_text_in_the_ledger(full: Database) -> None:
+    reasons = {row[0] for row in ask(full, "SELECT reason FROM quarantined")}
+    assert reasons == {QuarantineReason.MALFORMED.value, QuarantineReason.UNKNOWN_TYPE.value}

@@ -1,0 +1,148 @@
+"""Real ledgers for the tests of the core, filled through the same door as the intake's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from router.deciding.batch import Accepted, Arrival, Batch, Effect, LaneOfUser, Recorded, Standing
+from router.deciding.decisions import Decision, Due, Verdict
+from router.domain.facts import Fact, parse
+from router.domain.inventory import Party
+from router.domain.users import Role
+from router.lanes.values import Claimed, DeliveryState, Exchanged, Settlement, Wish, Withdrawn
+from router.ledger.database import Database, Use, open_database
+from router.ledger.deliveries import exchange
+from router.ledger.documents import Text, take_up
+from router.ledger.intake import record
+from router.ports import Message
+from support.samples import DCC, NOW, activation, body, hub, registration, user
+
+RULES, USERS = "a" * 64, "b" * 64
+TEXTS = [Text("rules", RULES, "rules: []"), Text("users", USERS, "service_users: []")]
+HOLD = timedelta(hours=48)
+
+
+def made(folder: Path) -> Database:
+    """A new ledger, held as the router does, that knows one set of rules and users."""
+    database = open_database(f"sqlite:///{folder}/ledger.db", Use.ROUTE)
+    take_up(database, TEXTS, [], NOW)
+    return database
+
+
+def lane_of(database: Database, user_id: str = user(1), channel: str = "main") -> int:
+    """The number of a user's lane."""
+    return take_up(database, [], [(user_id, channel, "test")], NOW)[(user_id, channel)].id
+
+
+def standing(lanes: Mapping[str, Sequence[int]], hold: timedelta = HOLD) -> Standing:
+    """Where Alerts go: by user the lanes."""
+    of_user = {
+        name: [LaneOfUser(number, hold) for number in numbers] for name, numbers in lanes.items()
+    }
+    return Standing(DCC, RULES, USERS, of_user)
+
+
+def decided(
+    event_id: str, device_id: str, told: Iterable[str] = (user(1),), *, at: datetime = NOW
+) -> Accepted:
+    """An activation of a hub that these users are told about."""
+    known = activation(device_id)
+    fact = parse(body(known.model_dump(mode="json"), id=event_id))
+    assert isinstance(fact, Fact)
+    names = list(told)
+    verdicts = [
+        Decision(Verdict.ALERTED, Party(name, Role.IMPORT_SUPPLIER), "tell", alert_code="N64")
+        for name in names
+    ]
+    return Accepted(
+        fact,
+        Arrival(Message(fact.body, f"facts.jsonl:{event_id}"), "drop", at),
+        Effect.DECIDED,
+        (hub(device_id), (registration(device_id=device_id),)),
+        tuple(verdicts),
+        tuple(Due(name, "N64", {"import_supplier": "tell"}) for name in names),
+    )
+
+
+def fill(
+    database: Database,
+    devices: Sequence[str],
+    lanes: Mapping[str, Sequence[int]],
+    *,
+    at: datetime = NOW,
+    hold: timedelta = HOLD,
+    first: int = 1,
+) -> Recorded:
+    """Record an Alert about each hub for each user of `lanes`, decided at `at`."""
+    batch = Batch(at)
+    batch.accepted = [
+        decided(f"f-{first + place}", device_id, lanes, at=at)
+        for place, device_id in enumerate(devices)
+    ]
+    return record(database, batch, standing(lanes, hold))
+
+
+def nobody(_connection: Connection, _pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Everybody is still responsible."""
+    return set()
+
+
+def wish(lane: int, sends: int = 16, *, batch: int = 1, **more: Any) -> Wish:
+    """What a lane with this room asks for."""
+    usual = {"most": batch, "busy_hubs": frozenset(), "failing": False, "hopeless": False}
+    return Wish(lane, sends, batch, **{**usual, "render": None, **more})
+
+
+def swap(
+    database: Database,
+    *wishes: Wish,
+    settled: Sequence[Settlement] = (),
+    now: datetime = NOW,
+    withdrawn: Withdrawn = nobody,
+    **more: Any,
+) -> Exchanged:
+    """One exchange with the ledger."""
+    usual: dict[str, Any] = {"answers": {}, "changes": []}
+    return exchange(
+        database,
+        settled=settled,
+        wishes=wishes,
+        now=now,
+        withdrawn=withdrawn,
+        **{**usual, **more},
+    )
+
+
+def sequences(requests: Iterable[Sequence[Claimed]]) -> list[list[int]]:
+    """What was claimed, as sequence numbers: one list for each request."""
+    return [[each.delivery.alert.sequence for each in group] for group in requests]
+
+
+def ask(database: Database, question: str) -> list[tuple[Any, ...]]:
+    """What the ledger says, in SQL."""
+    with database.transaction() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(question)]
+
+
+def answer(
+    each: Claimed, state: DeliveryState = DeliveryState.DELIVERED, **more: Any
+) -> Settlement:
+    """What a lane would settle a delivery with."""
+    usual = {"outcome": state.value, "refusals": each.refusals, "batch": each.batch}
+    return Settlement(each.id, state=state, at=NOW, attempt=each.attempt, **{**usual, **more})
+
+
+def retry(each: Claimed, **more: Any) -> Settlement:
+    """What a lane would settle a failed send with: due again in five minutes."""
+    usual = {"outcome": "retry", "due_at": NOW + timedelta(minutes=5)}
+    return answer(each, DeliveryState.WAITING, **{**usual, **more})
+
+
+def states(database: Database) -> list[str]:
+    """The state of each delivery, by sequence."""
+    return [row[0] for row in ask(database, "SELECT state FROM deliveries ORDER BY sequence")]
