@@ -3,7 +3,7 @@
 durable_rules is a C library that hangs, mis-evaluates or corrupts memory outside of that path, so
 this module gives it one shape only: facts that are flat rows of small numbers, all always there,
 and rules that are one conjunction of comparisons on one fact. Conditions become alternatives of
-such conjunctions (paths.py) and comparisons become ones on numbers (properties.py).
+such conjunctions (alternatives.py) and comparisons become ones on numbers (encoding.py).
 
 Within a batch many candidates look alike to some of the rules, so each ruleset is told of each
 distinct row once, and forgets it with the batch. Every result is checked: the canary and

@@ -1,7 +1,7 @@
 """The second opinion on every decision: which rules match, by Python alone.
 
-It decides by the conditions as they are written, not by their alternatives (paths.py) nor by
-numbers (properties.py), so that a mistake in those, or in durable_rules, shows. Hundreds of rules
+It decides by the conditions as they are written, not by their alternatives nor by numbers
+(encoding.py), so that a mistake in those, or in durable_rules, shows. Hundreds of rules
 ask much the same, so each distinct comparison is evaluated once for each value that it meets.
 """
 

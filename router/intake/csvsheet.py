@@ -2,7 +2,7 @@
 
 One bad row must not take others with it: a quote that is never closed swallows, to the csv
 module, everything behind it. No cell of ours spans lines, so such a row is reported and
-reading goes on in its second line.
+reading goes on in its second line. Quotes that stand where none can are an error, not a guess.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class Sheet:
                 line = raw.readline(LONGEST_HEADER).decode("utf-8-sig", "replace").rstrip("\r\n")
         except OSError as error:
             return [Problem(Location(self.file), f"cannot be read: {error.strerror}", Code.FILE)]
-        self._header = next(csv.reader([line]), [])
+        try:
+            self._header = next(csv.reader([line], strict=True), [])
+        except csv.Error as error:
+            return [Problem(Location(self.file, 1, 1, line), _in_words(error), Code.VALUE)]
         found = []
         for name in dict.fromkeys(self._header):
             where = Location(self.file, 1, max(line.find(name), 0) + 1, line)
@@ -89,7 +92,7 @@ class Sheet:
 
 
 def _parsed(lines: _Lines, refuse: Callable[[int, str], None]) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(lines)
+    reader = csv.reader(lines, strict=True)
     while True:
         first = lines.start_row()
         complaint = ""
@@ -99,13 +102,26 @@ def _parsed(lines: _Lines, refuse: Callable[[int, str], None]) -> Iterator[tuple
         except StopIteration:
             return
         except csv.Error as error:
-            complaint = f"not CSV: {error}"
+            complaint = _in_words(error)
         if lines.put_back_rest():
-            complaint = "a quote is not closed"
+            complaint = _OPEN
         if complaint:
             refuse(first, complaint)
         else:
             yield first, cells
+
+
+_OPEN = "a quote is not closed"
+_WORDS = {
+    "unexpected end of data": _OPEN,
+    "expected after": "a quote ends before its value does; a quote within a value is written twice",
+}
+
+
+def _in_words(error: csv.Error) -> str:
+    """What the csv module found, for people."""
+    said = str(error)
+    return next((words for part, words in _WORDS.items() if part in said), f"not CSV: {said}")
 
 
 class _Lines:

@@ -2,7 +2,7 @@
 
 How often a source gave a message out before is only a hint: whatever ends a router or a connection
 raises that count for every message in hand. So a suspect is taken up alone, after a note in the
-ledger (`ledger/suspects.py`), and only what such notes say counts as a kill.
+ledger (`ledger/poison.py`), and only what such notes say counts as a kill.
 """
 
 from __future__ import annotations

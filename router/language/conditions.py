@@ -1,4 +1,4 @@
-"""Conditions as values, and what they come to: the second opinion on every decision.
+"""Conditions as values, and what one of them comes to for a candidate.
 
 Two-valued and without surprises: a comparison with an absent field is false, except `!=` and
 `not in`, which are the exact negations of `==` and `in`. `not:` is exact negation.

@@ -17,8 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from alembic import command
 from alembic.config import Config as AlembicConfig
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -212,10 +212,5 @@ def _migrate(database: Database, path: Path) -> None:
             raise LedgerError(
                 f"{path}: made by an older Hubherald, or empty; `hubherald run` mends that"
             )
-
-        def upgrade(revision: Any, _context: object) -> Any:
-            return scripts._upgrade_revs("head", revision)
-
-        with EnvironmentContext(config, scripts, fn=upgrade) as environment:
-            environment.configure(connection=database.connection)
-            environment.run_migrations()
+        config.attributes["connection"] = database.connection
+        command.upgrade(config, "head")

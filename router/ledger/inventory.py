@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -166,13 +166,3 @@ def write_running(connection: Connection, found: Mapping[str, Running]) -> None:
     rows = [(device, each.version, stamp(each.activated_at)) for device, each in found.items()]
     if rows:
         connection.exec_driver_sql(_UPSERT_FIRMWARE, rows)
-
-
-def known_hubs(connection: Connection) -> Callable[[str], bool]:
-    """Asks, one by one, whether a hub is in the ledger."""
-    statement = select(hubs.c.device_id).where(hubs.c.device_id == bindparam("device"))
-
-    def known(device_id: str) -> bool:
-        return connection.execute(statement, {"device": device_id}).first() is not None
-
-    return known

@@ -34,6 +34,8 @@ from router.intake.inventory_import import (
 from router.ledger.database import Database, Use, open_database
 from router.ledger.queries.lists import find_home
 
+QUOTED = "a quote ends before its value does; a quote within a value is written twice"
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
@@ -163,11 +165,13 @@ def test_a_row_that_comes_twice_names_the_line_of_the_first(load: Loader) -> Non
     ("row", "message"),
     [
         (b'"90-B3,Commissioned,SMETS2,,,,,', "a quote is not closed"),
+        (b'90-B3,Commissioned,SMETS2,"No"rth,,,,', QUOTED),
+        (b'90-B3,Commissioned,SMETS2,"North" ,,,,', QUOTED),
         (b"90-B3-\xff\xfe,Commissioned,SMETS2,,,,,", "holds control characters, or is not UTF-8"),
         (b"90-B3\x00,Commissioned,SMETS2,,,,,", "holds control characters, or is not UTF-8"),
         (b"x" * 200_000 + b",a,b,,,,,", "not CSV: field larger than field limit (131072)"),
     ],
-    ids=["quote", "bytes", "nul", "huge"],
+    ids=["quote", "quote in a value", "space behind a quote", "bytes", "nul", "huge"],
 )
 def test_a_broken_row_does_not_take_its_neighbours_along(
     load: Loader, row: bytes, message: str
@@ -176,6 +180,19 @@ def test_a_broken_row_does_not_take_its_neighbours_along(
     done = load(b"\n".join([HUBS.encode(), good[0], row, *good[1:]]))
     assert load.told() == [f"hubs.csv:3: {message}"]
     assert done == Imported(4, 0, 1)
+
+
+def test_a_quote_that_the_last_row_leaves_open_is_told(load: Loader) -> None:
+    done = load(lines(HUBS, f"{device(1)},Commissioned,SMETS2,,,,,", f'{device(2)},"Commissioned'))
+    assert load.told() == ["hubs.csv:3: a quote is not closed"]
+    assert done == Imported(1, 0, 1)
+
+
+def test_a_header_that_is_not_csv_is_told(load: Loader) -> None:
+    with pytest.raises(FilesError) as caught:
+        load(lines('device_id,"sta"tus,smets_version', GOOD_HUB))
+    (problem,) = caught.value.problems
+    assert (problem.location.line, problem.message) == (1, QUOTED)
 
 
 def test_wrong_columns_are_told_for_both_files_and_nothing_is_loaded(load: Loader) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.command import upgrade
 from alembic.config import Config as AlembicConfig
+from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
 from support.ledgers import ask, fill, lane_of, made
 from support.samples import device, user
@@ -157,8 +158,11 @@ def test_a_newer_ledger_is_refused(tmp_path: Path, use: Use) -> None:
 def test_an_older_ledger_is_brought_up_with_what_is_in_it(tmp_path: Path, use: Use) -> None:
     scripts = AlembicConfig()
     scripts.set_main_option("script_location", str(MIGRATIONS))
-    scripts.set_main_option("sqlalchemy.url", url(tmp_path))
-    upgrade(scripts, "0001")
+    engine = create_engine(url(tmp_path))
+    with engine.begin() as older:
+        scripts.attributes["connection"] = older
+        upgrade(scripts, "0001")
+    engine.dispose()
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
         connection.execute("INSERT INTO cursors VALUES ('drop', 'facts.jsonl', 17, 1)")
     assert "made by an older Hubherald" in refused(tmp_path, Use.READ)

@@ -1,4 +1,4 @@
-"""What the status page tells, and that it only tells; in a browser: test_status_in_browser.py."""
+"""What the status page tells, and that it only tells; a browser looks at it in tests/journeys."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Result:
     passed: bool
     message: str
     """What was expected and did not come, what came and was not expected, and why, a line each
-    (`expectation` has an example); empty when it passed."""
+    (`differences` has an example); empty when it passed."""
     location: Location
     seconds: float = 0.0
 
