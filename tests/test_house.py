@@ -1,7 +1,9 @@
 """The rules of the house that a machine can hold us to."""
 
 import ast
+import re
 import tomllib
+from collections import defaultdict
 from importlib import metadata
 from pathlib import Path
 
@@ -48,6 +50,64 @@ def test_a_name_says_something() -> None:
     assert [
         named(file) for file in SOURCES if empty & {*Path(named(file)).with_suffix("").parts}
     ] == []
+
+
+def test_one_word_means_one_thing() -> None:
+    """No two classes of one name; migrations and tests have words of their own."""
+    places = defaultdict(list)
+    for file in SOURCES:
+        if file.is_relative_to(ROOT / "router") or file.is_relative_to(ROOT / "adapters"):
+            for node in ast.walk(parsed(file)):
+                if isinstance(node, ast.ClassDef):
+                    places[node.name.lstrip("_")].append(f"{named(file)}:{node.lineno}")
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+# --- documents ------------------------------------------------------------------------------
+
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *(file for folder in CODE for file in (ROOT / folder).rglob("*.md")),
+]
+PACKAGES = sorted(file.parent for file in (ROOT / "router").glob("*/__init__.py"))
+
+
+def test_every_package_is_named_once() -> None:
+    table = (ROOT / "ARCHITECTURE.md").read_text().partition("## The packages")[2]
+    rows = re.findall(r"^\| `([a-z/]+)` \|", table.partition("\n## ")[0], re.MULTILINE)
+    assert sorted(rows) == [named(package) for package in PACKAGES]
+
+
+def test_the_architecture_is_read_in_ten_minutes() -> None:
+    assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= 120
+
+
+def test_what_a_document_names_is_there() -> None:
+    """Files and folders by their path, modules beside the document by their name."""
+    path = re.compile(
+        rf"(?<![\w./<{{*-])(?:(?:{'|'.join(CODE)})/[\w./-]*\w|[\w/]+\.py)\b(?![*<{{])"
+    )
+    missing = [
+        f"{named(file)}: {found}"
+        for file in DOCUMENTS
+        for found in path.findall(file.read_text())
+        if not (ROOT / found).exists() and not (file.parent / found).exists()
+    ]
+    assert missing == []
+
+
+def test_what_a_module_names_is_there() -> None:
+    there = [named(file) for file in SOURCES]
+    missing = [
+        f"{named(file)}: {found}"
+        for file in SOURCES
+        for found in re.findall(r"[\w/]+\.py\b", ast.get_docstring(parsed(file)) or "")
+        if not any(f"/{each}".endswith(f"/{found}") for each in there)
+    ]
+    assert missing == []
+
+
+# --- tests ----------------------------------------------------------------------------------
 
 
 def test_every_test_runs() -> None:

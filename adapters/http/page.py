@@ -10,7 +10,7 @@ def words_of(text: str) -> str:
     """The words of a page, or of its beginning, without tags; any other text as it is."""
     if not re.match(r"(?i)\s*<(!doctype html|html)\b", text):
         return text
-    page = _Page()
+    page = _Words()
     try:
         page.feed(text)
         page.close()
@@ -19,7 +19,7 @@ def words_of(text: str) -> str:
     return " ".join(" ".join(page.words).split())
 
 
-class _Page(HTMLParser):
+class _Words(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.words: list[str] = []

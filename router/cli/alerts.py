@@ -14,8 +14,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from router.cli.arguments import eui64, moment, of_installed
-from router.cli.opening import ledger, operator
+from router.cli.context import eui64, ledger, moment, of_installed, operator
 from router.cli.printing import as_json, as_table, line, output, plural
 from router.cli.story import tell
 from router.config.loading import settings

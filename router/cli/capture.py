@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from router.cli.opening import ledger, rules_folder
+from router.cli.context import ledger, rules_folder
 from router.errors import UsageError
 from router.language.folder import TESTS
 from router.ledger.queries.history import past_of_alert, text_of

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import click
 
-from router.cli.arguments import moment
 from router.cli.bar import Bar
-from router.cli.opening import ledger
+from router.cli.context import ledger, moment
 from router.cli.printing import as_json, as_table, line, output, plural
 from router.deciding.engine import Engine
 from router.deciding.trial import trial

@@ -7,9 +7,8 @@ from typing import BinaryIO
 
 import click
 
-from router.cli.arguments import now
+from router.cli.context import ledger, now, rules_folder
 from router.cli.explanation import rows, tell
-from router.cli.opening import ledger, rules_folder
 from router.cli.printing import as_json, line, output
 from router.config.loading import load
 from router.deciding.batch import Known, activation_key

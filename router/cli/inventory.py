@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from router.cli.arguments import eui64, moment, now
 from router.cli.bar import Bar
-from router.cli.opening import ledger, operator
+from router.cli.context import eui64, ledger, moment, now, operator
 from router.cli.printing import as_json, line, output, plural, shown
 from router.domain.inventory import Home, Running, in_effect, responsible
 from router.errors import UsageError

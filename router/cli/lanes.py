@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from router.cli import InWords
-from router.cli.arguments import eui64
-from router.cli.opening import ledger, operator
+from router.cli.context import eui64, ledger, operator
 from router.cli.printing import as_json, as_table, line, output
 from router.ledger.actions import LaneChanged, pause_lanes, resume_lanes
 from router.ledger.database import Use

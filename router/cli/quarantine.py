@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.opening import ledger, operator
+from router.cli.context import ledger, operator
 from router.cli.printing import as_json, as_table, flat, line, output, plural, shown
 from router.domain.facts import QuarantineReason
 from router.errors import UsageError

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import click
 
-from router.cli.opening import ledger, operator
+from router.cli.context import ledger, operator
 from router.config.configfile import OperationsOptions
 from router.config.loading import settings
 from router.errors import UsageError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.opening import ledger
+from router.cli.context import ledger
 from router.cli.printing import as_json, as_table, line, output, plural, shown
 from router.errors import UsageError
 from router.files.suggestions import did_you_mean

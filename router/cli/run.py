@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from router import logs
-from router.cli.opening import ledger
+from router.cli.context import ledger
 from router.cli.totals import tell_totals
 from router.config.loading import load
 from router.ledger.queries.totals import summary

@@ -9,7 +9,7 @@ import click
 
 from router.cli import test_report
 from router.cli.bar import Bar
-from router.cli.opening import rules_folder
+from router.cli.context import rules_folder
 from router.cli.printing import as_json, output
 from router.errors import FilesError, UsageError
 from router.language.folder import load as load_rules

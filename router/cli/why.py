@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.arguments import eui64
-from router.cli.opening import ledger
+from router.cli.context import eui64, ledger
 from router.cli.printing import as_json, line, output
 from router.cli.story import tell
 from router.errors import UsageError

@@ -1,16 +1,25 @@
-"""Types of arguments that several commands share."""
+"""What commands share: types of arguments, who asks when, and the ledger and rules that are meant.
+
+They come by these through hubherald.yaml alone: a mistake in rules or users must not keep an
+operator from asking why something happened.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import click
 
+from router.config.loading import settings
 from router.domain import identifiers
 from router.domain.inventory import LOCAL
+from router.ledger.actions import Operator, system_user
+from router.ledger.database import Database, Use, open_database
 from router.ports import installed
 
 _AGO = re.compile(r"([0-9]{1,6})([mhd])")
@@ -56,3 +65,22 @@ def moment(text: str) -> datetime:
             f"{text!r} is no time; write 2026-01-31T23:59:00Z, 2026-01-31 (midnight in London) "
             f"or 7d, 12h, 30m (ago)"
         ) from None
+
+
+@contextmanager
+def ledger(config_file: Path, use: Use = Use.READ) -> Iterator[Database]:
+    """The ledger that the configuration names."""
+    with closing(open_database(settings(config_file).ledger.url, use)) as database:
+        yield database
+
+
+def rules_folder(config_file: Path) -> Path:
+    """The folder of rules, as seen from here when it lies below: its positions are read."""
+    folder = settings(config_file).rules_folder
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+
+
+def operator() -> Operator:
+    """Who runs this command, at this moment."""
+    return Operator(system_user(), now())
