@@ -6,10 +6,9 @@ operator from asking why something happened.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -18,12 +17,10 @@ import click
 from router.config.loading import settings
 from router.domain import identifiers
 from router.domain.inventory import LOCAL
+from router.domain.timestamps import duration
 from router.ledger.actions import Operator, system_user
 from router.ledger.database import Database, Use, open_database
 from router.ports import installed
-
-_AGO = re.compile(r"([0-9]{1,6})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def of_installed(group: str) -> Callable[[str], EntryPoint]:
@@ -54,8 +51,8 @@ def eui64(text: str) -> str:
 
 def moment(text: str) -> datetime:
     """A moment: RFC 3339, a day or time in Europe/London, or so long ago; aware, UTC."""
-    if ago := _AGO.fullmatch(text):
-        return now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    with suppress(ValueError):
+        return now() - duration(text)
     try:
         found = datetime.fromisoformat(text)
         local = found if found.tzinfo else found.replace(tzinfo=LOCAL)

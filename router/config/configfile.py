@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,9 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from router.domain.identifiers import UserId, Word
+from router.domain.acceptance import Acceptance, CheckDigits
+from router.domain.identifiers import UserId, Word, text_only
+from router.domain.timestamps import duration
 from router.ports import Options, Originator
 
 
@@ -46,6 +49,15 @@ def _address(listen: str) -> str:
     if not host.strip("[]") or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464")
     return listen
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    return duration(text_only(value))
+
+
+_USUAL = Acceptance()
 
 
 class LedgerOptions(Options):
@@ -100,6 +112,36 @@ class OperationsOptions(Options):
         return int(self.listen.rpartition(":")[2])
 
 
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6}[smhd]$"}),
+]
+"""A span of time, such as `10m` or `24h`."""
+
+
+class FactsOptions(Options):
+    """How strictly facts are taken."""
+
+    clock_tolerance: Annotated[
+        Duration,
+        Field(description="how far ahead of our clock a fact's time may lie, such as 10m"),
+    ] = _USUAL.clock_tolerance
+    await_registration: Annotated[
+        Duration,
+        Field(description="how long an activation waits for its hub's first registration"),
+    ] = _USUAL.await_registration
+    check_digits: Annotated[
+        CheckDigits,
+        Field(description="of meter point numbers that do not check: take and tell, or refuse"),
+    ] = _USUAL.check_digits
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """The same as a value of the domain."""
+        return Acceptance(self.clock_tolerance, self.await_registration, self.check_digits)
+
+
 class ConfigFile(Options):
     """The whole of hubherald.yaml."""
 
@@ -120,4 +162,5 @@ class ConfigFile(Options):
     ledger: LedgerOptions = LedgerOptions()
     dcc: DccOptions
     operations: OperationsOptions = OperationsOptions()
+    facts: FactsOptions = FactsOptions()
     watch: Annotated[bool, Field(description="reload when rules or users change")] = False

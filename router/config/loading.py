@@ -15,6 +15,7 @@ from router.config import usersfile
 from router.config.configfile import ConfigFile, DccOptions, LedgerOptions, OperationsOptions
 from router.config.filewatch import Look, look
 from router.config.installed import InstalledKinds
+from router.domain.acceptance import Acceptance
 from router.domain.users import ServiceUsers
 from router.errors import FilesError
 from router.files.codes import Code
@@ -51,6 +52,7 @@ class Settings:
     ledger: LedgerOptions
     dcc: DccOptions
     operations: OperationsOptions
+    facts: Acceptance
     watch: bool
 
 
@@ -223,6 +225,7 @@ def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | No
         ledger=found.ledger,
         dcc=found.dcc,
         operations=found.operations,
+        facts=found.facts.acceptance,
         watch=found.watch,
     ), document
 

@@ -1,11 +1,23 @@
-"""Moments as the ledger keeps them: whole microseconds since 1970 UTC."""
+"""Moments as the ledger keeps them, whole microseconds since 1970 UTC; and spans of time."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> timedelta:
+    """What `30s`, `10m`, `24h` or `7d` mean. ValueError for all else."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError("must be a number with s, m, h or d behind it, such as 10m or 24h")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def stamp(moment: datetime) -> int:

@@ -30,7 +30,7 @@ MOST_WAITING = 5
 """How many may wait for their reload: each reads all files, and takes up what the others would."""
 TRIGGERS = ("http", "SIGHUP", "watch")
 """Who can ask."""
-FOR_A_RESTART = ("sources", "ledger", "dcc", "operations", "watch")
+FOR_A_RESTART = ("sources", "ledger", "dcc", "operations", "facts", "watch")
 """What of hubherald.yaml a running router keeps as it was."""
 _log = structlog.get_logger(__name__)
 
