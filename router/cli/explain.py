@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,7 +13,9 @@ from router.cli.explanation import rows, tell
 from router.cli.printing import as_json, line, output
 from router.config.loading import load
 from router.deciding.batch import Known, activation_key
+from router.domain.acceptance import Acceptance
 from router.domain.facts import Activation, Defect, Fact, parse
+from router.domain.timestamps import lasting
 from router.errors import FilesError, UsageError
 from router.files.document import Document
 from router.files.suggestions import did_you_mean
@@ -126,9 +129,19 @@ def _of_fact(config_file: Path, fact: Fact) -> tuple[Explanation, list[str]]:
             f"hub {activation.device_id} is not in the inventory: this fact would wait in "
             f"quarantine as unknown_hub; see `hubherald inventory import`"
         )
-    home = known.inventory.home(activation.device_id)
-    found = explain(activation, home, rules=config.rules, users=config.users.by_id, now=now())
-    return found, _notes(fact, activation, known)
+    home, at = known.inventory.home(activation.device_id), now()
+    found = explain(activation, home, rules=config.rules, users=config.users.by_id, now=at)
+    return found, _notes(fact, activation, known) or _waits(fact, known, config.facts, at)
+
+
+def _waits(fact: Fact, known: Known, acceptance: Acceptance, at: datetime) -> list[str]:
+    """Why the router would not decide it now."""
+    if ahead := fact.ahead(at, acceptance.clock_tolerance):
+        return [f"{ahead}: the router would put it in quarantine as invalid"]
+    if not known.inventory.was_registered(fact.data.device_id) and acceptance.await_registration:
+        term = lasting(acceptance.await_registration)
+        return [f"the hub never had a registration: the fact would wait {term} for the first"]
+    return []
 
 
 def _notes(fact: Fact, activation: Activation, known: Known) -> list[str]:

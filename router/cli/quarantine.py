@@ -30,7 +30,8 @@ def command() -> None:
     """List facts that could not be used, show one, release them.
 
     Nothing is thrown away: a fact stays here until it is released and then can be used. Facts
-    about an unknown hub leave by themselves when the hub arrives.
+    about an unknown hub leave by themselves when the hub arrives, activations of a hub that never
+    had a registration with the first one.
     """
 
 

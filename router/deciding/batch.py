@@ -45,6 +45,10 @@ class Arrival:
     intake: str
     received_at: datetime
     quarantined_id: int | None = None
+    waits_as: QuarantineReason | None = None
+    """Why it waited in quarantine; None where it did not."""
+    waits_since: datetime | None = None
+    """When it began to wait for that reason."""
     suspect: bool = False
     """It may have killed the router before, or made its engine fail: it is to be taken alone."""
 
@@ -86,6 +90,8 @@ class Batch:
     cursors: dict[tuple[str, str], Cursor] = field(default_factory=dict)
     resolved: list[int] = field(default_factory=list)
     """Quarantine rows that need to wait no longer."""
+    more: bool = False
+    """There waits more for its hubs than was taken along."""
     noted: Sequence[Arrival] = ()
     """What was noted before it was taken up; the notes go with the commit."""
 
@@ -99,7 +105,10 @@ class Known:
     waiting: dict[FactKey, str]
     """Content digests of good facts that wait in quarantine."""
     activations: set[ActivationKey]
+    """Those that somebody could be told about: they are not decided again."""
     inventory: Inventory
+    version: int = 0
+    """Of the ledger, when this was read: it moves when another process has changed it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ class Verdict(StrEnum):
     """The activation was already decided under another event id."""
 
 
+ABOUT_SOMEBODY = (Verdict.ALERTED, Verdict.SUPPRESSED, Verdict.NO_RULE)
+"""Verdicts on somebody who could be told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A Service User who may be told, in one role."""

@@ -21,8 +21,9 @@ from router.deciding.batch import (
     activation_key,
 )
 from router.deciding.case import Case
-from router.deciding.decisions import Decision, Verdict, due
+from router.deciding.decisions import ABOUT_SOMEBODY, Decision, Verdict, due
 from router.deciding.engine import Engine, EngineAnomaly
+from router.domain.acceptance import Acceptance
 from router.domain.facts import (
     Activation,
     ActivationOutcome,
@@ -33,10 +34,23 @@ from router.domain.facts import (
     Registration,
 )
 from router.domain.inventory import Running, registration_key
+from router.domain.timestamps import rfc3339
 from router.domain.users import ServiceUser
 from router.language.rules import Rules
 
+USUAL = Acceptance()
 Found = tuple[Arrival, Fact | Defect]
+
+
+@dataclass(slots=True)
+class _Opened:
+    """An activation that is decided in this batch."""
+
+    arrival: Arrival
+    fact: Fact
+    activation: Activation
+    case: Case | None
+    """None for one that waited: it is opened when all registrations of the batch are known."""
 
 
 @dataclass(slots=True)
@@ -46,28 +60,35 @@ class _Docket:
     batch: Batch
     came: Mapping[int, int]
     """The arrivals of this batch by identity, in order; all others wait in quarantine."""
-    cases: list[tuple[Arrival, Fact, Case]] = field(default_factory=list)
+    opened: list[_Opened] = field(default_factory=list)
     early: defaultdict[str, list[tuple[Arrival, Fact]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    """By hub: facts that came before it."""
+    """By hub: facts that came before it, or activations before its first registration."""
 
 
 class Judgement:
-    """Rules and users under which facts are decided."""
+    """Rules and users under which facts are decided, and how strictly facts are taken."""
 
-    def __init__(self, rules: Rules, users: Mapping[str, ServiceUser], engine: Engine) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        users: Mapping[str, ServiceUser],
+        engine: Engine,
+        acceptance: Acceptance = USUAL,
+    ) -> None:
         self.rules = rules
         self.users = users
         self.engine = engine
+        self.acceptance = acceptance
 
     def judge(
         self, found: Sequence[Found], known: Known, now: datetime, waiting: Sequence[Found] = ()
     ) -> Batch:
         """What these messages come to, given what the ledger knows, at the moment `now`.
 
-        `waiting` are the facts in quarantine whose hub is announced among `found`: they count
-        from there on, as those of this batch do that came before their hub.
+        `waiting` are the facts in quarantine that wait for a hub or registration among `found`:
+        they count from there on, as those of this batch do that came too early.
         """
         came = {id(arrival): place for place, (arrival, _) in enumerate(found)}
         docket = _Docket(Batch(now), came)
@@ -80,32 +101,66 @@ class Judgement:
                 docket.batch.cursors[(arrival.intake, cursor.key)] = cursor
             if isinstance(fact, Defect):
                 _quarantine(docket.batch, arrival, fact.reason, fact.detail, fact)
+            elif ahead := fact.ahead(now, self.acceptance.clock_tolerance):
+                detail = f"{ahead} of this router's clock, {rfc3339(now, 'seconds')}"
+                _quarantine(docket.batch, arrival, QuarantineReason.INVALID, detail, fact)
             elif self._is_new(docket.batch, arrival, fact, known):
                 self._place(docket, arrival, fact, known)
-        for early in docket.early.values():
-            for arrival, fact in early:
-                if id(arrival) in docket.came:
-                    detail = f"hub {fact.data.device_id} is not in the inventory; waits for it"
-                    _quarantine(docket.batch, arrival, QuarantineReason.UNKNOWN_HUB, detail, fact)
+        self._keep_waiting(docket, known)
         self._decide(docket, known)
         docket.batch.quarantined.sort(key=lambda each: came.get(id(each.arrival), -1))
         return docket.batch
 
     def _place(self, docket: _Docket, arrival: Arrival, fact: Fact, known: Known) -> None:
-        device_id = fact.data.device_id
-        if not isinstance(fact.data, Hub) and device_id not in known.inventory.hubs:
+        data, device_id = fact.data, fact.data.device_id
+        if not isinstance(data, Hub) and device_id not in known.inventory.hubs:
             docket.early[device_id].append((arrival, fact))
-        elif isinstance(fact.data, Activation):
-            home, at = known.inventory.home(device_id), docket.batch.decided_at
-            case = Case.opened(fact.data, home, self.users, at)
-            docket.cases.append((arrival, fact, case))
+        elif isinstance(data, Activation):
+            if self._waits(arrival, data, known, docket.batch.decided_at):
+                docket.early[device_id].append((arrival, fact))
+            else:
+                docket.opened.append(_Opened(arrival, fact, data, self._case(data, docket, known)))
         else:
             _apply(docket.batch, known, arrival, fact)
-            early = docket.early.pop(device_id, [])
-            # registrations first, so that an activation finds its recipients
-            for then, each in sorted(early, key=lambda pair: isinstance(pair[1].data, Activation)):
-                if id(then) in docket.came or self._is_new(docket.batch, then, each, known):
-                    self._place(docket, then, each, known)
+            self._take_along(docket, device_id, known)
+
+    def _take_along(self, docket: _Docket, device_id: str, known: Known) -> None:
+        """Those that waited for this hub or its first registration, registrations before others."""
+        early = docket.early.pop(device_id, [])
+        for then, each in sorted(early, key=lambda pair: isinstance(pair[1].data, Activation)):
+            if id(then) not in docket.came and not self._is_new(docket.batch, then, each, known):
+                continue
+            if isinstance(each.data, Activation) and not self._waits(
+                then, each.data, known, docket.batch.decided_at
+            ):
+                # the registrations right behind are to count for it
+                docket.opened.append(_Opened(then, each, each.data, None))
+            else:
+                self._place(docket, then, each, known)
+
+    def _waits(self, arrival: Arrival, activation: Activation, known: Known, now: datetime) -> bool:
+        """Whether an activation must wait for the first registration of its hub."""
+        if known.inventory.was_registered(activation.device_id):
+            return False
+        waits = arrival.waits_as is QuarantineReason.NO_REGISTRATION
+        since = arrival.waits_since if waits else None
+        return now - (since or now) < self.acceptance.await_registration
+
+    def _case(self, activation: Activation, docket: _Docket, known: Known) -> Case:
+        home = known.inventory.home(activation.device_id)
+        return Case.opened(activation, home, self.users, docket.batch.decided_at)
+
+    def _keep_waiting(self, docket: _Docket, known: Known) -> None:
+        """What is still too early goes to quarantine; or stays, now for its hub's registration."""
+        for device_id, early in docket.early.items():
+            reason = QuarantineReason.UNKNOWN_HUB
+            detail = f"hub {device_id} is not in the inventory; waits for it"
+            if device_id in known.inventory.hubs:
+                reason = QuarantineReason.NO_REGISTRATION
+                detail = f"hub {device_id} never had a registration; waits for the first"
+            for arrival, fact in early:
+                if id(arrival) in docket.came or arrival.waits_as is not reason:
+                    _quarantine(docket.batch, arrival, reason, detail, fact)
 
     def _is_new(self, batch: Batch, arrival: Arrival, fact: Fact, known: Known) -> bool:
         taken = known.taken.get(fact.key)
@@ -126,34 +181,41 @@ class Judgement:
         return True
 
     def _decide(self, docket: _Docket, known: Known) -> None:
-        matched = self.engine.evaluate([each for *_, case in docket.cases for each in case.values])
+        cases = [each.case or self._case(each.activation, docket, known) for each in docket.opened]
+        matched = self.engine.evaluate([values for case in cases for values in case.values])
         position = 0
-        for arrival, fact, case in docket.cases:
+        for each, case in zip(docket.opened, cases, strict=True):
             hits = matched[position : position + len(case.values)]
             position += len(case.values)
-            anomaly = next((each for each in hits if isinstance(each, EngineAnomaly)), None)
+            anomaly = next((hit for hit in hits if isinstance(hit, EngineAnomaly)), None)
             if anomaly is not None:
-                _quarantine(docket.batch, arrival, QuarantineReason.ENGINE, str(anomaly), fact)
+                reason = QuarantineReason.ENGINE
+                _quarantine(docket.batch, each.arrival, reason, str(anomaly), each.fact)
                 continue
             decided = case.decided(
-                [each for each in hits if isinstance(each, frozenset)], self.engine.rules
+                [hit for hit in hits if isinstance(hit, frozenset)], self.engine.rules
             )
-            decided = _once(case.activation, decided, known)
-            _note_running(docket.batch, known, case.activation)
+            decided = _once(each.activation, decided, known)
+            _note_running(docket.batch, known, each.activation)
             grounds, alerts = (case.hub, case.registrations), tuple(due(decided))
             _accept(
                 docket.batch,
-                Accepted(fact, arrival, Effect.DECIDED, grounds, tuple(decided), alerts),
+                Accepted(each.fact, each.arrival, Effect.DECIDED, grounds, tuple(decided), alerts),
             )
 
 
 def _once(activation: Activation, decided: list[Decision], known: Known) -> list[Decision]:
-    """The same, unless the activation was decided before under another event id."""
+    """The same, unless the activation was decided before under another event id.
+
+    One that nobody could be told about bars no other: it may come again, as senders repeat what
+    went wrong, when somebody is registered.
+    """
     key = activation_key(activation)
     if key in known.activations:
         reason = "the same activation was decided under another event id"
         return [Decision(Verdict.SAME_ACTIVATION, reason=reason)]
-    known.activations.add(key)
+    if any(each.verdict in ABOUT_SOMEBODY for each in decided):
+        known.activations.add(key)
     return decided
 
 

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -41,6 +41,7 @@ from router.domain.identifiers import (
     shown_as,
     text_only,
 )
+from router.domain.timestamps import lasting, rfc3339
 
 MAX_BODY = 262_144
 """The largest body in bytes that is read as a fact; real ones have about 500."""
@@ -53,6 +54,8 @@ class QuarantineReason(StrEnum):
     INVALID = "invalid"
     UNKNOWN_TYPE = "unknown_type"
     UNKNOWN_HUB = "unknown_hub"
+    NO_REGISTRATION = "no_registration"
+    """An activation of a hub that never had a registration; the first one releases it."""
     CONFLICTING_ID = "conflicting_id"
     TOO_LARGE = "too_large"
     ENGINE = "engine"
@@ -205,6 +208,24 @@ class Fact:
     def key(self) -> tuple[str, str]:
         """What makes two deliveries the same fact."""
         return (self.source, self.id)
+
+    @property
+    def moments(self) -> dict[str, datetime]:
+        """By the key that it stands under: when the sender says things were so."""
+        found = {"time": self.time} if self.time is not None else {}
+        if isinstance(self.data, Activation):
+            found["activated_at"] = self.data.activated_at
+        return found
+
+    def ahead(self, now: datetime, tolerance: timedelta) -> str | None:
+        """In words which of its moments lies more than `tolerance` ahead of `now`; None: none.
+
+        One such record would make every later right one stale.
+        """
+        for key, moment in self.moments.items():
+            if moment - now > tolerance:
+                return f"{key}: {rfc3339(moment, 'seconds')} lies {lasting(moment - now)} ahead"
+        return None
 
 
 @dataclass(frozen=True, slots=True)

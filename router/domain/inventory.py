@@ -68,6 +68,10 @@ class Inventory:
         self._by_point[registration.mpxn][key] = registration
         self.registration_times[key] = at
 
+    def was_registered(self, device_id: str) -> bool:
+        """Whether a hub has, or ever had, a registration of its own."""
+        return bool(self._points.get(device_id))
+
     def home(self, device_id: str) -> Home:
         """The hub with every registration of its meter points, on other hubs too."""
         points = sorted(self._points.get(device_id, ()))

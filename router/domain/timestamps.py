@@ -20,6 +20,15 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+def lasting(span: timedelta) -> str:
+    """A span of time in its two largest units: `2 d 3 h`, `10 min 5 s`, `0 s`."""
+    seconds = max(0, int(span.total_seconds()))
+    parts = [("d", seconds // 86_400), ("h", seconds // 3600 % 24), ("min", seconds // 60 % 60)]
+    parts.append(("s", seconds % 60))
+    first = next((place for place, (_, count) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{count} {unit}" for unit, count in parts[first : first + 2] if count) or "0 s"
+
+
 def stamp(moment: datetime) -> int:
     """The number for an aware moment."""
     return (moment - _EPOCH) // _MICROSECOND

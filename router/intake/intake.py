@@ -19,13 +19,13 @@ import structlog
 from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Note, Standing, note_of
 from router.deciding.judgement import Found, Judgement
-from router.domain.facts import Defect, Fact, Hub, parse
+from router.domain.facts import Activation, Defect, Fact, parse
 from router.intake.observed import ObservedIntake
 from router.intake.poison import Piece, cut, given_up, hopeless
 from router.ledger.database import Database, LedgerUnavailable
-from router.ledger.intake import look_up, read_cursors, record
+from router.ledger.intake import Outdated, look_up, read_cursors, record
 from router.ledger.poison import lay_down, noted, take_up
-from router.ledger.quarantine import released, waiting_for
+from router.ledger.quarantine import PORTION, released, waiting_for
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options, Source
@@ -62,6 +62,7 @@ class Intake:
         self._stopping = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._busy = 0
+        self._releasing = asyncio.Lock()
 
     @asynccontextmanager
     async def between(self) -> AsyncIterator[None]:
@@ -92,7 +93,11 @@ class Intake:
 
     def idle(self, sources: Sequence[Source[Options]]) -> bool:
         """True when the sources have given all they had and all of it is committed."""
-        return self._busy == 0 and all(source.exhausted() for source in sources)
+        return (
+            self._busy == 0
+            and not self._releasing.locked()
+            and all(source.exhausted() for source in sources)
+        )
 
     async def run(self, name: str, source: Source[Options]) -> None:
         """Read one source until stopped."""
@@ -141,8 +146,8 @@ class Intake:
             if batch is None:
                 return
             await source.acknowledge([each.message for each in piece.arrivals])
-            if piece.alone and batch.hubs:
-                await self.release()  # what waited for this hub was left out
+            if batch.more or (piece.alone and (batch.hubs or batch.registrations)):
+                await self.release()  # what waited for these, and was left out
 
     async def release(self) -> int:
         """Decide what may leave quarantine; gives how many were taken up.
@@ -151,16 +156,28 @@ class Intake:
         router among others is taken up alone after the next start.
         """
         total = 0
-        while not self._stopping.is_set():
-            arrivals = await self._patiently(released, self.clock())
-            if not arrivals:
-                break
-            _log.info("quarantine.released", facts=len(arrivals))
-            for piece in cut(arrivals, await self._patiently(noted, arrivals) or ()):
-                if self._stopping.is_set() or await self._decide(piece, noting=True) is None:
-                    return total
-                total += len(piece.arrivals)
+        async with self._releasing:
+            for registrations_only in (True, False):
+                while not self._stopping.is_set():
+                    count = await self._release_some(registrations_only=registrations_only)
+                    if not count:
+                        break
+                    total += count
         return total
+
+    async def _release_some(self, *, registrations_only: bool) -> int:
+        """One portion of it; 0 when there is no more, or the router stops."""
+        term = self.judgement.acceptance.await_registration
+        arrivals = await self._patiently(
+            released, self.clock(), term, registrations_only=registrations_only
+        )
+        if not arrivals:
+            return 0
+        _log.info("quarantine.released", facts=len(arrivals))
+        for piece in cut(arrivals, await self._patiently(noted, arrivals) or ()):
+            if self._stopping.is_set() or await self._decide(piece, noting=True) is None:
+                return 0
+        return len(arrivals)
 
     async def _decide(self, piece: Piece, *, noting: bool) -> Batch | None:
         """The batch, once it is committed; None when the router stops before it could be.
@@ -197,14 +214,17 @@ class Intake:
         found = [] if doomed else [(each, parse(each.message.body)) for each in piece.arrivals]
         while True:
             try:
+                version = None
                 if doomed:
                     batch = given_up(piece.arrivals[0], kills, self.clock())
                 else:
-                    batch = await self._judge(found, alone=piece.alone)
+                    batch, version = await self._judge(found, alone=piece.alone)
                 batch.noted = piece.arrivals if before is not None else ()
                 with self.metrics.commit.labels("intake").time():
-                    recorded = await self.ledger.call(record, batch, self.standing)
+                    recorded = await self.ledger.call(record, batch, self.standing, version=version)
                 break
+            except Outdated:
+                continue  # an import or an operator came in between: judge on what is true now
             except LedgerUnavailable as error:
                 if not await self._hold(error):
                     return None
@@ -226,9 +246,12 @@ class Intake:
             )
         return kills
 
-    async def _judge(self, found: Sequence[Found], *, alone: bool) -> Batch:
+    async def _judge(self, found: Sequence[Found], *, alone: bool) -> tuple[Batch, int]:
+        """The batch, and the version of the ledger that it was judged on."""
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
-        waiting = [] if alone else await self._waiting(facts)
+        devices = set() if alone else _awaited(facts)
+        version = await self.ledger.call(Database.changes) if devices else None
+        waiting = await self._waiting(devices) if devices else []
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
         known = await self.ledger.call(look_up, [*facts, *early])
         started = time.perf_counter()
@@ -238,14 +261,12 @@ class Intake:
         self.metrics.evaluation.observe(time.perf_counter() - started)
         self.metrics.mismatches.inc(engine.mismatches - mismatches)
         self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
-        return batch
+        batch.more = len(waiting) == PORTION
+        return batch, known.version if version is None else version
 
-    async def _waiting(self, facts: Sequence[Fact]) -> list[tuple[Arrival, Fact | Defect]]:
-        """What waits in quarantine for the hubs that these facts announce."""
-        hubs = {fact.data.device_id for fact in facts if isinstance(fact.data, Hub)}
-        if not hubs:
-            return []
-        arrivals = await self.ledger.call(waiting_for, hubs, self.clock())
+    async def _waiting(self, devices: set[str]) -> list[tuple[Arrival, Fact | Defect]]:
+        """A portion of what waits in quarantine for these hubs."""
+        arrivals = await self.ledger.call(waiting_for, devices, self.clock())
         return [(arrival, parse(arrival.message.body)) for arrival in arrivals]
 
     async def _patiently(
@@ -269,3 +290,8 @@ class Intake:
         except TimeoutError:
             return True
         return False
+
+
+def _awaited(facts: Sequence[Fact]) -> set[str]:
+    """The hubs for whose word, or first registration, others may wait in quarantine."""
+    return {fact.data.device_id for fact in facts if not isinstance(fact.data, Activation)}

@@ -73,7 +73,7 @@ class Database:
     def changes(self) -> int:
         """A number that moves when another process has changed the ledger."""
         with self.transaction() as connection:
-            return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+            return version_of(connection)
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk: of the `database`, and of the `log` that is not folded into it yet."""
@@ -87,6 +87,11 @@ class Database:
         self.engine.dispose()
         if self.lock is not None:
             os.close(self.lock)
+
+
+def version_of(connection: Connection) -> int:
+    """The same, in a transaction that has begun: as long as it stays, so does all that was read."""
+    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
 def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> Database:

@@ -19,8 +19,8 @@ from router.domain.timestamps import stamp
 from router.ledger.inventory import (
     HubRow,
     RegistrationRow,
-    write_hub_rows,
-    write_registration_rows,
+    import_hubs,
+    import_registrations,
 )
 from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, hubs
@@ -56,7 +56,7 @@ class Import:
         """Load these rows, by line; gives those that were refused."""
         refused = self._twice({line: row[0] for line, row in rows.items()})
         fit = _without(rows, refused)
-        write_hub_rows(self.connection, fit)
+        import_hubs(self.connection, fit)
         self.hubs += len(fit)
         return refused
 
@@ -77,7 +77,7 @@ class Import:
         }
         refused |= self._twice(keys)
         fit = _without(rows, refused)
-        write_registration_rows(self.connection, fit)
+        import_registrations(self.connection, fit)
         self.registrations += len(fit)
         return refused
 

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Accepted, Batch, Known, LaneOfUser, Recorded, Standing
-from router.deciding.decisions import Due
+from router.deciding.decisions import ABOUT_SOMEBODY, Due
 from router.domain.facts import Activation, Fact, QuarantineReason, Registration
 from router.domain.timestamps import stamp
-from router.ledger.database import Database
+from router.ledger.database import Database, version_of
 from router.ledger.inventory import (
     read_inventory,
     write_hubs,
@@ -51,7 +51,11 @@ _WAITING = (
     .where(
         quarantined.c.event_id.in_(bindparam("ids", expanding=True)),
         quarantined.c.reason.in_(
-            [QuarantineReason.UNKNOWN_HUB.value, QuarantineReason.ENGINE.value]
+            [
+                QuarantineReason.UNKNOWN_HUB.value,
+                QuarantineReason.NO_REGISTRATION.value,
+                QuarantineReason.ENGINE.value,
+            ]
         ),
     )
 )
@@ -60,6 +64,13 @@ _ACTIVATIONS = select(
 ).where(
     facts.c.device_id.in_(bindparam("devices", expanding=True)),
     facts.c.activated_at.in_(bindparam("moments", expanding=True)),
+    # one that nobody could be told about bars no other
+    select(decisions.c.fact_id)
+    .where(
+        decisions.c.fact_id == facts.c.id,
+        decisions.c.verdict.in_([verdict.value for verdict in ABOUT_SOMEBODY]),
+    )
+    .exists(),
 )
 
 
@@ -77,12 +88,25 @@ def look_up(database: Database, found: Sequence[Fact]) -> Known:
             _ACTIVATIONS, {"devices": sorted(devices), "moments": sorted(moments)}
         )
         activations = {(row[0], row[1], row[2], row[3]) for row in same}
-        return Known(taken, waiting, activations, read_inventory(connection, devices, points))
+        inventory = read_inventory(connection, devices, points)
+        return Known(taken, waiting, activations, inventory, version_of(connection))
 
 
-def record(database: Database, batch: Batch, standing: Standing) -> Recorded:
-    """Record a batch, in one transaction. Nothing is acknowledged before this has returned."""
+class Outdated(Exception):
+    """Another process has changed the ledger since the batch was judged: judge it again."""
+
+
+def record(
+    database: Database, batch: Batch, standing: Standing, *, version: int | None = None
+) -> Recorded:
+    """Record a batch, in one transaction. Nothing is acknowledged before this has returned.
+
+    `version` is that of the ledger on which the batch was judged. Outdated, and nothing is
+    recorded, when it is another by now; None where nothing was asked of the ledger.
+    """
     with database.transaction() as connection:
+        if version is not None and version_of(connection) != version:
+            raise Outdated
         recorder = Recorder(connection, "router", stamp(batch.decided_at))
         write_hubs(connection, batch.hubs.values())
         write_registrations(connection, batch.registrations.values())

@@ -86,7 +86,7 @@ def _registration(row: Row[Any]) -> Registration:
 
 
 # Raw SQL for the driver's own executemany: an import of 20 million homes goes through here.
-_UPSERT_HUB = """
+_PUT_HUB = """
 INSERT INTO hubs (device_id, status, smets_version, csp_region, model, hardware_version,
                   replaced_by, "groups", updated_at) VALUES (?,?,?,?,?,?,?,?,?)
 ON CONFLICT (device_id) DO UPDATE SET
@@ -95,7 +95,7 @@ ON CONFLICT (device_id) DO UPDATE SET
     hardware_version = excluded.hardware_version, replaced_by = excluded.replaced_by,
     "groups" = excluded."groups", updated_at = excluded.updated_at
 """
-_UPSERT_REGISTRATION = """
+_PUT_REGISTRATION = """
 INSERT INTO registrations (device_id, mpxn, effective_from, point, supplier_id,
                            network_operator_id, effective_to, updated_at) VALUES (?,?,?,?,?,?,?,?)
 ON CONFLICT (device_id, mpxn, effective_from) DO UPDATE SET
@@ -103,15 +103,19 @@ ON CONFLICT (device_id, mpxn, effective_from) DO UPDATE SET
     network_operator_id = excluded.network_operator_id,
     effective_to = excluded.effective_to, updated_at = excluded.updated_at
 """
-_UPSERT_FIRMWARE = """
+_PUT_FIRMWARE = """
 INSERT INTO firmware (device_id, version, activated_at) VALUES (?,?,?)
 ON CONFLICT (device_id) DO UPDATE SET
     version = excluded.version, activated_at = excluded.activated_at
 """
+# What facts say never goes over what is newer, whatever its writer has read before.
+_UPDATE_HUB = f"{_PUT_HUB} WHERE excluded.updated_at >= hubs.updated_at"
+_UPDATE_REGISTRATION = f"{_PUT_REGISTRATION} WHERE excluded.updated_at >= registrations.updated_at"
+_UPDATE_FIRMWARE = f"{_PUT_FIRMWARE} WHERE excluded.activated_at > firmware.activated_at"
 
 
 def write_hubs(connection: Connection, found: Iterable[tuple[Hub, datetime]]) -> None:
-    """Insert or replace hubs, each with the moment that it is known from."""
+    """Insert hubs, or replace what is older, each with the moment that it is known from."""
     rows = [
         (
             hub.device_id,
@@ -126,13 +130,14 @@ def write_hubs(connection: Connection, found: Iterable[tuple[Hub, datetime]]) ->
         )
         for hub, at in found
     ]
-    write_hub_rows(connection, rows)
+    if rows:
+        connection.exec_driver_sql(_UPDATE_HUB, rows)
 
 
 def write_registrations(
     connection: Connection, found: Iterable[tuple[Registration, datetime]]
 ) -> None:
-    """Insert or replace registrations, each with the moment that it is known from."""
+    """Insert registrations, or replace what is older, each with the moment it is known from."""
     rows = [
         (
             each.device_id,
@@ -146,23 +151,33 @@ def write_registrations(
         )
         for each, at in found
     ]
-    write_registration_rows(connection, rows)
-
-
-def write_hub_rows(connection: Connection, rows: Sequence[HubRow]) -> None:
-    """The same for checked rows as they stand in the table: an import has no time for objects."""
     if rows:
-        connection.exec_driver_sql(_UPSERT_HUB, list(rows))
+        connection.exec_driver_sql(_UPDATE_REGISTRATION, rows)
 
 
-def write_registration_rows(connection: Connection, rows: Sequence[RegistrationRow]) -> None:
-    """The same for checked rows as they stand in the table."""
+def import_hubs(connection: Connection, rows: Sequence[HubRow]) -> None:
+    """Insert or replace checked rows as they stand in the table: an import has the last word."""
     if rows:
-        connection.exec_driver_sql(_UPSERT_REGISTRATION, list(rows))
+        connection.exec_driver_sql(_PUT_HUB, list(rows))
+
+
+def import_registrations(connection: Connection, rows: Sequence[RegistrationRow]) -> None:
+    """The same for registrations."""
+    if rows:
+        connection.exec_driver_sql(_PUT_REGISTRATION, list(rows))
 
 
 def write_running(connection: Connection, found: Mapping[str, Running]) -> None:
-    """Insert or replace what hubs run."""
+    """Insert what hubs run, or replace what was activated before."""
     rows = [(device, each.version, stamp(each.activated_at)) for device, each in found.items()]
     if rows:
-        connection.exec_driver_sql(_UPSERT_FIRMWARE, rows)
+        connection.exec_driver_sql(_UPDATE_FIRMWARE, rows)
+
+
+def correct_running(connection: Connection, device_id: str, running: Running | None) -> None:
+    """What a hub runs, by an operator's word; None: nobody knows."""
+    if running is None:
+        connection.execute(firmware.delete().where(firmware.c.device_id == device_id))
+    else:
+        row = (device_id, running.version, stamp(running.activated_at))
+        connection.exec_driver_sql(_PUT_FIRMWARE, row)

@@ -8,18 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Arrival, Batch, Quarantined
-from router.domain.facts import Fact, QuarantineReason
-from router.domain.timestamps import stamp
+from router.domain.facts import Fact, FactType, QuarantineReason
+from router.domain.timestamps import moment, stamp
 from router.ledger.database import Database
 from router.ledger.recorder import Recorder, Row
-from router.ledger.tables import holding, hubs, quarantined
+from router.ledger.tables import holding, hubs, quarantined, registrations
 from router.ports import Message
 
 
@@ -98,45 +98,78 @@ def settle_quarantine(
         )
 
 
-_RELEASED = (
-    select(quarantined)
+PORTION = 500
+"""The most facts that leave quarantine together."""
+_WAITS = (QuarantineReason.UNKNOWN_HUB.value, QuarantineReason.NO_REGISTRATION.value)
+_REGISTRATION = FactType.REGISTRATION.value
+
+
+def _its_record(*conditions: Any) -> Any:
+    """Whether the record of what is held meets these; not a join: SQLite would begin it there."""
+    return (
+        select(quarantined.c.id)
+        .where(quarantined.c.id == holding.c.quarantined_id, *conditions)
+        .exists()
+    )
+
+
+_MAY_LEAVE = (
+    select(holding.c.quarantined_id)
     .where(
-        # not a join: SQLite would begin it with all that was ever quarantined
-        quarantined.c.id.in_(
-            select(holding.c.quarantined_id).where(
-                or_(
-                    holding.c.released == 1,
-                    (holding.c.reason == QuarantineReason.UNKNOWN_HUB.value)
-                    & holding.c.device_id.in_(select(hubs.c.device_id)),
-                )
-            )
+        or_(
+            holding.c.released == 1,
+            (holding.c.reason == QuarantineReason.UNKNOWN_HUB.value)
+            & holding.c.device_id.in_(select(hubs.c.device_id)),
+            (holding.c.reason == QuarantineReason.NO_REGISTRATION.value)
+            & or_(
+                holding.c.device_id.in_(select(registrations.c.device_id)),
+                _its_record(quarantined.c.received_at <= bindparam("before")),
+            ),
         )
     )
-    # registrations first, so that an activation finds its recipients
-    .order_by(quarantined.c.type.desc(), quarantined.c.id)
-    .limit(500)
+    .order_by(holding.c.quarantined_id)
+    .limit(PORTION)
 )
+_REGISTRATIONS_THAT_MAY = _MAY_LEAVE.where(_its_record(quarantined.c.type == _REGISTRATION))
+_THESE = select(quarantined).where(quarantined.c.id.in_(bindparam("numbers", expanding=True)))
 
 
-def released(database: Database, now: datetime) -> list[Arrival]:
-    """What may leave quarantine: released by an operator, or its hub has come."""
+def released(
+    database: Database, now: datetime, await_registration: timedelta, *, registrations_only: bool
+) -> list[Arrival]:
+    """A portion of what may leave quarantine, in the order of receipt.
+
+    An operator has released it, its hub or that hub's first registration has come, or it has
+    waited for a registration for long enough. Registrations are asked for first, so that
+    activations find their recipients.
+    """
+    statement = _REGISTRATIONS_THAT_MAY if registrations_only else _MAY_LEAVE
     with database.transaction() as connection:
-        return [_arrival(row, now) for row in connection.execute(_RELEASED)]
+        given = {"before": stamp(now - await_registration)}
+        numbers = list(connection.execute(statement, given).scalars())
+        if not numbers:
+            return []
+        rows = connection.execute(_THESE.order_by(quarantined.c.id), {"numbers": numbers})
+        return [_arrival(row, now) for row in rows]
 
 
 def waiting_for(database: Database, devices: Iterable[str], now: datetime) -> list[Arrival]:
-    """What waits for these hubs, in the order of receipt."""
+    """A portion of what waits for these hubs or their first registrations.
+
+    Registrations first, all in the order of receipt. What is more than PORTION leaves quarantine
+    behind it, by `released`.
+    """
     statement = (
         select(quarantined)
         .where(
             quarantined.c.id.in_(
                 select(holding.c.quarantined_id).where(
-                    holding.c.reason == QuarantineReason.UNKNOWN_HUB.value,
-                    holding.c.device_id.in_(sorted(devices)),
+                    holding.c.reason.in_(_WAITS), holding.c.device_id.in_(sorted(devices))
                 )
             )
         )
-        .order_by(quarantined.c.id)
+        .order_by(quarantined.c.type != _REGISTRATION, quarantined.c.id)
+        .limit(PORTION)
     )
     with database.transaction() as connection:
         return [_arrival(row, now) for row in connection.execute(statement)]
@@ -146,8 +179,16 @@ def _arrival(row: Any, now: datetime) -> Arrival:
     evidence = json.loads(row.evidence) if row.evidence else {}
     origin = row.origin.removeprefix(f"{row.intake} ")
     message = Message(row.body, origin, None, evidence)
-    suspect = row.reason == QuarantineReason.ENGINE.value
-    return Arrival(message, row.intake, now, quarantined_id=row.id, suspect=suspect)
+    reason = QuarantineReason(row.reason)
+    return Arrival(
+        message,
+        row.intake,
+        now,
+        quarantined_id=row.id,
+        waits_as=reason,
+        waits_since=moment(row.received_at),
+        suspect=reason is QuarantineReason.ENGINE,
+    )
 
 
 def mark_released(connection: Connection, numbers: Sequence[int]) -> int:

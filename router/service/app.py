@@ -35,6 +35,8 @@ from router.service.statuspage.state import gather
 
 LOOK = 0.5
 """Seconds between looks at what other processes changed in the ledger."""
+AGAIN = 60
+"""At how many looks quarantine is asked once what has waited there for long enough."""
 _log = structlog.get_logger(__name__)
 
 
@@ -178,6 +180,8 @@ class _Router:
             await asyncio.sleep(0.05)
             idle = intake.idle(list(sources.values())) and relay.idle()
             quiet = quiet + 1 if idle else 0
+            if quiet == 2 and await intake.release():  # an import may have come a moment ago
+                quiet = 0
         self.stopping.set()
 
     async def _watch(self, intake: Intake, relay: Relay) -> None:
@@ -189,6 +193,8 @@ class _Router:
             try:
                 if rounds % 10 == 0:
                     await observed.look()
+                if rounds % AGAIN == 0:
+                    await intake.release()  # what has waited for long enough
                 changes = await self.ledger.call(Database.changes)
                 if changes != seen:
                     relay.refresh()

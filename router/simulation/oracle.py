@@ -62,7 +62,10 @@ class Oracle:
         self.tally = Tally()
 
     def decided(self, event: Event, home: Household) -> None:
-        """The activation is decided while `home` is as it is given here."""
+        """The activation is decided while `home` is as it is given here, or waits in quarantine."""
+        if not home.registrations:
+            self.tally.quarantine["no_registration"] += 1
+            return
         roles: dict[str, list[str]] = {}
         for company, role in sorted(home.parties):
             outcome = self._outcome(company, role, event, home)
@@ -73,8 +76,12 @@ class Oracle:
             self.tally.decisions["no_recipient"] += 1
         self._note(event, roles)
 
-    def same_activation(self, event: Event) -> None:
-        """The activation was decided before, under another event id."""
+    def same_activation(self, event: Event, home: Household) -> None:
+        """The activation came before, under another event id."""
+        outcomes = {self._outcome(company, role, event, home) for company, role in home.parties}
+        if outcomes <= {"no_eligible_user"}:  # nobody could be told about the first
+            self.decided(event, home)
+            return
         self.tally.decisions["same_activation"] += 1
         self._note(event, {})
 

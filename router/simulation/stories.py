@@ -102,7 +102,7 @@ def renamed(teller: Teller, home: Household) -> Story:
         in_summer_time(replace(event, source="urn:dcc:replay")),
         replace(event, id=teller.events.new_id()).with_data(device_id=event.device_id.lower()),
     ):
-        teller.oracle.same_activation(again)
+        teller.oracle.same_activation(again, home)
         yield teller.later(), again.line()
     return home
 

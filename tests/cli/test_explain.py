@@ -64,17 +64,28 @@ def test_explain_says_which_rule_and_which_condition_failed(estate: Estate) -> N
 
 def test_explain_knows_what_the_ledger_has_decided(estate: Estate) -> None:
     estate.hub()
+    estate.registration("mprn", S2)
     fact = activation(estate)
     estate.run()
     text = call("explain", "-", folder=estate.folder, given=fact).stdout
     assert f"note: the ledger has this fact; see `hubherald why --hub {HUB}`" in text
-    assert "nobody: no recipient: nobody is registered for the hub" in text
     again = activation(estate, id="another")
     text = call("explain", "-", folder=estate.folder, given=again).stdout
     assert "note: the ledger has this activation under another id; see" in text
     changed = activation(estate, version="9003", id="f2")
     text = call("explain", "-", folder=estate.folder, given=changed).stdout
     assert "note: the ledger has another fact of this id: this one would go to quarantine" in text
+
+
+def test_explain_says_what_the_router_would_not_decide_now(estate: Estate) -> None:
+    estate.hub()
+    estate.run()
+    text = call("explain", "-", folder=estate.folder, given=activation(estate)).stdout
+    assert "note: the hub never had a registration: the fact would wait 1 d for the first" in text
+    assert "nobody: no recipient: nobody is registered for the hub" in text
+    early = activation(estate, activated_at="2099-01-01T00:00:00Z")
+    text = call("explain", "-", folder=estate.folder, given=early).stdout
+    assert "note: activated_at: 2099-01-01T00:00:00Z lies" in text
 
 
 def test_explain_says_what_it_cannot_decide(estate: Estate) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.commandline import call, rows, start
-from support.estate import HUB, S1, S2, SUPPLIER, Estate
+from support.estate import HUB, S1, S2, SUPPLIER, Estate, mpan
 
 OTHER_HUB = "90-B3-D5-1F-30-00-10-02"
 UNKNOWN_HUB = "90-B3-D5-1F-30-00-10-03"
@@ -27,6 +27,7 @@ def routed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     estate.registration("import_mpan", S1)
     estate.registration("mprn", S2)
     estate.registration("export_mpan", SUSPENDED)
+    estate.registration("import_mpan", S2, device_id=OTHER_HUB, mpxn=mpan("100000000077"))
     estate.activation("9002")
     estate.activation("9002", device_id=OTHER_HUB)
     estate.activation("9002", device_id=UNKNOWN_HUB)

@@ -19,6 +19,7 @@ from router.language.rules import Rules
 from router.ledger.actions import Operator, release_reason
 from router.ledger.database import LedgerUnavailable, Use, open_database
 from router.ledger.intake import read_cursors
+from router.ledger.inventory import write_registrations
 from router.ledger.thread import LedgerThread
 from router.ports import Cursor
 
@@ -103,11 +104,12 @@ async def test_a_hub_that_an_import_brought_releases_too(running: Running) -> No
             " VALUES (?, 'Commissioned', 'SMETS2', '[]', 0)",
             (device(1),),
         )
+        write_registrations(connection, [(registration(), NOW)])
     await running.take([], wait=False)
     assert await running.intake.release() == 1
     await running.stop()
     assert running.waiting() == []
-    assert running.verdicts() == [("v1", None, "no_recipient")]
+    assert running.verdicts() == [("v1", user(1), "alerted")]
 
 
 async def test_what_an_operator_releases_in_vain_waits_again(running: Running) -> None:

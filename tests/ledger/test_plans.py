@@ -24,7 +24,7 @@ from router.ledger.deliveries import lost_attempts
 from router.ledger.documents import take_up
 from router.ledger.intake import look_up, record
 from router.ledger.lanes import count_waiting, why_closed
-from router.ledger.quarantine import released
+from router.ledger.quarantine import released, waiting_for
 from router.ledger.queries.lists import Filter, list_alerts
 from router.ledger.queries.overview import glance
 from router.ledger.queries.rollout import users, versions
@@ -132,7 +132,9 @@ def test_deciding_a_fact_reads_no_table_whole(database: Database) -> None:
     with plans(database) as found:
         look_up(database, known)
         record(database, batch, standing({user(1): [lane]}))
-        released(database, NOW)
+        for first in (True, False):
+            released(database, NOW, timedelta(hours=24), registrations_only=first)
+        waiting_for(database, [device(1)], NOW)
         take_up(database, TEXTS, [], NOW)
         swap(database, changes=[LaneChange(lane, ClosedReason.ENDPOINT, "", NOW)])
         swap(database, changes=[LaneChange(lane, None, "", NOW)])

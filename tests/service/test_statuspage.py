@@ -18,13 +18,14 @@ from support.commandline import call
 from support.estate import GAS, HUB, IMPORT, S1, S2, S3, SUPPLIER, Estate
 
 from router.config.loading import load
+from router.domain.timestamps import lasting
 from router.domain.users import ServiceUser, UserStatus
 from router.ledger.database import Use, open_database
 from router.ledger.queries.overview import Glance
 from router.service.endpoint import Page
 from router.service.reloading import ReloadRefused
 from router.service.statuspage import page as module
-from router.service.statuspage.layout import clean, document, lasting
+from router.service.statuspage.layout import clean, document
 from router.service.statuspage.overview import overview
 from router.service.statuspage.page import StatusPage
 from router.service.statuspage.search import HubAsked, Several, UserAsked, understand

@@ -121,6 +121,7 @@ class Running:
         self.lanes = {name: [lane_of(database, name)] for name in USERS}
         self.notified: set[int] = set()
         self.judgement = Judgement(rules, USERS, engine)
+        self.now = NOW
 
     async def take(
         self,
@@ -136,7 +137,7 @@ class Running:
             standing(self.lanes),
             notify=self.notified.update,
             metrics=self.metrics,
-            clock=lambda: NOW,
+            clock=lambda: self.now,
         )
         source = Fed(groups, Path(str(self.database.engine.url.database)))
         source.gate = gate

@@ -289,4 +289,6 @@ def _way_out(row: QuarantineRow) -> str:
         return "released: the router tries it again as soon as it runs"
     if row.reason == QuarantineReason.UNKNOWN_HUB:
         return "is decided by itself as soon as the hub is in the inventory"
+    if row.reason == QuarantineReason.NO_REGISTRATION:
+        return "is decided by itself with the hub's first registration, or after a while without"
     return f"waits for `hubherald quarantine release {row.id}`"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import htpy as h
 from markupsafe import Markup
 
-from router.domain.timestamps import rfc3339
+from router.domain.timestamps import lasting, rfc3339
 from router.files.redaction import escaped
 
 STYLE = (Path(__file__).parent / "style.css").read_text()
@@ -113,15 +113,6 @@ def moment(at: datetime | None) -> h.Node:
 def ago(at: datetime | None, now: datetime) -> h.Node:
     """A moment, and how long ago that is."""
     return moment(at) if at is None else [moment(at), f" ({lasting(now - at)} ago)"]
-
-
-def lasting(time: timedelta) -> str:
-    """A time in its two largest units."""
-    seconds = max(0, int(time.total_seconds()))
-    parts = [("d", seconds // 86_400), ("h", seconds // 3600 % 24), ("min", seconds // 60 % 60)]
-    parts.append(("s", seconds % 60))
-    first = next((place for place, (_, count) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(f"{count} {unit}" for unit, count in parts[first : first + 2] if count) or "0 s"
 
 
 def plural(count: int, noun: str) -> str:

@@ -77,7 +77,7 @@ def _quarantine(waiting: Mapping[str, int]) -> h.Node:
         return h.span(".good")["empty"]
     by_reason = ", ".join(f"{count:,} {reason}" for reason, count in sorted(waiting.items()))
     total = plural(sum(waiting.values()), "fact")
-    only_early = waiting.keys() == {QuarantineReason.UNKNOWN_HUB.value}
+    only_early = waiting.keys() <= {QuarantineReason.UNKNOWN_HUB, QuarantineReason.NO_REGISTRATION}
     return [
         h.span(class_="wait" if only_early else "bad")[f"{total} waiting"],
         f" ({by_reason}): ",
