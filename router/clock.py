@@ -1,8 +1,8 @@
-"""The time, in one place.
+"""The time, in one place: the machine's, but for its steps.
 
-Retry times, holding times and decisions must not jump when somebody sets the machine's clock by
-two days. The clock is read once and then follows the monotonic clock; it takes small
-corrections (such as NTP makes) along, and says so once when the machine's clock has leapt.
+When somebody sets the machine's clock by two days, what waits must neither burst nor stall. So the
+clock follows the monotonic one over a step, until whoever keeps moments has moved them along; from
+then on it goes by the machine's again. Small corrections, such as NTP makes, it takes along.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
 Clock = Callable[[], datetime]
 """Gives the present moment, aware, UTC."""
-
-_log = structlog.get_logger(__name__)
-LEAP = timedelta(seconds=60)
+STEP = timedelta(seconds=60)
+"""What is more than this is no correction."""
 
 
 class SteadyClock:
-    """The present moment, UTC, without leaps."""
+    """The present moment, UTC."""
 
     def __init__(
         self,
@@ -32,21 +29,24 @@ class SteadyClock:
         self._monotonic = monotonic
         self._anchor = wall()
         self._started = monotonic()
-        self._leapt = False
 
     def __call__(self) -> datetime:
-        """The present moment."""
-        now = self._anchor + timedelta(seconds=self._monotonic() - self._started)
+        """The present moment; over a step that has not been followed, as if there was none."""
+        now = self._steady()
         drift = self._wall() - now
-        if abs(drift) <= LEAP:
+        if abs(drift) <= STEP:
             self._anchor += drift
-            self._leapt = False
             return now + drift
-        if not self._leapt:
-            self._leapt = True
-            _log.warning(
-                "clock.leapt",
-                seconds=round(drift.total_seconds()),
-                advice="Hubherald keeps its own time; restart it if the new time is right",
-            )
         return now
+
+    def step(self) -> timedelta:
+        """How far the machine's clock was set forward (or back); zero where it was not."""
+        drift = self._wall() - self._steady()
+        return drift if abs(drift) > STEP else timedelta()
+
+    def follow(self, step: timedelta) -> None:
+        """Go by the machine's clock again, which was set by `step`."""
+        self._anchor += step
+
+    def _steady(self) -> datetime:
+        return self._anchor + timedelta(seconds=self._monotonic() - self._started)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import timedelta
 
 import structlog
 
@@ -22,7 +22,6 @@ from router.lanes.lane import Lane
 from router.lanes.values import (
     Claimed,
     ClosedReason,
-    DeliveryState,
     Exchanged,
     LaneChange,
     LaneRow,
@@ -153,6 +152,11 @@ class Relay:
         elif row.closed is not ClosedReason.USER_REMOVED:
             change = LaneChange(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
             self._changes.append(change)
+
+    def move_along(self, step: timedelta) -> None:
+        """The clock was set by `step`, as the ledger has it already; only `between` exchanges."""
+        for lane in self.lanes.values():
+            lane.move_along(step)
 
     def refresh(self) -> None:
         """An operator's command has changed the ledger: look there again."""
@@ -359,8 +363,7 @@ class Relay:
         for task in list(self._sends):
             task.cancel()
         for lane in self.lanes.values():
-            for group in lane.in_flight.values():
-                self._settled += [_unknown(each, now) for each in group]
+            self._settled += lane.unanswered(now)
 
     async def _finish(self) -> None:
         """Write the last answers; those that can't be written are `unknown` at the next start."""
@@ -381,19 +384,3 @@ def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
 
 def _stops() -> UsageError:
     return UsageError("the router is stopping; it reads all files when it starts again")
-
-
-def _unknown(each: Claimed, now: datetime) -> Settlement:
-    detail = "the router stopped before the answer came"
-    return Settlement(
-        each.id,
-        "unknown",
-        DeliveryState.UNKNOWN,
-        now,
-        each.attempt,
-        "stopped",
-        detail,
-        now,
-        each.refusals,
-        each.batch,
-    )

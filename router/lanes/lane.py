@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from router.domain.users import Channel
@@ -175,6 +175,35 @@ class Lane:
                     each.refusals,
                     each.batch,
                 )
+
+    def unanswered(self, now: datetime) -> list[Settlement]:
+        """What is still under way when the router stops: nobody knows whether it arrived."""
+        detail = "the router stopped before the answer came"
+        return [
+            Settlement(
+                each.id,
+                "unknown",
+                DeliveryState.UNKNOWN,
+                now,
+                each.attempt,
+                "stopped",
+                detail,
+                now,
+                each.refusals,
+                each.batch,
+            )
+            for group in self.in_flight.values()
+            for each in group
+        ]
+
+    def move_along(self, step: timedelta) -> None:
+        """The clock was set by `step`: all moments move with it."""
+        self.next_due = self.next_due + step if self.next_due else None
+        self.probe_at = self.probe_at + step if self.probe_at else None
+        self.in_flight = {
+            number: [replace(each, expires_at=each.expires_at + step) for each in group]
+            for number, group in self.in_flight.items()
+        }
 
     def close(self, reason: ClosedReason, now: datetime) -> None:
         """Nothing is claimed any more; a lane that closed by itself is tried again later."""

@@ -8,7 +8,7 @@ sync to disk serves them all. An attempt is written before its send, so that a c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
@@ -224,9 +224,4 @@ def lost_attempts(database: Database, now: datetime) -> int:
             ],
         )
         recorder.write()
-        # A clock that was set back must not make anything wait for longer than its schedule.
-        latest = stamp(now + timedelta(hours=1, minutes=12))
-        connection.execute(
-            update(deliveries).where(PENDING, deliveries.c.due_at > latest).values(due_at=latest)
-        )
         return len(rows)

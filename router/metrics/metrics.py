@@ -72,6 +72,13 @@ class Metrics:
         self.in_quarantine = self._gauge(
             "quarantine_waiting", "Facts that are in quarantine now.", "reason"
         )
+        self.clock_steps = self._counter(
+            "clock_steps", "Steps of the machine's clock that what waits was moved along with."
+        )
+        self.ledger_ahead = self._gauge(
+            "ledger_ahead_seconds",
+            "How far the newest moment of the ledger lay ahead of the clock, when last compared.",
+        )
         self.batch = self._histogram(
             "intake_batch_messages", "Messages in one batch.", (1, 2, 5, 10, 25, 50, 100, 250, 500)
         )

@@ -195,6 +195,7 @@ class _Router:
                     await observed.look()
                 if rounds % AGAIN == 0:
                     await intake.release()  # what has waited for long enough
+                await self.live.timekeeper.look()
                 changes = await self.ledger.call(Database.changes)
                 if changes != seen:
                     relay.refresh()

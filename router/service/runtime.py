@@ -27,6 +27,7 @@ from router.ledger.deliveries import lost_attempts
 from router.ledger.documents import Text, take_up
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
+from router.service.timekeeping import Timekeeper
 
 _log = structlog.get_logger(__name__)
 
@@ -68,8 +69,13 @@ class Runtime:
             clock=clock,
         )
 
+        self.timekeeper = Timekeeper(
+            clock, ledger=ledger, relay=self.relay, pause=self.intake.between, metrics=metrics
+        )
+
     async def begin(self) -> None:
         """Set up lanes and adapters, before anything runs."""
+        await self.timekeeper.begin()
         config, now = self.config, self.clock()
         adapters = await self._pool.prepare(config.users.by_id.values())
         rows = await self._ledger.call(take_up, _texts(config), _lanes(config), now)

@@ -335,14 +335,6 @@ def test_refusals_survive_a_crash(database: Database, lane: int) -> None:
     assert group[0].refusals == 2
 
 
-def test_a_clock_set_back_makes_nothing_wait_for_days(database: Database, lane: int) -> None:
-    fill(database, [device(1)], {S1: [lane]}, at=NOW + timedelta(days=2))
-    lost_attempts(database, NOW)
-    due = swap(database, wish(lane), now=NOW).next_due[lane]
-    assert due is not None
-    assert due <= NOW + timedelta(hours=1, minutes=12)
-
-
 def test_a_ledger_that_another_program_holds_is_unavailable_and_nothing_is_lost(
     database: Database, lane: int
 ) -> None:
