@@ -21,6 +21,7 @@ COLUMNS = (
     "reason",
     "since",
     "waiting",
+    "set_aside",
     "oldest",
     "last_answer",
     "last_answer_at",

@@ -47,7 +47,14 @@ def _reconcile_one(
     lane = relay.lanes.get(row.id)
     if lane is None:
         renewed = True
-        lane = Lane(row.id, user.id, channel, adapter, failing=row.failing)
+        lane = Lane(
+            row.id,
+            user.id,
+            channel,
+            adapter,
+            failing=row.failing,
+            rest_until=row.rest_until,
+        )
         relay.add(lane)
     else:
         renewed = lane.adapter is not adapter

@@ -23,6 +23,7 @@ from router.lanes.values import (
     Claimed,
     ClosedReason,
     Exchanged,
+    LaneAnswer,
     LaneChange,
     LaneRow,
     Settlement,
@@ -31,7 +32,7 @@ from router.lanes.values import (
 )
 from router.ledger.database import LedgerUnavailable
 from router.ledger.deliveries import exchange
-from router.ledger.lanes import why_closed
+from router.ledger.lanes import resting, why_closed
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Adapter, Closed, Options, Outcome
@@ -70,7 +71,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._stopping = False
         self._settled: list[Settlement] = []
-        self._answers: dict[int, str] = {}
+        self._answers: dict[int, LaneAnswer] = {}
         self._changes: list[LaneChange] = []
         self._sends: set[asyncio.Task[None]] = set()
         self._exchanging = False
@@ -203,6 +204,7 @@ class Relay:
         self._stale = False
         try:
             closed = await self.ledger.call(why_closed)
+            rest = await self.ledger.call(resting)
         except LedgerUnavailable as error:
             self._stale = True
             await self._unavailable(error)
@@ -210,6 +212,8 @@ class Relay:
         changing = {change.lane_id for change in self._changes}
         for lane in self.lanes.values():
             self._take_over(lane, closed[lane.id], changing=lane.id in changing)
+            if lane.id not in rest | self._answers.keys():
+                lane.rest_until = None
             lane.ready = True
             self._observed.show(lane)
 
@@ -258,6 +262,9 @@ class Relay:
             if lane.closed is not None:
                 if lane.probe_at is not None:
                     pauses.append((lane.probe_at - now).total_seconds())
+                continue
+            if lane.rest_until is not None and lane.rest_until > now:
+                pauses.append((lane.rest_until - now).total_seconds())
                 continue
             if lane.next_due is not None and lane.next_due > now:
                 pauses.append((lane.next_due - now).total_seconds())
@@ -350,7 +357,7 @@ class Relay:
             _log.warning("lane.failing", **names(lane), answer=words(outcomes[0]))
         elif was_failing and not lane.failing:
             _log.info("lane.recovered", **names(lane))
-        self._answers[lane.id] = words(outcomes[-1])
+        self._answers[lane.id] = LaneAnswer(words(outcomes[-1]), lane.rest_until)
         self._observed.show(lane)
         self._wake.set()
 

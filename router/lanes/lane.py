@@ -1,8 +1,9 @@
 """One lane: the way of the Alerts of one Service User through one channel.
 
 A lane decides, without I/O, what it would send now and what an answer means: first sends start
-in sequence order, at most `window` are in flight, and after a failure the oldest goes alone
-until it is through, so that nobody's outage makes a heap of attempts.
+in sequence order, at most `window` are in flight, and after a failure the lane rests and then the
+oldest goes alone, so that nobody's outage makes a heap of attempts. An Alert that fails again while
+others come through is set aside: its failures are its own, and hold nobody up.
 """
 
 from __future__ import annotations
@@ -39,8 +40,14 @@ class Lane:
     failing: bool = False
     failures: int = 0
     """Sends in vain since one came through; those that were under way together count as one."""
-    alone: bool = False
-    """What went last went while the lane was failing."""
+    rest_until: datetime | None = None
+    """Nothing is sent before: the lane fails, or the other side asked to be left alone."""
+    alone: int | None = None
+    """The request that went alone, by the id of its first delivery."""
+    passes: int = 0
+    """Requests that came through since the start."""
+    failed: dict[int, int] = field(default_factory=dict)
+    """By delivery that failed and waits: `passes` at that moment."""
     probes: int = 0
     probe_at: datetime | None = None
     ready: bool = True
@@ -59,6 +66,8 @@ class Lane:
         """What this lane would send now; None when it is closed, full or has nothing due."""
         if self.closed is not None or self.adapter is None:
             return None
+        if self.rest_until is not None and self.rest_until > now:
+            return None
         if not self.ready and (self.next_due is None or self.next_due > now):
             return None
         room = self.channel.window - len(self.in_flight)
@@ -66,9 +75,11 @@ class Lane:
             room = 0 if self.in_flight else 1
         batch = most = self.batch
         rate = self.channel.rate
-        if rate is not None:  # what it leaves over is saved up for a second
-            tokens = self.bucket.refill(monotonic, rate=rate, most=rate)
-            batch = min(batch, tokens)
+        if rate is not None:
+            tokens = self.bucket.refill(
+                monotonic, rate=_steady(rate, most), most=_burst(rate, most)
+            )
+            batch = min(batch, max(0, tokens))
             room = min(room, tokens // batch) if batch else 0
         if room < 1:
             return None
@@ -77,19 +88,23 @@ class Lane:
         )
         render = self.adapter.render if isinstance(self.adapter, Renders) else None
         hopeless = self.failures > 0
-        return Wish(self.id, room, batch, most, busy, self.failing, hopeless, render)
+        span = self.channel.window * most
+        return Wish(self.id, room, batch, most, busy, self.failing, hopeless, render, span)
 
     def wait_for_rate(self) -> float | None:
         """Seconds until the rate allows another Alert; None where nothing is to be waited for."""
         rate = self.channel.rate
-        return (self.bucket.wait(rate=rate) or None) if rate is not None else None
+        if rate is None:
+            return None
+        return self.bucket.wait(rate=_steady(rate, self.batch)) or None
 
     def took(self, requests: Sequence[Sequence[Claimed]], next_due: datetime | None) -> None:
         """The ledger has claimed these for the lane."""
         for group in requests:
             self.in_flight[group[0].id] = group
-            self.bucket.take(len(group))
-            self.alone = self.failing
+            if self.channel.rate is not None:
+                self.bucket.take(len(group))
+            self.alone = group[0].id if self.failing else None
         self.next_due = next_due
         self.ready = self.ready or bool(requests)
 
@@ -100,25 +115,81 @@ class Lane:
         self.in_flight.pop(claimed[0].id, None)
         self.ready = True
         first = outcomes[0]
-        self._learn(outcomes)
+        own = self._learn(claimed, outcomes)
+        pause = self._pause(claimed, outcomes, own, now)
         if isinstance(first, Refused) and len(claimed) > 1 and _all_refused(outcomes):
             return _halved(claimed, first, now)
         return [
-            self._settlement(each, outcome, now)
+            self._settlement(each, outcome, now, pause, aside=each.id in own)
             for each, outcome in zip(claimed, outcomes, strict=True)
         ]
 
-    def _learn(self, outcomes: Sequence[Outcome]) -> None:
-        """One request that fails is one failure, however many Alerts were in it."""
-        if any(isinstance(outcome, Retry) for outcome in outcomes):
-            self.failures += self.alone or not self.failing
+    def _learn(self, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> frozenset[int]:
+        """What the outcomes say of the lane; gives those that failed by their own fault.
+
+        One request that fails is one failure, however many Alerts were in it. What was under way
+        beside it and came through shows whose fault it is, and not that the lane is well again:
+        that shows when what goes alone comes through.
+        """
+        alone, self.alone = self.alone == claimed[0].id, None
+        retried = [
+            each for each, outcome in zip(claimed, outcomes, strict=True) if _is(outcome, Retry)
+        ]
+        own = frozenset(
+            each.id
+            for each in retried
+            if each.aside or self.passes > self.failed.get(each.id, self.passes)
+        )
+        self.passes += any(_is(outcome, Delivered) or _is(outcome, Refused) for outcome in outcomes)
+        for each in claimed:
+            self.failed.pop(each.id, None)
+        if failed := {each.id for each in retried} - own:
+            self.failed |= dict.fromkeys(failed, self.passes)
+            self.failures += alone or not self.failing
             self.failing = True
-        elif not any(isinstance(outcome, Closed) for outcome in outcomes):
+        elif not any(_is(outcome, Closed) for outcome in outcomes) and (alone or not self.failing):
             self.failing = False
             self.failures = 0
             self.probes = 0
+            self.rest_until = None
+        return own
 
-    def _settlement(self, each: Claimed, outcome: Outcome, now: datetime) -> Settlement:
+    def _pause(
+        self,
+        claimed: Sequence[Claimed],
+        outcomes: Sequence[Outcome],
+        own: frozenset[int],
+        now: datetime,
+    ) -> timedelta:
+        """Until what failed is tried again; the lane rests as long where the fault is its own.
+
+        What the other side asks for (Retry-After) it asks of the lane. Nothing rests past the
+        time of what failed.
+        """
+        retries = [
+            (each, outcome)
+            for each, outcome in zip(claimed, outcomes, strict=True)
+            if isinstance(outcome, Retry)
+        ]
+        if not retries:
+            return timedelta()
+        # attempts that a crash cut off say nothing of the other side
+        attempts = max(
+            each.attempt if each.id in own else min(each.attempt, self.failures)
+            for each, _ in retries
+        )
+        asked = max((outcome.after or timedelta() for _, outcome in retries))
+        pause = max(_spread(attempts), asked)
+        latest = max(now, min(each.expires_at for each, _ in retries))
+        if any(each.id not in own for each, _ in retries):
+            self.rest_until = min(now + pause, latest)
+        elif asked:
+            self.rest_until = min(now + asked, latest)
+        return pause
+
+    def _settlement(
+        self, each: Claimed, outcome: Outcome, now: datetime, pause: timedelta, *, aside: bool
+    ) -> Settlement:
         match outcome:
             case Delivered(receipt):
                 return Settlement(
@@ -131,9 +202,7 @@ class Lane:
                     refusals=each.refusals,
                     batch=each.batch,
                 )
-            case Retry(reason, detail, after):
-                # attempts that a crash cut off say nothing of the other side
-                pause = _pause(min(each.attempt, self.failures), after)
+            case Retry(reason, detail):
                 due = min(now + pause, max(each.expires_at, now))
                 return Settlement(
                     each.id,
@@ -146,6 +215,7 @@ class Lane:
                     due,
                     each.refusals,
                     each.batch,
+                    aside,
                 )
             case Refused(reason, detail):
                 refusals = each.refusals + 1
@@ -158,9 +228,10 @@ class Lane:
                     each.attempt,
                     reason.value,
                     detail,
-                    None if parked else now + _pause(refusals, None),
+                    None if parked else now + _spread(refusals),
                     refusals,
                     None,
+                    each.aside,
                 )
             case Closed(closed, detail):
                 return Settlement(
@@ -174,6 +245,7 @@ class Lane:
                     now,
                     each.refusals,
                     each.batch,
+                    each.aside,
                 )
 
     def unanswered(self, now: datetime) -> list[Settlement]:
@@ -191,6 +263,7 @@ class Lane:
                 now,
                 each.refusals,
                 each.batch,
+                each.aside,
             )
             for group in self.in_flight.values()
             for each in group
@@ -200,6 +273,7 @@ class Lane:
         """The clock was set by `step`: all moments move with it."""
         self.next_due = self.next_due + step if self.next_due else None
         self.probe_at = self.probe_at + step if self.probe_at else None
+        self.rest_until = self.rest_until + step if self.rest_until else None
         self.in_flight = {
             number: [replace(each, expires_at=each.expires_at + step) for each in group]
             for number, group in self.in_flight.items()
@@ -218,15 +292,29 @@ class Lane:
         """Claim again; carefully: the oldest goes alone first."""
         self.closed = None
         self.probe_at = None
+        self.rest_until = None
         self.failing = self.failing or carefully
         self.ready = True
 
 
-def _pause(attempt: int, after: timedelta | None) -> timedelta:
+def _spread(attempt: int) -> timedelta:
     planned = SCHEDULE[min(attempt, len(SCHEDULE)) - 1]
     spread: Callable[[float, float], float] = random.uniform  # spreads load, guards no secret
-    pause = timedelta(seconds=planned * spread(1 - JITTER, 1 + JITTER))
-    return max(pause, after) if after is not None else pause
+    return timedelta(seconds=planned * spread(1 - JITTER, 1 + JITTER))
+
+
+def _burst(rate: float, batch: int) -> float:
+    """How many Alerts may go at once: sleeping is not exact, and a batch wants to be filled."""
+    return max(1.0, rate * (0.1 if batch > 1 else 0.05))
+
+
+def _steady(rate: float, batch: int) -> float:
+    """What comes in a second, so that no second has more than `rate` and one."""
+    return rate - _burst(rate, batch) + 1.0
+
+
+def _is(outcome: Outcome, kind: type[Outcome]) -> bool:
+    return isinstance(outcome, kind)
 
 
 def _all_refused(outcomes: Sequence[Outcome]) -> bool:

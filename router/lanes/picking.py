@@ -1,8 +1,8 @@
 """What a lane sends next: from the deliveries that wait on it to requests. Pure.
 
 First sends start in sequence order, never two for one hub; a batch that was sent once goes again
-as it was; nothing passes one that must wait, but for those that were refused: a refusal is the
-Alert's own.
+as it was. Nothing passes one that must wait for its second try; what failed again may be at fault
+itself, so others pass it within the window. What was refused or set aside holds nobody up.
 """
 
 from __future__ import annotations
@@ -34,6 +34,17 @@ class WaitingDelivery(NamedTuple):
     device_id: str
     service_user_id: str
     received_at: int
+    aside: bool = False
+    """Its failures are its own."""
+
+    @property
+    def on_its_own(self) -> bool:
+        """Whether it holds nobody up: it was refused, or set aside."""
+        return self.refusals > 0 or bool(self.aside)
+
+
+AGAIN = 2
+"""What was tried so often has failed again: the fault may be its own."""
 
 
 @dataclass(slots=True)
@@ -46,7 +57,7 @@ class Picked:
     ended: list[Settlement] = field(default_factory=list)
     """Past their time, or not for their user any more."""
     blocked: bool = False
-    """The next is for a hub with an Alert in flight: before its answer there is nothing to do."""
+    """One is for a hub with an Alert in flight: where there is no other, its answer is awaited."""
 
 
 def pick(
@@ -59,32 +70,69 @@ def pick(
 
     `gone` are those (hub, user) pairs in which the user is no longer responsible for the hub.
     """
-    picked = Picked()
-    kept = _without_ended(waiting, wish, now, gone, picked)
-    together: dict[str, list[WaitingDelivery]] = {}
-    for each in kept:
-        if each.batch is not None:
-            together.setdefault(each.batch, []).append(each)
-    at, hubs = stamp(now), set(wish.busy_hubs)
-    for each in kept:
-        members = [each]
-        if each.batch is not None:
-            if together[each.batch][0] is not each:
-                continue  # goes with the first of its batch, whose time counts for all
-            # once more what went together, unless the adapter takes fewer by now
-            members = together[each.batch][: wish.most]
-        if each.due_at > at:
-            picked.next_due = moment(each.due_at)
-            break
-        devices = {member.device_id for member in members}
-        if devices & hubs:
-            picked.blocked = True
-            break
-        hubs |= devices
-        picked.requests.append(members)
-        if wish.failing:
-            break
+    kept, ended = _without_ended(waiting, wish, now, gone)
+    together = _together(kept, wish)
+    picked = _alone(together, wish, now) if wish.failing else _in_turn(together, wish, now)
+    picked.ended = ended
     picked.requests = _gathered(picked.requests, wish.batch)[: wish.sends]
+    return picked
+
+
+def _together(kept: Sequence[WaitingDelivery], wish: Wish) -> list[list[WaitingDelivery]]:
+    """What goes in one request: alone, or with those of its batch, in the place of the first."""
+    batches: dict[str, list[WaitingDelivery]] = {}
+    found: list[list[WaitingDelivery]] = []
+    for each in kept:
+        if each.batch is None:
+            found.append([each])
+        elif each.batch not in batches:
+            batches[each.batch] = [each]
+            found.append(batches[each.batch])
+        elif len(batches[each.batch]) < wish.most:  # unless the adapter takes fewer by now
+            batches[each.batch].append(each)
+    return found
+
+
+def _alone(together: Sequence[list[WaitingDelivery]], wish: Wish, now: datetime) -> Picked:
+    """Of a lane that fails: the oldest, or another where that has failed again.
+
+    Which of them comes through shows whether the lane fails or the Alert.
+    """
+    held = [members for members in together if not members[0].on_its_own]
+    if not held:
+        return _in_turn(together, wish, now)
+    first = held[0][0]
+    near = [each for each in held if each[0].sequence < first.sequence + wish.span]
+    chosen = held[0]
+    if first.attempts >= AGAIN:
+        chosen = min(near, key=lambda members: (members[0].attempts, members[0].sequence))
+    if chosen[0].due_at > stamp(now):
+        return Picked(next_due=moment(chosen[0].due_at))
+    return Picked([chosen])
+
+
+def _in_turn(together: Sequence[list[WaitingDelivery]], wish: Wish, now: datetime) -> Picked:
+    """As many as there is room for, up to the first that holds up all behind it."""
+    picked = Picked()
+    at, hubs, end = stamp(now), set(wish.busy_hubs), None
+    for members in together:
+        first, devices = members[0], {each.device_id for each in members}
+        if end is not None and first.sequence >= end:
+            break
+        if first.due_at > at:
+            due = moment(first.due_at)
+            picked.next_due = min(due, picked.next_due or due)
+            if first.attempts < AGAIN:
+                break
+            end = first.sequence + wish.span if end is None else end
+            hubs |= devices  # what is for the same hub does not pass it
+        elif devices & hubs:
+            picked.blocked = True
+            if not first.on_its_own:
+                break
+        else:
+            hubs |= devices
+            picked.requests.append(members)
     return picked
 
 
@@ -93,20 +141,20 @@ def _without_ended(
     wish: Wish,
     now: datetime,
     gone: Container[tuple[str, str]],
-    picked: Picked,
-) -> list[WaitingDelivery]:
+) -> tuple[list[WaitingDelivery], list[Settlement]]:
     """Parks what is past its time and withdraws what its user must not get any more."""
     at = stamp(now)
     kept: list[WaitingDelivery] = []
+    ended: list[Settlement] = []
     for each in waiting:
         if each.recheck and (each.device_id, each.service_user_id) in gone:
             detail = "the user is no longer responsible for the hub"
-            picked.ended.append(_ended(each, DeliveryState.WITHDRAWN, detail, now))
+            ended.append(_ended(each, DeliveryState.WITHDRAWN, detail, now))
         elif each.expires_at <= at and (each.attempts > 0 or wish.hopeless):
-            picked.ended.append(_ended(each, DeliveryState.PARKED, "not delivered in time", now))
+            ended.append(_ended(each, DeliveryState.PARKED, "not delivered in time", now))
         else:
             kept.append(each)
-    return kept
+    return kept, ended
 
 
 def _ended(each: WaitingDelivery, state: DeliveryState, detail: str, now: datetime) -> Settlement:

@@ -45,6 +45,8 @@ class LaneRow:
     closed: ClosedReason | None
     failing: bool
     """The last answers were failures: the oldest goes alone until it is through."""
+    rest_until: datetime | None = None
+    """Nothing is sent before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Claimed:
     refusals: int
     expires_at: datetime
     batch: str | None
+    aside: bool = False
+    """It failed while others came through: its failures are its own."""
     unrendered: Outcome | None = None
     """What to answer when there are no bytes to send: the adapter could not make them."""
 
@@ -93,6 +97,8 @@ class Wish:
     """A send has failed since the start: what is past its time need not be tried to be parked."""
     render: Callable[[Alert], bytes | Outcome] | None
     """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
+    span: int = 1
+    """How far ahead of one that must wait others may start, in Alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,16 @@ class Settlement:
     due_at: datetime | None = None
     refusals: int = 0
     batch: str | None = None
+    aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LaneAnswer:
+    """What the other side of a lane said last, and what that means for it."""
+
+    words: str
+    rest_until: datetime | None
+    """Nothing is sent before."""
 
 
 @dataclass(frozen=True, slots=True)

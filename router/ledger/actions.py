@@ -101,6 +101,10 @@ def retry(
                 )
             )
             total += changed.rowcount
+            if changed.rowcount:  # the operator has seen to it that it may work now
+                connection.execute(
+                    update(lanes).where(lanes.c.id == lane.id).values(rest_until=None)
+                )
         if total:
             detail = {**_said(wanted), "deliveries": total}
             operator.record(connection, "alerts retry", detail)

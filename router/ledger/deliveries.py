@@ -18,6 +18,7 @@ from router.lanes.values import (
     Claimed,
     DeliveryState,
     Exchanged,
+    LaneAnswer,
     LaneChange,
     Settlement,
     Wish,
@@ -44,7 +45,10 @@ _WAITING = (
         PENDING,
         deliveries.c.state != DeliveryState.SENDING.value,
         # a refusal is the Alert's own: others may pass while it waits for its next try
-        or_(deliveries.c.refusals == 0, deliveries.c.due_at <= bindparam("now")),
+        or_(
+            (deliveries.c.refusals == 0) & (deliveries.c.aside == 0),
+            deliveries.c.due_at <= bindparam("now"),
+        ),
     )
     .order_by(deliveries.c.sequence)
     .limit(bindparam("most"))
@@ -53,7 +57,7 @@ _NEXT_REFUSED = select(func.min(deliveries.c.due_at)).where(
     deliveries.c.lane_id == bindparam("lane"),
     PENDING,
     deliveries.c.state == DeliveryState.WAITING.value,
-    deliveries.c.refusals > 0,
+    or_(deliveries.c.refusals > 0, deliveries.c.aside == 1),
 )
 _SENT = (
     update(deliveries)
@@ -74,6 +78,7 @@ _SETTLED = (
         due_at=func.coalesce(bindparam("due"), deliveries.c.due_at),
         refusals=bindparam("refused"),
         batch=bindparam("together"),
+        aside=bindparam("aside"),
     )
 )
 
@@ -100,6 +105,7 @@ def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlem
                 "due": stamp(each.due_at) if each.due_at else None,
                 "refused": each.refusals,
                 "together": each.batch,
+                "aside": int(each.aside),
             }
         )
     if rows:
@@ -110,7 +116,7 @@ def exchange(
     database: Database,
     *,
     settled: Sequence[Settlement],
-    answers: Mapping[int, str],
+    answers: Mapping[int, LaneAnswer],
     changes: Sequence[LaneChange],
     wishes: Sequence[Wish],
     now: datetime,
@@ -138,7 +144,8 @@ def exchange(
 
 def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn) -> Picked:
     """What this lane may send of what waits on it."""
-    given = {"lane": wish.lane_id, "now": stamp(now), "most": wish.sends * wish.most}
+    most = max(wish.sends * wish.most, wish.span if wish.failing else 0)
+    given = {"lane": wish.lane_id, "now": stamp(now), "most": most}
     waiting = [WaitingDelivery._make(row) for row in connection.execute(_WAITING, given)]
     pairs = [(each.device_id, each.service_user_id) for each in waiting if each.recheck]
     devices = {device for device, _ in pairs}
@@ -187,6 +194,7 @@ def _claim(
                     row.refusals,
                     moment(row.expires_at),
                     batch,
+                    bool(row.aside),
                     unrendered,
                 )
             )
@@ -200,7 +208,11 @@ def lost_attempts(database: Database, now: datetime) -> int:
     with database.transaction() as connection:
         rows = connection.execute(
             select(
-                deliveries.c.id, deliveries.c.attempts, deliveries.c.refusals, deliveries.c.batch
+                deliveries.c.id,
+                deliveries.c.attempts,
+                deliveries.c.refusals,
+                deliveries.c.batch,
+                deliveries.c.aside,
             ).where(PENDING, deliveries.c.state == DeliveryState.SENDING.value)
         ).all()
         recorder = Recorder(connection, "router", stamp(now))
@@ -219,6 +231,7 @@ def lost_attempts(database: Database, now: datetime) -> int:
                     due_at=now,
                     refusals=row.refusals,
                     batch=row.batch,
+                    aside=bool(row.aside),
                 )
                 for row in rows
             ],

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.values import ClosedReason, DeliveryState, LaneChange, LaneRow
+from router.lanes.values import ClosedReason, DeliveryState, LaneAnswer, LaneChange, LaneRow
 from router.ledger.database import Database
 from router.ledger.tables import alerts, deliveries, lanes
 
@@ -21,14 +21,18 @@ PARKED = text("deliveries.state = 'parked'")
 _ANSWERED = (
     update(lanes)
     .where(lanes.c.id == bindparam("key"))
-    .values(last_answer=bindparam("answer"), last_answer_at=bindparam("when"))
+    .values(
+        last_answer=bindparam("answer"),
+        last_answer_at=bindparam("when"),
+        rest_until=bindparam("rest"),
+    )
 )
 
 
 def change_lanes(
     connection: Connection,
     changes: Sequence[LaneChange],
-    answers: Mapping[int, str],
+    answers: Mapping[int, LaneAnswer],
     now: datetime,
 ) -> None:
     """Write what became of lanes, and what their other sides last said.
@@ -42,7 +46,13 @@ def change_lanes(
             change_lane(connection, change)
     if answers:
         rows = [
-            {"key": lane, "answer": answer, "when": stamp(now)} for lane, answer in answers.items()
+            {
+                "key": lane,
+                "answer": answer.words,
+                "when": stamp(now),
+                "rest": stamp(answer.rest_until) if answer.rest_until else None,
+            }
+            for lane, answer in answers.items()
         ]
         connection.execute(_ANSWERED, rows)
 
@@ -63,7 +73,9 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
         return
     if row.closed is None:
         return
-    since = func.max(row.closed_at, deliveries.c.due_at)
+    # what was decided meanwhile was behind the closed lane from then on
+    decided = select(alerts.c.decided_at).where(alerts.c.id == deliveries.c.alert)
+    since = func.max(row.closed_at, decided.scalar_subquery())
     connection.execute(
         update(deliveries)
         .where(deliveries.c.lane_id == change.lane_id, PENDING)
@@ -75,7 +87,7 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
     connection.execute(
         update(lanes)
         .where(lanes.c.id == change.lane_id)
-        .values(closed=None, closed_detail=None, closed_at=None)
+        .values(closed=None, closed_detail=None, closed_at=None, rest_until=None)
     )
 
 
@@ -116,6 +128,7 @@ def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
                 PENDING,
                 deliveries.c.attempts > 0,
                 deliveries.c.refusals == 0,
+                deliveries.c.aside == 0,
                 deliveries.c.state == DeliveryState.WAITING.value,
             )
             .distinct()
@@ -128,6 +141,7 @@ def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
             row.channel,
             ClosedReason(row.closed) if row.closed else None,
             row.id in failing,
+            moment(row.rest_until) if row.rest_until is not None else None,
         )
         for row in connection.execute(select(lanes))
     }
@@ -138,6 +152,20 @@ def why_closed(database: Database) -> dict[int, ClosedReason | None]:
     with database.transaction() as connection:
         rows = connection.execute(select(lanes.c.id, lanes.c.closed))
         return {row.id: ClosedReason(row.closed) if row.closed else None for row in rows}
+
+
+def resting(database: Database) -> set[int]:
+    """The lanes that rest; an operator may have woken others."""
+    with database.transaction() as connection:
+        rows = connection.execute(select(lanes.c.id).where(lanes.c.rest_until.is_not(None)))
+        return set(rows.scalars())
+
+
+def count_aside(connection: Connection) -> dict[int, int]:
+    """By lane: how many wait that are set aside."""
+    aside = deliveries.c.aside == text("1")
+    statement = select(deliveries.c.lane_id, func.count()).where(PENDING, aside).group_by("lane_id")
+    return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def count_waiting(database: Database) -> dict[int, tuple[int, datetime]]:

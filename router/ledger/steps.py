@@ -50,9 +50,9 @@ def move_along(database: Database, step: timedelta, now: datetime) -> MovedAlong
             .values(due_at=deliveries.c.due_at + by, expires_at=deliveries.c.expires_at + by)
         ).rowcount
         connection.execute(
-            update(lanes)
-            .where(lanes.c.closed_at.is_not(None))
-            .values(closed_at=lanes.c.closed_at + by)
+            update(lanes).values(
+                closed_at=lanes.c.closed_at + by, rest_until=lanes.c.rest_until + by
+            )
         )
         back = step < timedelta()
         known = [

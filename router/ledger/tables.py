@@ -285,6 +285,7 @@ lanes = Table(
     Column("closed_at", BigInteger),
     Column("last_answer", Text),
     Column("last_answer_at", BigInteger),
+    Column("rest_until", BigInteger),  # nothing is sent before: it fails, or was asked to wait
     Index("uq_lanes_service_user_id", "service_user_id", "channel", unique=True),
 )
 
@@ -303,6 +304,7 @@ deliveries = Table(
     Column("batch", Text),  # its companions when it is sent again
     Column("recheck", Integer, nullable=False),  # 1: read responsibility again before sending
     Column("rendered", LargeBinary),  # stored before the first send; null: the Alert's event
+    Column("aside", Integer, nullable=False, server_default="0"),  # 1: fails by its own fault
     Index("ix_deliveries_alert", "alert"),
     Index(
         "ix_deliveries_pending",
@@ -310,6 +312,12 @@ deliveries = Table(
         "sequence",
         sqlite_where=text("state IN ('waiting', 'sending', 'unknown')"),
         postgresql_where=text("state IN ('waiting', 'sending', 'unknown')"),
+    ),
+    Index(
+        "ix_deliveries_aside",
+        "lane_id",
+        sqlite_where=text("aside = 1"),
+        postgresql_where=text("aside = 1"),
     ),
     Index(
         "ix_deliveries_parked",

@@ -13,6 +13,7 @@ from support.ledgers import HOLD
 from support.relaying import Recipient, Slow, alert_ids, relaying, takes
 from support.samples import NOW, device, user
 
+from router.ledger.queries.lists import list_lanes
 from router.ports import ChannelFault, Closed, Delivered, Delivery, Outcome, Reason, Refused, Retry
 
 HUBS = [device(number) for number in range(1, 21)]
@@ -111,14 +112,14 @@ async def test_no_spinning_while_refused_alerts_wait_for_a_busy_hub(tmp_path: Pa
         await running.record([device(1), device(2)])
         await running.quiet()
         assert recipient.got == [1, 2, 3]  # the second is under way, and has passed the first
-        running.passes(timedelta(minutes=1))  # so both refused ones are due, and must wait
+        running.passes(timedelta(minutes=1))  # so both refused ones are due, and one must wait
         await running.quiet()
         before = running.exchanges
         await running.quiet()
         assert running.exchanges == before
         recipient.may_answer.set()
         await running.idle()
-        assert recipient.got == [1, 2, 3, 1, 3]
+        assert recipient.got == [1, 2, 3, 3, 1]  # for its hub, which holds up no other
         assert await running.states() == ["delivered"] * 3
 
 
@@ -189,23 +190,44 @@ async def test_nobody_slows_another(tmp_path: Path) -> None:
         await running.until(lambda: len(stuck.got) == 20)
 
 
-async def test_after_48_hours_it_is_parked_and_the_next_has_its_turn(tmp_path: Path) -> None:
+async def test_after_48_hours_it_is_parked_and_the_next_had_its_turn_before(tmp_path: Path) -> None:
     recipient = Recipient(
         lambda _, each: Retry(Reason.SERVER) if each.alert.sequence == 1 else Delivered()
     )
     async with relaying(tmp_path, recipient) as running:
         await running.record(HUBS[:1])
-        await running.until(lambda: running.lane().next_due is not None)
+        await running.until(lambda: running.lane().rest_until is not None)
         running.passes(HOLD - timedelta(hours=1))
         await running.record(HUBS[1:2])
         await running.until(lambda: len(recipient.got) > 1)
         await running.quiet()
-        assert recipient.got == [1, 1]  # the second waits behind it
+        assert recipient.got == [1, 1]  # the second waits until the first has failed again
         await running.hurry_until_idle()
+        assert recipient.got[:3] == [1, 1, 2]
         assert await running.states() == ["parked", "delivered"]
         assert ("parked", "expired") in await running.outcomes()
         assert running.metric("alerts_parked_total", recipient=user(1), channel="main") == 1
         assert running.now - NOW == HOLD
+
+
+async def test_one_that_always_fails_is_set_aside_and_the_ledger_says_so(tmp_path: Path) -> None:
+    recipient = Recipient(
+        lambda _, each: Retry(Reason.SERVER) if each.alert.sequence == 3 else Delivered()
+    )
+    async with relaying(tmp_path, recipient, window=4) as running:
+        await running.record(HUBS)
+        await running.until(lambda: running.lane().rest_until is not None)
+        await running.quiet()
+        assert sorted(recipient.got) == [1, 2, 3, 4]  # nothing new starts behind a failure
+        running.passes(timedelta(seconds=6))
+        await running.until(lambda: len(set(recipient.got)) == 20)
+        await running.quiet()
+        assert recipient.got.count(3) == 2
+        (lane,) = await running.ledger.call(list_lanes)
+        assert (lane.waiting, lane.set_aside, lane.rests_until) == (1, 1, None)
+        await running.record(HUBS[:2])
+        await running.quiet()
+        assert len(set(recipient.got)) == 22
 
 
 class Broken(Recipient):

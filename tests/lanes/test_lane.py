@@ -12,20 +12,19 @@ from hypothesis import strategies as st
 from support.lanemaking import FAILED, REJECTED, Sealed, a_lane, answered, claimed, wished
 from support.samples import ALERT, NOW, device
 
-from router.lanes.lane import PROBE, Lane
+from router.lanes.lane import JITTER, PROBE, SCHEDULE, Lane
 from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement, Wish
-from router.ports import ChannelFault, Closed, Delivered, Outcome
+from router.ports import ChannelFault, Closed, Delivered, Outcome, Reason, Retry
 
 # --- wishes ---------------------------------------------------------------------------------
 
 
 def test_a_lane_wishes_for_what_its_window_has_room_for() -> None:
     lane = a_lane(window=3)
-    assert wished(lane) == Wish(1, 3, 1, 1, frozenset(), failing=False, hopeless=False, render=None)
+    usual = Wish(1, 3, 1, 1, frozenset(), failing=False, hopeless=False, render=None, span=3)
+    assert wished(lane) == usual
     lane.took([[claimed(1)], [claimed(2)]], None)
-    assert wished(lane) == Wish(
-        1, 1, 1, 1, frozenset({device(1), device(2)}), failing=False, hopeless=False, render=None
-    )
+    assert wished(lane) == replace(usual, sends=1, busy_hubs=frozenset({device(1), device(2)}))
     lane.took([[claimed(3)]], None)
     assert lane.wish(NOW, 0.0) is None
 
@@ -88,38 +87,63 @@ def test_the_rate_is_honoured_before_the_send() -> None:
     assert wished(lane, 100.5).sends == 1
 
 
-def test_what_the_rate_leaves_over_is_saved_for_a_second() -> None:
+def test_what_the_rate_leaves_over_is_not_saved_up() -> None:
     lane = a_lane(rate=5.0)
     wished(lane, 100.0)
-    assert wished(lane, 1000.0).sends == 5
+    assert wished(lane, 1000.0).sends == 1
     assert lane.wait_for_rate() is None
 
 
 def test_the_rate_counts_alerts_and_not_requests() -> None:
-    lane = a_lane(rate=5.0, batch=3)
+    lane = a_lane(rate=50.0, batch=3)
     wished(lane, 100.0)
     wish = wished(lane, 200.0)
-    assert (wish.sends, wish.batch) == (1, 3)
+    assert (wish.sends, wish.batch) == (
+        1,
+        3,
+    )  # a tenth of the rate at once, where it goes in batches
     lane.took([[claimed(number) for number in (1, 2, 3)]], None)
     wish = wished(lane, 200.0)
     assert (wish.sends, wish.batch) == (1, 2)
 
 
-@given(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=40), st.sampled_from([0.5, 1.0, 7.3]))
-def test_no_second_has_more_than_the_rate(steps: list[float], rate: float) -> None:
-    lane = a_lane(rate=rate, window=1000)
+def test_a_rate_that_comes_by_a_reload_is_kept_from_then_on() -> None:
+    lane = a_lane()
+    for number in range(1, 200):
+        lane.took([[claimed(number)]], None)
+        lane.answered([claimed(number)], [Delivered()], NOW)
+    lane.channel = replace(lane.channel, rate=2.0)
+    sent = 0
+    for step in range(101):
+        wish = lane.wish(NOW, 100.0 + step / 100)
+        for _ in range(wish.sends if wish else 0):
+            sent += 1
+            lane.took([[claimed(1000 + sent)]], None)
+    assert sent <= 3
+
+
+@given(
+    st.lists(st.floats(0.0, 1.5), min_size=1, max_size=40),
+    st.sampled_from([0.5, 1.0, 7.3, 20.0, 300.0]),
+    st.integers(1, 20),
+)
+def test_no_second_has_more_than_the_rate_and_one(
+    steps: list[float], rate: float, batch: int
+) -> None:
+    lane = a_lane(rate=rate, window=1000, batch=batch)
     at, number = 0.0, 0
     sent: list[float] = []
     for step in steps:
         at += step
         wish = lane.wish(NOW, at)
         for _ in range(wish.sends if wish else 0):
-            number += 1
-            sent.append(at)
-            lane.took([[claimed(number)]], None)
+            assert wish is not None
+            group = [claimed(number := number + 1) for _ in range(wish.batch)]
+            sent += [at] * len(group)
+            lane.took([group], None)
     for start in sent:
-        within = [each for each in sent if start <= each <= start + 1.0]
-        assert len(within) <= max(1.0, rate) + rate + 1e-6
+        within = [each for each in sent if start <= each < start + 1.0]
+        assert len(within) <= rate + 1.0 + 1e-6
 
 
 # --- batches --------------------------------------------------------------------------------
@@ -189,11 +213,59 @@ def test_of_a_batch_only_those_that_were_refused_are_blamed() -> None:
 def test_a_failing_lane_sends_one_at_a_time() -> None:
     lane = a_lane(batch=5)
     answered(lane, FAILED)
-    assert (wished(lane).sends, wished(lane).failing) == (1, True)
+    assert lane.wish(NOW, 0.0) is None  # it rests
+    assert (wished(lane, seconds=6).sends, wished(lane, seconds=6).failing) == (1, True)
     lane.took([[claimed(1, attempt=2)]], None)
-    assert lane.wish(NOW, 0.0) is None
+    assert lane.wish(NOW + timedelta(seconds=6), 0.0) is None
     lane.answered([claimed(1, attempt=2)], [Delivered()], NOW)
     assert (wished(lane).sends, wished(lane).failing) == (16, False)
+
+
+def test_what_comes_through_beside_a_failure_does_not_make_the_lane_well() -> None:
+    lane = a_lane()
+    lane.took([[claimed(1)], [claimed(2)]], None)
+    lane.answered([claimed(1)], [FAILED], NOW)
+    lane.answered([claimed(2)], [Delivered()], NOW)
+    assert lane.failing
+    assert lane.wish(NOW, 0.0) is None
+
+
+def test_an_alert_that_fails_again_while_another_comes_through_is_set_aside() -> None:
+    lane = a_lane()
+    lane.took([[claimed(1)], [claimed(2)]], None)
+    (first,) = lane.answered([claimed(1)], [FAILED], NOW)
+    lane.answered([claimed(2)], [Delivered()], NOW)
+    assert not first.aside
+    again = answered(lane, FAILED, claimed(1, attempt=2))
+    assert again.aside
+    assert (lane.failing, lane.failures, lane.rest_until) == (False, 0, None)
+    assert again.due_at is not None
+    assert again.due_at - NOW > timedelta(seconds=SCHEDULE[1] * (1 - JITTER))  # by its own attempts
+    third = replace(claimed(1, attempt=3), aside=True)
+    assert answered(lane, FAILED, third).aside
+    assert not lane.failing
+
+
+def test_where_nothing_comes_through_the_lane_is_at_fault() -> None:
+    lane = a_lane()
+    for attempt in (1, 2, 3):
+        assert not answered(lane, FAILED, claimed(1, attempt=attempt)).aside
+        assert not answered(lane, FAILED, claimed(2, attempt=attempt)).aside
+    assert lane.failing
+
+
+def test_the_other_sides_wish_speaks_for_the_lane_within_the_alerts_time() -> None:
+    asked = Retry(Reason.BUSY, "429", after=timedelta(hours=1))
+    lane = a_lane()
+    answered(lane, asked)
+    assert lane.rest_until == NOW + timedelta(hours=1)
+    assert lane.wish(NOW + timedelta(minutes=59), 0.0) is None
+    assert wished(lane, hours=1).failing
+    late = replace(asked, after=timedelta(days=30))
+    answered(lane, late, claimed(1, attempt=2))
+    assert lane.rest_until == claimed(1).expires_at
+    lane.open(carefully=True)
+    assert lane.rest_until is None
 
 
 @pytest.mark.parametrize("answer", [Delivered(), REJECTED])

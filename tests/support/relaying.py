@@ -131,8 +131,10 @@ class Running:
             await self.quiet()
             if self.relay.idle():
                 return
-            lanes = self.relay.lanes.values()
-            waits = [lane.next_due for lane in lanes if lane.closed is None and lane.next_due]
+            lanes = [lane for lane in self.relay.lanes.values() if lane.closed is None]
+            rests = {lane.id: lane.rest_until or self.now for lane in lanes}
+            waits = [max(lane.next_due or self.now, rests[lane.id]) for lane in lanes]
+            waits = [each for each in waits if each > self.now]
             self.passes(max(min(waits, default=self.now) - self.now, timedelta()))
         raise AssertionError("it never ends")
 

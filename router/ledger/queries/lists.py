@@ -17,7 +17,7 @@ from router.domain.timestamps import moment, stamp
 from router.lanes.values import DeliveryState
 from router.ledger.database import Database
 from router.ledger.inventory import read_inventory
-from router.ledger.lanes import PENDING, pending_by_lane
+from router.ledger.lanes import PENDING, count_aside, pending_by_lane
 from router.ledger.tables import alerts, deliveries, holding, lanes, quarantined
 from router.ports import Alert
 
@@ -99,6 +99,10 @@ class LaneState:
     waiting: int
     oldest: datetime | None
     """When the oldest Alert that waits was decided."""
+    set_aside: int
+    """How many of those that wait fail by their own fault, and hold nobody up."""
+    rests_until: datetime | None
+    """Nothing is sent before: it fails, or the other side asked to be left alone."""
     last_answer: str | None
     last_answer_at: datetime | None
 
@@ -171,11 +175,13 @@ def list_lanes(database: Database) -> list[LaneState]:
     statement = select(lanes).order_by(lanes.c.service_user_id, lanes.c.channel)
     with database.transaction() as connection:
         pending = pending_by_lane(connection)
+        aside = count_aside(connection)
         rows = connection.execute(statement).all()
-    return [_lane_state(row, *pending.get(row.id, (0, None))) for row in rows]
+    return [_lane_state(row, pending.get(row.id), aside.get(row.id, 0)) for row in rows]
 
 
-def _lane_state(row: Any, waiting: int, oldest: datetime | None) -> LaneState:
+def _lane_state(row: Any, pending: tuple[int, datetime] | None, aside: int) -> LaneState:
+    waiting, oldest = pending or (0, None)
     return LaneState(
         service_user_id=row.service_user_id,
         channel=row.channel,
@@ -186,6 +192,8 @@ def _lane_state(row: Any, waiting: int, oldest: datetime | None) -> LaneState:
         since=_maybe(row.closed_at),
         waiting=waiting,
         oldest=oldest,
+        set_aside=aside,
+        rests_until=_maybe(row.rest_until),
         last_answer=row.last_answer,
         last_answer_at=_maybe(row.last_answer_at),
     )
