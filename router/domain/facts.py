@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -41,6 +40,7 @@ from router.domain.identifiers import (
     shown_as,
     text_only,
 )
+from router.domain.strictjson import MalformedJson, decode
 
 MAX_BODY = 262_144
 """The largest body in bytes that is read as a fact; real ones have about 500."""
@@ -221,44 +221,6 @@ class Defect:
     """As in Fact where there is an id; else empty."""
 
 
-class _Malformed(Exception):
-    pass
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise _Malformed(f"duplicate key {twice[:40]!r}")
-    return result
-
-
-def _no_constant(word: str) -> Any:
-    raise _Malformed(f"{word} is not JSON")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-
-
-def _decode(body: bytes) -> dict[str, Any]:
-    try:
-        text = body.decode("utf-8")
-        event = _DECODER.decode(text)
-        if "\\u" in text:  # only so can half of a surrogate pair come in
-            json.dumps(event, ensure_ascii=False).encode()
-    except UnicodeDecodeError as error:
-        raise _Malformed(f"not UTF-8 at byte {error.start}") from None
-    except RecursionError:
-        raise _Malformed("nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise _Malformed(f"not JSON: {error.msg} at character {error.pos}") from None
-    except ValueError as error:
-        raise _Malformed(f"not JSON: {str(error)[:100]}") from None
-    if not isinstance(event, dict):
-        raise _Malformed("not a JSON object")
-    return event
-
-
 def _say(error: ValidationError) -> str:
     """Each finding as `key: what is wrong`, without the value (it may be hostile)."""
     found = []
@@ -276,8 +238,8 @@ def parse(body: bytes) -> Fact | Defect:
             QuarantineReason.TOO_LARGE, f"more than {MAX_BODY:,} bytes", body[: MAX_BODY + 1]
         )
     try:
-        event = _decode(body)
-    except _Malformed as error:
+        event = decode(body)
+    except MalformedJson as error:
         return Defect(QuarantineReason.MALFORMED, str(error), body)
     return _read(event, body)
 
