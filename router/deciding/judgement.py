@@ -23,6 +23,7 @@ from router.deciding.batch import (
 from router.deciding.case import Case
 from router.deciding.decisions import Decision, Verdict, due
 from router.deciding.engine import Engine, EngineAnomaly
+from router.domain.acceptance import Acceptance
 from router.domain.facts import (
     Activation,
     ActivationOutcome,
@@ -36,6 +37,7 @@ from router.domain.inventory import Running, registration_key
 from router.domain.users import ServiceUser
 from router.language.rules import Rules
 
+USUAL = Acceptance()
 Found = tuple[Arrival, Fact | Defect]
 
 
@@ -54,12 +56,19 @@ class _Docket:
 
 
 class Judgement:
-    """Rules and users under which facts are decided."""
+    """Rules and users under which facts are decided, and how strictly facts are taken."""
 
-    def __init__(self, rules: Rules, users: Mapping[str, ServiceUser], engine: Engine) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        users: Mapping[str, ServiceUser],
+        engine: Engine,
+        acceptance: Acceptance = USUAL,
+    ) -> None:
         self.rules = rules
         self.users = users
         self.engine = engine
+        self.acceptance = acceptance
 
     def judge(
         self, found: Sequence[Found], known: Known, now: datetime, waiting: Sequence[Found] = ()

@@ -4,7 +4,7 @@ A fact is one CloudEvents 1.0 event in structured JSON. `parse` never raises for
 holds: it gives a Fact, or a Defect that says why the body can't be used. Whatever text may
 reach an Alert passes an allow-list here, so nothing behind this door needs to distrust it.
 
-Sources: CloudEvents 1.0; for Device ID and version DUIS; for MPAN and MPRN the industry's rules.
+Sources: CloudEvents 1.0; for Device ID and version DUIS.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     StringConstraints,
     ValidationError,
     model_validator,
 )
 
+from router.domain.acceptance import CheckDigits
 from router.domain.identifiers import (
     DeviceId,
     FirmwareVersion,
@@ -34,12 +36,11 @@ from router.domain.identifiers import (
     Moment,
     ShortText,
     UserId,
-    check_mpan,
-    check_mprn,
     printable,
     shown_as,
     text_only,
 )
+from router.domain.meterpoints import mpan, mpan_misfit, mprn, mprn_misfit
 from router.domain.strictjson import MalformedJson, decode
 
 MAX_BODY = 262_144
@@ -138,29 +139,54 @@ class Registration(BaseModel):
     type: ClassVar[FactType] = FactType.REGISTRATION
 
     device_id: DeviceId
-    mpxn: Annotated[str, BeforeValidator(text_only), shown_as(r"^[0-9]{6,13}$")]
+    mpxn: Annotated[
+        str,
+        BeforeValidator(text_only),
+        shown_as(r"^([0-9]{6,11}|[0-9]{13})$"),
+        Field(
+            description="MPAN of 13 digits, or MPRN of 6 to 11: the same with and without leading"
+            " zeros, and kept without"
+        ),
+    ]
     point: Point
     supplier_id: UserId | None = None
     network_operator_id: UserId | None = None
-    effective_from: LocalDate
-    effective_to: LocalDate | None = None
+    effective_from: Annotated[
+        LocalDate, Field(description="the first day in effect, from midnight in London on")
+    ]
+    effective_to: Annotated[
+        LocalDate | None,
+        Field(
+            description="the first day NO LONGER in effect: where another supplier takes over, its"
+            " effective_from; null while there is no end"
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Registration:
-        check_registration(self.point, self.mpxn, self.effective_from, self.effective_to)
+        kept = check_registration(self.point, self.mpxn, self.effective_from, self.effective_to)
+        if kept != self.mpxn:
+            object.__setattr__(self, "mpxn", kept)  # frozen for others; this is still being made
         return self
 
 
 def check_registration(
     point: Point, mpxn: str, effective_from: date, effective_to: date | None
-) -> None:
-    """What must hold between the fields of a registration; ValueError when it does not."""
-    if point is Point.MPRN:
-        check_mprn(mpxn)
-    else:
-        check_mpan(mpxn)
+) -> str:
+    """What must hold between the fields of a registration; ValueError when it does not.
+
+    Gives the number of the meter point as it is kept; whether its check digits fit is for
+    `misfit`.
+    """
+    kept = mprn(mpxn) if point is Point.MPRN else mpan(mpxn)
     if effective_to is not None and effective_to < effective_from:
         raise ValueError("effective_to lies before effective_from")
+    return kept
+
+
+def misfit(point: Point, mpxn: str) -> str | None:
+    """What is wrong with a meter point number's check digits, in words; None when they fit."""
+    return mprn_misfit(mpxn) if point is Point.MPRN else mpan_misfit(mpxn)
 
 
 Data = Activation | Hub | Registration
@@ -206,6 +232,12 @@ class Fact:
         """What makes two deliveries the same fact."""
         return (self.source, self.id)
 
+    @property
+    def misfit(self) -> str | None:
+        """What is wrong with the check digits of its meter point, in words; None: nothing."""
+        data = self.data
+        return misfit(data.point, data.mpxn) if isinstance(data, Registration) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Defect:
@@ -231,8 +263,12 @@ def _say(error: ValidationError) -> str:
     return "; ".join(found)[:500]
 
 
-def parse(body: bytes) -> Fact | Defect:
-    """Read one fact. Never raises for what `body` holds."""
+def parse(body: bytes, check_digits: CheckDigits = CheckDigits.WARN) -> Fact | Defect:
+    """Read one fact. Never raises for what `body` holds.
+
+    `check_digits` says whether a registration is one whose meter point number does not check;
+    where it is, `misfit` of the Fact tells.
+    """
     if len(body) > MAX_BODY:
         return Defect(
             QuarantineReason.TOO_LARGE, f"more than {MAX_BODY:,} bytes", body[: MAX_BODY + 1]
@@ -241,7 +277,12 @@ def parse(body: bytes) -> Fact | Defect:
         event = decode(body)
     except MalformedJson as error:
         return Defect(QuarantineReason.MALFORMED, str(error), body)
-    return _read(event, body)
+    found = _read(event, body)
+    if check_digits is CheckDigits.REFUSE and isinstance(found, Fact) and found.misfit:
+        detail = f"data: {found.misfit}"
+        kind, digest = found.data.type.value, found.content_digest
+        return Defect(QuarantineReason.INVALID, detail, body, found.source, found.id, kind, digest)
+    return found
 
 
 def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:

@@ -19,7 +19,7 @@ import structlog
 from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Note, Standing, note_of
 from router.deciding.judgement import Found, Judgement
-from router.domain.facts import Defect, Fact, Hub, parse
+from router.domain.facts import Fact, Hub, parse
 from router.intake.observed import ObservedIntake
 from router.intake.poison import Piece, cut, given_up, hopeless
 from router.ledger.database import Database, LedgerUnavailable
@@ -194,7 +194,7 @@ class Intake:
         """`before` says how often these had been noted, where they are noted now."""
         kills = self._kills(piece, before) if before else 0
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
-        found = [] if doomed else [(each, parse(each.message.body)) for each in piece.arrivals]
+        found = [] if doomed else self._read_all(piece.arrivals)
         while True:
             try:
                 if doomed:
@@ -240,13 +240,16 @@ class Intake:
         self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
         return batch
 
-    async def _waiting(self, facts: Sequence[Fact]) -> list[tuple[Arrival, Fact | Defect]]:
+    async def _waiting(self, facts: Sequence[Fact]) -> list[Found]:
         """What waits in quarantine for the hubs that these facts announce."""
         hubs = {fact.data.device_id for fact in facts if isinstance(fact.data, Hub)}
         if not hubs:
             return []
-        arrivals = await self.ledger.call(waiting_for, hubs, self.clock())
-        return [(arrival, parse(arrival.message.body)) for arrival in arrivals]
+        return self._read_all(await self.ledger.call(waiting_for, hubs, self.clock()))
+
+    def _read_all(self, arrivals: Sequence[Arrival]) -> list[Found]:
+        check_digits = self.judgement.acceptance.check_digits
+        return [(each, parse(each.message.body, check_digits)) for each in arrivals]
 
     async def _patiently(
         self, function: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs

@@ -61,7 +61,7 @@ class Runtime:
         )
         self.intake = Intake(
             ledger,
-            Judgement(config.rules, config.users.by_id, engine),
+            Judgement(config.rules, config.users.by_id, engine, config.facts),
             _standing(config, {}),
             notify=self.relay.notify,
             metrics=metrics,
@@ -106,7 +106,9 @@ class Runtime:
     ) -> None:
         users = config.users.by_id
         self.config, self.engine = config, engine
-        self.intake.change(Judgement(config.rules, users, engine), _standing(config, rows))
+        self.intake.change(
+            Judgement(config.rules, users, engine, self.config.facts), _standing(config, rows)
+        )
         self.relay.withdrawn = Responsibility(users, self.clock)
         reconcile(self.relay, users.values(), adapters, rows)
         self._pool.serve(adapters)
