@@ -14,7 +14,7 @@ from router.cli.cautions import Cautions
 from router.cli.context import eui64, ledger, moment, now, operator
 from router.cli.printing import as_json, line, output, plural, shown
 from router.config.loading import settings
-from router.domain.inventory import Home, Running, in_effect, responsible
+from router.domain.inventory import Home, Running, in_effect, responsible, until
 from router.errors import UsageError
 from router.intake.inventory_import import BadRow, DoubtfulRow, Imported, import_inventory
 from router.ledger.database import Use
@@ -104,8 +104,8 @@ def _tell(done: Imported) -> None:
 def show(config_file: Path, hub: str, at: datetime | None, output: str) -> None:
     """Show a hub, its registrations, and who is responsible for it at a moment.
 
-    A day alone means its midnight in London, where registrations begin and end. An MPRN is shown
-    without leading zeros.
+    A day alone means its midnight in London, where registrations begin and end: effective_to is
+    the first day NO LONGER in effect. An MPRN is shown without leading zeros.
 
     \b
     Example:
@@ -157,10 +157,10 @@ def _words(row: Mapping[str, Any]) -> str:
             f"{row['device_id']}: {row['status']}, {row['smets_version']}{more}{gone}; {firmware}"
         )
     if row["kind"] == "registration":
-        until = f" to {row['effective_to']}" if row["effective_to"] else ""
         holds = "in effect" if row["in_effect"] else "not in effect"
         return (
-            f"  {row['point']} {row['mpxn']} from {row['effective_from']}{until}, {holds}: "
+            f"  {row['point']} {row['mpxn']} from {row['effective_from']}"
+            f"{until(row['effective_to'])}, {holds}: "
             f"supplier {shown(row['supplier_id'])}, operator {shown(row['network_operator_id'])}"
         )
     return f"  responsible at {shown(row['at'])}: {row['service_user_id']} as {row['role']}"

@@ -1,4 +1,4 @@
-"""`hubherald inventory`: meter points in any spelling, and numbers that do not check."""
+"""`hubherald inventory`: meter points in any spelling, numbers that do not check, and last days."""
 
 from __future__ import annotations
 
@@ -103,3 +103,14 @@ def test_a_fact_with_such_a_number_is_routed_or_quarantined(estate: Estate, refu
     waiting = rows("quarantine", "list", folder=estate.folder)
     said = [(row["reason"], row["detail"]) for row in waiting]
     assert said == ([("invalid", f"data: {WORDS}")] if refused else [])
+
+
+def test_the_first_day_no_longer_in_effect_is_called_that(estate: Estate) -> None:
+    load(estate, f"{HUB},{GAS},mprn,{S1},,2020-04-01,2025-04-01")
+    said = "from 2020-04-01 until 2025-04-01 (first day no longer in effect)"
+    for day, holds in (("2025-03-31", "in effect"), ("2025-04-01", "not in effect")):
+        shown = call("inventory", "show", HUB, "--at", day, folder=estate.folder)
+        assert f"{said}, {holds}: supplier {S1}" in shown.stdout
+    for words in (["inventory", "import"], ["inventory", "show"]):
+        told = " ".join(call(*words, "--help").stdout.split())
+        assert "effective_to is the first day NO LONGER in effect" in told
