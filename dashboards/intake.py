@@ -103,12 +103,14 @@ def _facts() -> list[Panel]:
             no_value="no fact was recorded",
         ),
         lines(
-            "Not used",
+            "Not used, or doubtful",
             "Facts a minute that were there already, were given out by the source once more, or "
-            "went into quarantine. Duplicates are harmless; so are some redelivered ones.",
+            "went into quarantine. Duplicates are harmless; so are some redelivered ones. "
+            "Registrations with wrong check digits are used, and belong to be looked at.",
             (per_minute("hubherald_facts_duplicate_total"), "duplicate"),
             (per_minute("hubherald_intake_redelivered_messages_total"), "redelivered"),
             (per_minute("hubherald_facts_quarantined_total", "reason"), "quarantined {{reason}}"),
+            (per_minute("hubherald_facts_wrong_check_digits_total"), "used, wrong check digits"),
             unit="cpm",
             width=8,
             no_value="every fact was used",

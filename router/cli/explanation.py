@@ -12,6 +12,7 @@ from typing import Any
 from router.cli.printing import line, plural, shown
 from router.deciding.decisions import Decision, Verdict
 from router.domain.facts import Registration
+from router.domain.inventory import until
 from router.domain.users import UserStatus
 from router.workbench.explaining import Explained, Explanation, LineSeen, RuleSeen
 
@@ -55,9 +56,8 @@ def _replaced(other: str | None) -> str:
 
 
 def _registration(row: Registration) -> str:
-    until = f" to {row.effective_to}" if row.effective_to else ""
     return (
-        f"{row.point} {row.mpxn} from {row.effective_from}{until}: "
+        f"{row.point} {row.mpxn} from {row.effective_from}{until(row.effective_to)}: "
         f"supplier {shown(row.supplier_id)}, operator {shown(row.network_operator_id)}"
     )
 

@@ -10,11 +10,13 @@ from typing import Any
 import click
 
 from router.cli.bar import Bar
+from router.cli.cautions import Cautions
 from router.cli.context import eui64, ledger, moment, now, operator
 from router.cli.printing import as_json, line, output, plural, shown
-from router.domain.inventory import Home, Running, in_effect, responsible
+from router.config.loading import settings
+from router.domain.inventory import Home, Running, in_effect, responsible, until
 from router.errors import UsageError
-from router.intake.inventory_import import import_inventory
+from router.intake.inventory_import import BadRow, DoubtfulRow, Imported, import_inventory
 from router.ledger.database import Use
 from router.ledger.queries.lists import find_home
 
@@ -34,13 +36,19 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
     """Load CSV files into the ledger, in one transaction; a router may run meanwhile.
 
     What is there already under the same key is replaced. A bad row is told as `file:line: what`
-    and left out, the rest is loaded, and the exit code is 1.
+    and left out, the rest is loaded, and the exit code is 1. A meter point number whose check
+    digits do not fit is loaded, counted, and told as `file:line: warning: what` (the first ones),
+    or is a bad row with `facts: {check_digits: refuse}` in hubherald.yaml.
 
     \b
     Columns of hubs (the last five may be missing; groups are separated by `;`):
       device_id,status,smets_version,csp_region,model,hardware_version,replaced_by,groups
     Columns of registrations:
       device_id,mpxn,point,supplier_id,network_operator_id,effective_from,effective_to
+
+    Both dates are days in London. effective_to is the first day NO LONGER in effect: where another
+    supplier takes over, its effective_from; it is empty while there is no end. point is
+    import_mpan, export_mpan or mprn; an MPRN is the same with and without leading zeros.
 
     \b
     Example:
@@ -55,19 +63,35 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
         ledger(ctx.obj, Use.CHANGE) as database,
         Bar("importing", size, of_bytes=True) as bar,
     ):
+        cautions = Cautions(bar.say)
+
+        def report(row: BadRow | DoubtfulRow) -> None:
+            if isinstance(row, DoubtfulRow):
+                cautions.hear(row)
+            else:
+                bar.say(shown(str(row)))
+
         done = import_inventory(
             database,
             hubs=hubs,
             registrations=registrations,
             operator=who.name,
             now=who.now,
-            report=lambda row: bar.say(shown(str(row))),
+            report=report,
+            check_digits=settings(ctx.obj).facts.check_digits,
             progress=bar.advance,
         )
-    loaded = f"{plural(done.hubs, 'hub')}, {plural(done.registrations, 'registration')}"
-    line(f"loaded: {loaded}" + (f"; {plural(done.bad, 'bad row')} left out" if done.bad else ""))
+        cautions.end()
+    _tell(done)
     if done.bad:
         ctx.exit(1)
+
+
+def _tell(done: Imported) -> None:
+    loaded = f"{plural(done.hubs, 'hub')}, {plural(done.registrations, 'registration')}"
+    doubtful = f", {done.misfits:,} of them with wrong check digits" if done.misfits else ""
+    bad = f"; {plural(done.bad, 'bad row')} left out" if done.bad else ""
+    line(f"loaded: {loaded}{doubtful}{bad}")
 
 
 @command.command("show")
@@ -80,7 +104,8 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
 def show(config_file: Path, hub: str, at: datetime | None, output: str) -> None:
     """Show a hub, its registrations, and who is responsible for it at a moment.
 
-    A day alone means its midnight in London, where registrations begin and end.
+    A day alone means its midnight in London, where registrations begin and end: effective_to is
+    the first day NO LONGER in effect. An MPRN is shown without leading zeros.
 
     \b
     Example:
@@ -132,10 +157,10 @@ def _words(row: Mapping[str, Any]) -> str:
             f"{row['device_id']}: {row['status']}, {row['smets_version']}{more}{gone}; {firmware}"
         )
     if row["kind"] == "registration":
-        until = f" to {row['effective_to']}" if row["effective_to"] else ""
         holds = "in effect" if row["in_effect"] else "not in effect"
         return (
-            f"  {row['point']} {row['mpxn']} from {row['effective_from']}{until}, {holds}: "
+            f"  {row['point']} {row['mpxn']} from {row['effective_from']}"
+            f"{until(row['effective_to'])}, {holds}: "
             f"supplier {shown(row['supplier_id'])}, operator {shown(row['network_operator_id'])}"
         )
     return f"  responsible at {shown(row['at'])}: {row['service_user_id']} as {row['role']}"

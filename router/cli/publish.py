@@ -14,10 +14,12 @@ from typing import BinaryIO
 import click
 
 from router.cli.bar import Bar
+from router.cli.cautions import Cautions
 from router.cli.printing import line, plural, shown
 from router.config.loading import settings
+from router.domain.acceptance import CheckDigits
 from router.errors import PublishError, UsageError
-from router.publishing.checking import check_lines, holds_facts
+from router.publishing.checking import BadLine, DoubtfulLine, check_lines, holds_facts
 from router.publishing.choosing import publisher_of, target_of
 from router.publishing.progress import Progress
 from router.publishing.sending import send
@@ -72,7 +74,9 @@ def command(
     The bytes go as they are, with the fact's type as routing key and its id as message id,
     persistent, and the broker confirms each. All lines are checked first: bad ones are told as
     `file:line: what`, and nothing is published then. With --no-check bad ones go too (routing
-    key `unknown` where no type can be read) and end in the router's quarantine.
+    key `unknown` where no type can be read) and end in the router's quarantine. Meter point
+    numbers whose check digits do not fit are told as warnings and go, unless hubherald.yaml
+    refuses them.
 
     What is confirmed is remembered in FILE.jsonl.published. After Ctrl-C, a crash or trouble with
     the broker the same command goes on behind the last confirmed line, and later it publishes
@@ -84,7 +88,8 @@ def command(
       hubherald publish facts.jsonl
       hubherald publish facts.jsonl --source dsp --rate 200
     """
-    publisher = publisher_of(settings(ctx.obj), source)
+    known = settings(ctx.obj)
+    publisher = publisher_of(known, source)
     progress = Progress(file, target_of(publisher))
     with _opened(file) as opened:
         end = os.fstat(opened.fileno()).st_size
@@ -96,7 +101,7 @@ def command(
             return
         try:
             if not no_check:
-                _check(file, opened, progress, end)
+                _check(file, opened, progress, end, known.facts.check_digits)
             progress.save()  # with --again nothing is confirmed from now on
             started = time.monotonic()
             with Bar("publishing", end - progress.mark.bytes, of_bytes=True) as bar:
@@ -128,16 +133,28 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         yield opened
 
 
-def _check(file: Path, opened: BinaryIO, progress: Progress, end: int) -> None:
+def _check(
+    file: Path, opened: BinaryIO, progress: Progress, end: int, check_digits: CheckDigits
+) -> None:
     with Bar("checking", end - progress.mark.bytes, of_bytes=True) as bar:
+        cautions = Cautions(bar.say)
+
+        def report(found: BadLine | DoubtfulLine) -> None:
+            if isinstance(found, DoubtfulLine):
+                cautions.hear(found)
+            else:
+                bar.say(shown(str(found)))
+
         bad = check_lines(
             file,
             opened,
             progress.mark,
             end,
-            report=lambda each: bar.say(shown(str(each))),
+            check_digits=check_digits,
+            report=report,
             progress=bar.advance,
         )
+        cautions.end()
     if bad:
         raise UsageError(
             f"{plural(bad, 'bad line')}, nothing was published; mend them, or publish them as they"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 
 from router.cli.printing import line, shown
+from router.domain.inventory import until
 from router.ledger.queries.story import (
     AlertTold,
     Attempted,
@@ -56,10 +57,10 @@ def _grounds(row: Grounds) -> list[str]:
 
 @_lines.register
 def _registered(row: Registered) -> list[str]:
-    until = f" to {row.effective_to}" if row.effective_to else ""
     return [
-        f"  registered then: {row.point} {row.mpxn} from {row.effective_from}{until}: "
-        f"supplier {shown(row.supplier_id)}, operator {shown(row.network_operator_id)}"
+        f"  registered then: {row.point} {row.mpxn} from {row.effective_from}"
+        f"{until(row.effective_to)}: supplier {shown(row.supplier_id)}, "
+        f"operator {shown(row.network_operator_id)}"
     ]
 
 

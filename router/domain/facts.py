@@ -4,14 +4,13 @@ A fact is one CloudEvents 1.0 event in structured JSON. `parse` never raises for
 holds: it gives a Fact, or a Defect that says why the body can't be used. Whatever text may
 reach an Alert passes an allow-list here, so nothing behind this door needs to distrust it.
 
-Sources: CloudEvents 1.0; for Device ID and version DUIS; for MPAN and MPRN the industry's rules.
+Sources: CloudEvents 1.0; for Device ID and version DUIS.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -22,11 +21,13 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     StringConstraints,
     ValidationError,
     model_validator,
 )
 
+from router.domain.acceptance import CheckDigits
 from router.domain.identifiers import (
     DeviceId,
     FirmwareVersion,
@@ -35,12 +36,12 @@ from router.domain.identifiers import (
     Moment,
     ShortText,
     UserId,
-    check_mpan,
-    check_mprn,
     printable,
     shown_as,
     text_only,
 )
+from router.domain.meterpoints import mpan, mpan_misfit, mprn, mprn_misfit
+from router.domain.strictjson import MalformedJson, decode
 from router.domain.timestamps import lasting, rfc3339
 
 MAX_BODY = 262_144
@@ -141,29 +142,54 @@ class Registration(BaseModel):
     type: ClassVar[FactType] = FactType.REGISTRATION
 
     device_id: DeviceId
-    mpxn: Annotated[str, BeforeValidator(text_only), shown_as(r"^[0-9]{6,13}$")]
+    mpxn: Annotated[
+        str,
+        BeforeValidator(text_only),
+        shown_as(r"^([0-9]{6,11}|[0-9]{13})$"),
+        Field(
+            description="MPAN of 13 digits, or MPRN of 6 to 11: the same with and without leading"
+            " zeros, and kept without"
+        ),
+    ]
     point: Point
     supplier_id: UserId | None = None
     network_operator_id: UserId | None = None
-    effective_from: LocalDate
-    effective_to: LocalDate | None = None
+    effective_from: Annotated[
+        LocalDate, Field(description="the first day in effect, from midnight in London on")
+    ]
+    effective_to: Annotated[
+        LocalDate | None,
+        Field(
+            description="the first day NO LONGER in effect: where another supplier takes over, its"
+            " effective_from; null while there is no end"
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Registration:
-        check_registration(self.point, self.mpxn, self.effective_from, self.effective_to)
+        kept = check_registration(self.point, self.mpxn, self.effective_from, self.effective_to)
+        if kept != self.mpxn:
+            object.__setattr__(self, "mpxn", kept)  # frozen for others; this is still being made
         return self
 
 
 def check_registration(
     point: Point, mpxn: str, effective_from: date, effective_to: date | None
-) -> None:
-    """What must hold between the fields of a registration; ValueError when it does not."""
-    if point is Point.MPRN:
-        check_mprn(mpxn)
-    else:
-        check_mpan(mpxn)
+) -> str:
+    """What must hold between the fields of a registration; ValueError when it does not.
+
+    Gives the number of the meter point as it is kept; whether its check digits fit is for
+    `misfit`.
+    """
+    kept = mprn(mpxn) if point is Point.MPRN else mpan(mpxn)
     if effective_to is not None and effective_to < effective_from:
         raise ValueError("effective_to lies before effective_from")
+    return kept
+
+
+def misfit(point: Point, mpxn: str) -> str | None:
+    """What is wrong with a meter point number's check digits, in words; None when they fit."""
+    return mprn_misfit(mpxn) if point is Point.MPRN else mpan_misfit(mpxn)
 
 
 Data = Activation | Hub | Registration
@@ -227,6 +253,12 @@ class Fact:
                 return f"{key}: {rfc3339(moment, 'seconds')} lies {lasting(moment - now)} ahead"
         return None
 
+    @property
+    def misfit(self) -> str | None:
+        """What is wrong with the check digits of its meter point, in words; None: nothing."""
+        data = self.data
+        return misfit(data.point, data.mpxn) if isinstance(data, Registration) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Defect:
@@ -242,44 +274,6 @@ class Defect:
     """As in Fact where there is an id; else empty."""
 
 
-class _Malformed(Exception):
-    pass
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise _Malformed(f"duplicate key {twice[:40]!r}")
-    return result
-
-
-def _no_constant(word: str) -> Any:
-    raise _Malformed(f"{word} is not JSON")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-
-
-def _decode(body: bytes) -> dict[str, Any]:
-    try:
-        text = body.decode("utf-8")
-        event = _DECODER.decode(text)
-        if "\\u" in text:  # only so can half of a surrogate pair come in
-            json.dumps(event, ensure_ascii=False).encode()
-    except UnicodeDecodeError as error:
-        raise _Malformed(f"not UTF-8 at byte {error.start}") from None
-    except RecursionError:
-        raise _Malformed("nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise _Malformed(f"not JSON: {error.msg} at character {error.pos}") from None
-    except ValueError as error:
-        raise _Malformed(f"not JSON: {str(error)[:100]}") from None
-    if not isinstance(event, dict):
-        raise _Malformed("not a JSON object")
-    return event
-
-
 def _say(error: ValidationError) -> str:
     """Each finding as `key: what is wrong`, without the value (it may be hostile)."""
     found = []
@@ -290,17 +284,26 @@ def _say(error: ValidationError) -> str:
     return "; ".join(found)[:500]
 
 
-def parse(body: bytes) -> Fact | Defect:
-    """Read one fact. Never raises for what `body` holds."""
+def parse(body: bytes, check_digits: CheckDigits = CheckDigits.WARN) -> Fact | Defect:
+    """Read one fact. Never raises for what `body` holds.
+
+    `check_digits` says whether a registration is one whose meter point number does not check;
+    where it is, `misfit` of the Fact tells.
+    """
     if len(body) > MAX_BODY:
         return Defect(
             QuarantineReason.TOO_LARGE, f"more than {MAX_BODY:,} bytes", body[: MAX_BODY + 1]
         )
     try:
-        event = _decode(body)
-    except _Malformed as error:
+        event = decode(body)
+    except MalformedJson as error:
         return Defect(QuarantineReason.MALFORMED, str(error), body)
-    return _read(event, body)
+    found = _read(event, body)
+    if check_digits is CheckDigits.REFUSE and isinstance(found, Fact) and found.misfit:
+        detail = f"data: {found.misfit}"
+        kind, digest = found.data.type.value, found.content_digest
+        return Defect(QuarantineReason.INVALID, detail, body, found.source, found.id, kind, digest)
+    return found
 
 
 def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:

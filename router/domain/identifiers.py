@@ -3,15 +3,14 @@
 Whatever may reach an Alert passes here once, at intake or in a file that operators edit, so
 nothing behind this door needs to distrust it.
 
-Sources: for Device ID and firmware version the DCC User Interface Specification; for the check
-digits of MPAN and MPRN the industry's rules.
+Source, for Device ID and firmware version: the DCC User Interface Specification. Meter point
+numbers have a module of their own, meterpoints.py.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from operator import mul
 from typing import Annotated, Any
 
 from pydantic import (
@@ -27,7 +26,6 @@ from pydantic_core import PydanticCustomError
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}")
 _VERSION = r"^[0-9A-Za-z._-]{1,8}$"
 _WORD = r"^[0-9A-Za-z._:-]{1,40}$"
-_MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 
 
 def eui64(text: str) -> str:
@@ -36,27 +34,6 @@ def eui64(text: str) -> str:
     if not _EUI64.fullmatch(text):
         raise ValueError("must be eight hyphenated hex octets, such as 90-B3-D5-1F-30-01-00-00")
     return text.upper()
-
-
-def check_mpan(text: str) -> str:
-    """An MPAN core of 13 digits with its check digit; ValueError when it is not one."""
-    if not re.fullmatch(r"[0-9]{13}", text):
-        raise ValueError("an MPAN has 13 digits")
-    total = sum(map(mul, map(int, text), _MPAN_WEIGHTS))
-    if total % 11 % 10 != int(text[12]):
-        raise ValueError("the MPAN's check digit (the last) does not fit; look for a typing error")
-    return text
-
-
-def check_mprn(text: str) -> str:
-    """An MPRN of 6 to 10 digits with its two check digits; ValueError when it is not one."""
-    if not re.fullmatch(r"[0-9]{6,10}", text):
-        raise ValueError("an MPRN has 6 to 10 digits")
-    body, check = text[:-2], text[-2:]
-    total = sum(map(mul, map(int, body), range(len(body), 0, -1)))
-    if f"{total % 11:02d}" != check:
-        raise ValueError("the MPRN's check digits (last two) do not fit; look for a typing error")
-    return text
 
 
 def text_only(value: Any) -> Any:

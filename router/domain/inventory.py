@@ -122,6 +122,14 @@ def _ended(registration: Registration, today: date) -> bool:
     return registration.effective_to is not None and registration.effective_to <= today
 
 
+def until(effective_to: date | str | None) -> str:
+    """How the end of a registration is said to people, behind its beginning; often there is none.
+
+    Many would take it for the last day on which the registration holds.
+    """
+    return f" until {effective_to} (first day no longer in effect)" if effective_to else ""
+
+
 def responsible(registrations: Sequence[Registration]) -> list[Party]:
     """The parties behind registrations that are in effect, each (company, role) once, sorted.
 

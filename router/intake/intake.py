@@ -19,7 +19,7 @@ import structlog
 from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Note, Standing, note_of
 from router.deciding.judgement import Found, Judgement
-from router.domain.facts import Activation, Defect, Fact, parse
+from router.domain.facts import Activation, Fact, parse
 from router.intake.observed import ObservedIntake
 from router.intake.poison import Piece, cut, given_up, hopeless
 from router.ledger.database import Database, LedgerUnavailable
@@ -211,7 +211,7 @@ class Intake:
         """`before` says how often these had been noted, where they are noted now."""
         kills = self._kills(piece, before) if before else 0
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
-        found = [] if doomed else [(each, parse(each.message.body)) for each in piece.arrivals]
+        found = [] if doomed else self._read_all(piece.arrivals)
         while True:
             try:
                 version = None
@@ -264,10 +264,13 @@ class Intake:
         batch.more = len(waiting) == PORTION
         return batch, known.version if version is None else version
 
-    async def _waiting(self, devices: set[str]) -> list[tuple[Arrival, Fact | Defect]]:
+    async def _waiting(self, devices: set[str]) -> list[Found]:
         """A portion of what waits in quarantine for these hubs."""
-        arrivals = await self.ledger.call(waiting_for, devices, self.clock())
-        return [(arrival, parse(arrival.message.body)) for arrival in arrivals]
+        return self._read_all(await self.ledger.call(waiting_for, devices, self.clock()))
+
+    def _read_all(self, arrivals: Sequence[Arrival]) -> list[Found]:
+        check_digits = self.judgement.acceptance.check_digits
+        return [(each, parse(each.message.body, check_digits)) for each in arrivals]
 
     async def _patiently(
         self, function: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from router.domain.acceptance import CheckDigits
 from router.domain.facts import (
     Hub,
     HubStatus,
@@ -23,6 +24,7 @@ from router.domain.facts import (
     Registration,
     SmetsVersion,
     check_registration,
+    misfit,
 )
 from router.domain.identifiers import Groups, LocalDate, ShortText, UserId, eui64
 from router.domain.timestamps import stamp
@@ -72,12 +74,26 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtfulRow:
+    """A row that was loaded although something in it may be wrong."""
+
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: warning: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
     """What an import came to, in rows."""
 
     hubs: int
     registrations: int
     bad: int
+    misfits: int = 0
+    """Registrations among the loaded whose meter point number does not check."""
 
 
 def import_inventory(
@@ -87,11 +103,14 @@ def import_inventory(
     registrations: Path | None,
     operator: str,
     now: datetime,
-    report: Callable[[BadRow], None],
+    report: Callable[[BadRow | DoubtfulRow], None],
+    check_digits: CheckDigits = CheckDigits.WARN,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """Load the files in one transaction; `report` hears of each bad row, the rest is loaded.
 
+    `check_digits` says whether a meter point number that does not check makes a row bad; where it
+    does not, `report` hears of the row as a doubtful one.
     FilesError, and nothing is loaded, when a file can't be read or has the wrong columns.
     `progress` is told how many bytes have been read since it was last told.
     """
@@ -102,50 +121,69 @@ def import_inventory(
     sheets = [sheet for sheet in (hub_sheet, registration_sheet) if sheet]
     if problems := [problem for sheet in sheets for problem in sheet.problems()]:
         raise FilesError(problems)
-    bad = 0
     with database.transaction() as connection:
         loading = Import(connection, now)
+        told = _Told(report)
         if hub_sheet:
-            bad += _load(hub_sheet, _hub_reader(now), loading.add_hubs, report, progress)
+            _load(hub_sheet, _hub_reader(now), loading.add_hubs, told, progress)
             loading.end_of_hubs()
         if registration_sheet:
-            reader = _registration_reader(now)
-            bad += _load(registration_sheet, reader, loading.add_registrations, report, progress)
-        loading.finish(operator=operator, files=[str(sheet.file) for sheet in sheets], bad=bad)
-    return Imported(loading.hubs, loading.registrations, bad)
+            reader = _registration_reader(now, check_digits)
+            _load(registration_sheet, reader, loading.add_registrations, told, progress)
+        files = [str(sheet.file) for sheet in sheets]
+        loading.finish(operator=operator, files=files, bad=told.bad, misfits=told.doubtful)
+    return Imported(loading.hubs, loading.registrations, told.bad, told.doubtful)
+
+
+@dataclass(slots=True)
+class _Told:
+    """Who hears of rows, and of how many that was."""
+
+    report: Callable[[BadRow | DoubtfulRow], None]
+    bad: int = 0
+    doubtful: int = 0
+
+    def tell(self, file: Path, refused: RefusedRows, doubts: Mapping[int, str]) -> None:
+        for line in sorted({*refused, *doubts}):
+            if line in refused:
+                self.bad += 1
+                self.report(BadRow(file, line, refused[line]))
+            else:
+                self.doubtful += 1
+                self.report(DoubtfulRow(file, line, doubts[line]))
 
 
 def _load(
     sheet: Sheet,
     reader: _RowReader[RowT],
     add: Callable[[Mapping[int, RowT]], RefusedRows],
-    report: Callable[[BadRow], None],
+    told: _Told,
     progress: Callable[[int], None],
-) -> int:
-    """Load one file, a chunk at a time; gives how many rows were bad."""
-    bad = 0
+) -> None:
+    """Load one file, a chunk at a time."""
     refused: RefusedRows = {}
+    doubts: dict[int, str] = {}
     chunk: dict[int, RowT] = {}
 
     def flush() -> None:
-        nonlocal bad
         if chunk:
             refused.update(add(chunk))
             chunk.clear()
-        for line in sorted(refused):
-            report(BadRow(sheet.file, line, refused[line]))
-        bad += len(refused)
+        told.tell(sheet.file, refused, doubts)
         refused.clear()
+        doubts.clear()
 
     for line, cells in sheet.rows(refused.__setitem__, progress):
         try:
-            chunk[line] = reader.read(cells)
+            chunk[line] = row = reader.read(cells)
         except ValueError:
             refused[line] = reader.complaint(sheet.columns, cells)
+        else:
+            if doubt := reader.doubt(row):
+                doubts[line] = doubt
         if len(chunk) + len(refused) >= CHUNK:
             flush()
     flush()
-    return bad
 
 
 # --- one row --------------------------------------------------------------------------------
@@ -191,30 +229,33 @@ def _hub_reader(now: datetime) -> _RowReader[HubRow]:
             at,
         )
 
-    def check(cells: Mapping[str, str | None]) -> object:
-        return Hub.model_validate({**cells, "groups": _groups(cells["groups"] or "")})
+    def check(cells: Mapping[str, str | None]) -> None:
+        Hub.model_validate({**cells, "groups": _groups(cells["groups"] or "")})
 
-    return _RowReader(read, check)
+    return _RowReader(read, check, lambda _: None)
 
 
 def _groups(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(";") if word.strip())
 
 
-def _registration_reader(now: datetime) -> _RowReader[RegistrationRow]:
+def _registration_reader(now: datetime, check_digits: CheckDigits) -> _RowReader[RegistrationRow]:
     company = _optional(TypeAdapter(UserId))
     local_date: TypeAdapter[date] = TypeAdapter(LocalDate)
     day = _CheckedTexts(local_date.validate_python)
     point = _CheckedTexts(Point)
     at = stamp(now)
+    refusing = check_digits is CheckDigits.REFUSE
 
     def read(cells: Sequence[str]) -> RegistrationRow:
         device, mpxn, point_, supplier, operator, from_, to_ = cells
         begins, ends, kind = day[from_], day[to_] if to_ else None, point[point_]
-        check_registration(kind, mpxn, begins, ends)
+        kept = check_registration(kind, mpxn, begins, ends)
+        if refusing and misfit(kind, kept):
+            raise ValueError
         return (
             eui64(device),
-            mpxn,
+            kept,
             begins.isoformat(),
             kind.value,
             company[supplier],
@@ -223,7 +264,14 @@ def _registration_reader(now: datetime) -> _RowReader[RegistrationRow]:
             at,
         )
 
-    return _RowReader(read, Registration.model_validate)
+    def check(cells: Mapping[str, str | None]) -> str | None:
+        found = Registration.model_validate(cells)
+        return misfit(found.point, found.mpxn) if refusing else None
+
+    def doubt(row: RegistrationRow) -> str | None:
+        return None if refusing else misfit(Point(row[3]), row[1])
+
+    return _RowReader(read, check, doubt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +280,10 @@ class _RowReader(Generic[RowT]):
 
     read: Callable[[Sequence[str]], RowT]
     """ValueError when the row is not right."""
-    check: Callable[[Mapping[str, str | None]], object]
-    """ValidationError that says everything that is wrong."""
+    check: Callable[[Mapping[str, str | None]], str | None]
+    """ValidationError that says everything that is wrong; or what the model does not mind."""
+    doubt: Callable[[RowT], str | None]
+    """What may be wrong with a row that was read."""
 
     def complaint(self, columns: Sequence[str], cells: Sequence[str]) -> str:
         """What is wrong with a row that `read` refused."""
@@ -241,10 +291,12 @@ class _RowReader(Generic[RowT]):
             return "holds control characters, or is not UTF-8"
         named = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
         try:
-            self.check(named)
+            said = self.check(named)
         except ValidationError as error:
             return _words(error, named)
-        raise AssertionError("a row is wrong for `read` and right for the model")
+        if said is None:
+            raise AssertionError("a row is wrong for `read` and right for the model")
+        return said
 
 
 def _words(error: ValidationError, cells: Mapping[str, str | None]) -> str:

@@ -24,6 +24,7 @@ class ObservedIntake:
         metrics = self.metrics
         for accepted in batch.accepted:
             self._accepted(accepted, batch)
+        self._misfits(batch)
         for each in batch.quarantined:
             metrics.quarantined.labels(each.arrival.intake, each.reason.value).inc()
             _log.warning(
@@ -37,6 +38,21 @@ class ObservedIntake:
         repeated = sum(id(arrival) not in told for arrival in arrivals)
         if repeated:
             metrics.duplicates.labels(arrivals[0].intake).inc(repeated)
+
+    def _misfits(self, batch: Batch) -> None:
+        """Registrations whose meter point number does not check: all counted, one line for all."""
+        found = [each for each in batch.accepted if each.fact.misfit]
+        for each in found:
+            self.metrics.misfits.labels(each.arrival.intake).inc()
+        if found:
+            first = found[0]
+            _log.warning(
+                "registration.misfit",
+                count=len(found),
+                first=f"{first.arrival.intake} {first.arrival.message.origin}",
+                detail=first.fact.misfit,
+                advice="taken all the same; `facts: {check_digits: refuse}` would quarantine it",
+            )
 
     def _accepted(self, accepted: Accepted, batch: Batch) -> None:
         metrics, data = self.metrics, accepted.fact.data

@@ -81,7 +81,7 @@ class Import:
         self.registrations += len(fit)
         return refused
 
-    def finish(self, *, operator: str, files: Sequence[str], bad: int) -> None:
+    def finish(self, *, operator: str, files: Sequence[str], bad: int, misfits: int) -> None:
         """Leave the record of who loaded what."""
         self.connection.execute(_seen.delete())
         _seen.drop(self.connection)
@@ -91,6 +91,7 @@ class Import:
             "hubs": self.hubs,
             "registrations": self.registrations,
             "bad_rows": bad,
+            "wrong_check_digits": misfits,
         }
         row = {"at": stamp(self.at), "operator": operator, "action": "inventory import"}
         recorder.add(actions, {**row, "detail": json.dumps(detail)})

@@ -66,6 +66,11 @@ class Metrics:
         self.duplicates = self._counter(
             "facts_duplicate", "Facts that were there already.", "source"
         )
+        self.misfits = self._counter(
+            "facts_wrong_check_digits",
+            "Registrations taken although the check digits of their meter point do not fit.",
+            "source",
+        )
         self.quarantined = self._counter(
             "facts_quarantined", "Facts put in quarantine.", "source", "reason"
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from router.domain.acceptance import CheckDigits
 from router.domain.facts import MAX_BODY, Defect, parse
 from router.publishing.lines import Mark, read_lines
 
@@ -23,26 +24,42 @@ class BadLine:
         return f"{self.file}:{self.line}: {self.message}"
 
 
+@dataclass(frozen=True, slots=True)
+class DoubtfulLine:
+    """A line that Hubherald would use although something in it may be wrong."""
+
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: warning: {self.message}"
+
+
 def check_lines(
     path: Path,
     file: BinaryIO,
     start: Mark,
     end: int,
     *,
-    report: Callable[[BadLine], None],
+    check_digits: CheckDigits,
+    report: Callable[[BadLine | DoubtfulLine], None],
     progress: Callable[[int], None],
 ) -> int:
-    """How many lines from `start` to byte `end` are bad; `report` hears of each.
+    """How many lines from `start` to byte `end` are bad; `report` hears of each, and of doubtful.
 
+    `check_digits` says which of the two a meter point number is that does not check.
     `progress` is told how many bytes have been read since it was last told.
     """
     bad = 0
     for line in read_lines(file, start, end, longest=MAX_BODY + 3):  # its end is no part of a body
         if not line.blank:
-            read = parse(line.body)
+            read = parse(line.body, check_digits)
             if isinstance(read, Defect):
                 bad += 1
                 report(BadLine(path, line.number, read.detail))
+            elif read.misfit:
+                report(DoubtfulLine(path, line.number, read.misfit))
         progress(line.size)
     return bad
 

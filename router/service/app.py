@@ -212,6 +212,7 @@ class _Router:
             kind = installed(SOURCES)[configured.adapter].load()
             found[name] = await stack.enter_async_context(kind(name, configured.options))
             self.metrics.duplicates.labels(name)  # counters that begin at 1 show no increase
+            self.metrics.misfits.labels(name)
             for reason in QuarantineReason:
                 self.metrics.quarantined.labels(name, reason.value)
         return found

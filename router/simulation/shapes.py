@@ -43,10 +43,14 @@ class Plot:
         first: date | None = None,
         last: date | None = None,
         which: int = 0,
+        padded: bool = False,
     ) -> None:
-        """A registration that says nothing about who is responsible today."""
+        """A registration that says nothing about who is responsible today.
+
+        `padded`: an MPRN as systems write it that have a column of eleven digits.
+        """
         if point == "mprn":
-            mpxn, operator = mprn(self.number), self.transporter
+            mpxn, operator = mprn(self.number).zfill(11 if padded else 0), self.transporter
         else:
             # two import and one export meter point a home at the most
             place = 2 if point == "export_mpan" else which
@@ -155,6 +159,16 @@ def never_closed(plot: Plot) -> None:
     plot.burns(company)
 
 
+def respelt(plot: Plot) -> None:
+    """The former gas registration was left open, and one of the two systems pads the number."""
+    company = plot.market.supplier(plot.draw)
+    first_pads = plot.draw.random() < 0.5
+    plot.imports(company)
+    plot.row("mprn", plot.market.others(plot.draw, company).gas, padded=first_pads)
+    plot.row("mprn", company.gas, first=plot.past(), padded=not first_pads)
+    plot.now(company.gas, GS)
+
+
 def next_supplier(plot: Plot) -> None:
     company, day = plot.market.supplier(plot.draw), plot.future()
     last = day if plot.draw.random() < 0.5 else None
@@ -197,7 +211,7 @@ def unregistered(plot: Plot) -> None:
 
 
 SHAPES: Mapping[Callable[[Plot], None], float] = {
-    dual_fuel: 60,
+    dual_fuel: 59.5,
     split: 12,
     id_for_each_role: 2,
     electricity_only: 8,
@@ -207,6 +221,7 @@ SHAPES: Mapping[Callable[[Plot], None], float] = {
     import_ended: 0.3,
     former_supplier: 4,
     never_closed: 2,
+    respelt: 0.5,
     next_supplier: 2,
     two_imports: 0.5,
     no_supplier: 0.5,

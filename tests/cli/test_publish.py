@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from support.broker import Broker
 from support.commandline import call
 from support.desk import Desk, line, text
+from support.estate import HUB
 
 
 @pytest.fixture
@@ -92,6 +94,34 @@ def test_bad_lines_are_told_and_nothing_is_published(desk: Desk) -> None:
     result = desk.publish("--no-check")
     assert result.exit_code == 0
     assert desk.bodies() == [each for each in desk.file.read_text().split("\n") if each]
+
+
+def registered(mpxn: str) -> str:
+    """A fact about a gas meter point, its number as it is written here."""
+    data = {"device_id": HUB, "mpxn": mpxn, "point": "mprn", "effective_from": "2020-01-01"}
+    head = {"specversion": "1.0", "id": mpxn, "source": "dsp", "time": "2026-01-01T00:00:00Z"}
+    return json.dumps({**head, "type": "hubherald.registration.updated.v1", "data": data})
+
+
+def test_numbers_that_do_not_check_are_told_and_go(desk: Desk) -> None:
+    facts = [registered(number) for number in ("0012345601", "1234567890")]
+    desk.file.write_text("".join(f"{each}\n" for each in facts))
+    result = desk.publish()
+    assert result.exit_code == 0, result.output
+    words = "the MPRN's check digits (last two) do not fit; look for a typing error"
+    assert result.stderr == f"{desk.file}:2: warning: {words}\n"
+    assert "published: 2 facts" in result.stdout
+    assert desk.bodies() == facts
+
+
+def test_numbers_that_do_not_check_stay_where_the_configuration_refuses_them(desk: Desk) -> None:
+    desk.configure({"dsp": desk.source()}, facts={"check_digits": "refuse"})
+    desk.file.write_text("".join(f"{registered(each)}\n" for each in ("3938424403", "1234567890")))
+    result = desk.publish()
+    assert result.exit_code == 1
+    told = result.stderr.splitlines()
+    assert told[0].startswith(f"{desk.file}:2: data: the MPRN's check digits (last two) do not fit")
+    assert told[1].startswith("error: 1 bad line, nothing was published")
 
 
 def test_a_line_that_no_broker_takes_stops_behind_its_neighbours(desk: Desk) -> None:

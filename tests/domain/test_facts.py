@@ -275,9 +275,14 @@ def test_hub_and_registration_facts_need_their_time(which: int) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"mpxn": "3938424404"},
         {"mpxn": 3938424403},
         {"mpxn": "1800021679848"},  # a good MPAN is no MPRN
+        {"mpxn": "12345"},
+        {"mpxn": "393842440312"},
+        {"mpxn": "00000000000"},
+        {"mpxn": "３９３８４２４４０３"},
+        {"mpxn": "3938424403 "},
+        {"mpxn": "3938424403", "point": "export_mpan"},
         {"point": "import_mpan"},
         {"point": "water"},
         {"supplier_id": "Acme"},

@@ -110,7 +110,7 @@ def test_each_bad_row_is_told_with_its_line_and_the_rest_is_loaded(load: Loader)
         lines(
             REGISTRATIONS,
             f"{device(1)},{IMPORT},import_mpan,{S1},,2020-01-01,2019-01-01",
-            f"{device(1)},1800021679849,import_mpan,{S1},,2020-01-01,",
+            f"{device(1)},180002167984,import_mpan,{S1},,2020-01-01,",
             f"{device(9)},{IMPORT},import_mpan,{S1},,2020-01-01,",
             f"{device(4)},{GAS},mprn,{S1},,2020-01-01,",
             f"{device(4)},{GAS},mprn,{S1},,01/01/2020,",
@@ -127,8 +127,7 @@ def test_each_bad_row_is_told_with_its_line_and_the_rest_is_loaded(load: Loader)
     assert hub_lines[2].startswith("hubs.csv:5: status is empty; groups 'two words': ")
     assert load.told()[3:] == [
         "registrations.csv:2: effective_to lies before effective_from",
-        "registrations.csv:3: the MPAN's check digit (the last) does not fit; look for a typing "
-        "error",
+        "registrations.csv:3: an MPAN has 13 digits",
         f"registrations.csv:4: hub {device(9)} is neither in the file of hubs nor in the ledger",
         "registrations.csv:6: effective_from '01/01/2020': must be a date, such as 2026-01-31",
     ]
@@ -278,7 +277,7 @@ HUB_VALUES: Mapping[str, tuple[str, ...]] = {
 }
 REGISTRATION_VALUES: Mapping[str, tuple[str, ...]] = {
     "device_id": (HUB.lower(), "no", ""),
-    "mpxn": ("", "1", EXPORT, GAS, "１８０００２１６７９８４８"),
+    "mpxn": ("", "1", EXPORT, GAS, "１８０００２１６７９８４８", "1234567890123", " " + IMPORT),
     "point": ("", "mprn", "export_mpan", "IMPORT_MPAN"),
     "supplier_id": ("", S2.lower(), "nobody"),
     "network_operator_id": ("", S2, "nobody"),

@@ -63,6 +63,17 @@ def another(script: str, *words: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def at_revision(folder: Path, revision: str) -> None:
+    """A new ledger as an older Hubherald would have left it."""
+    scripts = AlembicConfig()
+    scripts.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(url(folder))
+    with engine.begin() as older:
+        scripts.attributes["connection"] = older
+        upgrade(scripts, revision)
+    engine.dispose()
+
+
 def refused(folder: Path, use: Use, *, busy_seconds: float = 0.05) -> str:
     """What is said when it can't be opened: one line that names the file."""
     with pytest.raises(LedgerError) as caught:
@@ -156,13 +167,7 @@ def test_a_newer_ledger_is_refused(tmp_path: Path, use: Use) -> None:
 
 @pytest.mark.parametrize("use", [Use.ROUTE, Use.CHANGE])
 def test_an_older_ledger_is_brought_up_with_what_is_in_it(tmp_path: Path, use: Use) -> None:
-    scripts = AlembicConfig()
-    scripts.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(url(tmp_path))
-    with engine.begin() as older:
-        scripts.attributes["connection"] = older
-        upgrade(scripts, "0001")
-    engine.dispose()
+    at_revision(tmp_path, "0001")
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
         connection.execute("INSERT INTO cursors VALUES ('drop', 'facts.jsonl', 17, 1)")
     assert "made by an older Hubherald" in refused(tmp_path, Use.READ)
@@ -170,6 +175,51 @@ def test_an_older_ledger_is_brought_up_with_what_is_in_it(tmp_path: Path, use: U
         assert read_cursors(database, "drop") == {"facts.jsonl": Cursor("facts.jsonl", 17, 1)}
         assert ask(database, "SELECT count(*) FROM suspects") == [(0,)]
     open_database(url(tmp_path), Use.READ).close()
+
+
+def test_an_older_ledger_gets_one_spelling_of_each_mprn(tmp_path: Path) -> None:
+    at_revision(tmp_path, "0004")
+    start, later = "2020-01-01", "2025-04-01"
+    rows = [  # hub, number, first day, kind, supplier, last change
+        (1, "0012345601", start, "mprn", "padded alone", 5),
+        (1, "12345601", later, "mprn", "plain alone", 5),
+        (2, "0012345601", start, "mprn", "padded is newer", 6),
+        (2, "12345601", start, "mprn", "older", 5),
+        (3, "0012345601", start, "mprn", "older", 5),
+        (3, "12345601", start, "mprn", "plain is newer", 6),
+        (4, "0012345601", start, "mprn", "older", 5),
+        (4, "000012345601", start, "mprn", "newest of padded", 7),
+        (4, "012345601", start, "mprn", "older, too", 6),
+        (5, "00000012304", start, "mprn", "six digits stay", 5),
+        (6, "012304", start, "mprn", "six digits are right", 5),
+        (7, "0000000000", start, "mprn", "no number at all", 5),
+        (8, "0000021679845", start, "import_mpan", "of electricity", 5),
+        (9, "3938424403", start, "mprn", "as it was", 5),
+    ]
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.executemany(
+            "INSERT INTO registrations (device_id, mpxn, effective_from, point, supplier_id,"
+            " effective_to, updated_at) VALUES (?, ?, ?, ?, ?, '2030-01-01', ?)",
+            [(device(each[0]), *each[1:]) for each in rows],
+        )
+    with closing(open_database(url(tmp_path), Use.CHANGE)) as database:
+        found = ask(
+            database,
+            "SELECT mpxn, effective_from, supplier_id, updated_at, point, effective_to"
+            " FROM registrations ORDER BY device_id, effective_from",
+        )
+    assert found == [
+        ("12345601", start, "padded alone", 5, "mprn", "2030-01-01"),
+        ("12345601", later, "plain alone", 5, "mprn", "2030-01-01"),
+        ("12345601", start, "padded is newer", 6, "mprn", "2030-01-01"),
+        ("12345601", start, "plain is newer", 6, "mprn", "2030-01-01"),
+        ("12345601", start, "newest of padded", 7, "mprn", "2030-01-01"),
+        ("012304", start, "six digits stay", 5, "mprn", "2030-01-01"),
+        ("012304", start, "six digits are right", 5, "mprn", "2030-01-01"),
+        ("0000000000", start, "no number at all", 5, "mprn", "2030-01-01"),
+        ("0000021679845", start, "of electricity", 5, "import_mpan", "2030-01-01"),
+        ("3938424403", start, "as it was", 5, "mprn", "2030-01-01"),
+    ]
 
 
 @pytest.mark.parametrize("wrong", ["", "ledger.db", "postgresql://host/db", "sqlite://"])

@@ -58,9 +58,9 @@ class Desk:
         usual = {"adapter": "rabbitmq", "url": self.url, "queue": self.name, "exchange": self.name}
         return usual | more
 
-    def configure(self, sources: dict[str, Any]) -> None:
-        """Write hubherald.yaml."""
-        written = {"sources": sources, "dcc": {"id": DCC}}
+    def configure(self, sources: dict[str, Any], **more: Any) -> None:
+        """Write hubherald.yaml; `more` are other keys of it."""
+        written = {"sources": sources, "dcc": {"id": DCC}, **more}
         (self.folder / "hubherald.yaml").write_text(json.dumps(written))
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from router.intake.inventory_import import BadRow, Imported, import_inventory
+from router.domain.acceptance import CheckDigits
+from router.intake.inventory_import import BadRow, DoubtfulRow, Imported, import_inventory
 from router.ledger.database import Database
 from support.estate import HUB, IMPORT, S1
 
@@ -24,6 +25,8 @@ class Loader:
         self.hubs = folder / "hubs.csv"
         self.registrations = folder / "registrations.csv"
         self.bad: list[BadRow] = []
+        self.doubtful: list[DoubtfulRow] = []
+        self.check_digits = CheckDigits.WARN
 
     def __call__(
         self,
@@ -33,6 +36,7 @@ class Loader:
         now: datetime = NOW,
     ) -> Imported:
         self.bad.clear()
+        self.doubtful.clear()
         for file, content in ((self.hubs, hubs), (self.registrations, registrations)):
             if content is not None:
                 file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -42,8 +46,15 @@ class Loader:
             registrations=None if registrations is None else self.registrations,
             operator="ann",
             now=now,
-            report=self.bad.append,
+            report=self._hear,
+            check_digits=self.check_digits,
         )
+
+    def _hear(self, row: BadRow | DoubtfulRow) -> None:
+        if isinstance(row, BadRow):
+            self.bad.append(row)
+        else:
+            self.doubtful.append(row)
 
     def told(self) -> list[str]:
         """The bad rows, without the folder."""

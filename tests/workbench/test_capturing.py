@@ -106,6 +106,18 @@ def test_meter_points_stay_where_they_are_unless_they_tell_two_apart(estate: Est
     assert done.exit_code == 0, done.output
 
 
+def test_numbers_that_are_padded_or_do_not_check_can_be_captured(estate: Estate) -> None:
+    for number in ("00000012304", "1234567890"):
+        estate.registration("mprn", S2, mpxn=number)
+    estate.activation("V1")
+    estate.run()
+    text = captured(estate)
+    assert 'mpxn: "012304"' in text
+    (estate.folder / "rules" / "odd.test.yaml").write_text(text)
+    done = call("test", estate.folder / "rules" / "odd.test.yaml", folder=estate.folder)
+    assert done.exit_code == 0, done.output
+
+
 def test_a_file_that_is_there_is_not_touched(estate: Estate) -> None:
     estate.activation()
     estate.run()

@@ -83,6 +83,11 @@ GOOD_FACTS = [
     event("firmware.activated", {**ACTIVATED, "unknown": 1}, extension="kept"),
     event("hub.updated", HUB),
     event("registration.updated", REGISTRATION),
+    event("registration.updated", {**REGISTRATION, "mpxn": "1234567890123"}),
+    *(
+        event("registration.updated", {**REGISTRATION, "mpxn": number, "point": "mprn"})
+        for number in ("123456", "0012345601", "00012345601", "1234567890")
+    ),
 ]
 BAD_FACTS = [
     event("firmware.deleted", ACTIVATED),
@@ -94,6 +99,8 @@ BAD_FACTS = [
     event("hub.updated", {**HUB, "groups": ["two words"]}),
     {key: value for key, value in event("hub.updated", HUB).items() if key != "time"},
     event("registration.updated", {**REGISTRATION, "mpxn": "18"}),
+    event("registration.updated", {**REGISTRATION, "mpxn": "393842440312", "point": "mprn"}),
+    event("registration.updated", {**REGISTRATION, "mpxn": "3938 424403", "point": "mprn"}),
     {},
 ]
 
@@ -118,6 +125,12 @@ def test_facts_that_are_taken_are_valid(fact: dict[str, Any]) -> None:
 def test_facts_that_are_not_taken_are_not_valid(fact: dict[str, Any]) -> None:
     assert not isinstance(parse(json.dumps(fact).encode()), Fact)
     assert not valid("fact", fact)
+
+
+def test_the_schema_says_what_a_last_day_is_and_how_numbers_are_compared() -> None:
+    of = SCHEMAS["fact"]()["$defs"]["Registration"]["properties"]
+    assert "first day NO LONGER in effect" in of["effective_to"]["description"]
+    assert "the same with and without leading zeros" in of["mpxn"]["description"]
 
 
 def test_the_starter_is_valid() -> None:

@@ -10,7 +10,7 @@ import htpy as h
 
 from router.deciding.decisions import Verdict
 from router.domain.facts import Point, Registration
-from router.domain.inventory import Home, Running, in_effect
+from router.domain.inventory import Home, Running, in_effect, until
 from router.lanes.values import DeliveryState
 from router.ledger.queries.story import (
     AlertTold,
@@ -166,11 +166,10 @@ def _grounds(row: Grounds, names: Names) -> h.Node:
 
 @_words.register(Registered)
 def _registered(row: Registered, names: Names) -> h.Node:
-    until = f" to {row.effective_to}" if row.effective_to else ""
     return [
         f"Registered then: {_POINTS[Point(row.point)]} ",
         _masked(row.mpxn),
-        f" from {row.effective_from}{until}: ",
+        f" from {row.effective_from}{until(row.effective_to)}: ",
         _by(row, names),
     ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.rulemaking import shipped
 
+from router.domain.inventory import in_effect
 from router.files.document import Document
 from router.files.yamlfile import parse
 from router.workbench.ruletests import what_if
@@ -42,6 +43,16 @@ def test_what_is_left_out_is_the_usual() -> None:
     assert [each.supplier_id for each in found.given.registrations] == [USER]
     assert found.given.users == ()
     assert found.at == found.given.activation.activated_at
+
+
+def test_a_meter_point_is_one_in_every_spelling_and_need_not_check() -> None:
+    text = "given:\n  registrations:\n"
+    for since, number in (("2020-01-01", "0012345602"), ("2021-01-01", "12345602")):
+        text += f"    - {{point: mprn, mpxn: '{number}', effective_from: {since}}}\n"
+    given = scene_of(text).given
+    assert [each.mpxn for each in given.registrations] == ["12345602"] * 2
+    held = in_effect(given.home, given.activation.activated_at)
+    assert [each.effective_from.year for each in held] == [2021]
 
 
 def test_the_moment_of_decision_can_be_given() -> None:

@@ -1,0 +1,50 @@
+"""JSON from outside, read strictly: what Python's reader would let pass is refused.
+
+Of two values under one key another program may take the other one; NaN is not JSON; half of a
+surrogate pair can't be written down again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+
+class MalformedJson(Exception):
+    """It is no JSON object, and why, in words that show nothing hostile."""
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """The object that stands in `body`; MalformedJson when there is none."""
+    try:
+        text = body.decode("utf-8")
+        event = _DECODER.decode(text)
+        if "\\u" in text:  # only so can half of a surrogate pair come in
+            json.dumps(event, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise MalformedJson(f"not UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise MalformedJson("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise MalformedJson(f"not JSON: {error.msg} at character {error.pos}") from None
+    except ValueError as error:
+        raise MalformedJson(f"not JSON: {str(error)[:100]}") from None
+    if not isinstance(event, dict):
+        raise MalformedJson("not a JSON object")
+    return event
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise MalformedJson(f"duplicate key {twice[:40]!r}")
+    return result
+
+
+def _no_constant(word: str) -> Any:
+    raise MalformedJson(f"{word} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
