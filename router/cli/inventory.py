@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from router.cli.bar import Bar
 from router.cli.cautions import Cautions
 from router.cli.context import eui64, ledger, moment, now, operator
 from router.cli.printing import as_json, line, output, plural, shown
 from router.config.loading import settings
+from router.domain.identifiers import FirmwareVersion
 from router.domain.inventory import Home, Running, in_effect, responsible, until
 from router.errors import UsageError
 from router.intake.inventory_import import BadRow, DoubtfulRow, Imported, import_inventory
+from router.ledger.actions import correct_firmware
 from router.ledger.database import Use
 from router.ledger.queries.lists import find_home
 
@@ -76,7 +79,7 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
             hubs=hubs,
             registrations=registrations,
             operator=who.name,
-            now=who.now,
+            clock=now,
             report=report,
             check_digits=settings(ctx.obj).facts.check_digits,
             progress=bar.advance,
@@ -92,6 +95,55 @@ def _tell(done: Imported) -> None:
     doubtful = f", {done.misfits:,} of them with wrong check digits" if done.misfits else ""
     bad = f"; {plural(done.bad, 'bad row')} left out" if done.bad else ""
     line(f"loaded: {loaded}{doubtful}{bad}")
+
+
+@command.command("correct")
+@click.argument("hub", metavar="ID", type=eui64)
+@click.option("--firmware-version", metavar="VERSION", help="What the hub runs.")
+@click.option("--activated-at", type=moment, metavar="TIME", help="Since when.")
+@click.option("--unknown", is_flag=True, help="Instead of both: nobody knows what it runs.")
+@click.pass_obj
+def correct(
+    config_file: Path,
+    hub: str,
+    *,
+    firmware_version: str | None,
+    activated_at: datetime | None,
+    unknown: bool,
+) -> None:
+    """Mend what a hub runs where a wrong fact has set it; nobody is told.
+
+    The newest successful activation is what a hub runs, so one with a wrong version or a wrong
+    activated_at stands against all right ones that are older. Rules ask for the versions that facts
+    name; this is what `inventory show`, `rollout` and the status page say. It is recorded who
+    corrected it, and what stood there.
+
+    \b
+    Examples:
+      hubherald inventory correct 90-B3-D5-1F-30-01-00-00 --firmware-version 01020304 \\
+          --activated-at 2026-03-31T02:15:00Z
+      hubherald inventory correct 90-B3-D5-1F-30-01-00-00 --unknown
+    """
+    if unknown is (firmware_version is not None) or unknown is (activated_at is not None):
+        raise click.UsageError("give --firmware-version and --activated-at, or --unknown")
+    running = None
+    if firmware_version is not None and activated_at is not None:
+        try:
+            version: str = TypeAdapter(FirmwareVersion).validate_python(firmware_version)
+        except ValidationError:
+            raise click.BadParameter(
+                f"{firmware_version!r} is no firmware version: 1 to 8 of 0-9 A-Z a-z . _ -"
+            ) from None
+        running = Running(version, activated_at)
+    with ledger(config_file, Use.CHANGE) as database:
+        before = correct_firmware(database, hub, running, operator())
+    line(f"{hub}: {_runs(running)}; before: {_runs(before)}")
+
+
+def _runs(running: Running | None) -> str:
+    if running is None:
+        return "nobody knows what it runs"
+    return f"runs {running.version} since {shown(running.activated_at)}"
 
 
 @command.command("show")

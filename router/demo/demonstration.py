@@ -87,7 +87,7 @@ def _import(config: Config, folder: Path) -> None:
             hubs=folder / "hubs.csv",
             registrations=folder / "registrations.csv",
             operator="demo",
-            now=datetime.now(UTC),
+            clock=lambda: datetime.now(UTC),
             report=_no_bad_rows,
         )
 

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from router.clock import Clock
 from router.domain.acceptance import CheckDigits
 from router.domain.facts import (
     Hub,
@@ -102,7 +103,7 @@ def import_inventory(
     hubs: Path | None,
     registrations: Path | None,
     operator: str,
-    now: datetime,
+    clock: Clock,
     report: Callable[[BadRow | DoubtfulRow], None],
     check_digits: CheckDigits = CheckDigits.WARN,
     progress: Callable[[int], None] = lambda _: None,
@@ -122,6 +123,7 @@ def import_inventory(
     if problems := [problem for sheet in sheets for problem in sheet.problems()]:
         raise FilesError(problems)
     with database.transaction() as connection:
+        now = clock()  # behind the lock: what was recorded before is not newer than the import
         loading = Import(connection, now)
         told = _Told(report)
         if hub_sheet:

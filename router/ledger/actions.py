@@ -16,10 +16,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, update
 
+from router.domain.inventory import Running
 from router.domain.timestamps import rfc3339, stamp
 from router.errors import UsageError
 from router.lanes.values import ClosedReason, DeliveryState, LaneChange
 from router.ledger.database import Database
+from router.ledger.inventory import read_inventory, write_correction
 from router.ledger.lanes import change_lane
 from router.ledger.quarantine import mark_released
 from router.ledger.queries.lists import SHOWN_STATE, Filter
@@ -135,6 +137,33 @@ def _said(wanted: Filter) -> dict[str, object]:
         "hub": wanted.hub,
         "since": rfc3339(wanted.since) if wanted.since else None,
     }
+
+
+# --- the inventory --------------------------------------------------------------------------
+
+
+def correct_firmware(
+    database: Database, device_id: str, running: Running | None, operator: Operator
+) -> Running | None:
+    """Say what a hub runs, where a wrong fact has set it (None: nobody knows); gives what it was.
+
+    UsageError when the hub is not in the inventory. Facts count again from what is said here on.
+    """
+    with database.transaction() as connection:
+        known = read_inventory(connection, [device_id])
+        if device_id not in known.hubs:
+            raise UsageError(f"hub {device_id} is not in the inventory")
+        before = known.running.get(device_id)
+        write_correction(connection, device_id, running)
+        detail = {"device_id": device_id, "from": _firmware(before), "to": _firmware(running)}
+        operator.record(connection, "inventory correct", detail)
+        return before
+
+
+def _firmware(running: Running | None) -> dict[str, str] | None:
+    if running is None:
+        return None
+    return {"firmware_version": running.version, "activated_at": rfc3339(running.activated_at)}
 
 
 # --- lanes ----------------------------------------------------------------------------------

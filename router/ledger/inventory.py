@@ -174,7 +174,7 @@ def write_running(connection: Connection, found: Mapping[str, Running]) -> None:
         connection.exec_driver_sql(_UPDATE_FIRMWARE, rows)
 
 
-def correct_running(connection: Connection, device_id: str, running: Running | None) -> None:
+def write_correction(connection: Connection, device_id: str, running: Running | None) -> None:
     """What a hub runs, by an operator's word; None: nobody knows."""
     if running is None:
         connection.execute(firmware.delete().where(firmware.c.device_id == device_id))

@@ -69,7 +69,7 @@ def importing(beside: Database, folder: Path, row: str = S2_FROM_2025) -> Callab
             hubs=None,
             registrations=file,
             operator="someone",
-            now=NOW,
+            clock=lambda: NOW,
             report=lambda row: pytest.fail(str(row)),
         )
 

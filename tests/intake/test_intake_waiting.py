@@ -55,7 +55,7 @@ def imported(folder: Path, *, hubs: str = "", registrations: str = "") -> list[s
             hubs=files["hubs"] if hubs else None,
             registrations=files["registrations"] if registrations else None,
             operator="someone",
-            now=NOW,
+            clock=lambda: NOW,
             report=lambda row: told.append(row.message),
         )
     return told

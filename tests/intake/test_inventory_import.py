@@ -236,7 +236,7 @@ def test_nothing_is_visible_of_an_import_that_was_broken_off(load: Loader) -> No
             hubs=load.hubs,
             registrations=None,
             operator="ann",
-            now=NOW,
+            clock=lambda: NOW,
             report=interrupt,
         )
     assert find_home(load.database, HUB) is None
@@ -259,7 +259,7 @@ def test_progress_adds_up_to_the_size_of_the_files(load: Loader) -> None:
         hubs=load.hubs,
         registrations=None,
         operator="ann",
-        now=NOW,
+        clock=lambda: NOW,
         report=load.bad.append,
         progress=told.append,
     )

@@ -18,7 +18,7 @@ from support.samples import NOW, activation, body, device, hub, registration, us
 from router.deciding.batch import Batch
 from router.deciding.responsibility import Responsibility
 from router.domain.facts import Fact, parse
-from router.lanes.values import ClosedReason, DeliveryState, LaneChange, Settlement
+from router.lanes.values import ClosedReason, DeliveryState, LaneAnswer, LaneChange, Settlement
 from router.ledger.database import Database
 from router.ledger.deliveries import lost_attempts
 from router.ledger.documents import take_up
@@ -85,7 +85,7 @@ def test_claiming_and_settling_use_the_partial_index(database: Database) -> None
         again = settled(1, DeliveryState.WAITING, due_at=NOW + timedelta(hours=1), refusals=1)
         swap(database, wish(lane), settled=[again, settled(2, DeliveryState.DELIVERED)])
         swap(database, wish(lane))  # asks when the refused one is due
-        swap(database, answers={lane: "delivered"})
+        swap(database, answers={lane: LaneAnswer("delivered", None)})
     reads = found.reads("deliveries")
     assert [line for line in reads if PENDING in line] == [
         f"SEARCH deliveries {PENDING} (lane_id=?)"

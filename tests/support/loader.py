@@ -45,7 +45,7 @@ class Loader:
             hubs=None if hubs is None else self.hubs,
             registrations=None if registrations is None else self.registrations,
             operator="ann",
-            now=now,
+            clock=lambda: now,
             report=self._hear,
             check_digits=self.check_digits,
         )
