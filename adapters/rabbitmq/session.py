@@ -210,12 +210,15 @@ Basic.Properties.unmarshal = _decode_what_can_be  # type: ignore[assignment, met
 def _taken(message: DeliveredMessage, queue: str, session: int) -> Taken:
     properties = message.header.properties
     headers = properties.headers or {}
-    count = headers.get(_COUNT, 0)
+    # A sender may write the header; only what the broker gives again was given out before. A
+    # classic queue does not say how often.
+    count = headers.get(_COUNT)
+    again = max(1, count) if isinstance(count, int) else 1
     return Taken(
         body=message.body,
         origin=f"{queue}#{properties.message_id or message.delivery_tag}",
         evidence=_evidence(message, headers),
-        deliveries=count if isinstance(count, int) else 0,
+        deliveries=again if message.redelivered else 0,
         tag=message.delivery_tag or 0,
         session=session,
     )

@@ -32,6 +32,8 @@ from router.ports import Cursor, Message, Options, Source
 
 GATHER = 500
 """The most messages in one batch."""
+IN_HAND = 3 * GATHER
+"""The most messages of one source that are in the intake's hands at a time."""
 BETWEEN = 20.0
 """Seconds for which a reload waits until no fact is being decided."""
 P = ParamSpec("P")
@@ -62,6 +64,8 @@ class Intake:
         self._stopping = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._busy = 0
+        self._deaths = 0
+        self._wary: dict[str, int] = {}
         self._releasing = asyncio.Lock()
 
     @asynccontextmanager
@@ -81,6 +85,13 @@ class Intake:
             yield
         finally:
             self._one_at_a_time.release()
+
+    def beware(self, deaths: int) -> None:
+        """So many routers in a row have died: the facts that the last was at are noted, once more.
+
+        No matter whether their source counts how often it gave them out.
+        """
+        self._deaths = deaths
 
     def change(self, judgement: Judgement, standing: Standing) -> None:
         """Decide under other rules and users from the next fact on; only `between` facts."""
@@ -138,16 +149,26 @@ class Intake:
         arrivals = [Arrival(each, name, now, suspect=each.deliveries > 0) for each in messages]
         self.metrics.messages.labels(name).inc(len(arrivals))
         self.metrics.redelivered.labels(name).inc(sum(each.suspect for each in arrivals))
-        for piece in cut(arrivals):
+        wary = self._is_wary(name, len(arrivals))
+        known = await self._patiently(noted, arrivals) if wary else None
+        for piece in cut(arrivals, known or ()):
             if piece.alone and self._stopping.is_set():
                 return  # there may be hundreds of them, and each has two commits: they go back
             self.metrics.batch.observe(len(piece.arrivals))
-            batch = await self._decide(piece, noting=piece.alone)
+            batch = await self._decide(piece, noting=piece.alone or wary)
             if batch is None:
                 return
             await source.acknowledge([each.message for each in piece.arrivals])
             if batch.more or (piece.alone and (batch.hubs or batch.registrations)):
                 await self.release()  # what waited for these, and was left out
+
+    def _is_wary(self, name: str, count: int) -> bool:
+        """Whether these may be among those that a dead router was at: what it can have in hand."""
+        if not self._deaths:
+            return False
+        seen = self._wary.get(name, 0)
+        self._wary[name] = seen + count
+        return seen < IN_HAND
 
     async def release(self) -> int:
         """Decide what may leave quarantine; gives how many were taken up.
@@ -210,7 +231,9 @@ class Intake:
     ) -> Batch | None:
         """`before` says how often these had been noted, where they are noted now."""
         kills = self._kills(piece, before) if before else 0
-        doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
+        first = piece.arrivals[0]
+        given_out = 0 if first.quarantined_id else max(first.message.deliveries, self._deaths)
+        doomed = hopeless(kills, given_out)
         found = [] if doomed else self._read_all(piece.arrivals)
         while True:
             try:

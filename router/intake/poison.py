@@ -41,7 +41,10 @@ def cut(arrivals: Sequence[Arrival], noted: Container[Note] = ()) -> list[Piece]
 
 
 def hopeless(kills: int, deliveries: int) -> bool:
-    """Whether a fact is given up that was taken up alone, and not finished, so often."""
+    """Whether a fact is given up that was taken up alone, and not finished, so often.
+
+    `deliveries` is how often its source gave it out before, or how many routers in a row died.
+    """
     return kills >= KILLS or (kills == KILLS - 1 and deliveries >= KILLS)
 
 

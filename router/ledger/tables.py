@@ -345,3 +345,11 @@ suspects = Table(
     Column("taken", Integer, nullable=False),  # how often it was taken up and not finished
     Column("at", BigInteger, nullable=False),  # when it was last taken up
 )
+
+lives = Table(
+    "lives",  # one row: the router of now, or the last one
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("running", Integer, nullable=False),  # 1 until it ends by itself
+    Column("deaths", Integer, nullable=False),  # how many in a row did not, before this one
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 
 import structlog
@@ -20,6 +20,7 @@ from router.delivery.relay import Relay
 from router.domain.facts import QuarantineReason
 from router.errors import RouterError
 from router.intake.intake import Intake
+from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -130,6 +131,8 @@ class _Router:
                 await self._work(sources, readiness, until_idle=until_idle)
         finally:
             self.live.engine.close()
+        with suppress(LedgerUnavailable):  # then the next start is careful for nothing
+            await self.ledger.call(lives.end)
         _log.info("router.stopped")
 
     async def _work(
@@ -139,6 +142,7 @@ class _Router:
         async with asyncio.TaskGroup() as group:
             relaying = group.create_task(relay.run())
             ending = group.create_task(self._end(intake, readiness))
+            await self._begin_life(intake)
             await intake.release()
             async with asyncio.TaskGroup() as taking:
                 for name, source in sources.items():
@@ -158,6 +162,17 @@ class _Router:
                 task.cancel()
             relay.stop()
             await relaying
+
+    async def _begin_life(self, intake: Intake) -> None:
+        deaths = await self.ledger.call(lives.begin)
+        intake.beware(deaths)
+        if deaths:
+            _log.warning(
+                "router.died",
+                times=deaths,
+                detail="the last router did not end by itself",
+                advice="what it was at is taken up with care; its log may say why",
+            )
 
     async def _reload_when_hung_up(self) -> None:
         while True:
