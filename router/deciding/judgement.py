@@ -23,7 +23,7 @@ from router.deciding.batch import (
 from router.deciding.case import Case
 from router.deciding.decisions import ABOUT_SOMEBODY, Decision, Verdict, due
 from router.deciding.engine import Engine, EngineAnomaly
-from router.domain.acceptance import Acceptance
+from router.domain.acceptance import Acceptance, CheckDigits
 from router.domain.facts import (
     Activation,
     ActivationOutcome,
@@ -101,15 +101,22 @@ class Judgement:
                 docket.batch.cursors[(arrival.intake, cursor.key)] = cursor
             if isinstance(fact, Defect):
                 _quarantine(docket.batch, arrival, fact.reason, fact.detail, fact)
-            elif ahead := fact.ahead(now, self.acceptance.clock_tolerance):
-                detail = f"{ahead} of this router's clock, {rfc3339(now, 'seconds')}"
-                _quarantine(docket.batch, arrival, QuarantineReason.INVALID, detail, fact)
+            elif objection := self._objection(fact, now):
+                _quarantine(docket.batch, arrival, QuarantineReason.INVALID, objection, fact)
             elif self._is_new(docket.batch, arrival, fact, known):
                 self._place(docket, arrival, fact, known)
         self._keep_waiting(docket, known)
         self._decide(docket, known)
         docket.batch.quarantined.sort(key=lambda each: came.get(id(each.arrival), -1))
         return docket.batch
+
+    def _objection(self, fact: Fact, now: datetime) -> str | None:
+        """Why a fact that can be read is not taken all the same."""
+        if ahead := fact.ahead(now, self.acceptance.clock_tolerance):
+            return f"{ahead} of this router's clock, {rfc3339(now, 'seconds')}"
+        if self.acceptance.check_digits is CheckDigits.REFUSE and fact.misfit:
+            return f"data: {fact.misfit}"
+        return None
 
     def _place(self, docket: _Docket, arrival: Arrival, fact: Fact, known: Known) -> None:
         data, device_id = fact.data, fact.data.device_id

@@ -272,7 +272,7 @@ class Intake:
     async def _judge(self, found: Sequence[Found], *, alone: bool) -> tuple[Batch, int]:
         """The batch, and the version of the ledger that it was judged on."""
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
-        devices = set() if alone else _awaited(facts)
+        devices = set() if alone else _awaited(found)
         version = await self.ledger.call(Database.changes) if devices else None
         waiting = await self._waiting(devices) if devices else []
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
@@ -292,8 +292,7 @@ class Intake:
         return self._read_all(await self.ledger.call(waiting_for, devices, self.clock()))
 
     def _read_all(self, arrivals: Sequence[Arrival]) -> list[Found]:
-        check_digits = self.judgement.acceptance.check_digits
-        return [(each, parse(each.message.body, check_digits)) for each in arrivals]
+        return [(each, parse(each.message.body)) for each in arrivals]
 
     async def _patiently(
         self, function: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
@@ -318,6 +317,15 @@ class Intake:
         return False
 
 
-def _awaited(facts: Sequence[Fact]) -> set[str]:
-    """The hubs for whose word, or first registration, others may wait in quarantine."""
-    return {fact.data.device_id for fact in facts if not isinstance(fact.data, Activation)}
+def _awaited(found: Sequence[Found]) -> set[str]:
+    """The hubs for whose word, or first registration, others may wait in quarantine.
+
+    What leaves quarantine itself takes nobody along: those follow by themselves, and are noted.
+    """
+    return {
+        fact.data.device_id
+        for arrival, fact in found
+        if arrival.quarantined_id is None
+        and isinstance(fact, Fact)
+        and not isinstance(fact.data, Activation)
+    }

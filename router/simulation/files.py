@@ -56,6 +56,8 @@ service_users: service_users.yaml
 ledger: {{url: "sqlite:///hubherald.db"}}
 dcc: {{{dcc}}}
 operations: {{listen: "{listen}"}}
+# Facts of hubs and registrations are dated behind any import of the estate.
+facts: {{clock_tolerance: 40d}}
 """
 
 

@@ -23,10 +23,10 @@ from router.config.loading import load
 from router.intake import intake
 from router.service import app
 parse = intake.parse
-def deadly(body, *more):
+def deadly(body):
     if b"POISON" in body:
         os.kill(os.getpid(), signal.SIGKILL)
-    return parse(body, *more)
+    return parse(body)
 intake.parse = deadly
 app.run(load(Path("hubherald.yaml")), until_idle=True)
 """
