@@ -25,7 +25,9 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     """Route: take facts in, decide, store, deliver Alerts.
 
     Stops on SIGTERM or Ctrl-C: finishes and commits what it has taken, waits up to 30 s for
-    answers, exits 0. Logs go to standard error, as JSON unless that is a terminal.
+    answers, exits 0. Ends with 1, and says why, when its ledger is deleted, moved or replaced
+    meanwhile; nothing is acknowledged or sent from then on. Logs go to standard error, as JSON
+    unless that is a terminal.
 
     \b
     Example:

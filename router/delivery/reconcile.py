@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from router.delivery.adapters import ByLane, LaneKey
-from router.delivery.relay import BY_FILES, Relay
+from router.delivery.relay import Relay
 from router.domain.users import Channel, ServiceUser, UserStatus
 from router.lanes.lane import Lane
-from router.lanes.values import ClosedReason, LaneRow
+from router.lanes.values import BY_FILES, ClosedReason, LaneRow
 from router.ports import Adapter, Options
 
 _WHY = {

@@ -20,6 +20,7 @@ from router.domain.users import Channel
 from router.errors import UsageError
 from router.lanes.lane import Lane
 from router.lanes.values import (
+    BY_FILES,
     Claimed,
     ClosedReason,
     Exchanged,
@@ -32,6 +33,7 @@ from router.lanes.values import (
 )
 from router.ledger.database import LedgerUnavailable
 from router.ledger.deliveries import exchange
+from router.ledger.files import LedgerGone
 from router.ledger.lanes import resting, why_closed
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -39,12 +41,10 @@ from router.ports import Adapter, Closed, Options, Outcome
 
 DRAIN = 30.0
 """Seconds that sends under way have when the router stops."""
+LAST = 5.0
+"""The same, when the ledger is gone: their answers can't be written."""
 FINISH = 4.0
 """Seconds for which a stopping router waits for a ledger that is locked or full."""
-BY_FILES = frozenset(
-    {ClosedReason.SUSPENDED, ClosedReason.USER_REMOVED, ClosedReason.ADAPTER_MISSING}
-)
-"""Reasons that an operator's command can't take away."""
 _log = structlog.get_logger(__name__)
 
 
@@ -209,6 +209,9 @@ class Relay:
             self._stale = True
             await self._unavailable(error)
             return
+        except LedgerGone:
+            self._stopping, self.drain = True, min(self.drain, LAST)
+            return
         changing = {change.lane_id for change in self._changes}
         for lane in self.lanes.values():
             self._take_over(lane, closed[lane.id], changing=lane.id in changing)
@@ -305,6 +308,9 @@ class Relay:
             for wish in wishes:
                 self.lanes[wish.lane_id].ready = True
             await self._unavailable(error)
+            return Exchanged({}, {}, {})
+        except LedgerGone:
+            self._stopping, self.drain = True, min(self.drain, LAST)
             return Exchanged({}, {}, {})
         finally:
             self._exchanging = False

@@ -22,6 +22,12 @@ class ClosedReason(StrEnum):
     ADAPTER_MISSING = "adapter_missing"
 
 
+BY_FILES = frozenset(
+    {ClosedReason.SUSPENDED, ClosedReason.USER_REMOVED, ClosedReason.ADAPTER_MISSING}
+)
+"""Reasons that an operator's command can't take away."""
+
+
 class DeliveryState(StrEnum):
     """Where a delivery stands. `held` is not stored: it is `waiting` on a closed lane."""
 

@@ -1,18 +1,18 @@
-"""Opening a ledger: the engine, the lock of the router, and migrations.
+"""Opening a ledger, transactions, and migrations.
 
-On SQLite one router holds the ledger at a time, by a lock that the operating system drops when
-the process dies, so that a restart never waits. Operators' commands write beside it in short
-transactions; reading never waits for anybody.
+On SQLite one router holds the ledger at a time (`lock.py`). Operators' commands write beside it in
+short transactions; reading never waits for anybody. Before and after each transaction it is looked
+whether the files are still the ones that were opened (`files.py`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from router.errors import LedgerError
+from router.ledger.files import LedgerFiles, LedgerGone
+from router.ledger.lock import RouterLock, take_lock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0
@@ -53,16 +55,38 @@ class Database:
     engine: Engine
     connection: Connection
     use: Use
-    lock: int | None = field(default=None)
+    files: LedgerFiles | None
+    """None where nothing is written: who only reads takes what is there."""
+    lock: RouterLock | None
+    made: bool
+    """Whether there was no ledger before."""
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """BEGIN IMMEDIATE (or a read snapshot) ... COMMIT. LedgerUnavailable when it can't."""
+        """BEGIN IMMEDIATE (or a read snapshot) ... COMMIT.
+
+        LedgerUnavailable when it can't; LedgerGone when the files are others by now, also when
+        that is found after the commit: what was committed may then be nowhere.
+        """
+        self._be_there()
         try:
             with self.connection.begin():
                 yield self.connection
-        except OperationalError as error:
-            raise LedgerUnavailable(f"the ledger can't be used now: {error.orig}") from error
+        except DatabaseError as error:
+            self._be_there()  # what SQLite says of a file that was written over is not the cause
+            if isinstance(error, OperationalError):
+                unavailable = f"the ledger can't be used now: {error.orig}"
+                raise LedgerUnavailable(unavailable) from error
+            raise
+        self._be_there()
+
+    def lost(self) -> str | None:
+        """Why this is not the ledger at its path any more, and what to do; None while it is."""
+        return self.files.lost() if self.files is not None else None
+
+    def _be_there(self) -> None:
+        if lost := self.lost():
+            raise LedgerGone(lost)
 
     def give_up_after(self, seconds: float) -> None:
         """From now on: what is still being read then ends with LedgerUnavailable."""
@@ -82,11 +106,24 @@ class Database:
         return {part: file.stat().st_size if file.exists() else 0 for part, file in files.items()}
 
     def close(self) -> None:
-        """Close the connection and let go of the lock."""
+        """Close the connection, then let go of the lock."""
+        if self.files is not None and self.files.may_fold():
+            if self.files.lost():
+                self._fold()
+            if self.lock is not None:
+                self.lock.may_close()
         self.connection.close()
         self.engine.dispose()
+        if self.files is not None:
+            self.files.set_log_aside()
         if self.lock is not None:
-            os.close(self.lock)
+            self.lock.let_go()
+
+    def _fold(self) -> None:
+        """SQLite folds in no log when the file has moved: the next at its place would get it."""
+        driver: Any = self.connection.connection.driver_connection
+        with suppress(sqlite3.Error):  # full, or in use
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def version_of(connection: Connection) -> int:
@@ -100,6 +137,28 @@ def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> 
     `busy_seconds` is how long a transaction waits for another program's.
     """
     path = _path(url)
+    real = Path(os.path.realpath(path))
+    _may_be_there(real, use)
+    with ExitStack() as undo:
+        lock = take_lock(path, real) if use is Use.ROUTE else None
+        if lock is not None:
+            undo.callback(lock.let_go)
+        try:
+            engine = _engine(real, use, busy_seconds)
+            undo.callback(engine.dispose)
+            connection = engine.connect()
+            undo.callback(connection.close)
+            made = _migrate(connection, use, real)
+        except DatabaseError as error:
+            raise LedgerError(_explain(real, str(error.orig), busy_seconds)) from error
+        files = None if use is Use.READ else LedgerFiles.opened(path, real, lock)
+        if lock is not None:
+            lock.keep_open()
+        undo.pop_all()
+    return Database(engine, connection, use, files, lock, made)
+
+
+def _may_be_there(path: Path, use: Use) -> None:
     if use is Use.READ and not path.exists():
         raise LedgerError(
             f"{path}: there is no ledger; it is made by `hubherald run` or `hubherald inventory "
@@ -107,27 +166,6 @@ def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> 
         )
     if not path.parent.is_dir():
         raise LedgerError(f"{path}: its folder does not exist; make it, or mend ledger.url")
-    lock = _take_lock(path) if use is Use.ROUTE else None
-    engine: Engine | None = None
-    try:
-        engine = _engine(path, use, busy_seconds)
-        connection = engine.connect()
-        database = Database(engine, connection, use, lock)
-        _migrate(database, path)
-    except DatabaseError as error:
-        if engine is not None:
-            engine.dispose()
-        if lock is not None:
-            os.close(lock)
-        raise LedgerError(_explain(path, str(error.orig), busy_seconds)) from error
-    except LedgerError:
-        if engine is not None:
-            connection.close()
-            engine.dispose()
-        if lock is not None:
-            os.close(lock)
-        raise
-    return database
 
 
 def _explain(path: Path, reason: str, busy_seconds: float) -> str:
@@ -149,26 +187,6 @@ def _path(url: str) -> Path:
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise LedgerError(f"ledger.url must be sqlite:///FILE, not {parsed.get_backend_name()}")
     return Path(parsed.database).absolute()
-
-
-def _take_lock(path: Path) -> int:
-    lock = path.with_name(path.name + ".lock")
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise LedgerError(f"{lock}: cannot be made: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise LedgerError(
-            f"{path}: held by another router (process {holder}); one ledger serves one router, "
-            f"stop that one first"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
-    return descriptor
 
 
 def _engine(path: Path, use: Use, busy_seconds: float) -> Engine:
@@ -198,13 +216,14 @@ def _engine(path: Path, use: Use, busy_seconds: float) -> Engine:
     return engine
 
 
-def _migrate(database: Database, path: Path) -> None:
+def _migrate(connection: Connection, use: Use, path: Path) -> bool:
+    """Bring the tables up to this program; gives whether there were none."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS))
     scripts = ScriptDirectory.from_config(config)
     newest = scripts.get_current_head()
-    with database.connection.begin():
-        present = MigrationContext.configure(database.connection).get_current_heads()
+    with connection.begin():
+        present = MigrationContext.configure(connection).get_current_heads()
         known = {revision.revision for revision in scripts.walk_revisions()}
         if any(revision not in known for revision in present):
             raise LedgerError(
@@ -212,10 +231,11 @@ def _migrate(database: Database, path: Path) -> None:
                 f"up to {newest}); install the newer version again"
             )
         if present == (newest,):
-            return
-        if database.use is Use.READ:
+            return False
+        if use is Use.READ:
             raise LedgerError(
                 f"{path}: made by an older Hubherald, or empty; `hubherald run` mends that"
             )
-        config.attributes["connection"] = database.connection
+        config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        return not present

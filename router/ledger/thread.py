@@ -13,10 +13,14 @@ from functools import partial
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
+import structlog
+
 from router.ledger.database import Database
+from router.ledger.files import LedgerGone
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_log = structlog.get_logger(__name__)
 
 
 class LedgerThread:
@@ -24,6 +28,10 @@ class LedgerThread:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.gone: LedgerGone | None = None
+        """From when the ledger was found not to be the one at its path."""
+        self.noticed = asyncio.Event()
+        """Set when it is gone."""
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     def __enter__(self) -> Self:
@@ -41,7 +49,24 @@ class LedgerThread:
     async def call(
         self, function: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The function's result; a cancelled caller does not stop a transaction half-way."""
+        """The function's result; a cancelled caller does not stop a transaction half-way.
+
+        LedgerGone is for all callers, however it then stands at the path: who got it first has
+        perhaps committed to a file that is nowhere.
+        """
+        if self.gone is not None:
+            raise self.gone
         loop = asyncio.get_running_loop()
         bound = partial(function, self.database, *args, **kwargs)
-        return await asyncio.shield(loop.run_in_executor(self._executor, bound))
+        try:
+            return await asyncio.shield(loop.run_in_executor(self._executor, bound))
+        except LedgerGone as gone:
+            if self.gone is None:
+                self.gone = gone
+                self.noticed.set()
+                _log.error("ledger.gone", detail=str(gone), advice="the router ends")
+            raise
+
+    def lost(self) -> str | None:
+        """Why the ledger is not the one at its path any more; None while it is."""
+        return str(self.gone) if self.gone is not None else self.database.lost()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 
@@ -16,12 +16,13 @@ from router.config.loading import Config
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
 from router.delivery.adapters import AdapterPool
-from router.delivery.relay import Relay
+from router.delivery.relay import LAST, Relay
 from router.domain.facts import QuarantineReason
 from router.errors import RouterError
 from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
+from router.ledger.files import LedgerGone
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import SOURCES, Options, Source, installed
@@ -50,7 +51,8 @@ def run(config: Config, *, until_idle: bool = False, clock: Clock | None = None)
     """Route until SIGTERM, or until there is nothing left to do.
 
     Raises EngineError when the rules can't be trusted, LedgerError when the ledger can't be
-    used, UsageError when a port or folder is not to be had; nothing is acknowledged then.
+    used, UsageError when a port or folder is not to be had; nothing is acknowledged then. Also
+    LedgerGone, from when on nothing more was acknowledged.
     """
     clock = clock or SteadyClock()
     trial(config.rules)
@@ -59,13 +61,46 @@ def run(config: Config, *, until_idle: bool = False, clock: Clock | None = None)
             LedgerThread(open_database(config.ledger.url, Use.ROUTE)) as ledger,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
+            _tell_of(ledger.database)
             router = _Router(config, Engine(config.rules), ledger, clock)
             runner.run(router.run(until_idle=until_idle))
+            if ledger.gone is not None:
+                raise ledger.gone
     except BaseExceptionGroup as group:
         expected = _first_expected(group)
         if expected is None:
             raise
         raise expected from group
+
+
+def _tell_of(database: Database) -> None:
+    """What an operator should know of the ledger at the start."""
+    path, lock = database.engine.url.database, database.lock
+    if lock is not None and lock.names() > 1:
+        advice = (
+            f"who opens it by another than this does not see all of it and spoils it; find them "
+            f"with `find / -xdev -samefile {path}` and remove them"
+        )
+        _log.warning("ledger.linked", path=path, names=lock.names(), advice=advice)
+    if not database.made:
+        return
+    told = "a new, empty ledger: each sequence begins at 1"
+    if lock is not None and lock.before:
+        advice = (
+            "a router has held a ledger here before; unless it was taken away on purpose, stop "
+            "this router, put it back or restore a backup"
+        )
+        _log.warning("ledger.made", path=path, detail=told, advice=advice)
+    else:
+        _log.info("ledger.made", path=path, detail=told)
+
+
+async def _unless_gone(work: Awaitable[object]) -> None:
+    """Until its end, or the ledger's: then the router ends in order."""
+    try:
+        await work
+    except* LedgerGone:
+        pass
 
 
 def _first_expected(group: BaseExceptionGroup[BaseException]) -> RouterError | None:
@@ -105,7 +140,9 @@ class _Router:
                 await self.live.begin()
                 sources = await self._sources(stack)
                 lanes = self.live.relay.lanes
-                readiness = Readiness(self.metrics, sources=sources, lanes=lanes)
+                readiness = Readiness(
+                    self.metrics, sources=sources, lanes=lanes, lost=self.ledger.lost
+                )
                 operations = OperationsEndpoint(
                     self.config.operations.host,
                     self.config.operations.port,
@@ -142,13 +179,14 @@ class _Router:
         async with asyncio.TaskGroup() as group:
             relaying = group.create_task(relay.run())
             ending = group.create_task(self._end(intake, readiness))
-            await self._begin_life(intake)
-            await intake.release()
+            beside = [group.create_task(self._end_when_gone(intake, relay))]
+            await _unless_gone(self._begin_life(intake))
+            await _unless_gone(intake.release())
             async with asyncio.TaskGroup() as taking:
                 for name, source in sources.items():
-                    taking.create_task(intake.run(name, source))
-                beside = [
-                    group.create_task(self._watch(intake, relay)),
+                    taking.create_task(_unless_gone(intake.run(name, source)))
+                beside += [
+                    group.create_task(_unless_gone(self._watch(intake, relay))),
                     group.create_task(watch_lag(self.metrics.loop_lag)),
                     group.create_task(self._reload_when_hung_up()),
                 ]
@@ -156,7 +194,7 @@ class _Router:
                     beside.append(group.create_task(self.reloader.watch()))
                 readiness.started = not self.stopping.is_set()
                 if until_idle:
-                    group.create_task(self._end_when_idle(intake, relay, sources))
+                    group.create_task(_unless_gone(self._end_when_idle(intake, relay, sources)))
                 await ending
             for task in beside:
                 task.cancel()
@@ -186,6 +224,21 @@ class _Router:
         readiness.started = False
         _log.info("router.stopping")
         intake.stop()
+
+    async def _end_when_gone(self, intake: Intake, relay: Relay) -> None:
+        """Take and send nothing more at once; end when who asks has had time to hear why.
+
+        The relay waits as long for answers of what is under way.
+        """
+        await self.ledger.noticed.wait()
+        self.metrics.ledger_up.set(0)
+        relay.drain = min(relay.drain, LAST)
+        intake.stop()
+        relay.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST):
+                await self.stopping.wait()
+        self.stopping.set()
 
     async def _end_when_idle(
         self, intake: Intake, relay: Relay, sources: Mapping[str, Source[Options]]

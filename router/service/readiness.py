@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from router.lanes.lane import Lane
 from router.metrics.metrics import Metrics
@@ -13,9 +13,16 @@ class Readiness:
     """Asks sources and lanes for `/-/ready` and for the metrics that are read before a scrape."""
 
     def __init__(
-        self, metrics: Metrics, *, sources: Mapping[str, Source[Options]], lanes: Mapping[int, Lane]
+        self,
+        metrics: Metrics,
+        *,
+        sources: Mapping[str, Source[Options]],
+        lanes: Mapping[int, Lane],
+        lost: Callable[[], str | None],
     ) -> None:
+        """`lost` says why the ledger can't be used any more."""
         self._metrics = metrics
+        self.lost = lost
         self._sources = sources
         self._lanes = lanes
         self.started = False
@@ -23,6 +30,8 @@ class Readiness:
 
     def not_ready(self) -> str | None:
         """Why no facts, or not all of them, can come now: a line for each source; else None."""
+        if lost := self.lost():
+            return f"ledger {lost}"
         if not self.started:
             return "starting or stopping"
         lines = [f"source {name}: {reason}" for name, reason in self.down().items()]
@@ -32,8 +41,9 @@ class Readiness:
         """Set the gauges of sources, connections and certificates."""
         metrics = self._metrics
         down = self.down()
+        taking = self.started and self.lost() is None
         for name, source in self._sources.items():
-            metrics.intake_up.labels(name).set(self.started and name not in down)
+            metrics.intake_up.labels(name).set(taking and name not in down)
             if isinstance(source, Linked):
                 link = source.link()
                 metrics.intake_connected.labels(name).set(link.up)

@@ -257,3 +257,11 @@ def test_a_broken_rule_does_not_keep_anyone_from_asking(folder: Path) -> None:
     (folder / "service_users.yaml").write_text("not: {right")
     assert call("why", "--hub", HUB, folder=folder).exit_code == 0
     assert call("lanes", "list", folder=folder).exit_code == 0
+
+
+def test_a_command_that_makes_a_ledger_says_so(tmp_path: Path) -> None:
+    """Where one should have been, the operator sees it."""
+    estate = Estate(tmp_path)
+    for told in (True, False):
+        result = call("quarantine", "release", "--reason", "invalid", folder=estate.folder)
+        assert (f"a new, empty ledger: {tmp_path}/hubherald.db" in result.stderr) is told

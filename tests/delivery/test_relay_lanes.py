@@ -14,6 +14,7 @@ from support.ledgers import HOLD, ask, lane_of, made
 from support.relaying import Recipient, Running, Slow, relaying
 from support.samples import device, user
 
+from router.delivery import relay
 from router.lanes.values import ClosedReason, DeliveryState
 from router.ledger.actions import Operator, pause_lanes, resume_lanes, retry
 from router.ledger.database import Use, open_database
@@ -284,6 +285,52 @@ async def test_a_router_stops_though_its_ledger_is_locked(tmp_path: Path) -> Non
     with closing(open_database(f"sqlite:///{tmp_path}/ledger.db", Use.READ)) as reader:
         # its answer is lost: the next start makes it unknown, and sends it again
         assert ask(reader, "SELECT state FROM deliveries") == [("sending",)]
+
+
+@pytest.mark.parametrize("looks", [True, False])
+async def test_a_relay_whose_ledger_is_gone_sends_no_more_and_hears_out_what_it_sent(
+    tmp_path: Path, looks: bool
+) -> None:
+    slow, quick = Slow(), Recipient()
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    async with relaying(folder, slow, quick, window=2) as running:
+        assert running.task is not None
+        await running.record(HUBS, 1)
+        await running.until(lambda: slow.got == [1, 2])
+        await running.record(HUBS[:2], 2)
+        await running.until(lambda: quick.got == [1, 2])
+        await running.quiet()
+        folder.rename(tmp_path / "elsewhere")
+        if looks:
+            running.relay.refresh()
+        else:
+            running.relay.notify(frozenset(running.lanes))
+        await running.until(lambda: running.ledger.gone is not None)
+        assert not running.task.done()
+        slow.may_answer.set()
+        await running.task
+        assert running.metric("delivery_send_seconds_count", adapter="test") == 4
+        assert (slow.got, quick.got) == ([1, 2], [1, 2])
+    with closing(open_database(f"sqlite:///{tmp_path}/elsewhere/ledger.db", Use.READ)) as reader:
+        assert ask(reader, "SELECT state FROM deliveries WHERE sequence = 1") == [
+            ("sending",),
+            ("delivered",),
+        ]
+
+
+async def test_a_relay_whose_ledger_is_gone_does_not_wait_for_answers_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "LAST", 0.01)
+    slow = Slow()
+    async with relaying(tmp_path, slow, drain=1e9) as running:
+        assert running.task is not None
+        await running.record(HUBS)
+        await running.until(lambda: bool(slow.got))
+        (tmp_path / "ledger.db").unlink()
+        running.relay.refresh()
+        await running.task
 
 
 @pytest.mark.parametrize("reason", [ClosedReason.SUSPENDED, ClosedReason.ADAPTER_MISSING])

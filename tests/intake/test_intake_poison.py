@@ -207,7 +207,7 @@ async def test_what_waits_for_the_hub_of_a_suspect_is_decided_behind_it(
     await running.take([V1, HOME[1]])
     judgement.look = look
     await running.take([V1, HOME[1]], [HOME[0]], deliveries={HOME[0]: 1})
-    assert judged == [{HOME[0]}, {V1, HOME[1]}]
+    assert judged == [{HOME[0]}, {HOME[1]}, {V1}]  # registrations first
     assert running.verdicts() == [("v1", user(1), "alerted")]
     assert running.waiting() == []
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from alembic.command import upgrade
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
+from support.holders import another
 from support.ledgers import ask, fill, lane_of, made
 from support.samples import device, user
 
@@ -48,19 +46,6 @@ time.sleep(600)
 
 def url(folder: Path) -> str:
     return f"sqlite:///{folder}/ledger.db"
-
-
-@contextmanager
-def another(script: str, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the ledger until it is killed."""
-    command = [sys.executable, "-c", script, *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "held\n"
-            yield process
-        finally:
-            process.kill()
 
 
 def at_revision(folder: Path, revision: str) -> None:
@@ -320,7 +305,14 @@ def test_a_router_sees_that_another_process_changed_its_ledger(tmp_path: Path) -
         assert router.changes() != before
 
 
-def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
-    folder = tmp_path / "ledger.db.lock"
-    folder.mkdir()
-    assert "cannot be made" in refused(tmp_path, Use.ROUTE)
+def test_a_folder_at_its_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").mkdir()
+    assert "can't be opened: Is a directory" in refused(tmp_path, Use.ROUTE)
+    assert "can't be opened" in refused(tmp_path, Use.CHANGE)
+
+
+def test_it_is_known_whether_there_was_a_ledger_before(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").touch()
+    for anew, use in ((True, Use.CHANGE), (False, Use.CHANGE), (False, Use.ROUTE)):
+        with closing(open_database(url(tmp_path), use)) as database:
+            assert database.made is anew

@@ -113,7 +113,7 @@ def readiness(metrics: Metrics, sources: dict[str, Unlinked], sender: Sender) ->
     channel = Channel("main", "rabbitmq", Options())
     nobody = Channel("other", "missing", None)
     lanes = {1: Lane(1, user(1), channel, sender), 2: Lane(2, user(1), nobody, None)}
-    return Readiness(metrics, sources=sources, lanes=lanes)
+    return Readiness(metrics, sources=sources, lanes=lanes, lost=lambda: None)
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -132,6 +132,18 @@ def test_it_is_ready_while_facts_can_come_from_every_source(
     assert readiness.not_ready() == (
         "source drop: folder inbox can't be read\nsource dsp: broker.example:5671 refused"
     )
+
+
+def test_without_its_ledger_it_is_not_ready(metrics: Metrics, sources: dict[str, Unlinked]) -> None:
+    lost: list[str] = []
+    readiness = Readiness(
+        metrics, sources=sources, lanes={}, lost=lambda: lost[0] if lost else None
+    )
+    for readiness.started in (True, False):
+        lost[:] = ["/data/hubherald.db: gone"]
+        assert readiness.not_ready() == "ledger /data/hubherald.db: gone"
+        readiness.show()
+        assert value(metrics, "intake_up", source="drop") == 0
 
 
 def test_a_source_is_up_from_the_start_to_the_stop_unless_it_is_down(

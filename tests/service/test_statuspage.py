@@ -160,6 +160,14 @@ def test_without_a_ledger_it_shows_the_rest(state: RouterState, tmp_path: Path) 
     assert not (tmp_path / "none.db").exists()
 
 
+def test_what_stands_where_the_ledger_was_is_not_opened(state: RouterState) -> None:
+    """It would be the router's own log that is taken for a part of it."""
+    page = StatusPage(state.config.ledger.url, lambda: replace(state, lost="x.db: replaced"))
+    answer = asyncio.run(page.answer(""))
+    assert "x.db: replaced" in text(parsed(answer.html))
+    assert "Lanes" not in text(parsed(answer.html).find("body/main"))
+
+
 def test_what_is_too_much_for_a_page_is_counted(state: RouterState) -> None:
     with closing(open_database(state.config.ledger.url, Use.READ)) as database:
         seen = module.glance(database)

@@ -49,6 +49,8 @@ class StatusPage:
 
     def _make(self, asked: str, state: RouterState) -> Page:
         try:
+            if state.lost is not None:
+                raise LedgerError(state.lost)  # whoever opens what stands there may spoil it
             database = open_database(self._ledger_url, Use.READ)
             try:
                 database.give_up_after(LONGEST_READ)

@@ -40,6 +40,8 @@ class RouterState:
     """When they went live."""
     refused: ReloadRefused | None
     """The last reload, when it was refused."""
+    lost: str | None = None
+    """Why the ledger at its path is not the router's: what stands there says nothing of it."""
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -68,4 +70,5 @@ def gather(
         config=live.config,
         since=live.since,
         refused=reloader.refused,
+        lost=readiness.lost(),
     )

@@ -1,0 +1,139 @@
+"""The files of an open ledger: whether they are still the ones that were opened.
+
+SQLite goes on with files that were deleted, moved or replaced under it, and what it commits then is
+in no ledger that anybody will ever open.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from router.errors import LedgerError
+from router.ledger.lock import RouterLock
+
+LOG, INDEX = "-wal", "-shm"
+"""What SQLite keeps beside an open database: what is not folded into it yet, and where that is."""
+MAGIC = b"SQLite format 3\0"
+COUNTS = slice(24, 32)
+"""Of the first bytes of a database: how often it was changed, and its pages; neither decreases."""
+Identity = tuple[int, int]
+"""Device and number of a file."""
+
+
+class LedgerGone(LedgerError):
+    """The ledger at its path is not the one that was opened: trying again helps nobody."""
+
+
+@dataclass
+class LedgerFiles:
+    """The files as they were when the ledger was opened."""
+
+    path: Path
+    """As configured, absolute."""
+    real: Path
+    """The same without links; log and index stand beside it."""
+    database: Identity | None
+    beside: dict[str, Identity | None]
+    """The log and the index."""
+    lock: RouterLock | None
+    """Its descriptor of the database is the one to read from: see there."""
+    changed: int = field(default=0)
+    """The highest counts seen in the database."""
+
+    @classmethod
+    def opened(cls, path: Path, real: Path, lock: RouterLock | None) -> Self:
+        """Of a ledger that SQLite has just opened. LedgerGone when it was replaced meanwhile."""
+        beside = {end: _identity(real.with_name(real.name + end)) for end in (LOG, INDEX)}
+        found = _identity(path)
+        if lock is not None:
+            ours = os.fstat(lock.database)
+            if found != (ours.st_dev, ours.st_ino):
+                raise LedgerGone(f"{real}: replaced while it was being opened; start again")
+        return cls(path, real, found, beside, lock)
+
+    def lost(self) -> str | None:
+        """What happened and what to do, in a line; None while all files are the ones opened.
+
+        Also None where that can't be told now: SQLite goes on with what it has open.
+        """
+        try:
+            return self._database_lost() or self._beside_lost()
+        except OSError:
+            return None
+
+    def _database_lost(self) -> str | None:
+        now = _identity(self.path)
+        if now != self.database:
+            what = "gone: deleted or moved" if now is None else "not the one opened: replaced"
+            return (
+                f"{self.real}: the ledger is {what} while it was open; put it back, or restore a "
+                f"backup, before the router is started again: on an empty place a new ledger is "
+                f"made, which begins each sequence at 1"
+            )
+        if self.overwritten():
+            return (
+                f"{self.real}: the ledger was written over while it was open; restore a backup "
+                f"before the router is started again, and only while it is stopped"
+            )
+        return None
+
+    def _beside_lost(self) -> str | None:
+        for end, opened in self.beside.items():
+            now = _identity(self._beside(end))
+            if now != opened:
+                what = "gone" if now is None else "not the one opened"
+                return (
+                    f"{self.real}{end}: the file is {what} while the ledger was open, of which it "
+                    f"is a part; touch none of them and start the router again: what was in it is "
+                    f"folded into the ledger as the router ends"
+                )
+        return None
+
+    def overwritten(self) -> bool:
+        """Whether something other than SQLite has written into the database, as `cp` does.
+
+        An older ledger is known by its counts.
+        """
+        if self.lock is None:
+            return False
+        before = self.changed  # first: another thread may look at the same time
+        head = os.pread(self.lock.database, COUNTS.stop, 0)
+        changed = int.from_bytes(head[COUNTS], "big")
+        self.changed = max(self.changed, changed)
+        return not head.startswith(MAGIC) or changed < before
+
+    def may_fold(self) -> bool:
+        """Whether SQLite may fold the log into the database, and then delete it by its name."""
+        try:
+            return not self.overwritten() and all(
+                _identity(self._beside(end)) in (None, opened)
+                for end, opened in self.beside.items()
+            )
+        except OSError:
+            return False
+
+    def set_log_aside(self) -> None:
+        """Once closed, keep our log from what was written over the database, if anything was.
+
+        The next to open that would fold the one into the other.
+        """
+        log = self._beside(LOG)
+        with suppress(OSError):
+            if self.overwritten() and _identity(log) == self.beside[LOG] is not None:
+                log.rename(f"{log}.{os.getpid()}")
+
+    def _beside(self, end: str) -> Path:
+        return self.real.with_name(self.real.name + end)
+
+
+def _identity(path: Path) -> Identity | None:
+    """None when there is certainly no file; OSError when that can't be told."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
