@@ -26,7 +26,8 @@ from router.ledger.database import Use
 from router.ledger.queries.lists import AlertRow, Filter, list_alerts
 from router.ledger.queries.rendered import rendered
 from router.ledger.queries.why import alert_story
-from router.ports import VERIFIERS, Verify
+from router.ports import Verify
+from router.ports.entrypoints import VERIFIERS
 
 COLUMNS = (
     "decided_at",

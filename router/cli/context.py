@@ -20,7 +20,7 @@ from router.domain.inventory import LOCAL
 from router.domain.timestamps import duration
 from router.ledger.actions import Operator, system_user
 from router.ledger.database import Database, Use, open_database
-from router.ports import installed
+from router.ports.entrypoints import installed
 
 
 def of_installed(group: str) -> Callable[[str], EntryPoint]:

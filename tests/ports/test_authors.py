@@ -6,24 +6,42 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from support import thirdparty
 from support.samples import ALERT
 from support.thirdparty import DrawerAdapter, DrawerOptions, LockedAdapter, ShelfSource
 
+import adapters
+from router import ports
 from router.ports import ChannelFault, Closed, Delivered, Delivery, Options, Outgoing, Publishes
 
 WRITTEN = Path(thirdparty.__file__)
+OURS = sorted(Path(adapters.__file__).parent.rglob("*.py"))
+
+
+def imports(*files: Path) -> set[tuple[str, str]]:
+    """What is imported of the router: module and name."""
+    return {
+        (node.module, each.name)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("router")
+        for each in node.names
+    }
 
 
 def test_what_others_write_needs_the_one_door_alone() -> None:
-    imported = {
-        node.module
-        for node in ast.walk(ast.parse(WRITTEN.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module
-    }
-    assert {name for name in imported if name.startswith("router")} == {"router.ports"}
+    assert {module for module, _ in imports(WRITTEN)} == {"router.ports"}
+
+
+def test_the_door_hands_out_what_authors_need_and_no_more() -> None:
+    """What our own adapters import, and contracts that are met without being named."""
+    used = {name for _, name in imports(WRITTEN, *OURS)}
+    rest = {name: getattr(ports, name) for name in set(ports.__all__) - used}
+    shapes = {name for name, found in rest.items() if Protocol in getattr(found, "__bases__", ())}
+    assert rest.keys() - shapes == {"Verify"}
 
 
 @pytest.mark.once  # what mypy says is the same on every Python
