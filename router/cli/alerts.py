@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from router.cli.context import eui64, ledger, moment, of_installed, operator
+from router.cli.context import InstalledKind, eui64, ledger, moment, operator
 from router.cli.printing import as_json, as_table, line, output, plural
 from router.cli.story import tell
 from router.config.loading import settings
@@ -41,6 +41,10 @@ COLUMNS = (
     "attempts",
     "id",
 )
+
+
+SIGNED = InstalledKind(VERIFIERS)
+"""The formats whose signatures can be checked."""
 
 
 def filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -117,7 +121,7 @@ def _print(rows: list[AlertRow], output: str) -> None:
 @click.option(
     "--format",
     "form",
-    type=of_installed(VERIFIERS),
+    type=SIGNED,
     help="Print the bytes that are sent in this format, exactly.",
 )
 @click.option("--channel", metavar="NAME", help="Of this channel, when several send the format.")
@@ -185,10 +189,8 @@ def _no_such(alert_id: str) -> UsageError:
     required=True,
     help="Of who should have signed it, PEM.",
 )
-@click.option(
-    "--format", "form", type=of_installed(VERIFIERS), default="duis", help="The format of FILE."
-)
-def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint) -> None:
+@click.option("--format", "form", type=SIGNED, help="The format of FILE; if there are several.")
+def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint | None) -> None:
     """Check the signature of a message in a file (- for standard input); exit 1 if not valid.
 
     \b
@@ -196,7 +198,7 @@ def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint) -> None:
       hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e --format duis > alert.xml
       hubherald alerts verify alert.xml --certificate dcc.pem
     """
-    check: Verify = form.load()
+    check: Verify = (form or SIGNED.only()).load()
     line(check(file.read(), certificate.read()))
 
 
