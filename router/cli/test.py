@@ -10,7 +10,7 @@ import click
 from router.cli import test_report
 from router.cli.bar import Bar
 from router.cli.context import rules_folder
-from router.cli.printing import as_json, output
+from router.cli.printing import as_json, output, shown
 from router.errors import FilesError, UsageError
 from router.language.folder import load as load_rules
 from router.language.rules import Rules
@@ -81,7 +81,7 @@ def command(
         test_report.tell(report, tried, coverage=coverage)
     empty = [path for path, found in files.items() if not found]
     for path in empty:
-        click.echo(f"no tests in {path} (*.test.yaml)", err=True)
+        click.echo(f"no tests in {shown(path)} (*.test.yaml)", err=True)
     if mutate and not report.passed:
         click.echo("nothing was changed: for --mutate all tests must pass first", err=True)
     unseen = coverage and report.uncovered
