@@ -109,6 +109,29 @@ def test_what_a_module_names_is_there() -> None:
 
 # --- tests ----------------------------------------------------------------------------------
 
+WHOLES = {"journeys", "dashboards", "deploy", "benchmarks"}
+"""Folders of tests on more than one package, or on what stands beside the code."""
+
+
+def test_tests_mirror_the_packages() -> None:
+    """A test is found where what it tests is found: tests/lanes for router/lanes."""
+    astray = []
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        folder = file.parent.relative_to(ROOT / "tests")
+        whole = folder.parts[:1] and folder.parts[0] in WHOLES
+        package = ROOT / folder if folder.parts[:1] == ("adapters",) else ROOT / "router" / folder
+        if not whole and not (package / "__init__.py").is_file():
+            astray.append(named(file))
+    assert astray == []
+
+
+def test_every_package_has_tests() -> None:
+    assert [
+        named(package)
+        for package in PACKAGES
+        if not any((ROOT / "tests" / package.name).rglob("test_*.py"))
+    ] == []
+
 
 def test_every_test_runs() -> None:
     """A test that is skipped where something is missing proves nothing there."""
