@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from router.errors import FilesError, RouterError
+from router.files.counts import plural
 from router.files.redaction import escaped_lines
 
 COMMANDS = {
@@ -84,8 +85,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except FilesError as error:
-            count = len(error.problems)
-            raise InWords(f"{error}\n{count} problem{'s' if count > 1 else ''}") from error
+            raise InWords(f"{error}\n{plural(len(error.problems), 'problem')}") from error
         except RouterError as error:
             raise InWords(f"error: {error}") from error
         except click.UsageError as error:

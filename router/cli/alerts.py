@@ -14,12 +14,13 @@ from typing import Any, BinaryIO
 
 import click
 
-from router.cli.context import InstalledKind, eui64, ledger, moment, operator
-from router.cli.printing import as_json, as_table, line, output, plural
+from router.cli.context import InstalledKind, eui64, ledger, moment_of, operator
+from router.cli.printing import as_json, as_table, line, output
 from router.cli.story import tell
 from router.config.loading import settings
 from router.config.usersfile import load as load_users
 from router.errors import UsageError
+from router.files.counts import plural
 from router.lanes.values import DeliveryState
 from router.ledger.actions import count_retried, retriable, retry
 from router.ledger.database import Use
@@ -58,7 +59,7 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--user", type=eui64, metavar="ID", help="To this Service User.")
     @click.option("--hub", type=eui64, metavar="ID", help="About this hub.")
     @click.option(
-        "--since", type=moment, metavar="TIME", help="Decided since, such as 2026-01-31 or 7d."
+        "--since", type=moment_of, metavar="TIME", help="Decided since, such as 2026-01-31 or 7d."
     )
     @wraps(command)
     def filtered(*args: Any, **options: Any) -> None:

@@ -73,7 +73,7 @@ def eui64(text: str) -> str:
         raise click.BadParameter(f"{text!r} {error}") from None
 
 
-def moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
     """A moment: RFC 3339, a day or time in Europe/London, or so long ago; aware, UTC."""
     with suppress(ValueError):
         return now() - duration(text)

@@ -15,10 +15,11 @@ import click
 
 from router.cli.bar import Bar
 from router.cli.cautions import Cautions
-from router.cli.printing import line, plural, shown
+from router.cli.printing import line, shown
 from router.config.loading import settings
 from router.domain.acceptance import CheckDigits
 from router.errors import PublishError, UsageError
+from router.files.counts import plural
 from router.publishing.checking import BadLine, DoubtfulLine, check_lines, holds_facts
 from router.publishing.progress import Progress
 from router.publishing.sending import send

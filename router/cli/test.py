@@ -90,11 +90,11 @@ def command(
 
 
 def _mutate(rules: Rules, files: Sequence[Path]) -> list[Tried]:
-    cases, _ = load_tests(files, rules)
+    tests, _ = load_tests(files, rules)
     changed = mutation.changes(rules)
     tried: list[Tried] = []
     with Bar("changing rules", len(changed)) as bar:
-        for each in mutation.attempt(rules, cases, changed):
+        for each in mutation.attempt(rules, tests, changed):
             bar.advance(1)
             tried += [each] if each else []
     return tried

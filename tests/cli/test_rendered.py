@@ -13,7 +13,7 @@ from support.ledgers import fill, made, swap, wish
 from support.samples import DCC, NOW, device, user
 
 from router.ledger.database import Database
-from router.ledger.documents import take_up
+from router.ledger.documents import go_live
 from router.ports.entrypoints import VERIFIERS
 from router.workbench import starter
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 def routed(database: Database, *channels: str) -> tuple[str, dict[str, int]]:
     """An Alert on these channels, each of the adapter before its dash, and their lanes."""
     wanted = [(user(1), name, name.partition("-")[0]) for name in channels]
-    lanes = {key[1]: row.id for key, row in take_up(database, [], wanted, NOW).items()}
+    lanes = {key[1]: row.id for key, row in go_live(database, [], wanted, NOW).items()}
     fill(database, [device(1)], {user(1): list(lanes.values())})
     with database.transaction() as connection:
         found = connection.exec_driver_sql("SELECT alert_id FROM alerts").scalar_one()
