@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -52,14 +53,26 @@ def test_a_name_says_something() -> None:
     ] == []
 
 
+def meaning(file: Path) -> Iterator[tuple[str, int]]:
+    """The classes of a module and its public aliases of types, with their lines."""
+    tree = parsed(file)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name.lstrip("_"), node.lineno
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if re.fullmatch(r"[A-Z]\w*[a-z]\w*", name) and not isinstance(node.value, ast.Call):
+                yield name, node.lineno
+
+
 def test_one_word_means_one_thing() -> None:
-    """No two classes of one name; migrations and tests have words of their own."""
+    """No two classes or aliases of one name; migrations and tests have words of their own."""
     places = defaultdict(list)
     for file in SOURCES:
         if file.is_relative_to(ROOT / "router") or file.is_relative_to(ROOT / "adapters"):
-            for node in ast.walk(parsed(file)):
-                if isinstance(node, ast.ClassDef):
-                    places[node.name.lstrip("_")].append(f"{named(file)}:{node.lineno}")
+            for name, line in meaning(file):
+                places[name].append(f"{named(file)}:{line}")
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
