@@ -1,6 +1,7 @@
 """The rules of the house that a machine can hold us to."""
 
 import ast
+import importlib.util
 import re
 import tomllib
 from collections import defaultdict
@@ -106,6 +107,34 @@ def test_what_a_document_names_is_there() -> None:
         for found in path.findall(file.read_text())
         if not (ROOT / found).exists() and not (file.parent / found).exists()
     ]
+    assert missing == []
+
+
+FORMER = (
+    "allowlist|asking|choosing|counting|crew|expectation|fitting|glance|intakeboard|inventoryfiles|"
+    "laneboard|lanevalues|ledgerboard|leeway|pace|paths|pulse|reach|rulesfolder|ruletest|"
+    "ruletestfile|scene|standing|telling|whenline|wording"
+)
+"""What modules were called before they had packages; those that are common words left out."""
+
+
+def test_no_document_names_a_module_of_former_days() -> None:
+    old = re.compile(rf"`(?:[\w/.]*[/.])?(?:{FORMER})(?:\.\w+)?`")
+    assert [
+        f"{named(file)}: {found}" for file in DOCUMENTS for found in old.findall(file.read_text())
+    ] == []
+
+
+def test_what_a_document_names_of_the_code_is_there() -> None:
+    """`router.ports.Introduced` and the like: a module, or a name in one."""
+    missing = []
+    for file in DOCUMENTS:
+        for found in re.findall(r"`((?:router|adapters)(?:\.\w+)+)(?<!\.py)\b", file.read_text()):
+            module, _, name = found.rpartition(".")
+            if importlib.util.find_spec(module) is None or not (
+                hasattr(importlib.import_module(module), name) or importlib.util.find_spec(found)
+            ):
+                missing.append(f"{named(file)}: {found}")
     assert missing == []
 
 
