@@ -1,4 +1,4 @@
-"""What may be shown: the rule itself. Who keeps it stands in tests/cli/test_hostile_text.py."""
+"""What may be shown; tests/cli/test_hostile_text.py and tests/test_logs.py hold who shows it."""
 
 from __future__ import annotations
 
