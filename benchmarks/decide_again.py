@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/decide_again.py [--activations 20000] [--runs 5]
 
-Reading the ledger, both evaluators and the comparison with what was decided are in it; starting the
-program and the trial of the rules, which is the same without a fact, is not. The goal is 6,000.
+Reading the ledger, the engine with the second opinion, and the comparison with what was decided
+are in it; starting the program and the trial of the rules, which is the same without a fact, is
+not. The goal is 6,000.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ from cryptography.x509.oid import NameOID
 from adapters.duis.document import build
 from adapters.duis.rendering import Renderer
 from adapters.duis.verification import verify
-from router.ports import Alert, Originator, Recipient, alert_id
+from router.ports import Alert, Originator, Recipient
+from router.ports.alerts import alert_id
 
 GOAL = 2_000
 DCC, USER, HUB = (f"90-B3-D5-1F-30-0{number}-00-02" for number in range(3))

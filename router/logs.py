@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
-from router.files.redaction import escaped
+from router.files.redaction import escaped, escaped_lines
 
 
 def configure() -> None:
@@ -21,7 +22,10 @@ def configure() -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     if on_terminal:
-        shared += [_escape, structlog.dev.ConsoleRenderer(sort_keys=False)]
+        shared += [
+            _escape,
+            structlog.dev.ConsoleRenderer(sort_keys=False, exception_formatter=_write_traceback),
+        ]
     else:
         shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
@@ -38,3 +42,10 @@ def _escape(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
         if isinstance(value, str):
             event[key] = escaped(value)
     return event
+
+
+def _write_traceback(target: TextIO, error: ExcInfo) -> None:
+    """Lines alone: what is drawn with rich shows local variables, secrets among them."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    target.write(escaped_lines(text.getvalue()))

@@ -1,9 +1,11 @@
 """The rules of the house that a machine can hold us to."""
 
 import ast
+import importlib.util
 import re
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -52,14 +54,26 @@ def test_a_name_says_something() -> None:
     ] == []
 
 
+def meaning(file: Path) -> Iterator[tuple[str, int]]:
+    """The classes of a module and its public aliases of types, with their lines."""
+    tree = parsed(file)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name.lstrip("_"), node.lineno
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if re.fullmatch(r"[A-Z]\w*[a-z]\w*", name) and not isinstance(node.value, ast.Call):
+                yield name, node.lineno
+
+
 def test_one_word_means_one_thing() -> None:
-    """No two classes of one name; migrations and tests have words of their own."""
+    """No two classes or aliases of one name; migrations and tests have words of their own."""
     places = defaultdict(list)
     for file in SOURCES:
         if file.is_relative_to(ROOT / "router") or file.is_relative_to(ROOT / "adapters"):
-            for node in ast.walk(parsed(file)):
-                if isinstance(node, ast.ClassDef):
-                    places[node.name.lstrip("_")].append(f"{named(file)}:{node.lineno}")
+            for name, line in meaning(file):
+                places[name].append(f"{named(file)}:{line}")
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
@@ -96,6 +110,34 @@ def test_what_a_document_names_is_there() -> None:
     assert missing == []
 
 
+FORMER = (
+    "allowlist|asking|choosing|counting|crew|expectation|fitting|glance|intakeboard|inventoryfiles|"
+    "laneboard|lanevalues|ledgerboard|leeway|pace|paths|pulse|reach|rulesfolder|ruletest|"
+    "ruletestfile|scene|standing|telling|whenline|wording"
+)
+"""What modules were called before they had packages; those that are common words left out."""
+
+
+def test_no_document_names_a_module_of_former_days() -> None:
+    old = re.compile(rf"`(?:[\w/.]*[/.])?(?:{FORMER})(?:\.\w+)?`")
+    assert [
+        f"{named(file)}: {found}" for file in DOCUMENTS for found in old.findall(file.read_text())
+    ] == []
+
+
+def test_what_a_document_names_of_the_code_is_there() -> None:
+    """`router.ports.Introduced` and the like: a module, or a name in one."""
+    missing = []
+    for file in DOCUMENTS:
+        for found in re.findall(r"`((?:router|adapters)(?:\.\w+)+)(?<!\.py)\b", file.read_text()):
+            module, _, name = found.rpartition(".")
+            if importlib.util.find_spec(module) is None or not (
+                hasattr(importlib.import_module(module), name) or importlib.util.find_spec(found)
+            ):
+                missing.append(f"{named(file)}: {found}")
+    assert missing == []
+
+
 def test_what_a_module_names_is_there() -> None:
     there = [named(file) for file in SOURCES]
     missing = [
@@ -108,6 +150,29 @@ def test_what_a_module_names_is_there() -> None:
 
 
 # --- tests ----------------------------------------------------------------------------------
+
+WHOLES = {"journeys", "dashboards", "deploy", "benchmarks"}
+"""Folders of tests on more than one package, or on what stands beside the code."""
+
+
+def test_tests_mirror_the_packages() -> None:
+    """A test is found where what it tests is found: tests/lanes for router/lanes."""
+    astray = []
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        folder = file.parent.relative_to(ROOT / "tests")
+        whole = folder.parts[:1] and folder.parts[0] in WHOLES
+        package = ROOT / folder if folder.parts[:1] == ("adapters",) else ROOT / "router" / folder
+        if not whole and not (package / "__init__.py").is_file():
+            astray.append(named(file))
+    assert astray == []
+
+
+def test_every_package_has_tests() -> None:
+    assert [
+        named(package)
+        for package in PACKAGES
+        if not any((ROOT / "tests" / package.name).rglob("test_*.py"))
+    ] == []
 
 
 def test_every_test_runs() -> None:

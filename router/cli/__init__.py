@@ -15,6 +15,8 @@ from typing import Any
 import click
 
 from router.errors import FilesError, RouterError
+from router.files.counts import plural
+from router.files.redaction import escaped_lines
 
 COMMANDS = {
     "demo": "The main job on a small made-up estate, without any set-up.",
@@ -44,8 +46,8 @@ class InWords(click.ClickException):
     """A failure in words for the operator, on standard error, with exit code 1."""
 
     def show(self, file: Any = None) -> None:
-        """The words alone: lines with a position stay whole."""
-        click.echo(self.message, err=True, file=file)
+        """The words alone: lines with a position stay whole, and nothing in them acts."""
+        click.echo(escaped_lines(self.message), err=True, file=file)
 
 
 class Commands(click.Group):
@@ -83,10 +85,14 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except FilesError as error:
-            count = len(error.problems)
-            raise InWords(f"{error}\n{count} problem{'s' if count > 1 else ''}") from error
+            raise InWords(f"{error}\n{plural(len(error.problems), 'problem')}") from error
         except RouterError as error:
             raise InWords(f"error: {error}") from error
+        except click.UsageError as error:
+            said = error.format_message()  # may repeat an argument
+            if said == escaped_lines(said):
+                raise
+            raise click.UsageError(escaped_lines(said), error.ctx) from error
 
 
 @click.command(

@@ -12,7 +12,8 @@ import click
 from router.cli.printing import as_json, line, output, shown
 from router.config.installed import InstalledKinds
 from router.files.model_keys import secret_keys
-from router.ports import ADAPTERS, SOURCES, Options, installed
+from router.ports import Options
+from router.ports.entrypoints import ADAPTERS, SOURCES, installed
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,21 @@ from typing import Any, BinaryIO
 
 import click
 
-from router.cli.context import eui64, ledger, moment, of_installed, operator
-from router.cli.printing import as_json, as_table, line, output, plural
+from router.cli.context import InstalledKind, eui64, ledger, moment_of, operator
+from router.cli.printing import as_json, as_table, line, output
 from router.cli.story import tell
 from router.config.loading import settings
 from router.config.usersfile import load as load_users
 from router.errors import UsageError
+from router.files.counts import plural
 from router.lanes.values import DeliveryState
 from router.ledger.actions import count_retried, retriable, retry
 from router.ledger.database import Use
 from router.ledger.queries.lists import AlertRow, Filter, list_alerts
 from router.ledger.queries.rendered import rendered
 from router.ledger.queries.why import alert_story
-from router.ports import VERIFIERS, Verify
+from router.ports import Verify
+from router.ports.entrypoints import VERIFIERS
 
 COLUMNS = (
     "decided_at",
@@ -42,6 +44,10 @@ COLUMNS = (
 )
 
 
+SIGNED = InstalledKind(VERIFIERS)
+"""The formats whose signatures can be checked."""
+
+
 def filters(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say which Alerts are meant; the command gets them as `wanted`."""
 
@@ -53,7 +59,7 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--user", type=eui64, metavar="ID", help="To this Service User.")
     @click.option("--hub", type=eui64, metavar="ID", help="About this hub.")
     @click.option(
-        "--since", type=moment, metavar="TIME", help="Decided since, such as 2026-01-31 or 7d."
+        "--since", type=moment_of, metavar="TIME", help="Decided since, such as 2026-01-31 or 7d."
     )
     @wraps(command)
     def filtered(*args: Any, **options: Any) -> None:
@@ -116,7 +122,7 @@ def _print(rows: list[AlertRow], output: str) -> None:
 @click.option(
     "--format",
     "form",
-    type=of_installed(VERIFIERS),
+    type=SIGNED,
     help="Print the bytes that are sent in this format, exactly.",
 )
 @click.option("--channel", metavar="NAME", help="Of this channel, when several send the format.")
@@ -184,10 +190,8 @@ def _no_such(alert_id: str) -> UsageError:
     required=True,
     help="Of who should have signed it, PEM.",
 )
-@click.option(
-    "--format", "form", type=of_installed(VERIFIERS), default="duis", help="The format of FILE."
-)
-def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint) -> None:
+@click.option("--format", "form", type=SIGNED, help="The format of FILE; if there are several.")
+def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint | None) -> None:
     """Check the signature of a message in a file (- for standard input); exit 1 if not valid.
 
     \b
@@ -195,7 +199,7 @@ def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint) -> None:
       hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e --format duis > alert.xml
       hubherald alerts verify alert.xml --certificate dcc.pem
     """
-    check: Verify = form.load()
+    check: Verify = (form or SIGNED.only()).load()
     line(check(file.read(), certificate.read()))
 
 

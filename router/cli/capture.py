@@ -8,6 +8,7 @@ from uuid import UUID
 import click
 
 from router.cli.context import ledger, rules_folder
+from router.cli.printing import line
 from router.errors import UsageError
 from router.language.folder import TESTS
 from router.ledger.queries.history import past_of_alert, text_of
@@ -46,7 +47,7 @@ def command(config_file: Path, alert: UUID, file: Path | None) -> None:
     if file is None:
         file = rules_folder(config_file) / "captured" / f"{alert}.test.yaml"
     _write(file, text)
-    click.echo(f"wrote {file}; `hubherald test {file}` runs it")
+    line(f"wrote {file}; `hubherald test {file}` runs it")
 
 
 def _write(file: Path, text: str) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from router.cli.printing import plural, shown
+from router.cli.printing import shown
+from router.files.counts import plural
 
 TOLD = 20
 """Warnings that are told in full."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from router.cli.printing import as_json, line, output, plural
+from router.cli.printing import as_json, line, output
 from router.config.loading import Config
 from router.deciding.trial import trial
 from router.errors import EngineError, FilesError
 from router.files.codes import Code
+from router.files.counts import plural
 from router.files.problems import Location, Problem
 from router.workbench.checking import check
 

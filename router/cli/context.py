@@ -6,11 +6,12 @@ operator from asking why something happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,20 +21,43 @@ from router.domain.inventory import LOCAL
 from router.domain.timestamps import duration
 from router.ledger.actions import Operator, system_user
 from router.ledger.database import Database, Use, open_database
-from router.ports import installed
+from router.ports.entrypoints import installed
 
 
-def of_installed(group: str) -> Callable[[str], EntryPoint]:
-    """A type of arguments: one of what is installed under a group of entry points, by its kind."""
+class InstalledKind(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on alone
+    """A type of arguments: one of what is installed under a group of entry points, by its kind.
 
-    def kind(text: str) -> EntryPoint:
-        known = installed(group)
-        if text not in known:
+    What is installed is looked up when somebody asks: not for the help of another command.
+    """
+
+    name = "kind"
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """`[duis]`: all of them, for `--help`."""
+        return f"[{'|'.join(sorted(installed(self._group))) or 'none is installed'}]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> EntryPoint:
+        """The entry point of this kind."""
+        known = installed(self._group)
+        if value not in known:
             names = ", ".join(sorted(known)) or "none"
-            raise click.BadParameter(f"{text!r} is not one of those installed: {names}")
-        return known[text]
+            self.fail(f"{value!r} is not one of those installed: {names}", param, ctx)
+        return known[value]
 
-    return kind
+    def only(self) -> EntryPoint:
+        """The one that is meant when nobody says which. UsageError when that is not clear."""
+        known = sorted(installed(self._group).items())
+        if len(known) != 1:
+            names = ", ".join(kind for kind, _ in known)
+            raise click.UsageError(
+                f"say which --format; installed are: {names}" if known else "none is installed"
+            )
+        return known[0][1]
 
 
 def now() -> datetime:
@@ -49,7 +73,7 @@ def eui64(text: str) -> str:
         raise click.BadParameter(f"{text!r} {error}") from None
 
 
-def moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
     """A moment: RFC 3339, a day or time in Europe/London, or so long ago; aware, UTC."""
     with suppress(ValueError):
         return now() - duration(text)

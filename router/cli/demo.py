@@ -11,12 +11,13 @@ from pathlib import Path
 
 import click
 
-from router.cli.printing import line, plural
+from router.cli.printing import line
 from router.cli.story import tell
 from router.cli.totals import tell_totals
 from router.demo.demonstration import Demonstration, demonstrate
 from router.domain.users import ServiceUser, UserStatus
 from router.errors import RouterError
+from router.files.counts import plural
 from router.ledger.database import Use, open_database
 from router.ledger.queries.why import why
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from router.cli.bar import Bar
-from router.cli.context import ledger, moment
-from router.cli.printing import as_json, as_table, line, output, plural
+from router.cli.context import ledger, moment_of
+from router.cli.printing import as_json, as_table, line, output
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
 from router.domain.users import ServiceUser
 from router.errors import FilesError
+from router.files.counts import plural
 from router.language.folder import load as load_rules
 from router.language.rules import Rules
 from router.ledger.database import Database
@@ -28,7 +29,7 @@ from router.workbench.pastusers import users_of
 @click.argument("folder", metavar="RULES", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--since",
-    type=moment,
+    type=moment_of,
     default="7d",
     show_default=True,
     metavar="TIME",

@@ -52,8 +52,8 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
     name, raw = getattr(file, "name", "-"), file.read()
     document = parse_yaml(raw, Path(name))
     notes: list[str] = []
-    if what_if.is_scene(document) or not (name.endswith(".json") or _is_json(raw)):
-        found = _of_scene(config_file, document, _chosen(document, test))
+    if what_if.is_what_if(document) or not (name.endswith(".json") or _is_json(raw)):
+        found = _of_what_if(config_file, document, _chosen(document, test))
     elif test is not None:
         raise click.UsageError(f"--test is for files of tests; {name} is a fact")
     else:
@@ -88,7 +88,7 @@ def _chosen(document: Document, wanted: str | None) -> int | None:
     return names.index(wanted) if wanted is not None else (0 if names else None)
 
 
-def _of_scene(config_file: Path, document: Document, number: int | None) -> Explanation:
+def _of_what_if(config_file: Path, document: Document, number: int | None) -> Explanation:
     rules, problems = load_rules(rules_folder(config_file))
     if rules is None:
         raise FilesError(problems)

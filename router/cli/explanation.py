@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from router.cli.printing import line, plural, shown
+from router.cli.printing import line, shown
 from router.deciding.decisions import Decision, Verdict
 from router.domain.facts import Registration
 from router.domain.inventory import until
 from router.domain.users import UserStatus
+from router.files.counts import plural
 from router.workbench.explaining import Explained, Explanation, LineSeen, RuleSeen
 
 WIDEST = 50

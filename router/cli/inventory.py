@@ -12,12 +12,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from router.cli.bar import Bar
 from router.cli.cautions import Cautions
-from router.cli.context import eui64, ledger, moment, now, operator
-from router.cli.printing import as_json, line, output, plural, shown
+from router.cli.context import eui64, ledger, moment_of, now, operator
+from router.cli.printing import as_json, line, output, shown
 from router.config.loading import settings
 from router.domain.identifiers import FirmwareVersion
 from router.domain.inventory import Home, Running, in_effect, responsible, until
 from router.errors import UsageError
+from router.files.counts import plural
 from router.intake.inventory_import import BadRow, DoubtfulRow, Imported, import_inventory
 from router.ledger.actions import correct_firmware
 from router.ledger.database import Use
@@ -100,7 +101,7 @@ def _tell(done: Imported) -> None:
 @command.command("correct")
 @click.argument("hub", metavar="ID", type=eui64)
 @click.option("--firmware-version", metavar="VERSION", help="What the hub runs.")
-@click.option("--activated-at", type=moment, metavar="TIME", help="Since when.")
+@click.option("--activated-at", type=moment_of, metavar="TIME", help="Since when.")
 @click.option("--unknown", is_flag=True, help="Instead of both: nobody knows what it runs.")
 @click.pass_obj
 def correct(
@@ -149,7 +150,7 @@ def _runs(running: Running | None) -> str:
 @command.command("show")
 @click.argument("hub", metavar="ID", type=eui64)
 @click.option(
-    "--at", type=moment, metavar="TIME", help="The moment to ask about; now unless given."
+    "--at", type=moment_of, metavar="TIME", help="The moment to ask about; now unless given."
 )
 @output
 @click.pass_obj

@@ -9,6 +9,7 @@ import click
 from router.cli import InWords
 from router.cli.context import eui64, ledger, operator
 from router.cli.printing import as_json, as_table, line, output
+from router.files.redaction import escaped_lines
 from router.ledger.actions import LaneChanged, pause_lanes, resume_lanes
 from router.ledger.database import Use
 from router.ledger.queries.lists import list_lanes
@@ -99,4 +100,4 @@ def _say(changed: list[LaneChanged], done: str) -> None:
     if refused and len(refused) == len(changed):
         raise InWords(f"error: {text}")
     if refused:
-        click.echo(text, err=True)
+        click.echo(escaped_lines(text), err=True)

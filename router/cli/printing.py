@@ -113,9 +113,3 @@ def shown(value: object) -> str:
 def line(text: str, *, style: str | None = None) -> None:
     """A line that is never wrapped."""
     click.echo(click.style(shown(text), fg=style) if style else shown(text))
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 hub`, `2 hubs`, `1,000 deliveries`."""
-    many = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{count:,} {noun if count == 1 else many}"

@@ -15,14 +15,15 @@ import click
 
 from router.cli.bar import Bar
 from router.cli.cautions import Cautions
-from router.cli.printing import line, plural, shown
+from router.cli.printing import line, shown
 from router.config.loading import settings
 from router.domain.acceptance import CheckDigits
 from router.errors import PublishError, UsageError
+from router.files.counts import plural
 from router.publishing.checking import BadLine, DoubtfulLine, check_lines, holds_facts
-from router.publishing.choosing import publisher_of, target_of
 from router.publishing.progress import Progress
 from router.publishing.sending import send
+from router.publishing.target import publisher_of, target_of
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from router.cli.context import ledger, operator
-from router.cli.printing import as_json, as_table, flat, line, output, plural, shown
+from router.cli.printing import as_json, as_table, flat, line, output, shown
 from router.domain.facts import QuarantineReason
 from router.errors import UsageError
+from router.files.counts import plural
 from router.ledger.actions import release_numbers, release_reason
 from router.ledger.database import Use
 from router.ledger.queries.lists import list_quarantine, quarantined_fact

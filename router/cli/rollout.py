@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from router.cli.context import ledger
-from router.cli.printing import as_json, as_table, line, output, plural, shown
+from router.cli.printing import as_json, as_table, line, output, shown
 from router.errors import UsageError
+from router.files.counts import plural
 from router.files.suggestions import did_you_mean
 from router.ledger.database import Database
 from router.ledger.queries.rollout import UserRow, VersionRow, users, versions

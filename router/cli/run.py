@@ -10,7 +10,7 @@ from router import logs
 from router.cli.context import ledger
 from router.cli.totals import tell_totals
 from router.config.loading import load
-from router.ledger.queries.totals import summary
+from router.ledger.queries.totals import ledger_totals
 from router.service import app
 
 
@@ -40,4 +40,4 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     app.run(config, until_idle=until_idle)
     if until_idle:
         with ledger(config_file) as database:
-            tell_totals(summary(database))
+            tell_totals(ledger_totals(database))

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from router.cli.bar import Bar
-from router.cli.printing import line, plural
+from router.cli.printing import line
+from router.files.counts import plural
 from router.simulation import simulate
 from router.workbench.starter import shipped_rules
 

@@ -10,7 +10,7 @@ import click
 from router.cli import test_report
 from router.cli.bar import Bar
 from router.cli.context import rules_folder
-from router.cli.printing import as_json, output
+from router.cli.printing import as_json, output, shown
 from router.errors import FilesError, UsageError
 from router.language.folder import load as load_rules
 from router.language.rules import Rules
@@ -81,7 +81,7 @@ def command(
         test_report.tell(report, tried, coverage=coverage)
     empty = [path for path, found in files.items() if not found]
     for path in empty:
-        click.echo(f"no tests in {path} (*.test.yaml)", err=True)
+        click.echo(f"no tests in {shown(path)} (*.test.yaml)", err=True)
     if mutate and not report.passed:
         click.echo("nothing was changed: for --mutate all tests must pass first", err=True)
     unseen = coverage and report.uncovered
@@ -90,11 +90,11 @@ def command(
 
 
 def _mutate(rules: Rules, files: Sequence[Path]) -> list[Tried]:
-    cases, _ = load_tests(files, rules)
+    tests, _ = load_tests(files, rules)
     changed = mutation.changes(rules)
     tried: list[Tried] = []
     with Bar("changing rules", len(changed)) as bar:
-        for each in mutation.attempt(rules, cases, changed):
+        for each in mutation.attempt(rules, tests, changed):
             bar.advance(1)
             tried += [each] if each else []
     return tried

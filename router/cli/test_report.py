@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from router.cli.printing import as_table, line, plural
+from router.cli.printing import as_table, line
+from router.files.counts import plural
 from router.files.problems import Location
 from router.workbench.ruletests.coverage import Uncovered
 from router.workbench.ruletests.mutation import Tried

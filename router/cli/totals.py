@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from router.cli.printing import line, plural
+from router.cli.printing import line
+from router.files.counts import plural
 from router.lanes.values import DeliveryState
 from router.ledger.queries.totals import LedgerTotals
 

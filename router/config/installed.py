@@ -10,7 +10,8 @@ from router.files.document import Document
 from router.files.problems import Problem
 from router.files.suggestions import closest
 from router.files.values import read_model
-from router.ports import Introduced, Options, installed
+from router.ports import Introduced, Options
+from router.ports.entrypoints import installed
 
 
 class InstalledKinds:

@@ -27,7 +27,8 @@ from router.files.yamlfile import read
 from router.language import shadows, unmet
 from router.language.folder import survey as survey_rules
 from router.language.rules import Rules
-from router.ports import ADAPTERS, SOURCES, Options
+from router.ports import Options
+from router.ports.entrypoints import ADAPTERS, SOURCES
 
 READINGS = 3
 """How often files are read that change meanwhile."""

@@ -22,7 +22,8 @@ from router.files.document import Document, Place
 from router.files.problems import Papers, Problem
 from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import read
-from router.ports import ADAPTERS, Options
+from router.ports import Options
+from router.ports.entrypoints import ADAPTERS
 
 _DUIS_VERSION = r"^[0-9]{1,2}\.[0-9]{1,2}$"
 

@@ -24,9 +24,10 @@ from router.domain.versions import VersionPlace, version_place
 from router.language.alternatives import Leaf
 from router.language.fields import Value
 
-Encoded = tuple[int, ...]
+NumberRow = tuple[int, ...]
 """The numbers of one candidate, in the order of the properties."""
-Encoder = Callable[[Value | None], int]
+Column = Callable[[Value | None], int]
+"""The number of one property, from the value of its field."""
 
 _ORDER = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 _OPPOSITE = {"$lt": "$gte", "$lte": "$gt", "$gt": "$lte", "$gte": "$lt", "$eq": "$neq"}
@@ -57,7 +58,7 @@ class Properties:
 
     def __init__(self, leaves: Iterable[Leaf]) -> None:
         self._leaves = list(leaves)
-        self._columns: list[tuple[str, Encoder]] = []
+        self._columns: list[tuple[str, Column]] = []
         self._places: dict[object, int] = {}
         self._codes: dict[str, dict[Value, int]] = {}
         self._versions: dict[str, list[VersionPlace]] = {}
@@ -76,7 +77,7 @@ class Properties:
         """How the engine decides a leaf."""
         return self._checks[leaf]
 
-    def row(self, values: Mapping[str, Value]) -> Encoded:
+    def row(self, values: Mapping[str, Value]) -> NumberRow:
         """The numbers of one candidate."""
         return tuple([column(values.get(field)) for field, column in self._columns])
 
@@ -94,7 +95,7 @@ class Properties:
             check = Check(self._membership(leaf), "$eq", 1)
         return check if leaf.wanted else Check(check.place, _OPPOSITE[check.sign], check.number)
 
-    def _place(self, leaf: Leaf, column: Encoder) -> int:
+    def _place(self, leaf: Leaf, column: Column) -> int:
         place = self._places.setdefault(place_of(leaf), len(self._columns))
         if place == len(self._columns):
             self._columns.append((leaf.field, column))
@@ -133,15 +134,15 @@ class Properties:
         return self._place(leaf, column)
 
 
-def _among(texts: frozenset[str]) -> Encoder:
+def _among(texts: frozenset[str]) -> Column:
     return lambda value: int(value in texts)
 
 
-def _holding(word: str) -> Encoder:
+def _holding(word: str) -> Column:
     return lambda value: int(isinstance(value, tuple) and word in value)
 
 
-def _starting(text: str) -> Encoder:
+def _starting(text: str) -> Column:
     return lambda value: int(isinstance(value, str) and value[: len(text)] == text)
 
 

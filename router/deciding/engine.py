@@ -37,7 +37,7 @@ except ImportError as error:
 else:
     _missing = ""
 
-PATHS = 50
+ALTERNATIVES = 50
 """The most conjunctions in one ruleset: more than 64 conditions under one parent is an error."""
 PROPERTIES = 200
 """The most properties of a fact: beyond 250 durable_rules silently drops the rest of a batch."""
@@ -50,7 +50,7 @@ _log = structlog.get_logger(__name__)
 
 
 Matched = frozenset[int]
-RulePath = tuple[int, Alternative]
+RuleAlternative = tuple[int, Alternative]
 """The index of a rule, and what must hold at once for it to match."""
 
 
@@ -172,17 +172,17 @@ class Engine:
             self._rulesets.pop().close()
 
 
-def _parts(rules: Rules) -> Iterator[list[RulePath]]:
+def _parts(rules: Rules) -> Iterator[list[RuleAlternative]]:
     """The alternatives of all rules in portions that one ruleset can take."""
-    part: list[RulePath] = []
+    part: list[RuleAlternative] = []
     used: set[object] = set()
     for index, rule in enumerate(rules.rules):
-        for path in alternatives_of(rule.when):
-            places = {place_of(leaf) for leaf in path}
-            if len(part) == PATHS or len(used | places) > PROPERTIES:
+        for alternative in alternatives_of(rule.when):
+            places = {place_of(leaf) for leaf in alternative}
+            if len(part) == ALTERNATIVES or len(used | places) > PROPERTIES:
                 yield part
                 part, used = [], set()
-            part.append((index, path))
+            part.append((index, alternative))
             used |= places
     yield part
 
@@ -193,13 +193,15 @@ def _parts(rules: Rules) -> Iterator[list[RulePath]]:
 class _Ruleset:
     """Some alternatives, a sink that each fact fires, and a canary that each batch fires."""
 
-    def __init__(self, part: Sequence[RulePath]) -> None:
+    def __init__(self, part: Sequence[RuleAlternative]) -> None:
         self._fired: list[tuple[int | str, str]] = []
-        self._properties = Properties(leaf for _, path in part for leaf in path)
+        self._properties = Properties(leaf for _, alternative in part for leaf in alternative)
         self._names = [f"f{place}" for place in range(len(self._properties))]
         definition = {
-            f"r{number}": self._rule(1, [self._properties.check(leaf) for leaf in path], index)
-            for number, (index, path) in enumerate(part)
+            f"r{number}": self._rule(
+                1, [self._properties.check(leaf) for leaf in alternative], index
+            )
+            for number, (index, alternative) in enumerate(part)
         }
         definition["sink"] = self._rule(1, (), "sink")
         definition["canary"] = self._rule(2, (), _CANARY)

@@ -55,7 +55,7 @@ def child(pickled: bytes) -> None:
         engine = Engine(rules)
         tried = [
             {},
-            *(_example(path) for rule in rules.rules for path in alternatives_of(rule.when)),
+            *(_example(each) for rule in rules.rules for each in alternatives_of(rule.when)),
         ]
         found = engine.evaluate(tried)
     except EngineError as error:
@@ -66,8 +66,10 @@ def child(pickled: bytes) -> None:
     engine.close()
 
 
-def _example(path: Alternative) -> dict[str, Value]:
-    return {leaf.field: _value(leaf) for leaf in path if leaf.wanted and leaf.literal is not None}
+def _example(alternative: Alternative) -> dict[str, Value]:
+    return {
+        leaf.field: _value(leaf) for leaf in alternative if leaf.wanted and leaf.literal is not None
+    }
 
 
 def _value(leaf: Leaf) -> Value:

@@ -17,7 +17,8 @@ import structlog
 
 from router.domain.users import Channel, ServiceUser
 from router.errors import RouterError, UsageError
-from router.ports import ADAPTERS, Adapter, Introduced, Options, Originator, Recipient, installed
+from router.ports import Adapter, Introduced, Options, Originator, Recipient
+from router.ports.entrypoints import ADAPTERS, installed
 
 ENTER = 30.0
 """Seconds that an adapter has to set itself up; connecting to others comes later."""

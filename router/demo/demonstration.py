@@ -13,8 +13,7 @@ from router.config.loading import Config, load
 from router.demo.recipients import Recipients
 from router.intake.inventory_import import import_inventory
 from router.ledger.database import Use, open_database
-from router.ledger.queries.totals import LedgerTotals as Totals
-from router.ledger.queries.totals import summary
+from router.ledger.queries.totals import LedgerTotals, ledger_totals
 from router.service import app
 from router.simulation import EstateSummary, Setting, simulate
 from router.workbench.starter import shipped_rules
@@ -29,7 +28,7 @@ class Demonstration:
     folder: Path
     config: Config
     made: EstateSummary
-    totals: Totals
+    totals: LedgerTotals
     posted: Counter[str]
     """Alerts received by webhook, by user."""
     signed: Counter[str]
@@ -65,7 +64,7 @@ def demonstrate(folder: Path) -> Demonstration:
             app.run(config, until_idle=True)
         receipts = recipients.receipts
     with closing(open_database(config.ledger.url, Use.READ)) as database:
-        totals = summary(database)
+        totals = ledger_totals(database)
     files = (file.parent.name for file in (folder / "outbox").glob("*/*.json"))
     return Demonstration(
         folder=folder,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from router.files.codes import Code
-from router.files.redaction import covered
+from router.files.redaction import covered, escaped
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Location:
     """The source line, for the caret under it; secrets and control characters are covered."""
 
     def __str__(self) -> str:
-        return f"{covered(str(self.file))}:{self.line}:{self.column}"
+        return f"{escaped(str(self.file))}:{self.line}:{self.column}"
 
     @property
     def excerpt(self) -> str:
@@ -28,7 +28,7 @@ class Location:
         if not self.text.strip():
             return ""
         start = max(0, self.column - 80)
-        line = self.text[start : start + 120].replace("\t", " ")
+        line = covered(self.text[start : start + 120].replace("\t", " "))
         return f"    {line}\n    {' ' * (self.column - 1 - start)}^"
 
 
@@ -38,7 +38,11 @@ class Problem:
 
     location: Location
     message: str
+    """One line: what of a file it quotes is escaped here, whoever finds the mistake."""
     code: Code
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", escaped(self.message))
 
     @property
     def head(self) -> str:

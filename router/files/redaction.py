@@ -13,7 +13,8 @@ _IN_QUOTES = r"""\[[^\]\r\n]*|"[^"\r\n]*"?|'[^'\r\n]*'?"""
 _BLOCK_VALUE = re.compile(rf"{_IN_QUOTES}|[^\r\n]*")
 _FLOW_VALUE = re.compile(rf"{_IN_QUOTES}|[^,}}\r\n]*")
 _USER_IN_URL = re.compile(r"(?<=://)[^/\s]*(?=@)")
-_KEPT = "\t\r\n\x85\u2028\u2029"
+_ENDS = "\r\n\x85\u2028\u2029"
+"""What ends a line, to `str.splitlines`."""
 
 
 def escaped(text: str) -> str:
@@ -26,6 +27,11 @@ def escaped(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def escaped_lines(text: str) -> str:
+    """The same for a text of several lines: what ends them (LF) stays."""
+    return "\n".join(escaped(line) for line in text.split("\n"))
 
 
 def in_one_line(text: str, longest: int = 300) -> str:
@@ -45,9 +51,12 @@ def presentable(line: str) -> str:
     """A line of a file as it may be shown: covered, and without the value of a secret key.
 
     This goes by the look of a line and so also works in a file that is not YAML at all; what
-    the options of an adapter call a secret is hidden besides. No character comes or goes.
+    the options of an adapter call a secret is hidden besides. No character comes or goes, and the
+    line keeps what ends it.
     """
-    line = _USER_IN_URL.sub(lambda found: "*" * len(found[0]), covered(line, _KEPT))
+    bare = line.rstrip(_ENDS)
+    end_of_line = line[len(bare) :]
+    line = _USER_IN_URL.sub(lambda found: "*" * len(found[0]), covered(bare, kept="\t"))
     parts: list[str] = []
     end = 0
     for found in _KEY.finditer(line):
@@ -59,4 +68,4 @@ def presentable(line: str) -> str:
         assert value is not None
         parts += [line[end : value.start()], "*" * len(value[0])]
         end = value.end()
-    return "".join([*parts, line[end:]])
+    return "".join([*parts, line[end:], end_of_line])

@@ -17,6 +17,7 @@ from typing import TextIO
 
 from router.files.codes import Code
 from router.files.problems import Location, Problem
+from router.files.redaction import presentable
 from router.files.suggestions import did_you_mean
 
 LONGEST_HEADER = 65_536
@@ -41,13 +42,14 @@ class Sheet:
                 line = raw.readline(LONGEST_HEADER).decode("utf-8-sig", "replace").rstrip("\r\n")
         except OSError as error:
             return [Problem(Location(self.file), f"cannot be read: {error.strerror}", Code.FILE)]
+        seen = presentable(line)
         try:
             self._header = next(csv.reader([line], strict=True), [])
         except csv.Error as error:
-            return [Problem(Location(self.file, 1, 1, line), _in_words(error), Code.VALUE)]
+            return [Problem(Location(self.file, 1, 1, seen), _in_words(error), Code.VALUE)]
         found = []
         for name in dict.fromkeys(self._header):
-            where = Location(self.file, 1, max(line.find(name), 0) + 1, line)
+            where = Location(self.file, 1, max(line.find(name), 0) + 1, seen)
             if name not in self.columns:
                 message = (
                     f"column {name[:60]!r} means nothing here{did_you_mean(name, self.columns)}"
@@ -59,7 +61,7 @@ class Sheet:
         missing = [name for name in self.required if name not in self._header]
         if missing:
             message = f"{', '.join(missing)}: needed in the first line, which names the columns"
-            found.append(Problem(Location(self.file, 1, 1, line), message, Code.MISSING_KEY))
+            found.append(Problem(Location(self.file, 1, 1, seen), message, Code.MISSING_KEY))
         return found
 
     def rows(

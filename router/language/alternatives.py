@@ -58,7 +58,7 @@ def alternatives_of(condition: Condition, *, wanted: bool = True) -> tuple[Alter
         case AllOf(parts) | AnyOf(parts):
             found = [alternatives_of(part, wanted=wanted) for part in parts]
             if isinstance(condition, AnyOf) == wanted:
-                return _checked(tuple(path for each in found for path in each))
+                return _checked(tuple(one for each in found for one in each))
             return _every(found)
 
 
@@ -75,16 +75,16 @@ def _every(found: list[tuple[Alternative, ...]]) -> tuple[Alternative, ...]:
         total *= len(each)
         if total > MOST:
             raise _too_many()
-    joined = (tuple(leaf for path in chosen for leaf in path) for chosen in product(*found))
+    joined = (tuple(leaf for each in chosen for leaf in each) for chosen in product(*found))
     return _checked(tuple(joined))
 
 
 def _checked(found: tuple[Alternative, ...]) -> tuple[Alternative, ...]:
     # what is asked twice counts once
-    unique = tuple(dict.fromkeys(tuple(dict.fromkeys(path)) for path in found))
+    unique = tuple(dict.fromkeys(tuple(dict.fromkeys(each)) for each in found))
     if len(unique) > MOST:
         raise _too_many()
-    if any(len(path) > LONGEST for path in unique):
+    if any(len(each) > LONGEST for each in unique):
         raise TooLarge(f"more than {LONGEST} comparisons must hold at once; use `in` for lists")
     return unique
 

@@ -28,19 +28,19 @@ def find(rules: Rules) -> list[Problem]:
 def _never(rule: Rule) -> list[Problem]:
     alternatives = alternatives_of(rule.when)
     found: list[Alternative] = []
-    for path in alternatives:
-        clash = _clash(path)
+    for alternative in alternatives:
+        clash = _clash(alternative)
         if not clash:
             return []
         found.append(clash)
     # what all alternatives share is to blame before what one of them adds
-    shared = _clash(leaf for leaf in alternatives[0] if all(leaf in path for path in alternatives))
+    shared = _clash(leaf for leaf in alternatives[0] if all(leaf in each for each in alternatives))
     return [_problem(rule, [shared] if shared else list(dict.fromkeys(found)))]
 
 
-def _clash(path: Iterable[Leaf]) -> Alternative:
+def _clash(alternative: Iterable[Leaf]) -> Alternative:
     """The fewest comparisons that can't hold together, in the order of the file; () for none."""
-    for leaves in by_field(path).values():
+    for leaves in by_field(alternative).values():
         if not remains(leaves):
             return _fewest(leaves)
     return ()

@@ -69,7 +69,7 @@ def _suppressor(rule: Rule) -> list[_Suppressor]:
         ways = map(by_field, alternatives_of(rule.when, wanted=False))
     except TooLarge:
         return []  # its opposite has too many alternatives; nobody is blamed without proof
-    named = _named_by_all([_named(by_field(path)) for path in alternatives_of(rule.when)])
+    named = _named_by_all([_named(by_field(each)) for each in alternatives_of(rule.when)])
     return [_Suppressor(rule, named, tuple(sorted(filter(possible, ways), key=_grip)))]
 
 

@@ -49,22 +49,22 @@ def find(rules: Rules, users: ServiceUsers) -> list[Problem]:
 
 def _unmet(rule: Rule, candidates: Sequence[_Imagined]) -> list[Problem]:
     alternatives = alternatives_of(rule.when)
-    named = {leaf.written: leaf for path in alternatives for leaf in _words_asked(path)}
+    named = {leaf.written: leaf for each in alternatives for leaf in _words_asked(each)}
     alone = [leaf for leaf in named.values() if not _met([leaf], candidates)]
     if alone:
         return [Problem(_at(leaf), _nobody(leaf, candidates), Code.NOBODY) for leaf in alone]
     # what contradicts itself is left to `contradictions`
-    asked = [_words_asked(path) for path in alternatives if possible(by_field(path))]
-    if not asked or any(_met(path, candidates) for path in asked):
+    asked = [_words_asked(each) for each in alternatives if possible(by_field(each))]
+    if not asked or any(_met(each, candidates) for each in asked):
         return []
     return [Problem(rule.location, _together(rule, asked), Code.NOBODY)]
 
 
-def _words_asked(path: Alternative) -> Alternative:
+def _words_asked(alternative: Alternative) -> Alternative:
     """What says that the recipient must have one of some words."""
     return tuple(
         leaf
-        for leaf in path
+        for leaf in alternative
         if leaf.field in _CALLED and leaf.wanted and leaf.operator in {"==", "in", "has"}
     )
 

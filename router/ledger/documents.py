@@ -1,4 +1,4 @@
-"""What stands while facts are decided: texts of rules and users, lanes; taken up as a whole."""
+"""What stands while facts are decided: texts of rules and users, lanes; made live as a whole."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Text:
     content: str
 
 
-def take_up(
+def go_live(
     database: Database,
     texts: Sequence[Text],
     lanes: Iterable[tuple[str, str, str]],

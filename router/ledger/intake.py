@@ -38,7 +38,8 @@ from router.ledger.tables import (
     quarantined,
     sequences,
 )
-from router.ports import Alert, Cursor, alert_id
+from router.ports import Alert, Cursor
+from router.ports.alerts import alert_id
 
 _FACTS = select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
     # with the sources, though the ids would do: the index begins with them

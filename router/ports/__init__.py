@@ -2,7 +2,8 @@
 
 A source gives Messages and is told which of them are committed. A delivery adapter gets
 Deliveries and answers one Outcome for each. Whoever writes one imports what stands here and
-nothing else of `router`; what stands here changes only with a line in CHANGELOG.md.
+nothing else of `router`; what stands here changes only with a line in CHANGELOG.md. What the core
+alone needs, such as finding what is installed, it imports from the modules of this package.
 """
 
 from router.errors import PublishError, SignatureError, UsageError
@@ -12,9 +13,7 @@ from router.ports.alerts import (
     BATCH_CONTENT_TYPE,
     CONTENT_TYPE,
     EVENT_TYPE,
-    NAMESPACE,
     Alert,
-    alert_id,
     batch_body,
     batch_id,
 )
@@ -31,20 +30,16 @@ from router.ports.delivery import (
     Renders,
     Retry,
 )
-from router.ports.entrypoints import ADAPTERS, SOURCES, VERIFIERS, Verify, installed
+from router.ports.entrypoints import Verify
 from router.ports.links import Link, Linked
-from router.ports.options import AmqpUrl, HttpUrl, Options, OptionsT, Secret, Unfit, is_loopback
+from router.ports.options import AmqpUrl, HttpUrl, Options, Secret, Unfit
 from router.ports.parties import Certificate, Certified, Introduced, Originator, Recipient
 from router.ports.sources import Aimed, Cursor, Message, Outgoing, Publisher, Publishes, Source
 
 __all__ = [
-    "ADAPTERS",
     "BATCH_CONTENT_TYPE",
     "CONTENT_TYPE",
     "EVENT_TYPE",
-    "NAMESPACE",
-    "SOURCES",
-    "VERIFIERS",
     "Adapter",
     "Aimed",
     "Alert",
@@ -62,7 +57,6 @@ __all__ = [
     "Linked",
     "Message",
     "Options",
-    "OptionsT",
     "Originator",
     "Outcome",
     "Outgoing",
@@ -81,11 +75,8 @@ __all__ = [
     "Unfit",
     "UsageError",
     "Verify",
-    "alert_id",
     "batch_body",
     "batch_id",
     "in_one_line",
-    "installed",
-    "is_loopback",
     "require_private",
 ]

@@ -92,13 +92,16 @@ class Adapter(Protocol[OptionsT]):
     batch: int = 1
     """The most Alerts that `deliver` takes at once; 1 where the channel knows no batches."""
 
-    def __init__(self, config: OptionsT) -> None: ...
+    # A body that is a docstring or `...` would be abstract to mypy, as this is a Protocol.
+    def __init__(self, config: OptionsT) -> None:
+        return
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Let go of what is held open; by default nothing is."""
+        return
 
     @abstractmethod
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:

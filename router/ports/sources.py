@@ -44,13 +44,16 @@ class Source(Protocol[OptionsT]):
     Config: type[OptionsT]
     """The model of its options, the same as in `Source[...]`."""
 
-    def __init__(self, name: str, config: OptionsT) -> None: ...
+    # A body that is a docstring or `...` would be abstract to mypy, as this is a Protocol.
+    def __init__(self, name: str, config: OptionsT) -> None:
+        return
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Let go of what is held open; by default nothing is."""
+        return
 
     @abstractmethod
     def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message, None]:
@@ -87,9 +90,14 @@ class Outgoing:
 class Publisher(Protocol):
     """Puts facts where a source takes them from."""
 
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(self, *exc: object) -> None: ...
+    async def __aenter__(self) -> Self:
+        return self
 
+    async def __aexit__(self, *exc: object) -> None:
+        """Let go of what is held open; by default nothing is."""
+        return
+
+    @abstractmethod
     async def publish(self, facts: Sequence[Outgoing]) -> None:
         """When it returns, every one is confirmed. PublishError, in words, when that fails."""
         ...

@@ -12,12 +12,8 @@ from router.errors import PublishError
 from router.ports import Publisher
 from router.publishing.lines import LONGEST, Line, outgoing, read_lines
 from router.publishing.progress import Progress
-from router.rate import TokenBucket
+from router.publishing.rate import EvenRate
 
-CHUNK = 300
-"""The most facts that are unconfirmed at once."""
-EVEN_S = 0.05
-"""Seconds; so much of a rate may go at once, as sleeping is not exact."""
 CHUNK_BYTES = 4 * 1024 * 1024
 """A chunk ends when it has reached so many bytes: it is in memory as a whole."""
 
@@ -38,21 +34,20 @@ def send(
     """
     lines = read_lines(file, progress.mark, end)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_send(publisher, lines, progress, rate, report))
+        return runner.run(_send(publisher, lines, progress, EvenRate(rate), report))
 
 
 async def _send(
     publisher: Publisher,
     lines: Iterator[Line],
     progress: Progress,
-    rate: float | None,
+    rate: EvenRate,
     report: Callable[[int], None],
 ) -> int:
     sent = 0
     async with publisher:
-        bucket = TokenBucket()
         while True:
-            chunk = _take(lines, await _allowed(bucket, rate))
+            chunk = _take(lines, await _allowed(rate))
             if not chunk:
                 return sent
             too_long = chunk.pop() if chunk[-1].size > LONGEST else None
@@ -60,7 +55,7 @@ async def _send(
             if facts:
                 await publisher.publish(facts)
             progress.confirmed(chunk)
-            bucket.take(len(facts))
+            rate.gone(len(facts))
             sent += len(facts)
             report(sum(line.size for line in chunk))
             if too_long is not None:
@@ -69,16 +64,14 @@ async def _send(
                 )
 
 
-async def _allowed(bucket: TokenBucket, rate: float | None) -> int:
+async def _allowed(rate: EvenRate) -> int:
     """How many facts may go, 1 to CHUNK, when the rate has been waited for."""
-    if rate is None:
-        return CHUNK
-    clock, most = asyncio.get_running_loop().time, min(CHUNK, int(rate * EVEN_S))
-    allowed = bucket.refill(clock(), rate=rate, most=most)
+    clock = asyncio.get_running_loop().time
+    allowed = rate.allowed(clock())
     if not allowed:
-        await asyncio.sleep(bucket.wait(rate=rate))
-        allowed = bucket.refill(clock(), rate=rate, most=most)
-    return max(1, allowed)
+        await asyncio.sleep(rate.wait())
+        allowed = rate.allowed(clock())
+    return max(1, allowed)  # sleeping may end a hair too early
 
 
 def _take(lines: Iterator[Line], most: int) -> list[Line]:

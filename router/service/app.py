@@ -25,7 +25,8 @@ from router.ledger.database import Database, LedgerUnavailable, Use, open_databa
 from router.ledger.files import LedgerGone
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
-from router.ports import SOURCES, Options, Source, installed
+from router.ports import Options, Source
+from router.ports.entrypoints import SOURCES, installed
 from router.service.endpoint import OperationsEndpoint
 from router.service.loop_lag import watch_lag
 from router.service.observed import ObservedLedger

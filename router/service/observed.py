@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from router.domain.facts import QuarantineReason
 from router.lanes.lane import Lane
 from router.lanes.values import ClosedReason
-from router.ledger.queries.totals import Outstanding, outstanding, waiting
+from router.ledger.queries.totals import Outstanding, outstanding, outstanding_by_version
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 
@@ -30,9 +30,9 @@ class ObservedLedger:
 
     async def look(self) -> None:
         """Count once. LedgerUnavailable when it can't be read now."""
-        found = await self._ledger.call(waiting)
+        found = await self._ledger.call(outstanding)
         if self._looks % SELDOM == 0:
-            self._metrics.rollouts.outstanding = await self._ledger.call(outstanding)
+            self._metrics.rollouts.outstanding = await self._ledger.call(outstanding_by_version)
         self._looks += 1
         for lane in self._lanes.values():
             if lane.closed is not ClosedReason.USER_REMOVED:

@@ -24,7 +24,7 @@ from router.delivery.relay import Relay
 from router.intake.intake import Intake
 from router.lanes.values import LaneRow
 from router.ledger.deliveries import lost_attempts
-from router.ledger.documents import Text, take_up
+from router.ledger.documents import Text, go_live
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.service.timekeeping import Timekeeper
@@ -78,7 +78,7 @@ class Runtime:
         await self.timekeeper.begin()
         config, now = self.config, self.clock()
         adapters = await self._pool.prepare(config.users.by_id.values())
-        rows = await self._ledger.call(take_up, _texts(config), _lanes(config), now)
+        rows = await self._ledger.call(go_live, _texts(config), _lanes(config), now)
         self._put(config, self.engine, adapters, rows)
         lost = await self._ledger.call(lost_attempts, now)
         if lost:
@@ -96,7 +96,7 @@ class Runtime:
 
         async def take_over() -> None:
             texts, lanes = _texts(config), _lanes(config)
-            rows = await self._ledger.call(take_up, texts, lanes, self.clock(), reload=told)
+            rows = await self._ledger.call(go_live, texts, lanes, self.clock(), reload=told)
             self._put(config, engine, adapters, rows)
 
         try:

@@ -30,6 +30,6 @@ def check(file: Path, environment: Mapping[str, str] = os.environ) -> Checked:
     found = survey(file, environment)
     beside = find(found.rules_folder)[0] if found.rules_folder else []
     tests = [file for file in beside if file.name.endswith(TESTS)]
-    cases, in_tests = load_tests(tests, found.rules)
+    rule_tests, in_tests = load_tests(tests, found.rules)
     problems = in_order([*found.mistakes, *found.findings, *in_tests])
-    return Checked(problems, found.warnings, found.config, len(cases))
+    return Checked(problems, found.warnings, found.config, len(rule_tests))

@@ -1,6 +1,7 @@
 """One activation decided without sending: what each rule came to, line by line, and why.
 
-The answer comes from the second evaluator, which checks every live decision too. Pure.
+Conditions are evaluated as they are written, as the second opinion has them beside every live
+decision. Pure.
 """
 
 from __future__ import annotations

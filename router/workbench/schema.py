@@ -17,7 +17,7 @@ from router.config.installed import InstalledKinds
 from router.config.usersfile import ChannelKeys, UsersFile
 from router.domain.facts import DATA, Activation, Envelope
 from router.files.model_keys import secret_keys
-from router.ports import ADAPTERS, SOURCES
+from router.ports.entrypoints import ADAPTERS, SOURCES
 from router.workbench import ruleschema
 from router.workbench.ruleschema import Schema
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from router.ports import Alert, Delivery, alert_id
+from router.ports import Alert, Delivery
+from router.ports.alerts import alert_id
 
 USER = "90-B3-D5-1F-30-01-00-01"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from router.ports import alert_id
+from router.ports.alerts import alert_id
 
 PROOF = Path(__file__).parents[2] / "benchmarks" / "proof.py"
 USER, OTHER = "90-B3-D5-1F-30-01-00-01", "90-B3-D5-1F-30-01-00-02"

@@ -13,7 +13,8 @@ from support.ledgers import fill, made, swap, wish
 from support.samples import DCC, NOW, device, user
 
 from router.ledger.database import Database
-from router.ledger.documents import take_up
+from router.ledger.documents import go_live
+from router.ports.entrypoints import VERIFIERS
 from router.workbench import starter
 
 BYTES = b"<?xml version='1.0' encoding='UTF-8'?>\n<a>\xc3\xa9\r</a>"
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 def routed(database: Database, *channels: str) -> tuple[str, dict[str, int]]:
     """An Alert on these channels, each of the adapter before its dash, and their lanes."""
     wanted = [(user(1), name, name.partition("-")[0]) for name in channels]
-    lanes = {key[1]: row.id for key, row in take_up(database, [], wanted, NOW).items()}
+    lanes = {key[1]: row.id for key, row in go_live(database, [], wanted, NOW).items()}
     fill(database, [device(1)], {user(1): list(lanes.values())})
     with database.transaction() as connection:
         found = connection.exec_driver_sql("SELECT alert_id FROM alerts").scalar_one()
@@ -79,6 +80,38 @@ def test_formats_are_those_of_the_installed_verifiers(tmp_path: Path) -> None:
     found = call("alerts", "verify", "--format", "fax", message, "--certificate", message)
     assert found.exit_code == 2
     assert "'fax' is not one of those installed: duis" in found.stderr
+
+
+def test_help_lists_the_installed_formats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "--format [duis] " in call("alerts", "verify", "--help").stdout
+    assert "--format [duis] " in call("alerts", "show", "--help").stdout
+    install_fax(monkeypatch, tmp_path)
+    assert "--format [duis|fax] " in call("alerts", "verify", "--help").stdout
+
+
+def test_the_format_may_be_left_out_while_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install_fax(monkeypatch, tmp_path)
+    message = tmp_path / "alert.fax"
+    message.write_bytes(b"beep")
+    words = ("alerts", "verify", message, "--certificate", message)
+    unclear = call(*words)
+    assert (unclear.exit_code, unclear.stdout) == (2, "")
+    assert "say which --format; installed are: duis, fax" in unclear.stderr
+    assert call(*words, "--format", "fax").stdout == "faxed: beep\n"
+
+
+def install_fax(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A verifier of somebody else's."""
+    (folder / "fax_verifier.py").write_text(
+        "def verify(message, certificate):\n    return f'faxed: {message.decode()}'\n"
+    )
+    about = folder / "fax_verifier-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: fax-verifier\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[{VERIFIERS}]\nfax = fax_verifier:verify\n")
+    monkeypatch.syspath_prepend(folder)
 
 
 def test_verify_needs_a_certificate(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.rulemaking import candidates, conditions, drawn, matching, read, rule, shipped
 from support.samples import activation, hub, user
 
-from router.deciding.engine import CHUNK, PATHS, PROPERTIES, Engine, EngineAnomaly
+from router.deciding.engine import ALTERNATIVES, CHUNK, PROPERTIES, Engine, EngineAnomaly
 from router.domain.users import Role, ServiceUser
 from router.errors import EngineError
 from router.language.alternatives import LONGEST, MOST
@@ -26,7 +26,7 @@ SUPPLIER: dict[str, Value] = {"recipient.role": "gas_supplier", "activation.outc
 
 
 def agree(rules: Rules, values: list[dict[str, Value]]) -> None:
-    """durable_rules and the evaluator say the same, at the first try and at the second."""
+    """durable_rules and the second opinion say the same, at the first try and at the second."""
     engine = Engine(rules)
     try:
         for _ in range(2):
@@ -101,10 +101,12 @@ def test_absent_values_match_only_what_negates(tmp_path: Path) -> None:
 
 
 def test_many_rules_go_into_several_rulesets(tmp_path: Path) -> None:
-    listed = [rule([f'hub.model == "m{number}"'], f"r{number}") for number in range(3 * PATHS)]
+    listed = [
+        rule([f'hub.model == "m{number}"'], f"r{number}") for number in range(3 * ALTERNATIVES)
+    ]
     rules = read(tmp_path, *listed, rule(["hub.model exists"], "all"))
-    found = evaluate(rules, [{"hub.model": f"m{number}"} for number in range(3 * PATHS)])
-    assert found == [frozenset({number, 3 * PATHS}) for number in range(3 * PATHS)]
+    found = evaluate(rules, [{"hub.model": f"m{number}"} for number in range(3 * ALTERNATIVES)])
+    assert found == [frozenset({number, 3 * ALTERNATIVES}) for number in range(3 * ALTERNATIVES)]
 
 
 def test_more_properties_than_a_fact_can_have(tmp_path: Path) -> None:
@@ -159,7 +161,7 @@ def test_generated_names_differ_as_the_core_tells_them_apart() -> None:
     for names in (
         ["id", "sid", "k", "$s", "$m", *(f"f{number}" for number in range(5000))],
         ["canary", *(str(number) for number in range(CHUNK))],
-        ["sink", "canary", *(f"r{number}" for number in range(PATHS))],
+        ["sink", "canary", *(f"r{number}" for number in range(ALTERNATIVES))],
     ):
         assert len({told_apart(name) for name in names}) == len(names)
 

@@ -14,7 +14,8 @@ from support.samples import DCC, user
 from router.delivery.adapters import AdapterPool, ByLane, RunningAdapter
 from router.domain.users import Channel, Role, ServiceUser
 from router.errors import UsageError
-from router.ports import ADAPTERS, Options, Originator, installed
+from router.ports import Options, Originator
+from router.ports.entrypoints import ADAPTERS, installed
 
 ADAPTER = '''
 import asyncio

@@ -18,7 +18,7 @@ from router.domain.users import Channel, Role, ServiceUser, UserStatus
 from router.errors import UsageError
 from router.lanes.values import ClosedReason, LaneRow
 from router.ledger.database import Database
-from router.ledger.documents import take_up
+from router.ledger.documents import go_live
 from router.ports import (
     Adapter,
     Alert,
@@ -54,7 +54,7 @@ async def put(
 
     def rows(database: Database) -> dict[LaneKey, LaneRow]:
         wanted = [(each.id, "main", kind) for each in users]
-        return take_up(database, [], wanted, NOW)
+        return go_live(database, [], wanted, NOW)
 
     adapters = {
         (user(number), "main"): RunningAdapter(

@@ -10,7 +10,9 @@ import pytest
 from router.config.installed import InstalledKinds
 from router.files.values import read_model
 from router.files.yamlfile import parse
-from router.ports import ADAPTERS, AmqpUrl, HttpUrl, Options, Secret, is_loopback
+from router.ports import AmqpUrl, HttpUrl, Options, Secret
+from router.ports.entrypoints import ADAPTERS
+from router.ports.options import is_loopback
 
 MODULE = """\
 from router.ports import Options

@@ -18,7 +18,7 @@ from support.commandline import start
 from support.estate import ACTIVATED, D1, HUB, ROOT, S1, S2, S3, S4, SUPPLIER, Estate
 from support.listener import Listener
 
-from router.ports import alert_id
+from router.ports.alerts import alert_id
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from pathlib import Path
 from router.config.loading import load
 from router.deciding.engine import Engine
 from router.intake import intake
-from router.ports import SOURCES, Message, installed
+from router.ports import Message
+from router.ports.entrypoints import SOURCES, installed
 from router.service import app
 
 

@@ -30,12 +30,12 @@ def test_alternatives_come_to_the_same(
         return not compare(by_operator[field, str(opposite), literal], values.get(field))
 
     alternatives = [
-        all(leaf_holds(leaf.field, leaf.operator, leaf.literal) is leaf.wanted for leaf in path)
-        for path in alternatives_of(found)
+        all(leaf_holds(leaf.field, leaf.operator, leaf.literal) is leaf.wanted for leaf in each)
+        for each in alternatives_of(found)
     ]
     assert any(alternatives) is holds(found, values)
-    for path, met in zip(alternatives_of(found), alternatives, strict=True):
-        assert all(leaf.met(values.get(leaf.field)) for leaf in path) is met
+    for each, met in zip(alternatives_of(found), alternatives, strict=True):
+        assert all(leaf.met(values.get(leaf.field)) for leaf in each) is met
 
 
 def texts(number: int) -> tuple[Condition, ...]:

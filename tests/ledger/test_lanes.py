@@ -13,7 +13,7 @@ from support.samples import NOW, device, user
 from router.domain.timestamps import stamp
 from router.lanes.values import ClosedReason, LaneChange
 from router.ledger.database import Database
-from router.ledger.documents import take_up
+from router.ledger.documents import go_live
 from router.ledger.lanes import change_lane, count_waiting, why_closed
 
 S1, S2 = user(1), user(2)
@@ -94,7 +94,7 @@ def test_a_lane_that_was_failing_is_known_after_a_restart(database: Database, la
     fill(database, [device(1)], {S1: [lane], S2: [other]})
     exchanged = swap(database, wish(lane), wish(other))
     swap(database, settled=[retry(exchanged.sends[lane][0][0])])
-    lanes = take_up(database, [], [], NOW)
+    lanes = go_live(database, [], [], NOW)
     assert {row.id: row.failing for row in lanes.values()} == {lane: True, other: False}
 
 

@@ -21,12 +21,12 @@ from router.domain.facts import Fact, parse
 from router.lanes.values import ClosedReason, DeliveryState, LaneAnswer, LaneChange, Settlement
 from router.ledger.database import Database
 from router.ledger.deliveries import lost_attempts
-from router.ledger.documents import take_up
+from router.ledger.documents import go_live
 from router.ledger.intake import look_up, record
 from router.ledger.lanes import count_waiting, why_closed
 from router.ledger.quarantine import released, waiting_for
 from router.ledger.queries.lists import Filter, list_alerts
-from router.ledger.queries.overview import glance
+from router.ledger.queries.overview import overview
 from router.ledger.queries.rollout import users, versions
 from router.ledger.queries.why import why
 
@@ -104,7 +104,7 @@ def test_closing_opening_and_starting_read_only_what_is_pending(database: Databa
         swap(database, changes=[LaneChange(lane, ClosedReason.ENDPOINT, "", NOW)])
         swap(database, changes=[LaneChange(lane, None, "", NOW)])
         lost_attempts(database, NOW)
-        take_up(database, [], [], NOW)
+        go_live(database, [], [], NOW)
         count_waiting(database)
         why_closed(database)
     reads = found.reads("deliveries")
@@ -135,7 +135,7 @@ def test_deciding_a_fact_reads_no_table_whole(database: Database) -> None:
         for first in (True, False):
             released(database, NOW, timedelta(hours=24), registrations_only=first)
         waiting_for(database, [device(1)], NOW)
-        take_up(database, TEXTS, [], NOW)
+        go_live(database, TEXTS, [], NOW)
         swap(database, changes=[LaneChange(lane, ClosedReason.ENDPOINT, "", NOW)])
         swap(database, changes=[LaneChange(lane, None, "", NOW)])
         swap(database, wish(lane), withdrawn=Responsibility({}, lambda: NOW))
@@ -160,7 +160,7 @@ def test_the_status_page_reads_no_more_than_it_shows(database: Database) -> None
     lane = lane_of(database)
     fill(database, [device(n) for n in range(20)], {user(1): [lane]})
     with plans(database) as found:
-        seen = glance(database)
+        seen = overview(database)
         assert [each.waiting for each in seen.lanes] == [20]
         assert len(list_alerts(database, Filter(user=user(1)), limit=5)) == 5
         assert why(database, device(1), newest=1)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.samples import ALERT, DCC, HUB, NOW, user
 
-from router.ports import EVENT_TYPE, Alert, alert_id
+from router.ports import EVENT_TYPE, Alert
+from router.ports.alerts import alert_id
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 

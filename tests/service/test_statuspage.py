@@ -21,12 +21,12 @@ from router.config.loading import load
 from router.domain.timestamps import lasting
 from router.domain.users import ServiceUser, UserStatus
 from router.ledger.database import Use, open_database
-from router.ledger.queries.overview import Glance
+from router.ledger.queries.overview import Overview
 from router.service.endpoint import Page
 from router.service.reloading import ReloadRefused
 from router.service.statuspage import page as module
 from router.service.statuspage.layout import clean, document
-from router.service.statuspage.overview import overview
+from router.service.statuspage.overview import front_page
 from router.service.statuspage.page import StatusPage
 from router.service.statuspage.search import HubAsked, Several, UserAsked, understand
 from router.service.statuspage.state import RouterState, SourceState
@@ -132,9 +132,9 @@ def test_it_says_why_no_facts_can_come(state: RouterState) -> None:
 
 
 def shown(
-    state: RouterState, glance: Glance | None = None, trouble: str | None = None
+    state: RouterState, seen: Overview | None = None, trouble: str | None = None
 ) -> lxml.html.HtmlElement:
-    main = overview(state, glance, trouble)
+    main = front_page(state, seen, trouble)
     return parsed(document("", asked="", version="", now=state.now, main=main))
 
 
@@ -170,7 +170,7 @@ def test_what_stands_where_the_ledger_was_is_not_opened(state: RouterState) -> N
 
 def test_what_is_too_much_for_a_page_is_counted(state: RouterState) -> None:
     with closing(open_database(state.config.ledger.url, Use.READ)) as database:
-        seen = module.glance(database)
+        seen = module.overview(database)
     many = replace(seen, lanes=[seen.lanes[0]] * 1_234)
     html = shown(state, many)
     assert len(rows(html, "Lanes")) == 200

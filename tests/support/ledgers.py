@@ -17,7 +17,7 @@ from router.domain.users import Role
 from router.lanes.values import Claimed, DeliveryState, Exchanged, Settlement, Wish, Withdrawn
 from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import exchange
-from router.ledger.documents import Text, take_up
+from router.ledger.documents import Text, go_live
 from router.ledger.intake import record
 from router.ports import Message
 from support.samples import DCC, NOW, activation, body, hub, registration, user
@@ -30,13 +30,13 @@ HOLD = timedelta(hours=48)
 def made(folder: Path) -> Database:
     """A new ledger, held as the router does, that knows one set of rules and users."""
     database = open_database(f"sqlite:///{folder}/ledger.db", Use.ROUTE)
-    take_up(database, TEXTS, [], NOW)
+    go_live(database, TEXTS, [], NOW)
     return database
 
 
 def lane_of(database: Database, user_id: str = user(1), channel: str = "main") -> int:
     """The number of a user's lane."""
-    return take_up(database, [], [(user_id, channel, "test")], NOW)[(user_id, channel)].id
+    return go_live(database, [], [(user_id, channel, "test")], NOW)[(user_id, channel)].id
 
 
 def standing(lanes: Mapping[str, Sequence[int]], hold: timedelta = HOLD) -> Standing:

@@ -8,7 +8,8 @@ from typing import Any
 
 from router.domain.facts import Activation, ActivationOutcome, Hub, HubStatus, Point, Registration
 from router.domain.facts import SmetsVersion as Smets
-from router.ports import Alert, alert_id
+from router.ports import Alert
+from router.ports.alerts import alert_id
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DCC = "90-B3-D5-1F-30-00-00-02"

@@ -31,10 +31,10 @@ PILOT = 'hub.groups has "pilot"'
 MODEL = 'hub.model startswith "CH"'
 
 
-def shipped_cases() -> list[RuleTest]:
-    cases, problems = load_tests(find_tests(SHIPPED), shipped())
+def shipped_tests() -> list[RuleTest]:
+    tests, problems = load_tests(find_tests(SHIPPED), shipped())
     assert not problems
-    return cases
+    return tests
 
 
 def rules(folder: Path, when: str) -> Rules:
@@ -150,27 +150,27 @@ def test_each_line_is_seen_with_its_place_in_groups(tmp_path: Path) -> None:
     assert saw == ["North", None, None, "success"]
 
 
-@pytest.mark.parametrize("case", shipped_cases(), ids=lambda case: case.entry.name)
-def test_it_says_what_the_engine_decides(case: RuleTest) -> None:
-    given, given_rules = case.entry.given, shipped().without(case.entry.without)
+@pytest.mark.parametrize("test", shipped_tests(), ids=lambda test: test.entry.name)
+def test_it_says_what_the_engine_decides(test: RuleTest) -> None:
+    given, given_rules = test.entry.given, shipped().without(test.entry.without)
     found = explain(
         given.activation,
-        case.home,
+        test.home,
         rules=given_rules,
-        users=case.users,
-        now=case.entry.at or given.activation.activated_at,
+        users=test.users,
+        now=test.entry.at or given.activation.activated_at,
     )
     # what `hubherald test` found to be so: it decides by the engine
-    assert run_tests(shipped(), [case.location.file]).passed
+    assert run_tests(shipped(), [test.location.file]).passed
     alerts = {(each.service_user_id, frozenset(each.rules)) for each in found.due}
-    assert alerts == {(each.user, frozenset(each.roles)) for each in case.entry.expect.alerts}
+    assert alerts == {(each.user, frozenset(each.roles)) for each in test.entry.expect.alerts}
     suppressed = {
         (each.decision.party.id, each.decision.party.role, each.decision.rule)
         for each in found.decisions
         if each.decision.verdict is Verdict.SUPPRESSED and each.decision.party
     }
-    if case.entry.expect.suppressed is not None:
-        expected = case.entry.expect.suppressed
+    if test.entry.expect.suppressed is not None:
+        expected = test.entry.expect.suppressed
         assert suppressed == {(each.user, each.role, each.rule) for each in expected}
     engine = Engine(given_rules)
     try:
@@ -178,7 +178,7 @@ def test_it_says_what_the_engine_decides(case: RuleTest) -> None:
             assert each.user
             assert each.decision.party
             role = each.decision.party.role
-            values = fields_of(given.activation, case.home.hub, role, each.user)
+            values = fields_of(given.activation, test.home.hub, role, each.user)
             matched = {index for index, rule in enumerate(each.rules) if rule.matched}
             assert engine.evaluate([values]) == [matched]
     finally:

@@ -95,16 +95,16 @@ def test_an_example_works_beside_the_shipped_rules(tmp_path: Path, example: Exam
     assert [
         (each.comparison.text, each.never) for each in report.uncovered if each.rule.name in own
     ] == []
-    cases, _ = load_tests([tests], every)
+    found, _ = load_tests([tests], every)
     changed = [change for rule in rules.rules for change in mutants(rule)]
-    tried = [each for each in mutation.attempt(every, cases, changed) if each]
+    tried = [each for each in mutation.attempt(every, found, changed) if each]
     assert tried
     assert [(each.mutant.text, each.mutant.change) for each in tried if not each.noticed_by] == []
 
 
 def test_what_it_gives_to_explain_can_be_read() -> None:
     document = parse(BLOCKS["what-if.yaml"].encode(), Path("what-if.yaml"))
-    assert what_if.is_scene(document)
+    assert what_if.is_what_if(document)
     assert what_if.load(document, shipped()), document.problems
     command = re.search(r"`hubherald explain rules/(\S+) --test '([^']+)'`", GUIDE)
     assert command

@@ -16,7 +16,7 @@ from router.ledger.tables import deliveries, facts, holding, lanes
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class Overview:
     """How the intake and the lanes stand."""
 
     lanes: Sequence[LaneState]
@@ -28,7 +28,7 @@ class Glance:
     """When the newest was received."""
 
 
-def glance(database: Database) -> Glance:
+def overview(database: Database) -> Overview:
     """Read it. LedgerUnavailable when that can't be done now."""
     waiting = list_lanes(database)
     parked = (
@@ -45,7 +45,7 @@ def glance(database: Database) -> Glance:
     received = select(facts.c.received_at).where(facts.c.id == newest)
     with database.transaction() as connection:
         last = connection.execute(received).scalar_one_or_none()
-        return Glance(
+        return Overview(
             lanes=waiting,
             parked={(row[0], row[1]): row[2] for row in connection.execute(of_lane)},
             quarantined={row[0]: row[1] for row in connection.execute(reasons)},

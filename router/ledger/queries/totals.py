@@ -55,7 +55,7 @@ class Outstanding:
     """`database` and `log`, which SQLite folds into it now and then."""
 
 
-def waiting(database: Database) -> Outstanding:
+def outstanding(database: Database) -> Outstanding:
     """Count what waits; grows with that and not with the ledger."""
     parked = _count(deliveries.c.lane_id).where(PARKED)
     with database.transaction() as connection:
@@ -65,7 +65,7 @@ def waiting(database: Database) -> Outstanding:
     return Outstanding(pending, found, quarantined, database.sizes())
 
 
-def outstanding(database: Database) -> dict[str, int]:
+def outstanding_by_version(database: Database) -> dict[str, int]:
     """Alerts that wait or are held, by firmware version; some seconds where millions do."""
     version = facts.c.firmware_version
     statement = (
@@ -80,7 +80,7 @@ def outstanding(database: Database) -> dict[str, int]:
         return _singles(connection, statement)
 
 
-def summary(database: Database) -> LedgerTotals:
+def ledger_totals(database: Database) -> LedgerTotals:
     """Count everything; takes its time on a large ledger."""
     of = decisions.c
     alerted, suppressed = Verdict.ALERTED.value, Verdict.SUPPRESSED.value

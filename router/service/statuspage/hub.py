@@ -11,6 +11,7 @@ import htpy as h
 from router.deciding.decisions import Verdict
 from router.domain.facts import Point, Registration
 from router.domain.inventory import Home, Running, in_effect, until
+from router.files.counts import plural
 from router.lanes.values import DeliveryState
 from router.ledger.queries.story import (
     AlertTold,
@@ -23,7 +24,7 @@ from router.ledger.queries.story import (
     StoryPart,
     WaitingFact,
 )
-from router.service.statuspage.layout import banner, clean, facts, moment, plural, who
+from router.service.statuspage.layout import banner, clean, facts, to_the_second, who
 
 NEWEST = 50
 """Facts of one hub that are shown."""
@@ -84,7 +85,7 @@ def _inventory(home: Home, running: Running | None, names: Names, now: datetime)
         ("Status", f"{about.status}, {about.smets_version}"),
         (
             "Firmware",
-            [running.version, " since ", moment(running.activated_at)]
+            [running.version, " since ", to_the_second(running.activated_at)]
             if running
             else "no activation known",
         ),
@@ -141,10 +142,10 @@ def _fact(row: FactTold, names: Names) -> h.Node:
         what = f"{row.firmware_version}: activation {row.outcome}"
     at = row.activated_at or row.received_at
     return [
-        h.h3[moment(at), " ", h.span[clean(what)]],
+        h.h3[to_the_second(at), " ", h.span[clean(what)]],
         h.p[
             f"Fact {clean(row.event_id)} of {clean(row.source)}, received ",
-            moment(row.received_at),
+            to_the_second(row.received_at),
             f" from {clean(row.origin)}; {row.effect.replace('_', ' ')}",
         ],
     ]
@@ -155,7 +156,7 @@ def _grounds(row: Grounds, names: Names) -> h.Node:
     replaced = f", replaced by {row.replaced_by}" if row.replaced_by else ""
     return [
         "Decided ",
-        moment(row.decided_at),
+        to_the_second(row.decided_at),
         " under rules ",
         h.code[row.rules_digest[:12]],
         ", users ",
@@ -217,12 +218,14 @@ def _attempted(row: Attempted, names: Names) -> h.Node:
     name = f"Attempt {row.number}" if row.number is not None else "Then"
     said = " ".join(clean(part) for part in (row.reason, row.detail) if part)
     outcome = f"{row.outcome}{': ' + said if said else ''}" if row.outcome else "no answer yet"
-    return [f"{name}, ", moment(row.at), f": {outcome}"]
+    return [f"{name}, ", to_the_second(row.at), f": {outcome}"]
 
 
 @_words.register(WaitingFact)
 def _waiting(row: WaitingFact, names: Names) -> h.Node:
     return [
-        h.h3[moment(row.received_at), " ", h.span(".bad")[f"In quarantine, number {row.id}"]],
+        h.h3[
+            to_the_second(row.received_at), " ", h.span(".bad")[f"In quarantine, number {row.id}"]
+        ],
         h.p[f"{row.reason}: {clean(row.detail)}. Next: {clean(row.next_step)}"],
     ]

@@ -56,7 +56,7 @@ def document(title: str, *, asked: str, version: str, now: datetime, main: h.Nod
                 h.main[main],
                 h.footer[
                     f"Hubherald {version}. As of ",
-                    moment(now),
+                    to_the_second(now),
                     ". Times are UTC. This page changes nothing: operators work with ",
                     h.code["hubherald --help"],
                     ". ",
@@ -103,8 +103,8 @@ def _row(heads: Sequence[str], cells: Sequence[h.Node]) -> h.Renderable:
     ]
 
 
-def moment(at: datetime | None) -> h.Node:
-    """To the second."""
+def to_the_second(at: datetime | None) -> h.Node:
+    """A moment, as precisely as people want it."""
     if at is None:
         return "-"
     return h.time(datetime=rfc3339(at))[f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"]
@@ -112,12 +112,7 @@ def moment(at: datetime | None) -> h.Node:
 
 def ago(at: datetime | None, now: datetime) -> h.Node:
     """A moment, and how long ago that is."""
-    return moment(at) if at is None else [moment(at), f" ({lasting(now - at)} ago)"]
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 fact`, `1,000 facts`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return to_the_second(at) if at is None else [to_the_second(at), f" ({lasting(now - at)} ago)"]
 
 
 def clean(text: str | None) -> str:

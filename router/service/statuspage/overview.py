@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import htpy as h
 
 from router.domain.facts import QuarantineReason
+from router.files.counts import plural
 from router.language.rules import Rule
 from router.ledger.queries.lists import LaneState
-from router.ledger.queries.overview import Glance
-from router.service.statuspage.layout import ago, banner, clean, facts, moment, plural, table, who
+from router.ledger.queries.overview import Overview
+from router.service.statuspage.layout import ago, banner, clean, facts, table, to_the_second, who
 from router.service.statuspage.state import RouterState
 
 MOST = 200
@@ -21,14 +22,14 @@ _PARKED = (" given up: ", h.code["hubherald alerts list --state parked"])
 LANE_HEADS = ("Service User", "Channel", "Waiting", "Oldest waiting", "Parked", "State")
 
 
-def overview(state: RouterState, glance: Glance | None, trouble: str | None) -> h.Node:
-    """`trouble` says why there is no glance at the ledger."""
+def front_page(state: RouterState, seen: Overview | None, trouble: str | None) -> h.Node:
+    """`trouble` says why the ledger can't be read."""
     return [
         h.h1["Status"],
         _ready(state),
         banner("bad", "The ledger could not be read", h.p[clean(trouble)]) if trouble else None,
-        _intake(state, glance),
-        _lanes(state, glance) if glance else None,
+        _intake(state, seen),
+        _lanes(state, seen) if seen else None,
         _rules(state),
     ]
 
@@ -43,7 +44,7 @@ def _ready(state: RouterState) -> h.Node:
 # --- intake ---------------------------------------------------------------------------------
 
 
-def _intake(state: RouterState, glance: Glance | None) -> h.Node:
+def _intake(state: RouterState, seen: Overview | None) -> h.Node:
     rows = [
         (
             source.name,
@@ -58,11 +59,11 @@ def _intake(state: RouterState, glance: Glance | None) -> h.Node:
         h.h2(id="intake")["Intake"],
         facts(
             [
-                ("Last fact", ago(glance.last_fact, state.now)),
-                ("Quarantine", _quarantine(glance.quarantined)),
+                ("Last fact", ago(seen.last_fact, state.now)),
+                ("Quarantine", _quarantine(seen.quarantined)),
             ]
         )
-        if glance
+        if seen
         else None,
         table("Sources of facts", heads, rows),
     ]
@@ -88,13 +89,13 @@ def _quarantine(waiting: Mapping[str, int]) -> h.Node:
 # --- lanes ----------------------------------------------------------------------------------
 
 
-def _lanes(state: RouterState, glance: Glance) -> h.Node:
-    lanes = sorted(glance.lanes, key=_urgency)
+def _lanes(state: RouterState, seen: Overview) -> h.Node:
+    lanes = sorted(seen.lanes, key=_urgency)
     more = len(lanes) - MOST
     closed = sum(lane.state == "closed" for lane in lanes)
     held = sum(lane.waiting for lane in lanes if lane.state == "closed")
     waiting = sum(lane.waiting for lane in lanes) - held
-    parked = sum(glance.parked.values())
+    parked = sum(seen.parked.values())
     return h.section(aria_labelledby="lanes")[
         h.h2(id="lanes")["Lanes"],
         facts(
@@ -105,7 +106,7 @@ def _lanes(state: RouterState, glance: Glance) -> h.Node:
                 ("Parked Alerts", [_some(parked), *_PARKED] if parked else "0"),
             ]
         ),
-        lane_table("Lanes, the most urgent first", lanes[:MOST], state, glance.parked),
+        lane_table("Lanes, the most urgent first", lanes[:MOST], state, seen.parked),
         h.p[f"{more:,} more: hubherald lanes list"] if more > 0 else None,
     ]
 
@@ -145,7 +146,7 @@ def _standing(lane: LaneState) -> h.Node:
         return h.span(".good")["open"]
     reason = (lane.reason or "").replace("_", " ")
     detail = f": {clean(lane.detail)}" if lane.detail else ""
-    return [h.span(".bad")["closed"], f", {reason}{detail}, since ", moment(lane.since)]
+    return [h.span(".bad")["closed"], f", {reason}{detail}, since ", to_the_second(lane.since)]
 
 
 def _answer(lane: LaneState) -> h.Node:
@@ -153,7 +154,7 @@ def _answer(lane: LaneState) -> h.Node:
     said = lane.last_answer
     if not said or (lane.detail and lane.detail in said):
         return None
-    return ["Last answer ", moment(lane.last_answer_at), f": {clean(said)}"]
+    return ["Last answer ", to_the_second(lane.last_answer_at), f": {clean(said)}"]
 
 
 def _some(count: int, what: str = "", kind: str = "bad") -> h.Node:

@@ -10,13 +10,13 @@ import htpy as h
 from router.errors import LedgerError
 from router.ledger.database import Database, Use, open_database
 from router.ledger.queries.lists import Filter, find_home, list_alerts
-from router.ledger.queries.overview import glance
+from router.ledger.queries.overview import overview
 from router.ledger.queries.why import why
 from router.service.endpoint import Page
 from router.service.statuspage import hub as hubs
 from router.service.statuspage import recipient as recipients
 from router.service.statuspage.layout import LONGEST, POLICY, banner, document, facts, search
-from router.service.statuspage.overview import overview
+from router.service.statuspage.overview import front_page
 from router.service.statuspage.search import HubAsked, Several, UserAsked, understand
 from router.service.statuspage.state import RouterState
 
@@ -58,15 +58,15 @@ class StatusPage:
             finally:
                 database.close()
         except LedgerError as error:
-            status, title, main = 200, "Status", overview(state, None, str(error))
+            status, title, main = 200, "Status", front_page(state, None, str(error))
         html = document(title, asked=asked, version=state.version, now=state.now, main=main)
         return Page(status, html, POLICY)
 
 
 def _view(database: Database, asked: str, state: RouterState) -> tuple[int, str, h.Node]:
-    seen = glance(database)
+    seen = overview(database)
     if not asked:
-        return 200, "Status", overview(state, seen, None)
+        return 200, "Status", front_page(state, seen, None)
     users = state.config.users.by_id
     match understand(asked, users, {lane.service_user_id for lane in seen.lanes}):
         case UserAsked(service_user_id):

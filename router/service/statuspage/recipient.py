@@ -9,7 +9,7 @@ import htpy as h
 from router.domain.users import ServiceUser, UserStatus
 from router.lanes.values import DeliveryState
 from router.ledger.queries.lists import AlertRow, LaneState
-from router.service.statuspage.layout import banner, facts, moment, search, table
+from router.service.statuspage.layout import banner, facts, search, table, to_the_second
 from router.service.statuspage.overview import lane_table
 from router.service.statuspage.state import RouterState
 
@@ -59,7 +59,7 @@ def _about(user: ServiceUser) -> h.Node:
 
 def _alert(row: AlertRow) -> Sequence[h.Node]:
     return (
-        moment(row.decided_at),
+        to_the_second(row.decided_at),
         f"{row.sequence:,}",
         search(row.device_id),
         row.firmware_version,

@@ -33,12 +33,12 @@ class Several:
     found: Sequence[ServiceUser]
 
 
-Question = HubAsked | UserAsked | Several
+Meant = HubAsked | UserAsked | Several
 
 
 def understand(
     words: str, users: Mapping[str, ServiceUser], with_lanes: Collection[str] = ()
-) -> Question:
+) -> Meant:
     """`words` in either case: an EUI-64, with hyphens or without, or a part of a user's name."""
     words = words.strip()
     if _BARE.fullmatch(words):
@@ -50,7 +50,7 @@ def understand(
     return UserAsked(found) if found in users or found in with_lanes else HubAsked(found)
 
 
-def _named(words: str, users: Mapping[str, ServiceUser]) -> Question:
+def _named(words: str, users: Mapping[str, ServiceUser]) -> Meant:
     name = words.casefold()
     found = [user for user in users.values() if name in user.name.casefold()] if name else []
     if len(found) == 1:

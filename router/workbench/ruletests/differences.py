@@ -50,9 +50,9 @@ def met(expected: Expected, decisions: Sequence[Decision]) -> bool:
     )
 
 
-def differences(case: RuleTest, answer: Evaluated) -> list[str]:
+def differences(test: RuleTest, answer: Evaluated) -> list[str]:
     """What was expected and did not come, what came and was not, and why; nothing when met."""
-    expected = case.entry.expect
+    expected = test.entry.expect
     wanted, found = _wanted(expected), _found(expected, answer.decisions)
     keys = sorted(wanted.keys() | found.keys())
     differing = [
@@ -62,7 +62,7 @@ def differences(case: RuleTest, answer: Evaluated) -> list[str]:
     ]
     if not differing:
         return []
-    names = _names(case.entry.given.users)
+    names = _names(test.entry.given.users)
     rows = [
         (sign, key, effects[key])
         for sign, effects in (("-", wanted), ("+", found))

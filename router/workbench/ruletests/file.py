@@ -72,7 +72,7 @@ class Expected(Options):
     suppressed: tuple[ExpectedSuppression, ...] | None = None
 
 
-class CaseEntry(Options):
+class RuleTestEntry(Options):
     """One test as written, with what it left out filled in."""
 
     name: ShortText
@@ -83,18 +83,18 @@ class CaseEntry(Options):
     expect: Expected
 
 
-class CasesFile(Options):
+class RuleTestsFile(Options):
     """The whole file."""
 
     given: Given
-    tests: Annotated[tuple[CaseEntry, ...], Field(min_length=1)]
+    tests: Annotated[tuple[RuleTestEntry, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
     """One test, ready to run."""
 
-    entry: CaseEntry
+    entry: RuleTestEntry
     location: Location
 
     @property
@@ -113,16 +113,16 @@ def load(files: Sequence[Path], rules: Rules | None) -> tuple[list[RuleTest], li
 
     Without `rules`, as these have mistakes themselves, no rule is called unknown.
     """
-    cases: list[RuleTest] = []
+    tests: list[RuleTest] = []
     problems: list[Problem] = []
     for file in files:
         document = read(file)
-        cases += _cases(document, rules)
+        tests += _tests_in(document, rules)
         problems += document.problems
-    return cases, problems
+    return tests, problems
 
 
-def _cases(document: Document, rules: Rules | None) -> list[RuleTest]:
+def _tests_in(document: Document, rules: Rules | None) -> list[RuleTest]:
     value = document.value
     if value is None:
         if not document.problems:
@@ -133,24 +133,24 @@ def _cases(document: Document, rules: Rules | None) -> list[RuleTest]:
     filled = _fill_file(value, shared)
     if shared is not None and read_model(document, Given, filled["given"], "given") is None:
         return []  # each test would repeat what is wrong with it
-    found = read_model(document, CasesFile, filled)
+    found = read_model(document, RuleTestsFile, filled)
     if found is None:
         return []
-    cases = [
+    tests = [
         RuleTest(entry, document.at("tests", number)) for number, entry in enumerate(found.tests)
     ]
-    for number, case in enumerate(cases):
-        _check(document, case.entry, rules, number)
-    for name, times in Counter(case.entry.name for case in cases).items():
+    for number, test in enumerate(tests):
+        _check(document, test.entry, rules, number)
+    for name, times in Counter(test.entry.name for test in tests).items():
         if times > 1:
-            first, *again = (n for n, case in enumerate(cases) if case.entry.name == name)
+            first, *again = (n for n, test in enumerate(tests) if test.entry.name == name)
             line = document.at("tests", first, "name").line
             message = f"a test named {name!r} stands here already, in line {line}"
             document.add(document.at("tests", again[0], "name"), message, Code.DUPLICATE_NAME)
-    return [] if document.problems else cases
+    return [] if document.problems else tests
 
 
-def _check(document: Document, entry: CaseEntry, rules: Rules | None, number: int) -> None:
+def _check(document: Document, entry: RuleTestEntry, rules: Rules | None, number: int) -> None:
     """What can be wrong between the parts of a test."""
     given.check(document, entry.given, "tests", number, "given")
     if rules is not None:
@@ -165,7 +165,7 @@ def _check(document: Document, entry: CaseEntry, rules: Rules | None, number: in
         before.add((alert.user, alert.code))
 
 
-def _named(entry: CaseEntry) -> Iterator[tuple[Place, str]]:
+def _named(entry: RuleTestEntry) -> Iterator[tuple[Place, str]]:
     """Every rule that is named, and where."""
     for index, name in enumerate(entry.without):
         yield ("without", index), name
@@ -182,11 +182,11 @@ def _fill_file(value: Any, shared: Any) -> Any:
     tests = value.get("tests")
     filled = {**value, "given": given.filled(shared)}
     if isinstance(tests, list):
-        filled["tests"] = [_fill_case(test, shared) for test in tests]
+        filled["tests"] = [_fill_test(test, shared) for test in tests]
     return filled
 
 
-def _fill_case(test: Any, shared: Any) -> Any:
+def _fill_test(test: Any, shared: Any) -> Any:
     if not isinstance(test, dict):
         return test
     return {**test, "given": given.filled(test.get("given"), shared)}

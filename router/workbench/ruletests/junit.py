@@ -56,28 +56,28 @@ def _count(element: etree._Element, members: Sequence[Result | Problem]) -> None
 
 
 def _test(result: Result, file: str) -> etree._Element:
-    case = _case(result.test, file, result.location.line, result.seconds)
+    testcase = _testcase(result.test, file, result.location.line, result.seconds)
     if not result.passed:
         first = result.message.partition("\n")[0]
-        failure = etree.SubElement(case, "failure", type="failure", message=_fit(first))
+        failure = etree.SubElement(testcase, "failure", type="failure", message=_fit(first))
         failure.text = _fit(f"{result.location}: {result.test}\n{result.message}")
-    return case
+    return testcase
 
 
 def _mistake(problem: Problem, file: str) -> etree._Element:
     line = problem.location.line
-    case = _case(f"line {line}: {problem.code}", file, line)
+    testcase = _testcase(f"line {line}: {problem.code}", file, line)
     said = _fit(problem.message)
-    error = etree.SubElement(case, "error", type=str(problem.code), message=said)
+    error = etree.SubElement(testcase, "error", type=str(problem.code), message=said)
     error.text = _fit(problem.render())
-    return case
+    return testcase
 
 
-def _case(name: str, file: str, line: int, seconds: float = 0.0) -> etree._Element:
-    case = etree.Element("testcase", name=_fit(name), classname=_class(file), file=file)
-    case.set("line", str(line))
-    case.set("time", _seconds(seconds))
-    return case
+def _testcase(name: str, file: str, line: int, seconds: float = 0.0) -> etree._Element:
+    testcase = etree.Element("testcase", name=_fit(name), classname=_class(file), file=file)
+    testcase.set("line", str(line))
+    testcase.set("time", _seconds(seconds))
+    return testcase
 
 
 def _class(file: str) -> str:

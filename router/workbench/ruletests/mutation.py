@@ -1,7 +1,7 @@
 """Which small changes to rules no test would notice.
 
-Rules are decided by the Python evaluator alone: the engine would have to be built for each of
-thousands of changes, and agrees with it wherever it decides.
+Conditions are evaluated as they are written, without the engine: it would have to be built for each
+of thousands of changes, and decides nothing in which the second opinion differs.
 """
 
 from __future__ import annotations

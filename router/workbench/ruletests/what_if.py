@@ -20,7 +20,7 @@ from router.workbench.ruletests import given
 from router.workbench.ruletests.given import Given
 
 
-class SceneEntry(Options):
+class WhatIfEntry(Options):
     """One test, or a file that is no file of tests."""
 
     name: ShortText | None = None
@@ -32,7 +32,7 @@ class SceneEntry(Options):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class WhatIf:
     """What is given, and when it is decided."""
 
     given: Given
@@ -42,7 +42,7 @@ class Scene:
     """Rules that are taken away."""
 
 
-def is_scene(document: Document) -> bool:
+def is_what_if(document: Document) -> bool:
     """Whether a file is one of these, and not a fact."""
     value = document.value
     keys = value.keys() if isinstance(value, dict) else set()
@@ -57,8 +57,8 @@ def tests(document: Document) -> list[str]:
     return [str(each.get("name")) if isinstance(each, dict) else "" for each in listed]
 
 
-def load(document: Document, rules: Rules, number: int | None = None) -> Scene | None:
-    """The scene of a file, or of one of its tests; None when problems were added.
+def load(document: Document, rules: Rules, number: int | None = None) -> WhatIf | None:
+    """The what-if of a file, or of one of its tests; None when problems were added.
 
     `rules` are those that it is for: it may name some that are taken away.
     """
@@ -76,7 +76,7 @@ def load(document: Document, rules: Rules, number: int | None = None) -> Scene |
         value = value["tests"][number]
     if isinstance(value, dict):
         value = {**value, "given": given.filled(value.get("given"), shared)}
-    entry = read_model(document, SceneEntry, value, *place)
+    entry = read_model(document, WhatIfEntry, value, *place)
     if entry is None:
         return None
     given.check(document, entry.given, *place, "given")
@@ -85,4 +85,4 @@ def load(document: Document, rules: Rules, number: int | None = None) -> Scene |
     if document.problems:
         return None
     at = entry.at or entry.given.activation.activated_at
-    return Scene(entry.given, at, entry.without)
+    return WhatIf(entry.given, at, entry.without)

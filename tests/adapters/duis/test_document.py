@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from adapters.duis.document import DocumentError, build, reads
-from router.ports import Alert, Delivery, Recipient, alert_id
+from router.ports import Alert, Delivery, Recipient
+from router.ports.alerts import alert_id
 
 USER = "90-B3-D5-1F-30-01-00-01"
 NAMES = {"sr": "http://www.dccinterface.co.uk/ServiceUserGateway"}

@@ -22,7 +22,7 @@ from router.ledger.queries.story import (
     Registered,
     WaitingFact,
 )
-from router.ledger.queries.totals import summary
+from router.ledger.queries.totals import ledger_totals
 from router.ledger.queries.why import alert_story, why
 
 
@@ -171,7 +171,7 @@ def test_the_summary_counts_the_whole_ledger(estate: Estate) -> None:
     estate.line(b"[]")
     estate.run(now=NOW)
     with ledger(estate) as database:
-        totals = summary(database)
+        totals = ledger_totals(database)
     activated = "hubherald.firmware.activated.v1"
     assert totals.facts[(activated, "decided")] == 3
     assert totals.facts[("hubherald.hub.updated.v1", "applied")] == 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.casemaking import case, outcome
 from support.rulemaking import rule, said, write
+from support.ruletesting import outcome, rule_test
 
 from router.language.folder import load as load_rules
 from router.language.rules import Rules
@@ -73,7 +73,7 @@ def test_it_is_all_only_when_nothing_is_left() -> None:
 
 
 def test_a_report_has_it(rules: Rules, tmp_path: Path) -> None:
-    report = outcome(rules, tmp_path, case(alerts=[]))
+    report = outcome(rules, tmp_path, rule_test(alerts=[]))
     assert [(each.comparison.text, each.never) for each in report.uncovered] == [
         (GAS, "failed"),
         ('hub.model == "A"', "held"),

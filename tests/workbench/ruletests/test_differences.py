@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.casemaking import GAS, HEARD, SUPPLIER, case, failure, outcome
 from support.rulemaking import read, rule
+from support.ruletesting import GAS, HEARD, SUPPLIER, failure, outcome, rule_test
 from support.samples import user
 
 from router.language.rules import Rules
@@ -28,7 +28,7 @@ def rules(tmp_path: Path) -> Rules:
 
 def lines(rules: Rules, folder: Path, **test: Any) -> list[str]:
     """What is said of one test that fails."""
-    return failure(outcome(rules, folder, case(**test))).splitlines()
+    return failure(outcome(rules, folder, rule_test(**test))).splitlines()
 
 
 def test_an_alert_too_much_is_told_with_the_conditions_that_hold(
@@ -124,7 +124,7 @@ def test_another_code_is_both_missing_and_too_much(rules: Rules, tmp_path: Path)
 
 def test_suppressions_are_compared_when_they_are_given(rules: Rules, tmp_path: Path) -> None:
     expected = {"suppressed": [SILENCED]}
-    right = case(given=QUIET, alerts=[], expect=expected)
+    right = rule_test(given=QUIET, alerts=[], expect=expected)
     assert outcome(rules, tmp_path, right).passed
     assert lines(rules, tmp_path, given=QUIET, alerts=[], expect={"suppressed": []}) == [
         f"+ suppressed  {user(1)}  gas_supplier (quiet-please)",

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
-from support.casemaking import case, outcome
 from support.rulemaking import read, rule
+from support.ruletesting import outcome, rule_test
 
 from router.files.codes import Code
 from router.files.problems import Location, Problem
@@ -126,7 +126,9 @@ def test_what_xml_cannot_hold_is_replaced(name: str) -> None:
 
 def test_what_was_run_is_in_it(tmp_path: Path) -> None:
     rules = read(tmp_path, rule(["recipient.role exists"]))
-    report = outcome(rules, tmp_path, case("<right> & 'quoted'"), case("wrong", alerts=[]))
+    report = outcome(
+        rules, tmp_path, rule_test("<right> & 'quoted'"), rule_test("wrong", alerts=[])
+    )
     root = parsed(report, tmp_path)
     assert [each.get("name") for each in root.iter("testcase")] == ["<right> & 'quoted'", "wrong"]
     (failure,) = root.iter("failure")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.casemaking import HEARD, SUPPLIER, case, loaded
 from support.rulemaking import SHIPPED, matching, read, rule, shipped
+from support.ruletesting import HEARD, SUPPLIER, loaded, rule_test
 
 from router.language.rules import Rules
 from router.workbench.ruletests.differences import met
@@ -29,11 +29,11 @@ QUIET: dict[str, Any] = {"alerts": []}
 def hub(told: dict[str, Any], **known: Any) -> dict[str, Any]:
     """A test with this hub, under a name that says so."""
     name = f"{'quiet' if told else 'told'}: {known}"
-    return case(name, given={"hub": known}, **told)
+    return rule_test(name, given={"hub": known}, **told)
 
 
-def tried(rules: Rules, cases: Sequence[RuleTest]) -> list[Tried]:
-    return [each for each in attempt(rules, cases, changes(rules)) if each]
+def tried(rules: Rules, tests: Sequence[RuleTest]) -> list[Tried]:
+    return [each for each in attempt(rules, tests, changes(rules)) if each]
 
 
 def unnoticed(folder: Path, when: list[Any], *tests: dict[str, Any]) -> list[tuple[str, str]]:
@@ -187,8 +187,8 @@ def test_a_rule_that_another_hides_can_be_tested_without_that(tmp_path: Path) ->
         "registrations": [{"point": "import_mpan", "supplier_id": SUPPLIER["id"]}],
     }
     hushed = {"suppressed": [{"user": SUPPLIER["id"], "role": "gas_supplier", "rule": "hush"}]}
-    tests = [case("told"), case("another role", given=both, alerts=[])]
-    tests += [case("hushed", given=failed, alerts=[], expect=hushed)]
+    tests = [rule_test("told"), rule_test("another role", given=both, alerts=[])]
+    tests += [rule_test("hushed", given=failed, alerts=[], expect=hushed)]
     found = tried(rules, loaded(rules, tmp_path, *tests))
     (left,) = [each for each in found if each.noticed_by is None]
     assert (left.mutant.text, left.mutant.change) == (
@@ -196,7 +196,7 @@ def test_a_rule_that_another_hides_can_be_tested_without_that(tmp_path: Path) ->
         "is left out",
     )
     assert not left.needless  # of its own rule it is a part
-    alone = case("alone", given=failed, alerts=[], without=["hush"])
+    alone = rule_test("alone", given=failed, alerts=[], without=["hush"])
     found = tried(rules, loaded(rules, tmp_path, *tests, alone))
     assert all(each.noticed_by for each in found)
 
@@ -205,8 +205,8 @@ def test_a_line_that_others_imply_is_needless(tmp_path: Path) -> None:
     rules = read(tmp_path, rule([GAS, "recipient.role exists"]))
     other = {"users": [{**SUPPLIER, "roles": ["import_supplier"]}]}
     other["registrations"] = [{"point": "import_mpan", "supplier_id": SUPPLIER["id"]}]
-    cases = loaded(rules, tmp_path, case(), case("other", given=other, alerts=[]))
-    left = [each for each in tried(rules, cases) if each.noticed_by is None]
+    tests = loaded(rules, tmp_path, rule_test(), rule_test("other", given=other, alerts=[]))
+    left = [each for each in tried(rules, tests) if each.noticed_by is None]
     assert [(each.mutant.text, each.needless) for each in left] == [("recipient.role exists", True)]
 
 
@@ -228,8 +228,10 @@ def test_another_role_or_code_of_an_alert_is_noticed(tmp_path: Path) -> None:
         rule([GAS, NORTH], "first", alert="N65"),
         rule([GAS], "second"),
     )
-    north = case("north", given={"hub": {"csp_region": "North"}}, alerts=[{**HEARD, "code": "N65"}])
-    found = tried(rules, loaded(rules, tmp_path, case(), north))
+    north = rule_test(
+        "north", given={"hub": {"csp_region": "North"}}, alerts=[{**HEARD, "code": "N65"}]
+    )
+    found = tried(rules, loaded(rules, tmp_path, rule_test(), north))
     by_rule = {
         (each.mutant.rule.name, each.mutant.what, each.mutant.change): each.noticed_by
         for each in found
@@ -243,13 +245,13 @@ def test_another_role_or_code_of_an_alert_is_noticed(tmp_path: Path) -> None:
 # --- as a whole -----------------------------------------------------------------------------
 
 
-def plainly(rules: Rules, cases: Sequence[RuleTest], mutant: Mutant) -> str | None:
+def plainly(rules: Rules, tests: Sequence[RuleTest], mutant: Mutant) -> str | None:
     """The first test that fails under a change, with all of it decided anew."""
     changed = tuple(
         replace(each, when=mutant.when) if each is mutant.rule else each for each in rules.rules
     )
     other = replace(rules, rules=changed)
-    for each in cases:
+    for each in tests:
         question = Question.of(each)
         matched = [matching(other, values) for values in question.case.values]
         if not met(each.entry.expect, question.decided(matched, other)):
@@ -257,15 +259,15 @@ def plainly(rules: Rules, cases: Sequence[RuleTest], mutant: Mutant) -> str | No
     return None
 
 
-def shipped_cases() -> list[RuleTest]:
-    cases, problems = load_tests(find_tests(SHIPPED), shipped())
+def shipped_tests() -> list[RuleTest]:
+    tests, problems = load_tests(find_tests(SHIPPED), shipped())
     assert not problems
-    return cases
+    return tests
 
 
 def test_no_change_of_the_shipped_rules_goes_unnoticed() -> None:
     rules = shipped()
-    found = tried(rules, shipped_cases())
+    found = tried(rules, shipped_tests())
     assert len(found) > 30
     assert [
         (each.mutant.location.line, each.mutant.change, each.mutant.text)
@@ -278,7 +280,7 @@ def test_no_change_of_the_shipped_rules_goes_unnoticed() -> None:
 @given(st.data())
 def test_it_agrees_with_deciding_everything_anew(data: st.DataObject) -> None:
     rules = shipped()
-    some = data.draw(st.lists(st.sampled_from(shipped_cases()), unique_by=id, max_size=6))
+    some = data.draw(st.lists(st.sampled_from(shipped_tests()), unique_by=id, max_size=6))
     for mutant, found in zip(changes(rules), attempt(rules, some, changes(rules)), strict=True):
         if found is not None:
             assert found.noticed_by == plainly(rules, some, mutant)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.casemaking import GAS, HEARD, SUPPLIER, case, failure, outcome
 from support.rulemaking import SHIPPED, read, rule, said, shipped
+from support.ruletesting import GAS, HEARD, SUPPLIER, failure, outcome, rule_test
 from support.samples import device, user
 
 from router.language.rules import Rules
@@ -26,7 +26,7 @@ def rules(tmp_path: Path) -> Rules:
 
 
 def test_exactly_the_expected_alerts_pass(rules: Rules, tmp_path: Path) -> None:
-    report = outcome(rules, tmp_path, case())
+    report = outcome(rules, tmp_path, rule_test())
     assert report.passed
     (result,) = report.results
     assert (result.test, result.message) == ("a test", "")
@@ -39,7 +39,7 @@ def test_the_order_of_roles_and_alerts_and_the_case_of_ids_do_not_matter(tmp_pat
     roles = ["import_supplier", "gas_supplier"]
     heard = {"user": user(1).lower(), "roles": roles, "code": "N64"}
     given = {"registrations": both, "users": [{"id": user(1), "roles": roles[::-1]}]}
-    assert outcome(rules, tmp_path, case(given=given, alerts=[heard])).passed
+    assert outcome(rules, tmp_path, rule_test(given=given, alerts=[heard])).passed
 
 
 def test_what_a_test_leaves_out_comes_from_its_file(rules: Rules, tmp_path: Path) -> None:
@@ -53,15 +53,15 @@ def test_what_a_test_leaves_out_comes_from_its_file(rules: Rules, tmp_path: Path
 def test_who_is_responsible_is_read_at_the_moment_of_decision(rules: Rules, tmp_path: Path) -> None:
     left = {**GAS, "effective_to": "2026-06-02"}
     given = {"registrations": [left], "activation": {"activated_at": "2026-06-01T12:00:00Z"}}
-    before = case("before", given=given)
-    after = case("after", given=given, at="2026-06-02T00:00:00+01:00", alerts=[])
+    before = rule_test("before", given=given)
+    after = rule_test("after", given=given, at="2026-06-02T00:00:00+01:00", alerts=[])
     came = {**GAS, "supplier_id": user(2), "effective_from": "2026-06-02"}
     both = {
         **given,
         "registrations": [left, came],
         "users": [SUPPLIER, {**SUPPLIER, "id": user(2)}],
     }
-    taken = case("taken over", given=both, at=after["at"], alerts=[{**HEARD, "user": user(2)}])
+    taken = rule_test("taken over", given=both, at=after["at"], alerts=[{**HEARD, "user": user(2)}])
     assert outcome(rules, tmp_path, before, taken).passed
     said = failure(outcome(rules, tmp_path, after))
     assert said.startswith("decides nothing: nobody is registered for the hub at 2026-06-01T23:00")
@@ -69,14 +69,14 @@ def test_who_is_responsible_is_read_at_the_moment_of_decision(rules: Rules, tmp_
 
 def test_the_usual_code_can_be_left_out(rules: Rules, tmp_path: Path) -> None:
     heard = {"user": user(1), "roles": ["gas_supplier"]}
-    assert outcome(rules, tmp_path, case(alerts=[heard])).passed
+    assert outcome(rules, tmp_path, rule_test(alerts=[heard])).passed
     other = read(tmp_path / "other", rule(["recipient.role exists"], alert="N65"))
-    said = failure(outcome(other, tmp_path, case(alerts=[heard])))
+    said = failure(outcome(other, tmp_path, rule_test(alerts=[heard])))
     assert said.startswith(f"- N64  {user(1)}  gas_supplier\n+ N65  {user(1)}  gas_supplier")
 
 
 def test_another_hub_is_meant_everywhere(rules: Rules, tmp_path: Path) -> None:
-    assert outcome(rules, tmp_path, case(given={"hub": {"device_id": device(7)}})).passed
+    assert outcome(rules, tmp_path, rule_test(given={"hub": {"device_id": device(7)}})).passed
 
 
 def test_the_shipped_rules_pass_their_tests_which_look_at_every_condition() -> None:
@@ -100,7 +100,7 @@ def test_tests_are_found_below_a_folder_or_named(tmp_path: Path) -> None:
 
 
 def test_a_test_decides_something_or_fails(rules: Rules, tmp_path: Path) -> None:
-    nobody = case(given={"registrations": []}, alerts=[])
+    nobody = rule_test(given={"registrations": []}, alerts=[])
     at = "2026-06-01T12:00:00+00:00"
     assert failure(outcome(rules, tmp_path, nobody)) == (
         f"decides nothing: nobody is registered for the hub at {at}"
@@ -111,7 +111,7 @@ def test_a_test_decides_something_or_fails(rules: Rules, tmp_path: Path) -> None
         ([{**SUPPLIER, "id": user(2)}], "not a Service User"),
         ([other_role], "does not hold gas_supplier here"),
     ):
-        unable = case(given={"users": users}, alerts=[], expect={"suppressed": []})
+        unable = rule_test(given={"users": users}, alerts=[], expect={"suppressed": []})
         assert failure(outcome(rules, tmp_path, unable)).splitlines() == [
             "decides nothing: none of the users is responsible for the hub",
             f"  {user(1)} as gas_supplier: {why}",
@@ -120,13 +120,15 @@ def test_a_test_decides_something_or_fails(rules: Rules, tmp_path: Path) -> None
 
 def test_a_suspended_user_is_decided_about_as_any_other(rules: Rules, tmp_path: Path) -> None:
     given = {"users": [{**SUPPLIER, "status": "suspended"}]}
-    assert outcome(rules, tmp_path, case(given=given)).passed
-    assert failure(outcome(rules, tmp_path, case(given=given, alerts=[]))).startswith("+ N64  ")
+    assert outcome(rules, tmp_path, rule_test(given=given)).passed
+    assert failure(outcome(rules, tmp_path, rule_test(given=given, alerts=[]))).startswith(
+        "+ N64  "
+    )
 
 
 def test_rules_can_be_taken_away_for_a_test(rules: Rules, tmp_path: Path) -> None:
     quiet = {"hub": {"groups": ["quiet"]}}
-    loud = case(given=quiet, without=["quiet-please"])
+    loud = rule_test(given=quiet, without=["quiet-please"])
     report = outcome(rules, tmp_path, loud)
     assert report.passed
     # what was taken away was not seen either
@@ -134,9 +136,9 @@ def test_rules_can_be_taken_away_for_a_test(rules: Rules, tmp_path: Path) -> Non
         "held",
         "failed",
     }
-    neither = case(given=quiet, alerts=[], without=["alert-gas", "quiet-please"])
+    neither = rule_test(given=quiet, alerts=[], without=["alert-gas", "quiet-please"])
     assert outcome(rules, tmp_path, neither).passed
-    said = failure(outcome(rules, tmp_path, case(without=["alert-gas"])))
+    said = failure(outcome(rules, tmp_path, rule_test(without=["alert-gas"])))
     assert said.endswith("no rule alerts N64")
 
 

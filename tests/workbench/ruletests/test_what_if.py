@@ -1,4 +1,4 @@
-"""Scenes: files that give all that one decision needs."""
+"""What-ifs: files that give all that one decision needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from router.domain.inventory import in_effect
 from router.files.document import Document
 from router.files.yamlfile import parse
 from router.workbench.ruletests import what_if
-from router.workbench.ruletests.what_if import Scene
+from router.workbench.ruletests.what_if import WhatIf
 
 USER = "90-B3-D5-1F-30-01-00-01"
 FILE = Path("what-if.yaml")
@@ -22,7 +22,7 @@ def read(text: str) -> Document:
     return parse(text.encode(), FILE)
 
 
-def scene_of(text: str, number: int | None = None) -> Scene:
+def what_if_of(text: str, number: int | None = None) -> WhatIf:
     document = read(text)
     found = what_if.load(document, shipped(), number)
     assert found is not None, [problem.render() for problem in document.problems]
@@ -38,7 +38,7 @@ def problems(text: str, number: int | None = None) -> list[str]:
 
 
 def test_what_is_left_out_is_the_usual() -> None:
-    found = scene_of(f"given:\n  registrations:\n    - {{point: mprn, supplier_id: {USER}}}\n")
+    found = what_if_of(f"given:\n  registrations:\n    - {{point: mprn, supplier_id: {USER}}}\n")
     assert found.given.hub.status == "Commissioned"
     assert [each.supplier_id for each in found.given.registrations] == [USER]
     assert found.given.users == ()
@@ -49,20 +49,20 @@ def test_a_meter_point_is_one_in_every_spelling_and_need_not_check() -> None:
     text = "given:\n  registrations:\n"
     for since, number in (("2020-01-01", "0012345602"), ("2021-01-01", "12345602")):
         text += f"    - {{point: mprn, mpxn: '{number}', effective_from: {since}}}\n"
-    given = scene_of(text).given
+    given = what_if_of(text).given
     assert [each.mpxn for each in given.registrations] == ["12345602"] * 2
     held = in_effect(given.home, given.activation.activated_at)
     assert [each.effective_from.year for each in held] == [2021]
 
 
 def test_the_moment_of_decision_can_be_given() -> None:
-    found = scene_of("given: {}\nat: 2026-06-02T00:01:00+01:00\n")
+    found = what_if_of("given: {}\nat: 2026-06-02T00:01:00+01:00\n")
     assert found.at == datetime(2026, 6, 1, 23, 1, tzinfo=UTC)
 
 
 def test_rules_can_be_taken_away() -> None:
-    assert scene_of("given: {}\nwithout: [hub-pending]\n").without == ("hub-pending",)
-    assert scene_of("given: {}\n").without == ()
+    assert what_if_of("given: {}\nwithout: [hub-pending]\n").without == ("hub-pending",)
+    assert what_if_of("given: {}\n").without == ()
 
 
 def test_one_of_several_tests_starts_from_what_its_file_gives() -> None:
@@ -78,19 +78,21 @@ tests:
     expect: whatever
 """
     assert what_if.tests(read(text)) == ["one", "two"]
-    two = scene_of(text, 1).given
+    two = what_if_of(text, 1).given
     assert (two.hub.model, two.hub.status) == ("Alpha", "Pending")
     assert list(two.service_users) == [USER]
-    assert scene_of(text, 0).given.hub.status == "Commissioned"
+    assert what_if_of(text, 0).given.hub.status == "Commissioned"
 
 
 def test_a_test_alone_will_do() -> None:
     assert what_if.tests(read("name: x\ngiven: {}\nexpect: {alerts: []}\n")) == []
-    assert scene_of("name: x\ngiven: {}\nexpect: {alerts: []}\n").given.hub.status == "Commissioned"
+    assert (
+        what_if_of("name: x\ngiven: {}\nexpect: {alerts: []}\n").given.hub.status == "Commissioned"
+    )
 
 
 @pytest.mark.parametrize(
-    ("text", "is_scene"),
+    ("text", "is_what_if"),
     [
         ("given: {}", True),
         ("tests: []", True),
@@ -101,8 +103,8 @@ def test_a_test_alone_will_do() -> None:
         ("", False),
     ],
 )
-def test_it_is_no_fact(text: str, is_scene: bool) -> None:
-    assert what_if.is_scene(read(text)) is is_scene
+def test_it_is_no_fact(text: str, is_what_if: bool) -> None:
+    assert what_if.is_what_if(read(text)) is is_what_if
 
 
 @pytest.mark.parametrize(

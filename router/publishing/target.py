@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from router.config.loading import Settings
 from router.errors import UsageError
-from router.ports import SOURCES, Aimed, Publisher, Publishes, installed
+from router.ports import Aimed, Publisher, Publishes
+from router.ports.entrypoints import SOURCES, installed
 
 
 def publisher_of(settings: Settings, name: str | None) -> Publisher:

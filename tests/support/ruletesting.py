@@ -19,23 +19,23 @@ SUPPLIER = {"id": user(1), "roles": ["gas_supplier"]}
 HEARD = {"user": user(1), "roles": ["gas_supplier"], "code": "N64"}
 
 
-def case(name: str = "a test", *, alerts: Any = (HEARD,), **more: Any) -> dict[str, Any]:
+def rule_test(name: str = "a test", *, alerts: Any = (HEARD,), **more: Any) -> dict[str, Any]:
     """A gas supplier who hears of it, unless said otherwise."""
     given = {"registrations": [GAS], "users": [SUPPLIER], **more.pop("given", {})}
     expect = {"alerts": list(alerts), **more.pop("expect", {})}
     return {"name": name, "given": given, "expect": expect, **more}
 
 
-def write_cases(folder: Path, *cases: Any, **shared: Any) -> Path:
+def write_tests(folder: Path, *tests: Any, **shared: Any) -> Path:
     """A file of these tests."""
     file = folder / "some.test.yaml"
-    file.write_text(json.dumps({"tests": cases, **shared}))
+    file.write_text(json.dumps({"tests": tests, **shared}))
     return file
 
 
-def outcome(rules: Rules, folder: Path, *cases: Any, **shared: Any) -> Report:
+def outcome(rules: Rules, folder: Path, *tests: Any, **shared: Any) -> Report:
     """What comes of these tests."""
-    return run(rules, [write_cases(folder, *cases, **shared)])
+    return run(rules, [write_tests(folder, *tests, **shared)])
 
 
 def failure(report: Report) -> str:
@@ -47,9 +47,9 @@ def failure(report: Report) -> str:
     return result.message
 
 
-def loaded(rules: Rules, folder: Path, *cases: Any) -> Sequence[RuleTest]:
+def loaded(rules: Rules, folder: Path, *tests: Any) -> Sequence[RuleTest]:
     """These tests, which must be right and pass."""
-    assert outcome(rules, folder, *cases).passed
+    assert outcome(rules, folder, *tests).passed
     found, problems = load_tests([folder / "some.test.yaml"], rules)
     assert not problems, said(problems)
     return found
