@@ -26,7 +26,11 @@ class WaitingDelivery(NamedTuple):
     due_at: int
     expires_at: int
     batch: str | None
-    """What went together the last time has the same."""
+    """What went together the last time has the same; None: it went alone, if it went at all."""
+    sent: bool
+    """This adapter may have sent it already: it goes again as it went then."""
+    sent_by: str | None
+    """The adapter that sent it last."""
     recheck: bool
     """It was held: whether its user is still responsible must be read again."""
     rendered: bytes | None
@@ -71,8 +75,7 @@ def pick(
         if each.batch is not None:
             if together[each.batch][0] is not each:
                 continue  # goes with the first of its batch, whose time counts for all
-            # once more what went together, unless the adapter takes fewer by now
-            members = together[each.batch][: wish.most]
+            members = together[each.batch]  # all of it, though the adapter takes fewer by now
         if each.due_at > at:
             picked.next_due = moment(each.due_at)
             break
@@ -115,7 +118,7 @@ def _ended(each: WaitingDelivery, state: DeliveryState, detail: str, now: dateti
 
 
 def _gathered(requests: list[list[WaitingDelivery]], most: int) -> list[list[WaitingDelivery]]:
-    """Alerts that were never sent go together, up to `most` in one request."""
+    """Alerts that this adapter never sent go together, up to `most` in one request."""
     gathered: list[list[WaitingDelivery]] = []
     for members in requests:
         last = gathered[-1] if gathered else []
@@ -127,4 +130,4 @@ def _gathered(requests: list[list[WaitingDelivery]], most: int) -> list[list[Wai
 
 
 def _is_fresh(members: Sequence[WaitingDelivery]) -> bool:
-    return members[0].batch is None and members[0].attempts == 0
+    return not members[0].sent

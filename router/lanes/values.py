@@ -91,6 +91,8 @@ class Wish:
     """The oldest goes alone until it is through."""
     hopeless: bool
     """A send has failed since the start: what is past its time need not be tried to be parked."""
+    adapter: str
+    """The kind of what sends: forms that another kind has sent are not its own."""
     render: Callable[[Alert], bytes | Outcome] | None
     """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
 

@@ -16,7 +16,7 @@ from router.ledger.tables import alerts, deliveries, lanes
 # Literal, letter for letter as in the partial indexes: with bound values SQLite would not use them.
 PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")
 PARKED = text("deliveries.state = 'parked'")
-
+TOGETHER = text("deliveries.batch IS NOT NULL AND deliveries.state IN ('waiting', 'unknown')")
 
 _ANSWERED = (
     update(lanes)
@@ -80,25 +80,13 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
 
 
 def put_lanes(connection: Connection, wanted: Iterable[tuple[str, str, str]]) -> None:
-    """Make the lanes of (user, channel, adapter) that are new.
-
-    Where a channel has another adapter than before, bytes that the old one made for what is still
-    to be sent are forgotten: they may be of a format that the new one can't send.
-    """
+    """Make the lanes of (user, channel, adapter) that are new."""
     rows = [
         {"service_user_id": user, "channel": channel, "adapter": adapter}
         for user, channel, adapter in wanted
     ]
     if not rows:
         return
-    asked = {(row["service_user_id"], row["channel"]): row["adapter"] for row in rows}
-    for row in connection.execute(select(lanes)).all():
-        if asked.get((row.service_user_id, row.channel), row.adapter) != row.adapter:
-            connection.execute(
-                update(deliveries)
-                .where(deliveries.c.lane_id == row.id, PENDING)
-                .values(rendered=None)
-            )
     write = upsert(lanes)
     write = write.on_conflict_do_update(
         index_elements=["service_user_id", "channel"],
