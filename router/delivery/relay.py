@@ -9,20 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 
 import structlog
 
 from router.clock import Clock
+from router.delivery.between import Errands, stops
 from router.delivery.observed import ObservedLanes
-from router.delivery.sending import names, renders_safely, send, words
+from router.delivery.sending import names, renders_safely, send, unanswered, words
 from router.domain.users import Channel
-from router.errors import UsageError
 from router.lanes.lane import Lane
 from router.lanes.values import (
     Claimed,
     ClosedReason,
-    DeliveryState,
     Exchanged,
     LaneChange,
     LaneRow,
@@ -76,7 +74,7 @@ class Relay:
         self._sends: set[asyncio.Task[None]] = set()
         self._exchanging = False
         self._stale = False
-        self._acts: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
+        self._errands = Errands()
         for lane in lanes:
             self.add(lane)
 
@@ -91,9 +89,8 @@ class Relay:
         UsageError when the relay stops before it comes to that.
         """
         if self._stopping:
-            raise _stops()
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._acts.append((act, done))
+            raise stops()
+        done = self._errands.ask(act)
         self._wake.set()
         await done
 
@@ -164,7 +161,7 @@ class Relay:
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
                 self._wake.clear()
-                await self._act()
+                await self._errands.run(lambda: self._stopping)
                 if self._stale:
                     await self._look_again()
                 self._probe()
@@ -176,23 +173,9 @@ class Relay:
                 for number, requests in exchanged.sends.items():
                     for claimed in requests:
                         self._start(group, self.lanes[number], claimed)
-            for _, done in self._acts:
-                _settle(done, _stops())
+            self._errands.refuse()
             await self._drain()
         await self._finish()
-
-    async def _act(self) -> None:
-        """What was asked for `between` exchanges, unless whoever asked has gone."""
-        while self._acts and not self._stopping:
-            act, done = self._acts.pop(0)
-            if done.cancelled():
-                continue
-            try:
-                await act()
-            except Exception as error:  # it is the asker's
-                _settle(done, error)
-            else:
-                _settle(done, None)
 
     async def _look_again(self) -> None:
         """Take over what an operator did to lanes; any of them may have something to claim now."""
@@ -360,40 +343,10 @@ class Relay:
             task.cancel()
         for lane in self.lanes.values():
             for group in lane.in_flight.values():
-                self._settled += [_unknown(each, now) for each in group]
+                self._settled += [unanswered(each, now) for each in group]
 
     async def _finish(self) -> None:
         """Write the last answers; those that can't be written are `unknown` at the next start."""
         give_up = time.monotonic() + FINISH
         while (self._settled or self._changes) and time.monotonic() < give_up:
             await self._exchange([])
-
-
-def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
-    """Answer whoever asked, unless they have gone meanwhile."""
-    if done.done():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
-
-
-def _stops() -> UsageError:
-    return UsageError("the router is stopping; it reads all files when it starts again")
-
-
-def _unknown(each: Claimed, now: datetime) -> Settlement:
-    detail = "the router stopped before the answer came"
-    return Settlement(
-        each.id,
-        "unknown",
-        DeliveryState.UNKNOWN,
-        now,
-        each.attempt,
-        "stopped",
-        detail,
-        now,
-        each.refusals,
-        each.batch,
-    )

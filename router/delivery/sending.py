@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
 from router.domain.users import Channel
 from router.lanes.lane import Lane
-from router.lanes.values import Claimed, Wish
+from router.lanes.values import Claimed, DeliveryState, Settlement, Wish
 from router.ports import (
     Adapter,
     Alert,
@@ -60,6 +61,22 @@ async def send(
         _bug(lane)
         detail = f"{type(error).__name__}: {error}"[:300]
         return [Retry(Reason.BUG, detail) for _ in claimed]
+
+
+def unanswered(each: Claimed, now: datetime) -> Settlement:
+    """What is written where the router stops before the answer comes."""
+    return Settlement(
+        each.id,
+        "unknown",
+        DeliveryState.UNKNOWN,
+        now,
+        each.attempt,
+        "stopped",
+        "the router stopped before the answer came",
+        now,
+        each.refusals,
+        each.batch,
+    )
 
 
 def renders_safely(lane: Lane, wish: Wish) -> Wish:
