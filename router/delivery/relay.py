@@ -151,6 +151,15 @@ class Relay:
             change = LaneChange(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
             self._changes.append(change)
 
+    def take_over(self, old: int, new: int) -> None:
+        """What is under way on one lane is the other's from now on: its answers settle there, and
+        until then nothing is sent to the hubs that it is about."""
+        gone = self.lanes.get(old)
+        if gone is not None:
+            self.lanes[new].in_flight |= gone.in_flight
+            gone.in_flight = {}
+            self._observed.show(self.lanes[new])
+
     def refresh(self) -> None:
         """An operator's command has changed the ledger: look there again."""
         self._stale = True
@@ -310,26 +319,44 @@ class Relay:
         started = time.monotonic()
         outcomes = await send(lane, channel, adapter, claimed)
         self.metrics.send.labels(channel.adapter).observe(time.monotonic() - started)
-        self._answered(lane, claimed, outcomes)
+        self._answers[lane.id] = words(outcomes[-1])
+        heir = self._heir(lane, claimed)
+        live = heir is lane and adapter is lane.adapter
+        self._answered(heir, claimed, outcomes, by=lane, live=live)
+
+    def _heir(self, lane: Lane, claimed: Sequence[Claimed]) -> Lane:
+        """The lane that has it now: another one where a channel took over meanwhile."""
+        first = claimed[0].id
+        if first in lane.in_flight:
+            return lane
+        return next((each for each in self.lanes.values() if first in each.in_flight), lane)
 
     def _answered(
-        self, lane: Lane, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]
+        self,
+        lane: Lane,
+        claimed: Sequence[Claimed],
+        outcomes: Sequence[Outcome],
+        *,
+        by: Lane,
+        live: bool,
     ) -> None:
+        """`by` is the lane that sent it; `live`: with the adapter that the lane still has."""
         now = self.clock()
         was_failing = lane.failing
         settled = lane.answered(claimed, outcomes, now)
         self._settled += settled
         for each, outcome, settlement in zip(claimed, outcomes, settled, strict=True):
-            self._observed.answered(lane, each, outcome, settlement, now)
+            self._observed.answered(by, each, outcome, settlement, now)
         closed = next((each for each in outcomes if isinstance(each, Closed)), None)
         if closed is not None:
-            if lane.closed is None:  # an operator's pause outlasts what was under way
+            # an operator's pause outlasts what was under way; a fault of the adapter that went is
+            # none of the one that came
+            if live and lane.closed is None:
                 self.close_lane(lane, ClosedReason(closed.reason), closed.detail)
         elif lane.failing and not was_failing:
             _log.warning("lane.failing", **names(lane), answer=words(outcomes[0]))
         elif was_failing and not lane.failing:
             _log.info("lane.recovered", **names(lane))
-        self._answers[lane.id] = words(outcomes[-1])
         self._observed.show(lane)
         self._wake.set()
 

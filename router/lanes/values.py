@@ -35,6 +35,22 @@ class DeliveryState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+LaneKey = tuple[str, str]
+"""A user's id and the name of its channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What a lane got when its channel took over from one that went."""
+
+    lane_id: int
+    """The lane that had it before."""
+    channel: str
+    deliveries: int
+    paused: bool
+    """An operator had paused that lane: then this one is paused."""
+
+
 @dataclass(frozen=True, slots=True)
 class LaneRow:
     """A lane as the ledger knows it."""
@@ -45,6 +61,13 @@ class LaneRow:
     closed: ClosedReason | None
     failing: bool
     """The last answers were failures: the oldest goes alone until it is through."""
+    named: bool = True
+    """service_users.yaml has this channel, as it was last taken up."""
+    waiting: int = 0
+    oldest: datetime | None = None
+    """When the oldest that waits was decided; None when nothing waits."""
+    took_over: TakenOver | None = None
+    """What it has just got from another lane."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.values import ClosedReason, DeliveryState, LaneChange, LaneRow
+from router.lanes.succession import Stranded, stranded
+from router.lanes.values import ClosedReason, DeliveryState, LaneChange, LaneKey, LaneRow
 from router.ledger.database import Database
 from router.ledger.tables import alerts, deliveries, lanes
 
@@ -79,18 +80,22 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
     )
 
 
-def put_lanes(connection: Connection, wanted: Iterable[tuple[str, str, str]]) -> None:
-    """Make the lanes of (user, channel, adapter) that are new."""
+def put_lanes(
+    connection: Connection, wanted: Iterable[tuple[str, str, str]], now: datetime
+) -> None:
+    """Make the lanes of (user, channel, adapter) that are new, and note which nobody names."""
     rows = [
         {"service_user_id": user, "channel": channel, "adapter": adapter}
         for user, channel, adapter in wanted
     ]
+    unnamed = update(lanes).where(lanes.c.unnamed_at.is_(None)).values(unnamed_at=stamp(now))
+    connection.execute(unnamed)
     if not rows:
         return
     write = upsert(lanes)
     write = write.on_conflict_do_update(
         index_elements=["service_user_id", "channel"],
-        set_={"adapter": write.excluded.adapter},
+        set_={"adapter": write.excluded.adapter, "unnamed_at": None},
     )
     connection.execute(write, rows)
 
@@ -109,6 +114,7 @@ def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
             .distinct()
         ).scalars()
     )
+    pending = pending_by_lane(connection)
     return {
         (row.service_user_id, row.channel): LaneRow(
             row.id,
@@ -116,9 +122,17 @@ def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
             row.channel,
             ClosedReason(row.closed) if row.closed else None,
             row.id in failing,
+            row.unnamed_at is None,
+            *pending.get(row.id, (0, None)),
         )
         for row in connection.execute(select(lanes))
     }
+
+
+def left_behind(database: Database, wanted: Collection[LaneKey]) -> list[Stranded]:
+    """What nobody would take over if the files that name these channels were taken up now."""
+    with database.transaction() as connection:
+        return stranded(read_lanes(connection), wanted)
 
 
 def why_closed(database: Database) -> dict[int, ClosedReason | None]:

@@ -12,11 +12,11 @@ from support.lanemaking import FAILED
 from support.relaying import Recipient, Running, Slow, relaying
 from support.samples import DCC, NOW, device, user
 
-from router.delivery.adapters import AdapterSpec, LaneKey, RunningAdapter
+from router.delivery.adapters import AdapterSpec, RunningAdapter
 from router.delivery.reconcile import reconcile
 from router.domain.users import Channel, Role, ServiceUser, UserStatus
 from router.errors import UsageError
-from router.lanes.values import ClosedReason, LaneRow
+from router.lanes.values import ClosedReason, LaneKey, LaneRow
 from router.ledger.database import Database
 from router.ledger.documents import take_up
 from router.ports import (

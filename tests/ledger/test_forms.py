@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from alembic.command import upgrade
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import create_engine
 from support.ledgers import answer, ask, fill, lane_of, sequences, swap, wish
 from support.samples import NOW, device, user
 
 from router.lanes.values import Claimed, DeliveryState, Settlement
-from router.ledger.database import Database
+from router.ledger.database import MIGRATIONS, Database, Use, open_database
 from router.ledger.deliveries import lost_attempts
 
 S1 = user(1)
@@ -44,6 +49,40 @@ def names(claimed: Sequence[Sequence[Claimed]]) -> list[str | None]:
     """What each request is called: None where an Alert goes as it is."""
     assert all(len({each.delivery.batch for each in group}) == 1 for group in claimed)
     return [group[0].delivery.batch for group in claimed]
+
+
+def test_an_older_ledger_says_who_sent_what_may_go_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    scripts = AlembicConfig()
+    scripts.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(url)
+    with engine.begin() as older:
+        scripts.attributes["connection"] = older
+        upgrade(scripts, "0004")
+        older.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        older.exec_driver_sql(
+            "INSERT INTO lanes (id, service_user_id, channel, adapter, closed, closed_at) VALUES"
+            f" (1, '{S1}', 'main', 'duis', NULL, NULL),"
+            f" (2, '{S1}', 'old', 'webhook', 'user_removed', 17)"
+        )
+        for number, (state, attempts, rendered) in enumerate(
+            [
+                ("waiting", 0, "NULL"),
+                ("waiting", 1, "NULL"),
+                ("parked", 3, "NULL"),
+                ("delivered", 1, "NULL"),
+                ("delivered", 1, "x'00'"),
+            ]
+        ):
+            older.exec_driver_sql(
+                "INSERT INTO deliveries VALUES"
+                f" ({number}, 1, 1, {number}, '{state}', {attempts}, 0, 0, 0, NULL, 0, {rendered})"
+            )
+    engine.dispose()
+    with closing(open_database(url, Use.CHANGE)) as database:
+        found = [row[0] for row in ask(database, "SELECT sent_by FROM deliveries ORDER BY id")]
+        assert found == [None, "duis", "duis", None, "duis"]
+        assert ask(database, "SELECT unnamed_at FROM lanes ORDER BY id") == [(None,), (17,)]
 
 
 # --- other options --------------------------------------------------------------------------
