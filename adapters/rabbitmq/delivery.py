@@ -194,7 +194,7 @@ class RabbitAdapter(Adapter[RabbitOptions]):
     async def _publish(
         self, channel: BareChannel, key: str, deliveries: Sequence[Delivery]
     ) -> Outcome:
-        body = self._body(deliveries)
+        body, properties = _message(deliveries)
         limit = asyncio.timeout(None)
         try:
             with in_words(self._options):
@@ -205,7 +205,7 @@ class RabbitAdapter(Adapter[RabbitOptions]):
                             body,
                             exchange=self._options.exchange,
                             routing_key=key,
-                            properties=self._properties(deliveries),
+                            properties=properties,
                             mandatory=True,
                             wait=False,  # for the socket; the confirmation says more
                         )
@@ -217,22 +217,22 @@ class RabbitAdapter(Adapter[RabbitOptions]):
             self._waits.discard(limit)
         return Delivered("confirmed")
 
-    def _body(self, deliveries: Sequence[Delivery]) -> bytes:
-        if self.batch == 1:
-            return deliveries[0].body
-        return batch_body(each.body for each in deliveries)
 
-    def _properties(self, deliveries: Sequence[Delivery]) -> Basic.Properties:
-        single = self.batch == 1
-        alerts = [each.alert for each in deliveries]
-        return Basic.Properties(
+def _message(deliveries: Sequence[Delivery]) -> tuple[bytes, Basic.Properties]:
+    """Body and properties; the same members give the same id, however often."""
+    first = deliveries[0]
+    single = len(deliveries) == 1 and first.batch is None
+    return (
+        first.body if single else batch_body(each.body for each in deliveries),
+        Basic.Properties(
             content_type=CONTENT_TYPE if single else BATCH_CONTENT_TYPE,
             delivery_mode=2,  # persistent
-            message_id=str(alerts[0].id if single else batch_id(alerts)),
+            message_id=str(first.alert.id if single else batch_id(e.alert for e in deliveries)),
             message_type=EVENT_TYPE,
             app_id="hubherald",
-            timestamp=alerts[0].decided_at,
-        )
+            timestamp=first.alert.decided_at,
+        ),
+    )
 
 
 def _answer(error: BrokerError, options: RabbitOptions, key: str, size: int) -> Outcome:

@@ -91,9 +91,9 @@ class WebhookAdapter(Adapter[WebhookOptions]):
 
     def _request(self, deliveries: Sequence[Delivery]) -> tuple[bytes, dict[str, str]]:
         """The body and its headers; the same members give the same id, however often."""
-        if self.batch == 1:
-            (delivery,) = deliveries
-            body, message_id, kind = delivery.body, str(delivery.alert.id), CONTENT_TYPE
+        first = deliveries[0]
+        if len(deliveries) == 1 and first.batch is None:
+            body, message_id, kind = first.body, str(first.alert.id), CONTENT_TYPE
         else:
             body = batch_body(delivery.body for delivery in deliveries)
             message_id = str(batch_id(delivery.alert for delivery in deliveries))

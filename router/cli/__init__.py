@@ -32,7 +32,7 @@ COMMANDS = {
     "rollout": "Show how far a firmware version is, and who has been told.",
     "inventory": "Load hubs and registrations; show who is responsible for a hub.",
     "alerts": "List Alerts, show one, retry what is parked, check a signature.",
-    "lanes": "List the lanes (user and channel), pause and resume them.",
+    "lanes": "List the lanes (user and channel), pause, resume, move what waits.",
     "quarantine": "List facts that could not be used, show one, release them.",
     "publish": "Put a file of facts on the broker, confirmed; goes on where it was ended.",
     "simulate": "Make up an estate with its files and facts.",

@@ -22,7 +22,7 @@ from router.config.usersfile import load as load_users
 from router.errors import UsageError
 from router.files.counts import plural
 from router.lanes.values import DeliveryState
-from router.ledger.actions import count_retried, retriable, retry
+from router.ledger.actions import count_retried, retriable, retried_in_vain, retry
 from router.ledger.database import Use
 from router.ledger.queries.lists import AlertRow, Filter, list_alerts
 from router.ledger.queries.rendered import rendered
@@ -77,7 +77,8 @@ def command() -> None:
 
     An Alert is `waiting` for its turn, `sending`, `unknown` (the router stopped before the
     answer came), `delivered`, `parked` (given up, kept), `held` (its lane is closed) or
-    `withdrawn` (its user is no longer responsible). One row is one Alert on one channel.
+    `withdrawn` (its user is no longer responsible, or has it by another channel). One row is one
+    Alert on one channel.
     """
 
 
@@ -212,7 +213,8 @@ def retry_(config_file: Path, *, wanted: Filter, dry_run: bool) -> None:
 
     Each Alert gets its whole holding time anew; its attempts stay on record. Whether its user
     is still responsible for the hub is read again first. What is held stays held until its lane
-    opens. A running router takes it up by itself.
+    opens; where no file names its channel any more, this says which `lanes move` sends it. A
+    running router takes it up by itself.
 
     \b
     Example:
@@ -221,12 +223,15 @@ def retry_(config_file: Path, *, wanted: Filter, dry_run: bool) -> None:
     retriable(wanted)
     if dry_run:
         with ledger(config_file) as database:
-            count = count_retried(database, wanted)
+            count, held = count_retried(database, wanted), retried_in_vain(database, wanted)
         line(f"would retry {plural(count, 'delivery')}")
-        return
-    with ledger(config_file, Use.CHANGE) as database:
-        count = retry(database, wanted, operator(), hold=_hold(config_file))
-    line(f"retried: {plural(count, 'delivery')}")
+    else:
+        with ledger(config_file, Use.CHANGE) as database:
+            held = retried_in_vain(database, wanted)
+            count = retry(database, wanted, operator(), hold=_hold(config_file))
+        line(f"retried: {plural(count, 'delivery')}")
+    for each in held:
+        line(f"held: {each}")
 
 
 def _hold(config_file: Path) -> dict[tuple[str, str], timedelta]:

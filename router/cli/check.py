@@ -11,7 +11,7 @@ from router.errors import EngineError, FilesError
 from router.files.codes import Code
 from router.files.counts import plural
 from router.files.problems import Location, Problem
-from router.workbench.checking import check
+from router.workbench.checking import check, left_waiting
 
 
 @click.command("check")
@@ -21,7 +21,8 @@ def command(ctx: click.Context, output: str) -> None:
     """Find all mistakes in configuration, users, rules and their tests, and start nothing.
 
     Each is told as `file:line:col: code message` with the line and a caret; exit 1 when there is
-    one. Right rules are also built by the rules engine, in a process of their own.
+    one. Right rules are also built by the rules engine, in a process of their own. Where there is
+    a ledger, it also warns of Alerts that wait on channels which service_users.yaml names no more.
 
     \b
     Example:
@@ -31,6 +32,9 @@ def command(ctx: click.Context, output: str) -> None:
     found = check(ctx.obj)
     for warning in found.warnings:
         click.echo(f"{warning.location}: warning: {warning.message}", err=True)
+    if found.config is not None:
+        for waiting in left_waiting(found.config):
+            click.echo(f"{Location(found.config.users_file)}: warning: {waiting}", err=True)
     problems = found.problems or (_tried(found.config) if found.config else [])
     if problems or found.config is None:
         raise FilesError(problems)

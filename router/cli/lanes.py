@@ -1,17 +1,21 @@
-"""`hubherald lanes`: each user and channel, open or closed and why."""
+"""`hubherald lanes`: each user and channel, open or closed and why, and what waits there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from router.cli import InWords
 from router.cli.context import eui64, ledger, operator
-from router.cli.printing import as_json, as_table, line, output
+from router.cli.printing import as_json, as_table, flat, line, output
+from router.files.counts import plural
 from router.files.redaction import escaped_lines
+from router.lanes.values import LaneKey
 from router.ledger.actions import LaneChanged, pause_lanes, resume_lanes
 from router.ledger.database import Use
+from router.ledger.moves import LaneMoved, move_lane
 from router.ledger.queries.lists import list_lanes
 
 COLUMNS = (
@@ -32,11 +36,14 @@ COLUMNS = (
 
 @click.group("lanes")
 def command() -> None:
-    """List the lanes (user and channel), pause and resume them.
+    """List the lanes (user and channel), pause and resume them, move what waits.
 
     A lane is closed with a reason: `suspended`, `user_removed`, `credentials`, `endpoint`,
     `operator` or `adapter_missing`. Its Alerts are held, and time in which it is closed does not
     count.
+
+    Where service_users.yaml names one channel of a user less and one more, what waits on the one
+    moves to the other by itself. Where it is not one for one it is held: `lanes move` moves it.
     """
 
 
@@ -89,6 +96,57 @@ def resume(config_file: Path, user: str, channel: str | None) -> None:
     """
     with ledger(config_file, Use.CHANGE) as database:
         _say(resume_lanes(database, user, channel, operator()), "resumed")
+
+
+def _lane(text: str) -> LaneKey:
+    """USER/CHANNEL, as `lanes list` has the two."""
+    user, slash, channel = text.partition("/")
+    if not slash or not channel:
+        raise click.BadParameter(f"{text!r} is no lane; write USER/CHANNEL")
+    return eui64(user), channel
+
+
+@command.command("move")
+@click.argument("old", metavar="USER/OLD", type=_lane)
+@click.argument("new", metavar="USER/NEW", type=_lane)
+@click.option("--dry-run", is_flag=True, help="Only say what would be moved.")
+@output
+@click.pass_obj
+def move(config_file: Path, *, old: LaneKey, new: LaneKey, dry_run: bool, output: str) -> None:
+    """Move what waits on one channel of a user to another one, which service_users.yaml names.
+
+    Each Alert keeps its number, its place and its attempts, and gets back the time that it was
+    held; who is still responsible is read again. What the other channel has had already is
+    withdrawn here. What is under way stays: run it again when it is answered. Parked Alerts stay,
+    too: `alerts retry` them first. A running router takes it up by itself.
+
+    \b
+    Example:
+      hubherald lanes move 90-B3-D5-1F-30-01-00-01/webhook 90-B3-D5-1F-30-01-00-01/duis --dry-run
+    """
+    with ledger(config_file, Use.READ if dry_run else Use.CHANGE) as database:
+        done = move_lane(database, old, new, operator(), dry_run=dry_run)
+    if output == "json":
+        as_json([{**flat(done), "dry_run": dry_run}])
+        return
+    for text in _told(done, dry_run=dry_run):
+        line(text)
+
+
+def _told(done: LaneMoved, *, dry_run: bool) -> Iterator[str]:
+    user, old, new = done.service_user_id, done.from_channel, done.to_channel
+    would = "would move" if dry_run else "moved:"
+    yield f"{would} {plural(done.moved, 'delivery')} from {user}/{old} to {user}/{new}"
+    if done.withdrawn:
+        would = "would withdraw" if dry_run else "withdrawn:"
+        yield f"{would} {plural(done.withdrawn, 'delivery')}: {new} has these Alerts already"
+    if done.under_way:
+        yield (
+            f"{'would stay' if dry_run else 'stayed'}: {plural(done.under_way, 'delivery')}, under "
+            f"way or about a hub with an Alert under way; run it again when that is answered"
+        )
+    if done.closed and done.moved:
+        yield f"held there: {user}/{new} is closed ({done.closed}); see `hubherald lanes list`"
 
 
 def _say(changed: list[LaneChanged], done: str) -> None:

@@ -27,7 +27,8 @@ def command(ctx: click.Context) -> None:
 
     All of it becomes live between two facts, or nothing does: then every problem is printed, the
     old rules serve on, and the exit code is 1. `hubherald check` finds most of them beforehand.
-    Other keys of hubherald.yaml need a restart.
+    Other keys of hubherald.yaml need a restart. Where a channel takes over from another, or leaves
+    Alerts behind, a line says so.
 
     \b
     Example:

@@ -17,13 +17,12 @@ import structlog
 
 from router.domain.users import Channel, ServiceUser
 from router.errors import RouterError, UsageError
+from router.lanes.values import LaneKey
 from router.ports import Adapter, Introduced, Options, Originator, Recipient
 from router.ports.entrypoints import ADAPTERS, installed
 
 ENTER = 30.0
 """Seconds that an adapter has to set itself up; connecting to others comes later."""
-LaneKey = tuple[str, str]
-"""A user's id and the name of its channel."""
 _log = structlog.get_logger(__name__)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from router.delivery.adapters import ByLane, LaneKey
+from router.delivery.adapters import ByLane
 from router.delivery.relay import Relay
 from router.domain.users import Channel, ServiceUser, UserStatus
 from router.lanes.lane import Lane
-from router.lanes.values import BY_FILES, ClosedReason, LaneRow
+from router.lanes.values import BY_FILES, ClosedReason, LaneKey, LaneRow
 from router.ports import Adapter, Options
 
 _WHY = {
@@ -32,6 +32,8 @@ def reconcile(
             named.add(row.id)
             running = adapters.get(key)
             _reconcile_one(relay, row, user, channel, running.adapter if running else None)
+            if row.took_over is not None:
+                relay.take_over(row.took_over.lane_id, row.id)
     for row in rows.values():
         if row.id not in named:
             relay.forget(row)

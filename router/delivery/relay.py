@@ -14,10 +14,10 @@ from datetime import timedelta
 import structlog
 
 from router.clock import Clock
+from router.delivery.between import Errands, stops
 from router.delivery.observed import ObservedLanes
 from router.delivery.sending import names, renders_safely, send, words
 from router.domain.users import Channel
-from router.errors import UsageError
 from router.lanes.lane import Lane
 from router.lanes.values import (
     BY_FILES,
@@ -76,7 +76,7 @@ class Relay:
         self._sends: set[asyncio.Task[None]] = set()
         self._exchanging = False
         self._stale = False
-        self._acts: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
+        self._errands = Errands()
         for lane in lanes:
             self.add(lane)
 
@@ -91,9 +91,8 @@ class Relay:
         UsageError when the relay stops before it comes to that.
         """
         if self._stopping:
-            raise _stops()
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._acts.append((act, done))
+            raise stops()
+        done = self._errands.ask(act)
         self._wake.set()
         await done
 
@@ -159,6 +158,15 @@ class Relay:
         for lane in self.lanes.values():
             lane.move_along(step)
 
+    def take_over(self, old: int, new: int) -> None:
+        """What is under way on one lane is the other's from now on: its answers settle there, and
+        until then nothing is sent to the hubs that it is about."""
+        gone = self.lanes.get(old)
+        if gone is not None:
+            self.lanes[new].in_flight |= gone.in_flight
+            gone.in_flight = {}
+            self._observed.show(self.lanes[new])
+
     def refresh(self) -> None:
         """An operator's command has changed the ledger: look there again."""
         self._stale = True
@@ -169,7 +177,7 @@ class Relay:
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
                 self._wake.clear()
-                await self._act()
+                await self._errands.run(lambda: self._stopping)
                 if self._stale:
                     await self._look_again()
                 self._probe()
@@ -181,23 +189,9 @@ class Relay:
                 for number, requests in exchanged.sends.items():
                     for claimed in requests:
                         self._start(group, self.lanes[number], claimed)
-            for _, done in self._acts:
-                _settle(done, _stops())
+            self._errands.refuse()
             await self._drain()
         await self._finish()
-
-    async def _act(self) -> None:
-        """What was asked for `between` exchanges, unless whoever asked has gone."""
-        while self._acts and not self._stopping:
-            act, done = self._acts.pop(0)
-            if done.cancelled():
-                continue
-            try:
-                await act()
-            except Exception as error:  # it is the asker's
-                _settle(done, error)
-            else:
-                _settle(done, None)
 
     async def _look_again(self) -> None:
         """Take over what an operator did to lanes; any of them may have something to claim now."""
@@ -344,26 +338,44 @@ class Relay:
         started = time.monotonic()
         outcomes = await send(lane, channel, adapter, claimed)
         self.metrics.send.labels(channel.adapter).observe(time.monotonic() - started)
-        self._answered(lane, claimed, outcomes)
+        heir = self._heir(lane, claimed)
+        live = heir is lane and adapter is lane.adapter
+        self._answered(heir, claimed, outcomes, by=lane, live=live)
+
+    def _heir(self, lane: Lane, claimed: Sequence[Claimed]) -> Lane:
+        """The lane that has it now: another one where a channel took over meanwhile."""
+        first = claimed[0].id
+        if first in lane.in_flight:
+            return lane
+        return next((each for each in self.lanes.values() if first in each.in_flight), lane)
 
     def _answered(
-        self, lane: Lane, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]
+        self,
+        lane: Lane,
+        claimed: Sequence[Claimed],
+        outcomes: Sequence[Outcome],
+        *,
+        by: Lane,
+        live: bool,
     ) -> None:
+        """`by` is the lane that sent it; `live`: with the adapter that the lane still has."""
         now = self.clock()
         was_failing = lane.failing
         settled = lane.answered(claimed, outcomes, now)
         self._settled += settled
         for each, outcome, settlement in zip(claimed, outcomes, settled, strict=True):
-            self._observed.answered(lane, each, outcome, settlement, now)
+            self._observed.answered(by, each, outcome, settlement, now)
         closed = next((each for each in outcomes if isinstance(each, Closed)), None)
         if closed is not None:
-            if lane.closed is None:  # an operator's pause outlasts what was under way
+            # an operator's pause outlasts what was under way; a fault of the adapter that went is
+            # none of the one that came
+            if live and lane.closed is None:
                 self.close_lane(lane, ClosedReason(closed.reason), closed.detail)
         elif lane.failing and not was_failing:
             _log.warning("lane.failing", **names(lane), answer=words(outcomes[0]))
         elif was_failing and not lane.failing:
             _log.info("lane.recovered", **names(lane))
-        self._answers[lane.id] = LaneAnswer(words(outcomes[-1]), lane.rest_until)
+        self._answers[by.id] = LaneAnswer(words(outcomes[-1]), by.rest_until)
         self._observed.show(lane)
         self._wake.set()
 
@@ -383,17 +395,3 @@ class Relay:
         give_up = time.monotonic() + FINISH
         while (self._settled or self._changes) and time.monotonic() < give_up:
             await self._exchange([])
-
-
-def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
-    """Answer whoever asked, unless they have gone meanwhile."""
-    if done.done():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
-
-
-def _stops() -> UsageError:
-    return UsageError("the router is stopping; it reads all files when it starts again")

@@ -75,3 +75,10 @@ class ServiceUsers:
     """SHA-256 of `text`; names the users under which a decision was made."""
     text: str
     """The file with its secrets covered, kept as evidence."""
+
+    @property
+    def channels(self) -> list[tuple[str, str]]:
+        """Every channel, as its user's id and its name."""
+        return [
+            (user.id, channel.name) for user in self.by_id.values() for channel in user.channels
+        ]

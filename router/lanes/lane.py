@@ -87,9 +87,9 @@ class Lane:
             each.delivery.alert.device_id for group in self.in_flight.values() for each in group
         )
         render = self.adapter.render if isinstance(self.adapter, Renders) else None
-        hopeless = self.failures > 0
+        hopeless, kind = self.failures > 0, self.channel.adapter
         span = self.channel.window * most
-        return Wish(self.id, room, batch, most, busy, self.failing, hopeless, render, span)
+        return Wish(self.id, room, batch, most, busy, self.failing, hopeless, kind, render, span)
 
     def wait_for_rate(self) -> float | None:
         """Seconds until the rate allows another Alert; None where nothing is to be waited for."""
@@ -230,7 +230,7 @@ class Lane:
                     detail,
                     None if parked else now + _spread(refusals),
                     refusals,
-                    None,
+                    _by_itself(each) if each.batch is not None else None,
                     each.aside,
                 )
             case Closed(closed, detail):
@@ -321,13 +321,17 @@ def _all_refused(outcomes: Sequence[Outcome]) -> bool:
     return all(isinstance(outcome, Refused) for outcome in outcomes)
 
 
+def _by_itself(first: Claimed) -> str:
+    """The name of a new batch that begins with this one: in the form that the other side knows."""
+    return f"{first.id}+{first.attempt}"
+
+
 def _halved(claimed: Sequence[Claimed], refused: Refused, now: datetime) -> list[Settlement]:
     """No Alert is blamed for its batch: each half is sent again until the guilty one is alone."""
     middle = (len(claimed) + 1) // 2
     settled = []
     for half in (claimed[:middle], claimed[middle:]):
-        # its old name would join the halves again
-        name = f"{half[0].id}+{half[0].attempt}" if len(half) > 1 else None
+        name = _by_itself(half[0])  # the old one would join the halves again
         settled += [
             Settlement(
                 each.id,

@@ -26,7 +26,11 @@ class WaitingDelivery(NamedTuple):
     due_at: int
     expires_at: int
     batch: str | None
-    """What went together the last time has the same."""
+    """What went together the last time has the same; None: it went alone, if it went at all."""
+    sent: bool
+    """This adapter may have sent it already: it goes again as it went then."""
+    sent_by: str | None
+    """The adapter that sent it last."""
     recheck: bool
     """It was held: whether its user is still responsible must be read again."""
     rendered: bytes | None
@@ -71,14 +75,14 @@ def pick(
     `gone` are those (hub, user) pairs in which the user is no longer responsible for the hub.
     """
     kept, ended = _without_ended(waiting, wish, now, gone)
-    together = _together(kept, wish)
+    together = _together(kept)
     picked = _alone(together, wish, now) if wish.failing else _in_turn(together, wish, now)
     picked.ended = ended
     picked.requests = _gathered(picked.requests, wish.batch)[: wish.sends]
     return picked
 
 
-def _together(kept: Sequence[WaitingDelivery], wish: Wish) -> list[list[WaitingDelivery]]:
+def _together(kept: Sequence[WaitingDelivery]) -> list[list[WaitingDelivery]]:
     """What goes in one request: alone, or with those of its batch, in the place of the first."""
     batches: dict[str, list[WaitingDelivery]] = {}
     found: list[list[WaitingDelivery]] = []
@@ -88,7 +92,7 @@ def _together(kept: Sequence[WaitingDelivery], wish: Wish) -> list[list[WaitingD
         elif each.batch not in batches:
             batches[each.batch] = [each]
             found.append(batches[each.batch])
-        elif len(batches[each.batch]) < wish.most:  # unless the adapter takes fewer by now
+        else:  # all of it, though the adapter may take fewer by now
             batches[each.batch].append(each)
     return found
 
@@ -163,7 +167,7 @@ def _ended(each: WaitingDelivery, state: DeliveryState, detail: str, now: dateti
 
 
 def _gathered(requests: list[list[WaitingDelivery]], most: int) -> list[list[WaitingDelivery]]:
-    """Alerts that were never sent go together, up to `most` in one request."""
+    """Alerts that this adapter never sent go together, up to `most` in one request."""
     gathered: list[list[WaitingDelivery]] = []
     for members in requests:
         last = gathered[-1] if gathered else []
@@ -175,4 +179,4 @@ def _gathered(requests: list[list[WaitingDelivery]], most: int) -> list[list[Wai
 
 
 def _is_fresh(members: Sequence[WaitingDelivery]) -> bool:
-    return members[0].batch is None and members[0].attempts == 0
+    return not members[0].sent

@@ -41,6 +41,22 @@ class DeliveryState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+LaneKey = tuple[str, str]
+"""A user's id and the name of its channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What a lane got when its channel took over from one that went."""
+
+    lane_id: int
+    """The lane that had it before."""
+    channel: str
+    deliveries: int
+    paused: bool
+    """An operator had paused that lane: then this one is paused."""
+
+
 @dataclass(frozen=True, slots=True)
 class LaneRow:
     """A lane as the ledger knows it."""
@@ -53,6 +69,13 @@ class LaneRow:
     """The last answers were failures: the oldest goes alone until it is through."""
     rest_until: datetime | None = None
     """Nothing is sent before."""
+    named: bool = True
+    """service_users.yaml has this channel, as it was last taken up."""
+    waiting: int = 0
+    oldest: datetime | None = None
+    """When the oldest that waits was decided; None when nothing waits."""
+    took_over: TakenOver | None = None
+    """What it has just got from another lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +124,8 @@ class Wish:
     """The oldest goes alone until it is through."""
     hopeless: bool
     """A send has failed since the start: what is past its time need not be tried to be parked."""
+    adapter: str
+    """The kind of what sends: forms that another kind has sent are not its own."""
     render: Callable[[Alert], bytes | Outcome] | None
     """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
     span: int = 1

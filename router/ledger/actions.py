@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,8 +18,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select, update
 
 from router.domain.inventory import Running
-from router.domain.timestamps import rfc3339, stamp
+from router.domain.timestamps import moment, rfc3339, stamp
 from router.errors import UsageError
+from router.lanes.succession import Stranded
 from router.lanes.values import ClosedReason, DeliveryState, LaneChange
 from router.ledger.database import Database
 from router.ledger.inventory import read_inventory, write_correction
@@ -56,9 +58,13 @@ class Operator:
     def record(self, connection: Connection, action: str, detail: Mapping[str, object]) -> None:
         """Leave the record of an action in the transaction that does it."""
         recorder = Recorder(connection, "operator", stamp(self.now))
+        self.add(recorder, action, detail)
+        recorder.write()
+
+    def add(self, recorder: Recorder, action: str, detail: Mapping[str, object]) -> None:
+        """Add the record to others of the transaction."""
         row = {"at": stamp(self.now), "operator": self.name, "action": action}
         recorder.add(actions, {**row, "detail": json.dumps(detail)})
-        recorder.write()
 
 
 # --- Alerts ---------------------------------------------------------------------------------
@@ -118,6 +124,30 @@ def count_retried(database: Database, wanted: Filter) -> int:
     with database.transaction() as connection:
         counting = select(func.count()).select_from(_retried(wanted).subquery())
         return int(connection.execute(counting).scalar_one())
+
+
+def retried_in_vain(database: Database, wanted: Filter) -> list[Stranded]:
+    """Of these, what is held all the same: service_users.yaml does not name its channel."""
+    counting = (
+        select(
+            *(lanes.c.service_user_id, lanes.c.channel),
+            *(func.count(), func.min(alerts.c.decided_at)),
+        )
+        .select_from(deliveries)
+        .join(alerts, alerts.c.id == deliveries.c.alert)
+        .join(lanes, lanes.c.id == deliveries.c.lane_id)
+        .where(deliveries.c.id.in_(_retried(wanted)), lanes.c.unnamed_at.is_not(None))
+        .group_by(lanes.c.id)
+    )
+    named = select(lanes.c.service_user_id, lanes.c.channel).where(lanes.c.unnamed_at.is_(None))
+    with database.transaction() as connection:
+        others: dict[str, list[str]] = defaultdict(list)
+        for user, channel in connection.execute(named.order_by(lanes.c.channel)):
+            others[user].append(channel)
+        return [
+            Stranded(user, channel, count, moment(oldest), tuple(others[user]))
+            for user, channel, count, oldest in connection.execute(counting)
+        ]
 
 
 def _retried(wanted: Filter) -> Select[tuple[int]]:
@@ -206,7 +236,7 @@ def _change(
         found = []
         for lane in _lanes(connection, user, channel):
             reason = ClosedReason(lane.closed) if lane.closed else None
-            refused = _why_not(reason, closed)
+            refused = _why_not(reason, closed) if lane.unnamed_at is None else _NOT_NAMED
             found.append(LaneChanged(lane.service_user_id, lane.channel, refused))
             if refused is None:
                 change_lane(connection, LaneChange(lane.id, closed, detail, operator.now))
@@ -241,6 +271,10 @@ def _why_not(reason: ClosedReason | None, closed: ClosedReason | None) -> str | 
     return f"{verb} only when its reason is gone ({reason}): {where}"
 
 
+_NOT_NAMED = (
+    "is not in service_users.yaml any more; what waits there goes out when it is there again, or "
+    "by `hubherald lanes move`"
+)
 _IN_THE_FILE = "mend service_users.yaml and run `hubherald reload`"
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, case, func, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
 from router.lanes.picking import Picked, WaitingDelivery, pick
@@ -26,32 +27,53 @@ from router.lanes.values import (
 )
 from router.ledger.database import Database
 from router.ledger.inventory import read_inventory
-from router.ledger.lanes import PENDING, change_lanes
+from router.ledger.lanes import PENDING, TOGETHER, change_lanes
 from router.ledger.recorder import Recorder, Row
-from router.ledger.tables import alerts, attempts, deliveries, facts, outcomes
+from router.ledger.tables import alerts, attempts, deliveries, facts, forms, outcomes
 from router.ports import Alert, Delivery, Outcome
 
+FORM = ("batch", "rendered")
+"""What must be the same when an adapter sends a delivery again."""
+
+_ITS_OWN = deliveries.c.sent_by.is_not_distinct_from(bindparam("adapter"))
+"""What the delivery's own columns say of its form is of the adapter that asks."""
 _COLUMNS = {
     **{column.name: column for column in deliveries.c},
     **{name: alerts.c[name] for name in ("event", "device_id", "service_user_id")},
+    **{name: case((_ITS_OWN, deliveries.c[name]), else_=forms.c[name]) for name in FORM},
+    "sent": or_(_ITS_OWN, forms.c.delivery_id.is_not(None)),
     "received_at": facts.c.received_at,
 }
-_WAITING = (
-    select(*(_COLUMNS[name] for name in WaitingDelivery._fields))
+_DELIVERIES = (
+    select(*(_COLUMNS[name].label(name) for name in WaitingDelivery._fields))
+    .select_from(deliveries)
     .join(alerts, alerts.c.id == deliveries.c.alert)
     .join(facts, facts.c.id == alerts.c.fact_id)
-    .where(
-        deliveries.c.lane_id == bindparam("lane"),
-        PENDING,
-        deliveries.c.state != DeliveryState.SENDING.value,
-        # a refusal is the Alert's own: others may pass while it waits for its next try
-        or_(
-            (deliveries.c.refusals == 0) & (deliveries.c.aside == 0),
-            deliveries.c.due_at <= bindparam("now"),
-        ),
+    .outerjoin(
+        forms,
+        and_(forms.c.delivery_id == deliveries.c.id, forms.c.adapter == bindparam("adapter")),
     )
     .order_by(deliveries.c.sequence)
-    .limit(bindparam("most"))
+)
+_WAITING = _DELIVERIES.where(
+    deliveries.c.lane_id == bindparam("lane"),
+    PENDING,
+    deliveries.c.state != DeliveryState.SENDING.value,
+    # a refusal is the Alert's own: others may pass while it waits for its next try
+    or_(
+        (deliveries.c.refusals == 0) & (deliveries.c.aside == 0),
+        deliveries.c.due_at <= bindparam("now"),
+    ),
+).limit(bindparam("most"))
+_NAMES: BindParameter[str] = bindparam("names", expanding=True)
+_TOGETHER = _DELIVERIES.where(
+    deliveries.c.id.in_(
+        select(deliveries.c.id)
+        .where(deliveries.c.lane_id == bindparam("lane"), TOGETHER, deliveries.c.batch.in_(_NAMES))
+        .union_all(select(forms.c.delivery_id).where(forms.c.batch.in_(_NAMES)))
+    ),
+    deliveries.c.lane_id == bindparam("lane"),
+    deliveries.c.state.in_([DeliveryState.WAITING.value, DeliveryState.UNKNOWN.value]),
 )
 _NEXT_REFUSED = select(func.min(deliveries.c.due_at)).where(
     deliveries.c.lane_id == bindparam("lane"),
@@ -67,8 +89,18 @@ _SENT = (
         attempts=bindparam("attempt"),
         batch=bindparam("together"),
         rendered=bindparam("bytes"),
+        sent_by=bindparam("adapter"),
         recheck=0,
     )
+)
+_KEEP = upsert(forms).from_select(
+    ["delivery_id", "adapter", *FORM],
+    select(deliveries.c.id, deliveries.c.sent_by, *(deliveries.c[name] for name in FORM)).where(
+        deliveries.c.id.in_(bindparam("ids", expanding=True))
+    ),
+)
+_KEEP = _KEEP.on_conflict_do_update(
+    index_elements=["delivery_id", "adapter"], set_={name: _KEEP.excluded[name] for name in FORM}
 )
 _SETTLED = (
     update(deliveries)
@@ -81,11 +113,13 @@ _SETTLED = (
         aside=bindparam("aside"),
     )
 )
+_ENDED = update(deliveries).where(deliveries.c.id == bindparam("key")).values(state=bindparam("to"))
 
 
 def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlement]) -> None:
     """Write what became of deliveries."""
     rows: list[Row] = []
+    ended: list[Row] = []
     for each in settled:
         recorder.add(
             outcomes,
@@ -98,6 +132,9 @@ def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlem
                 "detail": each.detail,
             },
         )
+        if each.attempt is None:  # as it was sent before it goes again, when it is retried
+            ended.append({"key": each.id, "to": each.state.value})
+            continue
         rows.append(
             {
                 "key": each.id,
@@ -110,6 +147,8 @@ def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlem
         )
     if rows:
         connection.execute(_SETTLED, rows)
+    if ended:
+        connection.execute(_ENDED, ended)
 
 
 def exchange(
@@ -144,9 +183,7 @@ def exchange(
 
 def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn) -> Picked:
     """What this lane may send of what waits on it."""
-    most = max(wish.sends * wish.most, wish.span if wish.failing else 0)
-    given = {"lane": wish.lane_id, "now": stamp(now), "most": most}
-    waiting = [WaitingDelivery._make(row) for row in connection.execute(_WAITING, given)]
+    waiting = _waiting(connection, wish, now)
     pairs = [(each.device_id, each.service_user_id) for each in waiting if each.recheck]
     devices = {device for device, _ in pairs}
     gone = withdrawn(read_inventory(connection, devices), pairs) if pairs else set()
@@ -155,6 +192,23 @@ def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdr
         refused = connection.execute(_NEXT_REFUSED, {"lane": wish.lane_id}).scalar_one()
         picked.next_due = moment(refused) if refused is not None else None
     return picked
+
+
+def _waiting(connection: Connection, wish: Wish, now: datetime) -> list[WaitingDelivery]:
+    """Enough of what waits on the lane, with all that goes together with it."""
+    most = max(wish.sends * wish.most, wish.span if wish.failing else 0)
+    of = {"lane": wish.lane_id, "adapter": wish.adapter}
+    given = {**of, "now": stamp(now), "most": most}
+    found = [WaitingDelivery._make(row) for row in connection.execute(_WAITING, given)]
+    names = {each.batch for each in found if each.batch is not None}
+    if not names or len(found) < most:
+        return found
+    # a batch may be larger than what the adapter takes by now
+    known = {each.id for each in found}
+    rows = connection.execute(_TOGETHER, {**of, "names": sorted(names)})
+    more = [each for each in map(WaitingDelivery._make, rows) if each.id not in known]
+    missing = [each for each in more if each.batch in names]
+    return sorted([*found, *missing], key=lambda each: each.sequence)
 
 
 def _claim(
@@ -168,8 +222,8 @@ def _claim(
     rows: list[Row] = []
     for members in requests:
         batch = members[0].batch
-        if batch is None and len(members) > 1:
-            batch = str(members[0].id)
+        if not members[0].sent and wish.most > 1:
+            batch = str(members[0].id)  # of one, too: its form is that of a batch
         group = []
         for row in members:
             alert = Alert.from_event(row.event)
@@ -183,12 +237,13 @@ def _claim(
                 attempts,
                 {"delivery_id": row.id, "at": stamp(now), "number": attempt, "batch": batch},
             )
-            rows.append({"key": row.id, "attempt": attempt, "together": batch, "bytes": rendered})
+            form = {"together": batch, "bytes": rendered, "adapter": wish.adapter}
+            rows.append({"key": row.id, "attempt": attempt, **form})
             group.append(
                 Claimed(
                     row.id,
                     wish.lane_id,
-                    Delivery(alert, row.event if rendered is None else rendered),
+                    Delivery(alert, row.event if rendered is None else rendered, batch),
                     moment(row.received_at),
                     attempt,
                     row.refusals,
@@ -199,6 +254,11 @@ def _claim(
                 )
             )
         claimed.append(group)
+    others = [
+        row.id for group in requests for row in group if row.sent_by not in {None, wish.adapter}
+    ]
+    if others:  # how another adapter sent them is kept: they may have been taken so
+        connection.execute(_KEEP, {"ids": others})
     connection.execute(_SENT, rows)
     return claimed
 

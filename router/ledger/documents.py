@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from router.domain.timestamps import stamp
 from router.lanes.values import LaneRow
 from router.ledger.database import Database
-from router.ledger.lanes import put_lanes, read_lanes
+from router.ledger.moves import fit_lanes
 from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, documents
 
@@ -30,14 +30,15 @@ class Text:
 def go_live(
     database: Database,
     texts: Sequence[Text],
-    lanes: Iterable[tuple[str, str, str]],
+    lanes: Sequence[tuple[str, str, str]],
     now: datetime,
     *,
     reload: Mapping[str, object] | None = None,
 ) -> dict[tuple[str, str], LaneRow]:
-    """Keep the texts, once each, and make the lanes of (user, channel, adapter) that are new.
+    """Keep the texts, once each, and fit the lanes to these of (user, channel, adapter).
 
-    `reload` is what to record of the reload that makes them live. Gives every lane there is.
+    What waits on a channel that goes moves to the one that comes. `reload` is what to record of
+    the reload that makes them live. Gives every lane there is.
     """
     with database.transaction() as connection:
         recorder = Recorder(connection, "router", stamp(now))
@@ -54,6 +55,7 @@ def go_live(
         if reload is not None:
             row = {"operator": "router", "action": "reload", "detail": json.dumps(reload)}
             recorder.add(actions, {"at": stamp(now), **row})
+        trigger = str(reload["trigger"]) if reload is not None else "start"
+        found = fit_lanes(connection, recorder, lanes, now, trigger=trigger)
         recorder.write()
-        put_lanes(connection, lanes)
-        return read_lanes(connection)
+        return found

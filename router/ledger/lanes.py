@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.values import ClosedReason, DeliveryState, LaneAnswer, LaneChange, LaneRow
+from router.lanes.succession import Stranded, stranded
+from router.lanes.values import (
+    ClosedReason,
+    DeliveryState,
+    LaneAnswer,
+    LaneChange,
+    LaneKey,
+    LaneRow,
+)
 from router.ledger.database import Database
 from router.ledger.tables import alerts, deliveries, lanes
 
 # Literal, letter for letter as in the partial indexes: with bound values SQLite would not use them.
 PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")
 PARKED = text("deliveries.state = 'parked'")
-
+TOGETHER = text("deliveries.batch IS NOT NULL AND deliveries.state IN ('waiting', 'unknown')")
 
 _ANSWERED = (
     update(lanes)
@@ -57,6 +76,16 @@ def change_lanes(
         connection.execute(_ANSWERED, rows)
 
 
+def behind(lane: Row[Any], at: int) -> ColumnElement[int]:
+    """How long each delivery has been behind this lane: not at all where it is open, and from its
+    decision on where that came later."""
+    if not lane.closed:
+        return literal(0)
+    decided = select(alerts.c.decided_at).where(alerts.c.id == deliveries.c.alert)
+    held: ColumnElement[int] = func.max(0, at - func.max(lane.closed_at, decided.scalar_subquery()))
+    return held
+
+
 def change_lane(connection: Connection, change: LaneChange) -> None:
     """Close a lane, or open it: then its Alerts get the time back in which it was closed."""
     row = connection.execute(select(lanes).where(lanes.c.id == change.lane_id)).one()
@@ -73,15 +102,12 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
         return
     if row.closed is None:
         return
-    # what was decided meanwhile was behind the closed lane from then on
-    decided = select(alerts.c.decided_at).where(alerts.c.id == deliveries.c.alert)
-    since = func.max(row.closed_at, decided.scalar_subquery())
     connection.execute(
         update(deliveries)
         .where(deliveries.c.lane_id == change.lane_id, PENDING)
         .values(
             recheck=1,
-            expires_at=deliveries.c.expires_at + func.max(0, stamp(change.at) - since),
+            expires_at=deliveries.c.expires_at + behind(row, stamp(change.at)),
         )
     )
     connection.execute(
@@ -91,30 +117,22 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
     )
 
 
-def put_lanes(connection: Connection, wanted: Iterable[tuple[str, str, str]]) -> None:
-    """Make the lanes of (user, channel, adapter) that are new.
-
-    Where a channel has another adapter than before, bytes that the old one made for what is still
-    to be sent are forgotten: they may be of a format that the new one can't send.
-    """
+def put_lanes(
+    connection: Connection, wanted: Iterable[tuple[str, str, str]], now: datetime
+) -> None:
+    """Make the lanes of (user, channel, adapter) that are new, and note which nobody names."""
     rows = [
         {"service_user_id": user, "channel": channel, "adapter": adapter}
         for user, channel, adapter in wanted
     ]
+    unnamed = update(lanes).where(lanes.c.unnamed_at.is_(None)).values(unnamed_at=stamp(now))
+    connection.execute(unnamed)
     if not rows:
         return
-    asked = {(row["service_user_id"], row["channel"]): row["adapter"] for row in rows}
-    for row in connection.execute(select(lanes)).all():
-        if asked.get((row.service_user_id, row.channel), row.adapter) != row.adapter:
-            connection.execute(
-                update(deliveries)
-                .where(deliveries.c.lane_id == row.id, PENDING)
-                .values(rendered=None)
-            )
     write = upsert(lanes)
     write = write.on_conflict_do_update(
         index_elements=["service_user_id", "channel"],
-        set_={"adapter": write.excluded.adapter},
+        set_={"adapter": write.excluded.adapter, "unnamed_at": None},
     )
     connection.execute(write, rows)
 
@@ -134,6 +152,7 @@ def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
             .distinct()
         ).scalars()
     )
+    pending = pending_by_lane(connection)
     return {
         (row.service_user_id, row.channel): LaneRow(
             row.id,
@@ -142,9 +161,17 @@ def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
             ClosedReason(row.closed) if row.closed else None,
             row.id in failing,
             moment(row.rest_until) if row.rest_until is not None else None,
+            row.unnamed_at is None,
+            *pending.get(row.id, (0, None)),
         )
         for row in connection.execute(select(lanes))
     }
+
+
+def left_behind(database: Database, wanted: Collection[LaneKey]) -> list[Stranded]:
+    """What nobody would take over if the files that name these channels were taken up now."""
+    with database.transaction() as connection:
+        return stranded(read_lanes(connection), wanted)
 
 
 def why_closed(database: Database) -> dict[int, ClosedReason | None]:

@@ -285,6 +285,7 @@ lanes = Table(
     Column("closed_at", BigInteger),
     Column("last_answer", Text),
     Column("last_answer_at", BigInteger),
+    Column("unnamed_at", BigInteger),  # since when service_users.yaml does not name it
     Column("rest_until", BigInteger),  # nothing is sent before: it fails, or was asked to wait
     Index("uq_lanes_service_user_id", "service_user_id", "channel", unique=True),
 )
@@ -301,9 +302,10 @@ deliveries = Table(
     Column("refusals", Integer, nullable=False),
     Column("due_at", BigInteger, nullable=False),  # not to be sent before
     Column("expires_at", BigInteger, nullable=False),  # to be parked after
-    Column("batch", Text),  # its companions when it is sent again
+    Column("batch", Text),  # its companions when it is sent again; null: alone, as it is
     Column("recheck", Integer, nullable=False),  # 1: read responsibility again before sending
     Column("rendered", LargeBinary),  # stored before the first send; null: the Alert's event
+    Column("sent_by", Text),  # the adapter that batch and rendered are of; null: never sent
     Column("aside", Integer, nullable=False, server_default="0"),  # 1: fails by its own fault
     Index("ix_deliveries_alert", "alert"),
     Index(
@@ -325,6 +327,24 @@ deliveries = Table(
         sqlite_where=text("state = 'parked'"),
         postgresql_where=text("state = 'parked'"),
     ),
+    Index(
+        "ix_deliveries_together",  # only of what comes back: what goes well never enters it
+        "lane_id",
+        "batch",
+        sqlite_where=text("batch IS NOT NULL AND state IN ('waiting', 'unknown')"),
+        postgresql_where=text("batch IS NOT NULL AND state IN ('waiting', 'unknown')"),
+    ),
+)
+
+forms = Table(
+    "forms",  # how other adapters sent a delivery before: it may have been taken so
+    metadata,
+    Column("delivery_id", Number, ForeignKey("deliveries.id"), primary_key=True),
+    Column("adapter", Text, primary_key=True),
+    Column("batch", Text),
+    Column("rendered", LargeBinary),
+    Index("ix_forms_batch", "batch"),
+    sqlite_with_rowid=False,
 )
 
 holding = Table(

@@ -20,6 +20,10 @@ class Delivery:
     alert: Alert
     body: bytes
     """What to send: stored before the first send, the same for every retry."""
+    batch: str | None = None
+    """Alerts with the same name go together, in the form of a batch also when only one is left;
+    None: alone, as it is. Stored before the first send: what may have been taken comes again with
+    the same companions and in the same form, whatever the adapter's options say by now."""
 
 
 class Reason(StrEnum):
@@ -90,7 +94,8 @@ class Adapter(Protocol[OptionsT]):
     Config: type[OptionsT]
     """The model of its options, the same as in `Adapter[...]`."""
     batch: int = 1
-    """The most Alerts that `deliver` takes at once; 1 where the channel knows no batches."""
+    """The most Alerts that are put together for one `deliver`; 1 where the channel knows no
+    batches. What went together before goes together again, though an option says less by now."""
 
     # A body that is a docstring or `...` would be abstract to mypy, as this is a Protocol.
     def __init__(self, config: OptionsT) -> None:

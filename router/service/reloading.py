@@ -63,7 +63,8 @@ class Reloader:
                 metrics.reloads.labels(trigger, outcome)
 
     async def reload(self, trigger: str) -> str:
-        """Make live what the files say now; gives what is live then, in a line for people.
+        """Make live what the files say now; gives what is live then, in a line for people, and a
+        line for each channel that took over from another or left Alerts behind.
 
         RouterError when nothing has changed: FilesError with every problem, EngineError when
         durable_rules can't be trusted with the rules, LedgerUnavailable, UsageError.
@@ -74,7 +75,7 @@ class Reloader:
         async with self._one_at_a_time:
             self._waiting -= 1
             try:
-                config = await self._reload(trigger)
+                config, lanes = await self._reload(trigger)
             except RouterError as error:
                 self._refused(trigger, error)
                 raise
@@ -94,7 +95,7 @@ class Reloader:
                 users=len(config.users.by_id),
                 users_digest=config.users.digest,
             )
-            return _words(config)
+            return "\n".join([_words(config), *lanes])
 
     def _refused(self, trigger: str, error: RouterError) -> None:
         advice = "the old rules and users serve on; "
@@ -114,7 +115,7 @@ class Reloader:
             advice=advice,
         )
 
-    async def _reload(self, trigger: str) -> Config:
+    async def _reload(self, trigger: str) -> tuple[Config, Sequence[str]]:
         live = self._live
         self._looked = await asyncio.to_thread(self._look)
         found = await asyncio.to_thread(load, live.config.file)
@@ -138,11 +139,11 @@ class Reloader:
         )
         engine = Engine(config.rules)
         try:
-            await live.change(config, engine, trigger=trigger)
+            lanes = await live.change(config, engine, trigger=trigger)
         except BaseException:
             engine.close()
             raise
-        return config
+        return config, lanes
 
     async def watch(self) -> None:
         """Reload when rules or users have changed, and stand still again."""

@@ -6,7 +6,7 @@ as it was. Alerts that are under way keep the rules that they were decided by.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,11 +18,13 @@ from router.deciding.decisions import Verdict
 from router.deciding.engine import Engine
 from router.deciding.judgement import Judgement
 from router.deciding.responsibility import Responsibility
-from router.delivery.adapters import AdapterPool, ByLane, LaneKey
+from router.delivery.adapters import AdapterPool, ByLane
 from router.delivery.reconcile import reconcile
 from router.delivery.relay import Relay
+from router.domain.timestamps import rfc3339
 from router.intake.intake import Intake
-from router.lanes.values import LaneRow
+from router.lanes.succession import stranded
+from router.lanes.values import LaneKey, LaneRow, TakenOver
 from router.ledger.deliveries import lost_attempts
 from router.ledger.documents import Text, go_live
 from router.ledger.thread import LedgerThread
@@ -80,12 +82,13 @@ class Runtime:
         adapters = await self._pool.prepare(config.users.by_id.values())
         rows = await self._ledger.call(go_live, _texts(config), _lanes(config), now)
         self._put(config, self.engine, adapters, rows)
+        tell_lanes(rows, config.users.channels)
         lost = await self._ledger.call(lost_attempts, now)
         if lost:
             _log.warning("deliveries.unknown", count=lost, advice="sent again, same id and body")
 
-    async def change(self, config: Config, engine: Engine, *, trigger: str) -> None:
-        """Make other rules and users live, between two facts.
+    async def change(self, config: Config, engine: Engine, *, trigger: str) -> Sequence[str]:
+        """Make other rules and users live, between two facts; gives what there is to say of lanes.
 
         Nothing has changed when this raises: LedgerUnavailable, UsageError when the router stops,
         or whatever kept an adapter from being set up. `trigger` says in the record who asked.
@@ -94,10 +97,13 @@ class Runtime:
         old = self.engine
         told = {"trigger": trigger, "from": _digests(self.config), "to": _digests(config)}
 
+        told_lanes: list[str] = []
+
         async def take_over() -> None:
             texts, lanes = _texts(config), _lanes(config)
             rows = await self._ledger.call(go_live, texts, lanes, self.clock(), reload=told)
             self._put(config, engine, adapters, rows)
+            told_lanes.extend(tell_lanes(rows, config.users.channels))
 
         try:
             async with self.intake.between():
@@ -106,6 +112,7 @@ class Runtime:
             self._pool.abandon(adapters)
             raise
         old.close()
+        return told_lanes
 
     def _put(
         self, config: Config, engine: Engine, adapters: ByLane, rows: Mapping[LaneKey, LaneRow]
@@ -143,6 +150,35 @@ def _lanes(config: Config) -> list[tuple[str, str, str]]:
         for user in config.users.by_id.values()
         for channel in user.channels
     ]
+
+
+def tell_lanes(rows: Mapping[LaneKey, LaneRow], wanted: Collection[LaneKey]) -> list[str]:
+    """Log which channels have taken over from others, and what waits in vain; gives the lines."""
+    lines = []
+    for (user, channel), row in rows.items():
+        if row.took_over is not None and (row.took_over.deliveries or row.took_over.paused):
+            took = row.took_over
+            named = {"recipient": user, "channel": channel, "before": took.channel}
+            _log.info("lane.took_over", **named, alerts=took.deliveries, paused=took.paused)
+            lines.append(_words(user, channel, took))
+    for each in stranded(rows, wanted):
+        _log.warning(
+            "lane.stranded",
+            recipient=each.service_user_id,
+            channel=each.channel,
+            waiting=each.waiting,
+            oldest=rfc3339(each.oldest),
+            advice=each.command,
+        )
+        lines.append(f"held: {each}")
+    return lines
+
+
+def _words(user: str, channel: str, took: TakenOver) -> str:
+    count = "1 Alert" if took.deliveries == 1 else f"{took.deliveries:,} Alerts"
+    said = f"moved: {count} from {user}/{took.channel} to {user}/{channel}"
+    resume = f"; paused as before: `hubherald lanes resume {user} {channel}`"
+    return said + (resume if took.paused else "")
 
 
 def _standing(config: Config, rows: Mapping[LaneKey, LaneRow]) -> Standing:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from router.config.loading import Config, in_order, survey
+from router.errors import LedgerError
 from router.files.problems import Problem
+from router.lanes.succession import Stranded
 from router.language.folder import TESTS, find
+from router.ledger.database import Use, open_database
+from router.ledger.lanes import left_behind
 from router.workbench.ruletests.file import load as load_tests
 
 
@@ -23,6 +28,15 @@ class Checked:
     """What would run; None where a mistake forbids it."""
     tests: int
     """How many tests of rules there are."""
+
+
+def left_waiting(config: Config) -> Sequence[Stranded]:
+    """What waits in the ledger and would go nowhere under these files; nothing without a ledger."""
+    try:
+        with closing(open_database(config.ledger.url, Use.READ)) as database:
+            return left_behind(database, config.users.channels)
+    except (LedgerError, OSError):
+        return []
 
 
 def check(file: Path, environment: Mapping[str, str] = os.environ) -> Checked:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.commandline import call
-from support.ledgers import fill, made, swap, wish
+from support.ledgers import fill, made, retry, swap, wish
 from support.samples import DCC, NOW, device, user
 
 from router.ledger.database import Database
@@ -43,7 +43,7 @@ def test_the_exact_bytes_are_printed(folder: Path) -> None:
     with closing(made(folder)) as database:
         alert, lanes = routed(database, "duis", "webhook")
         early = call("alerts", "show", alert, "--format", "duis", folder=folder)
-        swap(database, wish(lanes["duis"], render=lambda _alert: BYTES))
+        swap(database, wish(lanes["duis"], adapter="duis", render=lambda _alert: BYTES))
     shown = call("alerts", "show", alert.upper(), "--format", "duis", folder=folder)
     assert (shown.exit_code, shown.stdout_bytes) == (0, BYTES)
     assert early.exit_code != 0
@@ -55,13 +55,31 @@ def test_each_channel_has_bytes_of_its_own(folder: Path) -> None:
     with closing(made(folder)) as database:
         alert, lanes = routed(database, "duis", "duis-2")
         for name, lane in lanes.items():
-            swap(database, wish(lane, render=lambda _alert, name=name: name.encode()))
+            render = {"adapter": "duis", "render": lambda _alert, name=name: name.encode()}
+            swap(database, wish(lane, **render))
     show = ("alerts", "show", alert, "--format", "duis")
     which = call(*show, folder=folder)
     assert which.exit_code != 0
     assert "several channels send it in duis, each as its own: --channel duis, " in which.stderr
     assert call(*show, "--channel", "duis-2", folder=folder).stdout_bytes == b"duis-2"
     assert "no such channel" in call(*show, "--channel", "nowhere", folder=folder).stderr
+
+
+def test_what_may_have_been_taken_is_shown_though_another_adapter_sends_it_now(
+    folder: Path,
+) -> None:
+    with closing(made(folder)) as database:
+        alert, lanes = routed(database, "duis")
+        for kind, body in (("duis", BYTES), ("fax", b"beep"), ("folder", None)):
+            sends = swap(
+                database,
+                wish(lanes["duis"], adapter=kind, render=body and (lambda _alert, b=body: b)),
+            ).sends
+            ((claimed,),) = sends[lanes["duis"]]
+            swap(database, settled=[retry(claimed, due_at=NOW)])
+            go_live(database, [], [(user(1), "duis", kind)], NOW)
+            shown = call("alerts", "show", alert, "--format", "duis", folder=folder)
+            assert (shown.exit_code, shown.stdout_bytes) == (0, BYTES), kind
 
 
 def test_an_alert_that_is_not_sent_in_the_format_says_so(folder: Path) -> None:

@@ -217,6 +217,7 @@ def test_every_command_and_option_of_the_runbook_exists(
         Path(file).touch()
     example = next((EXAMPLES[each] for each in EXAMPLES if typed.startswith(each)), HUB)
     given = {"USER": S1, "CHANNEL": "webhook", "ID": example, "VERSION": "9001"}
+    given |= {f"USER/{name}": f"{S1}/{name.lower()}" for name in ("OLD", "NEW")}
     words = [given.get(word, word) for word in typed.split()]
     command: click.Command = main
     context = click.Context(main)

@@ -12,11 +12,11 @@ from support.lanemaking import FAILED
 from support.relaying import Recipient, Running, Slow, relaying
 from support.samples import DCC, NOW, device, user
 
-from router.delivery.adapters import AdapterSpec, LaneKey, RunningAdapter
+from router.delivery.adapters import AdapterSpec, RunningAdapter
 from router.delivery.reconcile import reconcile
 from router.domain.users import Channel, Role, ServiceUser, UserStatus
 from router.errors import UsageError
-from router.lanes.values import ClosedReason, LaneRow
+from router.lanes.values import ClosedReason, LaneKey, LaneRow
 from router.ledger.database import Database
 from router.ledger.documents import go_live
 from router.ports import (
@@ -33,14 +33,16 @@ from router.ports import (
 from router.ports import Recipient as Party
 
 
-def told(number: int, *, suspended: bool = False, **channel: int) -> ServiceUser:
+def told(
+    number: int, *, suspended: bool = False, kind: str = "test", **channel: int
+) -> ServiceUser:
     """A Service User with the channel that `relaying` makes."""
     return ServiceUser(
         user(number),
         f"User {number}",
         frozenset({Role.GAS_SUPPLIER}),
         status=UserStatus.SUSPENDED if suspended else UserStatus.ACTIVE,
-        channels=(Channel("main", "test", Options(), **channel),),
+        channels=(Channel("main", kind, Options(), **channel),),
     )
 
 
@@ -48,12 +50,13 @@ async def put(
     running: Running,
     users: Sequence[ServiceUser],
     recipients: Mapping[int, Recipient],
-    kind: str = "test",
 ) -> None:
     """What a reload does with the lanes, while the relay runs."""
 
     def rows(database: Database) -> dict[LaneKey, LaneRow]:
-        wanted = [(each.id, "main", kind) for each in users]
+        wanted = [
+            (each.id, channel.name, channel.adapter) for each in users for channel in each.channels
+        ]
         return go_live(database, [], wanted, NOW)
 
     adapters = {
@@ -211,7 +214,7 @@ async def test_a_new_adapter_never_sends_what_the_old_one_made(tmp_path: Path) -
         folder.mkdir()
         async with relaying(folder, old) as running:
             await running.record([device(1), device(2)])
-            changing = asyncio.create_task(put(running, [told(1)], {1: new}, kind="another"))
+            changing = asyncio.create_task(put(running, [told(1, kind="another")], {1: new}))
             for _ in range(number):
                 await asyncio.sleep(0)
             await changing

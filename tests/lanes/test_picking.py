@@ -30,6 +30,8 @@ def waiting(number: int, **more: object) -> WaitingDelivery:
         due_at=stamp(NOW),
         expires_at=stamp(NOW + 48 * HOUR),
         batch=None,
+        sent=False,
+        sent_by=None,
         recheck=False,
         rendered=None,
         event=b"{}",
@@ -42,7 +44,8 @@ def waiting(number: int, **more: object) -> WaitingDelivery:
 
 def wish(sends: int = 16, *, batch: int = 1, **more: object) -> Wish:
     usual = {"most": batch, "busy_hubs": frozenset(), "failing": False, "hopeless": False}
-    return Wish(1, sends, batch, **{**usual, "render": None, **more})  # type: ignore[arg-type]
+    wished = {**usual, "adapter": "test", "render": None, **more}
+    return Wish(1, sends, batch, **wished)  # type: ignore[arg-type]
 
 
 def numbers(picked: Picked) -> list[list[int]]:
@@ -70,11 +73,25 @@ def test_never_two_for_one_hub() -> None:
     assert (numbers(picked), picked.blocked) == ([], True)
 
 
+def again(number: int, **more: object) -> WaitingDelivery:
+    """A delivery that may have been taken already."""
+    return waiting(number, attempts=1, sent=True, sent_by="test", **more)
+
+
 def test_what_went_together_goes_together_again() -> None:
-    rows = [waiting(1, batch="b", attempts=1), waiting(2), waiting(3, batch="b", attempts=1)]
-    assert numbers(pick(rows, wish(batch=10), NOW)) == [[1, 3], [2]]
-    fewer = wish(batch=1)
-    assert numbers(pick(rows, fewer, NOW)) == [[1], [2]]
+    rows = [again(1, batch="b"), waiting(2), again(3, batch="b")]
+    for batch in (10, 2, 1):  # whatever the channel takes by now
+        assert numbers(pick(rows, wish(batch=batch), NOW)) == [[1, 3], [2]]
+
+
+def test_what_went_alone_goes_alone_again() -> None:
+    rows = [again(1), again(2, batch="b"), waiting(3), waiting(4)]
+    assert numbers(pick(rows, wish(batch=10), NOW)) == [[1], [2], [3, 4]]
+
+
+def test_what_only_another_adapter_sent_goes_with_what_was_never_sent() -> None:
+    rows = [waiting(1, attempts=3, sent_by="another"), waiting(2)]
+    assert numbers(pick(rows, wish(batch=10), NOW)) == [[1, 2]]
 
 
 def test_after_a_failure_the_oldest_goes_alone() -> None:
@@ -159,10 +176,11 @@ class Sending:
         self.sent_at += [self.now for group in requests for _ in group]
 
     def _claimed(self, request: Sequence[WaitingDelivery]) -> list[Claimed]:
-        batch = request[0].batch or (str(request[0].id) if len(request) > 1 else None)
+        first = request[0]
+        batch = first.batch if first.sent or self.lane.batch == 1 else str(first.id)
         group = []
         for row in request:
-            self.rows[row.id] = row._replace(attempts=row.attempts + 1, batch=batch)
+            self.rows[row.id] = row._replace(attempts=row.attempts + 1, batch=batch, sent=True)
             delivery = Delivery(
                 replace(ALERT, device_id=row.device_id, sequence=row.sequence), row.event
             )

@@ -176,16 +176,6 @@ def test_a_batch_that_failed_goes_again_with_the_same_members(
     assert {each.attempt for each in again[0]} == {2}
 
 
-def test_a_batch_is_cut_where_the_channel_takes_fewer_by_now(database: Database, lane: int) -> None:
-    fill(database, [device(n) for n in range(5)], {S1: [lane]})
-    (group,) = swap(database, wish(lane, 1, batch=5)).sends[lane]
-    again = swap(database, wish(lane, 9, batch=2), settled=[answer_due(each) for each in group])
-    assert sequences(again.sends[lane]) == [[1, 2]]
-    settled = [answer(each) for each in again.sends[lane][0]]
-    rest = swap(database, wish(lane, 9, batch=2), settled=settled)
-    assert sequences(rest.sends[lane]) == [[3, 4]]
-
-
 def test_a_batch_goes_whole_though_the_rate_allows_less(database: Database, lane: int) -> None:
     fill(database, [device(n) for n in range(5)], {S1: [lane]})
     (group,) = swap(database, wish(lane, 1, batch=5)).sends[lane]
@@ -199,10 +189,15 @@ def answer_due(each: Claimed) -> Settlement:
     return answer(each, DeliveryState.WAITING, due_at=NOW)
 
 
-def test_a_lone_alert_has_no_batch(database: Database, lane: int) -> None:
-    fill(database, [device(1)], {S1: [lane]})
-    (group,) = swap(database, wish(lane, 1, batch=3)).sends[lane]
-    assert [each.batch for each in group] == [None]
+def test_a_lone_alert_is_a_batch_of_one_where_batches_are_known(
+    database: Database, lane: int
+) -> None:
+    other = lane_of(database, S2)
+    fill(database, [device(1)], {S1: [lane], S2: [other]})
+    sends = swap(database, wish(lane, 1, batch=3), wish(other, 1)).sends
+    ((first,),), ((second,),) = sends[lane], sends[other]
+    assert first.batch == first.delivery.batch is not None
+    assert second.batch is second.delivery.batch is None
 
 
 def test_no_batch_has_two_for_one_hub(database: Database, lane: int) -> None:

@@ -12,18 +12,31 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import event
-from support.ledgers import TEXTS, decided, fill, lane_of, standing, swap, wish
+from support.ledgers import (
+    TEXTS,
+    decided,
+    fill,
+    fitted,
+    lane_of,
+    retry,
+    sequences,
+    standing,
+    swap,
+    wish,
+)
 from support.samples import NOW, activation, body, device, hub, registration, user
 
 from router.deciding.batch import Batch
 from router.deciding.responsibility import Responsibility
 from router.domain.facts import Fact, parse
 from router.lanes.values import ClosedReason, DeliveryState, LaneAnswer, LaneChange, Settlement
+from router.ledger.actions import Operator
 from router.ledger.database import Database
 from router.ledger.deliveries import lost_attempts
 from router.ledger.documents import go_live
 from router.ledger.intake import look_up, record
 from router.ledger.lanes import count_waiting, why_closed
+from router.ledger.moves import move_lane
 from router.ledger.quarantine import released, waiting_for
 from router.ledger.queries.lists import Filter, list_alerts
 from router.ledger.queries.overview import overview
@@ -110,6 +123,36 @@ def test_closing_opening_and_starting_read_only_what_is_pending(database: Databa
     reads = found.reads("deliveries")
     assert reads
     assert [line for line in reads if PENDING not in line] == []
+    assert found.scans() == []
+
+
+def test_moving_reads_only_what_is_pending(database: Database) -> None:
+    user_id = user(1)
+    lane = fitted(database, {(user_id, "a"): "test"})[(user_id, "a")].id
+    fill(database, [device(n) for n in range(20)], {user_id: [lane]})
+    swap(database, wish(lane, 1))
+    operator = Operator("ann", NOW)
+    with plans(database) as found:
+        fitted(database, {(user_id, "b"): "test"})
+        fitted(database, {(user_id, "b"): "test", (user_id, "c"): "test"})
+        move_lane(database, (user_id, "b"), (user_id, "c"), operator)
+    ways = ("ix_deliveries_pending", "ix_deliveries_together", "ix_deliveries_alert", "(rowid=?)")
+    reads = [*found.reads("deliveries"), *found.reads("others")]
+    assert [line for line in reads if not any(way in line for way in ways)] == []
+    assert found.scans() == []
+
+
+def test_a_batch_is_found_by_its_name(database: Database) -> None:
+    lane = lane_of(database)
+    fill(database, [device(n) for n in range(20)], {user(1): [lane]})
+    (group,) = swap(database, wish(lane, 1, batch=5)).sends[lane]
+    swap(database, settled=[retry(each, due_at=NOW) for each in group])
+    with plans(database) as found:
+        assert sequences(swap(database, wish(lane, 1)).sends[lane]) == [[1, 2, 3, 4, 5]]
+    reads = found.reads("deliveries")
+    assert [line for line in reads if "ix_deliveries_together" in line] == [
+        "SEARCH deliveries USING INDEX ix_deliveries_together (lane_id=? AND batch=?)"
+    ]
     assert found.scans() == []
 
 

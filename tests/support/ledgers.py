@@ -14,7 +14,16 @@ from router.deciding.decisions import Decision, Due, Verdict
 from router.domain.facts import Fact, parse
 from router.domain.inventory import Party
 from router.domain.users import Role
-from router.lanes.values import Claimed, DeliveryState, Exchanged, Settlement, Wish, Withdrawn
+from router.lanes.values import (
+    Claimed,
+    DeliveryState,
+    Exchanged,
+    LaneKey,
+    LaneRow,
+    Settlement,
+    Wish,
+    Withdrawn,
+)
 from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import exchange
 from router.ledger.documents import Text, go_live
@@ -35,8 +44,18 @@ def made(folder: Path) -> Database:
 
 
 def lane_of(database: Database, user_id: str = user(1), channel: str = "main") -> int:
-    """The number of a user's lane."""
-    return go_live(database, [], [(user_id, channel, "test")], NOW)[(user_id, channel)].id
+    """The number of a user's lane, beside those that there are."""
+    question = "SELECT service_user_id, channel, adapter FROM lanes WHERE unnamed_at IS NULL"
+    named = ask(database, question)
+    wanted = {(row[0], row[1]): str(row[2]) for row in named} | {(user_id, channel): "test"}
+    return fitted(database, wanted)[(user_id, channel)].id
+
+
+def fitted(
+    database: Database, wanted: Mapping[LaneKey, str], now: datetime = NOW
+) -> dict[LaneKey, LaneRow]:
+    """The lanes, when the files name these channels with these adapters."""
+    return go_live(database, [], [(*key, adapter) for key, adapter in wanted.items()], now)
 
 
 def standing(lanes: Mapping[str, Sequence[int]], hold: timedelta = HOLD) -> Standing:
@@ -95,7 +114,7 @@ def nobody(_connection: Connection, _pairs: Sequence[tuple[str, str]]) -> set[tu
 def wish(lane: int, sends: int = 16, *, batch: int = 1, **more: Any) -> Wish:
     """What a lane with this room asks for."""
     usual = {"most": batch, "busy_hubs": frozenset(), "failing": False, "hopeless": False}
-    return Wish(lane, sends, batch, **{**usual, "render": None, **more})
+    return Wish(lane, sends, batch, **{**usual, "adapter": "test", "render": None, **more})
 
 
 def swap(

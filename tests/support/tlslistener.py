@@ -22,6 +22,10 @@ class TlsListener:
         self.tls = tls
         self.hangs_up = hangs_up
         """After the handshake, without a word."""
+        self.loses = False
+        """It takes what comes, and its answers are lost."""
+        self.bodies: list[bytes] = []
+        """Of the requests that came whole."""
         self.got = bytearray()
         """Every byte that came through TLS."""
         self.connections = 0
@@ -78,6 +82,9 @@ class TlsListener:
             if end:
                 told = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
                 length = len(head) + len(end) + int(told)
+        self.bodies.append(bytes(request).partition(b"\r\n\r\n")[2])
+        if self.loses:
+            return
         secure.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
 
 

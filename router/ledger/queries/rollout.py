@@ -61,8 +61,9 @@ class UserRow:
 
 
 _version_column = facts.c.firmware_version
-# the state of an Alert with several deliveries is that of the one with most left to do
-_LEFT = {DeliveryState.DELIVERED: 1, DeliveryState.WITHDRAWN: 2, DeliveryState.PARKED: 3}
+# the state of an Alert with several deliveries is that of the one with most left to do; what one
+# channel delivered, another may have been spared
+_LEFT = {DeliveryState.WITHDRAWN: 1, DeliveryState.DELIVERED: 2, DeliveryState.PARKED: 3}
 _OUTSTANDING = 4
 
 

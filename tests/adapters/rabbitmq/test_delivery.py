@@ -74,9 +74,9 @@ async def each(adapter: RabbitAdapter, deliveries: Sequence[Delivery]) -> list[O
 
 
 def versions(make: Make, names: str) -> list[Delivery]:
-    """Alerts of these firmware versions."""
+    """Alerts of these firmware versions, as a batch."""
     alerts = [replace(make(n).alert, firmware_version=name) for n, name in enumerate(names)]
-    return [Delivery(alert, alert.event()) for alert in alerts]
+    return [Delivery(alert, alert.event(), "b") for alert in alerts]
 
 
 # --- what is sent ----------------------------------------------------------------------------
@@ -103,7 +103,7 @@ async def test_an_alert_arrives_as_it_is_stored(place: Place, delivery: Make) ->
 
 async def test_a_batch_is_an_array_of_the_stored_bytes(place: Place, delivery: Make) -> None:
     await place.make()
-    ours = [delivery(number) for number in range(300)]
+    ours = [replace(delivery(number), batch="b") for number in range(300)]
     async with place.adapter(batch=300) as adapter:
         assert adapter.batch == 300
         assert await adapter.deliver(ours) == [DELIVERED] * 300
@@ -116,6 +116,21 @@ async def test_a_batch_is_an_array_of_the_stored_bytes(place: Place, delivery: M
     assert [event["id"] for event in json.loads(first.body)] == [str(o.alert.id) for o in ours]
     assert first.message_id == again.message_id != alone.message_id
     assert alone.body == b"[" + ours[0].body + b"]"
+
+
+@pytest.mark.parametrize("batch", [1, 100])
+async def test_the_form_is_that_of_the_first_send_whatever_the_option_says_by_now(
+    place: Place, delivery: Make, batch: int
+) -> None:
+    await place.make()
+    one, *batched = [delivery(1), *versions(delivery, "ab")]
+    async with place.adapter(batch=batch) as adapter:
+        assert await adapter.deliver([one]) == [DELIVERED]
+        assert await adapter.deliver(batched) == [DELIVERED] * 2
+    single, both = await place.taken()
+    assert (single.body, single.message_id) == (one.body, str(one.alert.id))
+    assert both.body == b"[" + batched[0].body + b"," + batched[1].body + b"]"
+    assert both.content_type == "application/cloudevents-batch+json"
 
 
 async def test_a_batch_is_a_message_for_each_routing_key(place: Place, delivery: Make) -> None:

@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -43,6 +44,11 @@ def always(status: int, body: str = "", **headers: str) -> Answering:
     return answer
 
 
+def together(one: Delivery) -> Delivery:
+    """As a member of a batch."""
+    return replace(one, batch="b")
+
+
 # --- what is sent ----------------------------------------------------------------------------
 
 
@@ -59,7 +65,7 @@ async def test_an_alert_is_posted_as_it_is_stored(delivery: Make) -> None:
 
 
 async def test_a_batch_is_an_array_of_the_stored_bytes(delivery: Make) -> None:
-    ours = [delivery(number) for number in (1, 2, 3)]
+    ours = [together(delivery(number)) for number in (1, 2, 3)]
     async with receiving() as receiver, adapter(receiver.url, batch=100) as webhook:
         assert webhook.batch == 100
         assert await webhook.deliver(ours) == [Delivered("204")] * 3
@@ -74,14 +80,33 @@ async def test_a_batch_is_an_array_of_the_stored_bytes(delivery: Make) -> None:
 async def test_the_id_of_a_batch_is_that_of_its_members(delivery: Make) -> None:
     async with receiving() as receiver, adapter(receiver.url, batch=3) as webhook:
         for members in ((1, 2), (1, 2), (1, 3), (1,)):
-            await webhook.deliver([delivery(number) for number in members])
+            await webhook.deliver([together(delivery(number)) for number in members])
     first, again, other, alone = (each.headers["webhook-id"] for each in receiver.received)
     assert first == again
-    assert len({first, other, alone}) == 3
+    assert len({first, other, alone, str(delivery(1).alert.id)}) == 4
+
+
+@pytest.mark.parametrize("batch", [1, 2, 100])
+async def test_the_form_is_that_of_the_first_send_whatever_the_option_says_by_now(
+    delivery: Make, batch: int
+) -> None:
+    one, batched = delivery(1), [together(delivery(number)) for number in (2, 3, 4)]
+    async with receiving() as receiver, adapter(receiver.url, batch=batch) as webhook:
+        assert await webhook.deliver([one]) == [Delivered("204")]
+        assert await webhook.deliver(batched) == [Delivered("204")] * 3
+        assert await webhook.deliver(batched[:1]) == [Delivered("204")]
+    single, three, last = receiver.received
+    assert (single.body, single.headers["webhook-id"]) == (one.body, str(one.alert.id))
+    assert [len(json.loads(each.body)) for each in (three, last)] == [3, 1]
+    kinds = [each.headers["content-type"].partition(";")[0] for each in receiver.received]
+    plain, array = "application/cloudevents+json", "application/cloudevents-batch+json"
+    assert kinds == [plain, array, array]
 
 
 async def test_a_large_batch_goes_out_whole(delivery: Make) -> None:
-    ours = [Delivery(delivery(n).alert, delivery(n).body + b" " * 2000) for n in range(1000)]
+    ours = [
+        replace(together(delivery(n)), body=b" " * 2000 + delivery(n).body) for n in range(1000)
+    ]
     async with receiving() as receiver, adapter(receiver.url, batch=1000, secret=NEW) as webhook:
         assert await webhook.deliver(ours) == [Delivered("204")] * 1000
     (request,) = receiver.received
@@ -89,10 +114,10 @@ async def test_a_large_batch_goes_out_whole(delivery: Make) -> None:
     Webhook(NEW).verify(request.body, request.headers)
 
 
-@pytest.mark.parametrize("batch", [1, 10])
-async def test_the_signature_is_a_standard_one(delivery: Make, batch: int) -> None:
-    async with receiving() as receiver, adapter(receiver.url, batch=batch, secret=NEW) as webhook:
-        await webhook.deliver([delivery(1)])
+@pytest.mark.parametrize("batch", [None, "b"])
+async def test_the_signature_is_a_standard_one(delivery: Make, batch: str | None) -> None:
+    async with receiving() as receiver, adapter(receiver.url, secret=NEW) as webhook:
+        await webhook.deliver([replace(delivery(1), batch=batch)])
     (request,) = receiver.received
     Webhook(NEW).verify(request.body, request.headers)
     for body, key in ((request.body + b" ", NEW), (request.body, OLD)):
@@ -233,7 +258,7 @@ async def test_a_redirect_is_not_followed(delivery: Make, status: int) -> None:
 @pytest.mark.parametrize("batch", [2, 3])
 async def test_one_answer_holds_for_every_member_of_a_batch(delivery: Make, batch: int) -> None:
     async with receiving(always(422)) as receiver, adapter(receiver.url, batch=3) as webhook:
-        outcomes = await webhook.deliver([delivery(number) for number in range(batch)])
+        outcomes = await webhook.deliver([together(delivery(n)) for n in range(batch)])
     assert [type(outcome) for outcome in outcomes] == [Refused] * batch
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,25 @@ def test_each_version_has_its_hubs_and_alerts_the_newest_first(estate: Estate) -
     assert (told(two), told(one)) == ((2, 1, 1, 0, 0), (4, 2, 2, 0, 0))
     assert two["first_activated_at"] == "2026-06-02T12:00:00Z"
     assert two["last_activated_at"] == "2026-06-03T12:00:00Z"
+
+
+def test_what_one_channel_delivered_and_another_was_spared_is_delivered(tmp_path: Path) -> None:
+    estate = Estate(tmp_path)
+    channels = [{"adapter": "folder", "name": name, "path": name} for name in ("a", "b")]
+    estate.user(S1, SUPPLIER, channels=channels)
+    estate.hub()
+    estate.registration("import_mpan", S1)
+    estate.activation("V1")
+    estate.run()
+    with sqlite3.connect(tmp_path / "hubherald.db") as connection:
+        connection.execute("UPDATE deliveries SET state = 'waiting' WHERE lane_id = 1")
+    estate.users[0]["channels"] = channels[1:]
+    estate.write_users()
+    estate.run()
+    moved = rows("lanes", "move", f"{S1}/a", f"{S1}/b", "-o", "json", folder=tmp_path)
+    assert [each["withdrawn"] for each in moved] == [1]
+    (one,) = rollout(estate)
+    assert told(one) == (1, 1, 0, 0, 0)
 
 
 def test_a_version_has_its_users(estate: Estate) -> None:
