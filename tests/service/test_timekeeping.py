@@ -51,8 +51,8 @@ async def test_a_step_moves_what_waits_along(tmp_path: Path, step: timedelta) ->
     async with relaying(tmp_path, recipient) as running:
         running.relay.clock = clock = machine.clock()
         await running.record([device(1)])
-        await running.until(lambda: running.lane().next_due is not None)
-        due = running.lane().next_due
+        await running.until(lambda: running.lane().rest_until is not None)
+        due = running.lane().rest_until
         assert due is not None
         machine.wall += step
         await running.quiet()
@@ -61,7 +61,7 @@ async def test_a_step_moves_what_waits_along(tmp_path: Path, step: timedelta) ->
             await keeper(running).look()
         assert [each["event"] for each in logs] == ["clock.step"]
         assert clock() == machine.wall
-        assert running.lane().next_due == due + step
+        assert running.lane().rest_until == due + step
         await running.quiet()
         assert len(recipient.bodies) == 1  # nor at once after it
         machine.passes((due - NOW).total_seconds())
@@ -81,7 +81,7 @@ async def test_an_operators_retry_works_after_a_step(tmp_path: Path, step: timed
     async with relaying(tmp_path, recipient) as running:
         running.relay.clock = machine.clock()
         await running.record([device(1)])
-        await running.until(lambda: running.lane().next_due is not None)
+        await running.until(lambda: running.lane().rest_until is not None)
         machine.wall += step
         await keeper(running).look()
         with_url = f"sqlite:///{tmp_path}/ledger.db"
