@@ -6,6 +6,7 @@ nothing else of `router`; what stands here changes only with a line in CHANGELOG
 """
 
 from router.errors import PublishError, SignatureError, UsageError
+from router.files.codes import Code
 from router.files.keyfiles import require_private
 from router.files.redaction import in_one_line
 from router.ports.alerts import (
@@ -35,7 +36,17 @@ from router.ports.entrypoints import ADAPTERS, SOURCES, VERIFIERS, Verify, insta
 from router.ports.links import Link, Linked
 from router.ports.options import AmqpUrl, HttpUrl, Options, OptionsT, Secret, Unfit, is_loopback
 from router.ports.parties import Certificate, Certified, Introduced, Originator, Recipient
-from router.ports.sources import Aimed, Cursor, Message, Outgoing, Publisher, Publishes, Source
+from router.ports.sources import (
+    Aimed,
+    CountsFiles,
+    Cursor,
+    FileCounts,
+    Message,
+    Outgoing,
+    Publisher,
+    Publishes,
+    Source,
+)
 
 __all__ = [
     "ADAPTERS",
@@ -53,9 +64,12 @@ __all__ = [
     "Certified",
     "ChannelFault",
     "Closed",
+    "Code",
+    "CountsFiles",
     "Cursor",
     "Delivered",
     "Delivery",
+    "FileCounts",
     "HttpUrl",
     "Introduced",
     "Link",
