@@ -150,8 +150,9 @@ def _sources() -> Panel:
     source = "source"
     return rows(
         "Sources",
-        "Whether facts can come from each source, whether its connection stands and how many were "
-        "made since the start (RabbitMQ only), and the messages in the time shown.",
+        "Whether facts can come from each source, and the messages in the time shown. RabbitMQ: "
+        "whether its connection stands, how many were made since the start. Folders: what lies "
+        "there and is not read (hubherald check names it), files replaced since the start.",
         {source: "Source"},
         TableColumn(
             name="Up",
@@ -168,6 +169,14 @@ def _sources() -> Panel:
             steps=((None, "red"), (1, "green")),
         ),
         TableColumn(name="Made", expr=f"max by (source) ({of('hubherald_intake_connections')})"),
+        TableColumn(
+            name="Not read",
+            expr=f"max by (source) ({of('hubherald_intake_ignored_files')})",
+            steps=panels.NONE_IS_GOOD,
+        ),
+        TableColumn(
+            name="Replaced", expr=f"max by (source) ({of('hubherald_intake_replaced_files')})"
+        ),
         TableColumn(name="Messages", expr=increase("hubherald_intake_messages_total", source)),
         no_value="no router",
         width=12,

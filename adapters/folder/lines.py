@@ -1,4 +1,4 @@
-"""The reading of one growing JSON-lines file, a block at a time, from any line on.
+"""The lines of one growing file, a block at a time, from any line on. Pure.
 
 Lines are cut in bounded memory, however long they are: what is kept of a line is enough for the
 core to see that it is too large.
@@ -6,10 +6,11 @@ core to see that it is too large.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
-from io import BufferedReader
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from router.ports import Cursor, Message
 
@@ -21,75 +22,173 @@ BLOCK = 524_288
 _BLANK = b" \t\r"
 
 
+class Contents(Protocol):
+    """The bytes of one file by their place, as far as they are there."""
+
+    def read(self, position: int, size: int) -> bytes:
+        """Less than `size` only where they end."""
+        ...
+
+
+class RunningDigest(Protocol):
+    """Of hashlib; always copied before it goes on."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in what follows."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Of all that was taken in."""
+        ...
+
+    def copy(self) -> Self:
+        """One that goes on by itself."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPoint:
+    """Where to read on in a file, and what came before."""
+
+    cursor: Cursor
+    passed: RunningDigest
+    """Of all bytes before."""
+    inside: bool = False
+    """A fragment has been given out, and its line may go on."""
+
+    def under(self, name: str, identity: str) -> ReadPoint:
+        """The same, of a file with this name."""
+        digest = self.passed.hexdigest()
+        return replace(
+            self, cursor=replace(self.cursor, key=name, identity=identity, digest=digest)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """What one reading came to."""
 
     messages: list[Message]
-    reached: Cursor
-    """Where to read on. Not moved, and no messages: only an unfinished line is left."""
+    reached: ReadPoint
+    """Where to read on. Not moved: there is nothing more to give out."""
+    unfinished: bool = False
+    """An unfinished line is left."""
 
 
-def read_block(folder: Path, cursor: Cursor, end: int) -> Block:
-    """The lines of file `cursor.key` from `cursor` on, as far as one block and `end` go."""
-    with (folder / cursor.key).open("rb") as file:
-        before = _seek(file, cursor.offset)
-        data = file.read(min(BLOCK, end - cursor.offset))
-        rest = before not in {b"", b"\n"}
-        last = data.rfind(b"\n")
-        if last >= 0:
-            return _cut(data[:last], cursor, rest=rest)
-        if cursor.offset + len(data) < end and len(data) == BLOCK:
-            return _overlong(file, data, cursor, end, rest=rest)
-    return _fragment(data, cursor, rest=rest)
+def beginning(contents: Contents, *, rewritten: bool) -> ReadPoint:
+    """The place of the first line.
+
+    A file that was emptied under a writer that writes on at its old place begins with a hole,
+    which reads as zeros: there is no fact in it.
+    """
+    passed, offset = hashlib.sha256(), 0
+    while rewritten and (data := contents.read(offset, BLOCK)):
+        zeros = len(data) - len(data.lstrip(b"\0"))
+        passed.update(data[:zeros])
+        offset += zeros
+        if zeros < len(data):
+            break
+    return ReadPoint(Cursor("", offset), passed)
 
 
-def _seek(file: BufferedReader, offset: int) -> bytes:
-    """Go to `offset`; the byte before it tells whether a line begins there."""
-    if not offset:
-        return b""
-    file.seek(offset - 1)
-    return file.read(1)
+def recognise(contents: Contents, marks: Iterable[Cursor]) -> ReadPoint | None:
+    """The first of the marks whose digest says that this is the file it was made in.
+
+    A mark without a digest, as older ledgers have them, is believed.
+    """
+    found: dict[Cursor, ReadPoint] = {}
+    passed, position, last = hashlib.sha256(), 0, b"\n"
+    marks = list(marks)
+    for mark in sorted(marks, key=lambda each: each.offset):
+        while position < mark.offset:
+            data = contents.read(position, min(BLOCK, mark.offset - position))
+            if not data:
+                return _first(marks, found)
+            passed.update(data)
+            position += len(data)
+            last = data[-1:]
+        if mark.digest in {"", passed.hexdigest()}:
+            found[mark] = ReadPoint(mark, passed.copy(), inside=last != b"\n")
+    return _first(marks, found)
 
 
-def _cut(data: bytes, cursor: Cursor, *, rest: bool) -> Block:
-    """Whole lines; `rest`: the first one goes on where a fragment has been given out."""
-    key, offset = cursor.key, cursor.offset
-    number = cursor.line - 1 if rest else cursor.line
+def _first(marks: Sequence[Cursor], found: dict[Cursor, ReadPoint]) -> ReadPoint | None:
+    return next((found[mark] for mark in marks if mark in found), None)
+
+
+def read_block(contents: Contents, place: ReadPoint) -> Block:
+    """The lines from `place` on, as far as one block goes."""
+    data = contents.read(place.cursor.offset, BLOCK)
+    last = data.rfind(b"\n")
+    if last >= 0:
+        return _cut(data[: last + 1], place)
+    if len(data) == BLOCK:
+        return _overlong(contents, data, place)
+    return _fragment(data, place)
+
+
+def _cut(data: bytes, place: ReadPoint) -> Block:
+    """Whole lines; the first one may go on where a fragment has been given out."""
+    key, offset, identity = place.cursor.key, place.cursor.offset, place.cursor.identity
+    number = _before(place)
+    passed = place.passed.copy()
     messages = []
-    for line in data.split(b"\n"):
-        offset += len(line) + 1
+    position = taken = 0
+    for line in data[:-1].split(b"\n"):
+        position += len(line) + 1
         number += 1
         body = line[: MAX_LINE + 1].rstrip(b"\r")
         if body.strip(_BLANK):
-            messages.append(Message(body, f"{key}:{number}", Cursor(key, offset, number)))
-    return Block(messages, Cursor(key, offset, number))
+            passed.update(data[taken:position])
+            taken = position
+            cursor = Cursor(key, offset + position, number, passed.hexdigest(), identity)
+            messages.append(Message(body, f"{key}:{number}", cursor))
+    passed.update(data[taken:])
+    reached = Cursor(key, offset + position, number, passed.hexdigest(), identity)
+    return Block(messages, ReadPoint(reached, passed))
 
 
-def _overlong(file: BufferedReader, start: bytes, cursor: Cursor, end: int, *, rest: bool) -> Block:
+def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
     """One line that is longer than a block: its start, and where the next line begins."""
-    position = cursor.offset + len(start)
-    while data := file.read(min(BLOCK, end - position)):
+    passed = place.passed.copy()
+    passed.update(start)
+    position = place.cursor.offset + len(start)
+    while data := contents.read(position, BLOCK):
         newline = data.find(b"\n")
         if newline >= 0:
-            number = cursor.line if rest else cursor.line + 1
-            reached = Cursor(cursor.key, position + newline + 1, number)
-            message = Message(start[: MAX_LINE + 1], f"{cursor.key}:{number}", reached)
-            return Block([message], reached)
+            passed.update(data[: newline + 1])
+            reached = _at(place, position + newline + 1, passed)
+            return Block([_message(start[: MAX_LINE + 1], reached)], ReadPoint(reached, passed))
+        passed.update(data)
         position += len(data)
-    return Block([], cursor)
+    return Block([], place, unfinished=True)
 
 
-def _fragment(data: bytes, cursor: Cursor, *, rest: bool) -> Block:
+def _fragment(data: bytes, place: ReadPoint) -> Block:
     """A last line without its newline: whole only when it is a JSON object that has closed."""
     body = data.strip(_BLANK)
-    number = cursor.line if rest else cursor.line + 1
-    reached = Cursor(cursor.key, cursor.offset + len(data), number)
+    passed = place.passed.copy()
+    passed.update(data)
+    reached = _at(place, place.cursor.offset + len(data), passed)
     if not body:
-        return Block([], reached)
+        return Block([], ReadPoint(reached, passed, inside=True) if data else place)
     if len(data) > MAX_LINE or not _is_object(body):
-        return Block([], cursor)
-    return Block([Message(body, f"{cursor.key}:{number}", reached)], reached)
+        return Block([], place, unfinished=True)
+    return Block([_message(body, reached)], ReadPoint(reached, passed, inside=True))
+
+
+def _before(place: ReadPoint) -> int:
+    """The number of the line before the one that comes."""
+    return place.cursor.line - 1 if place.inside else place.cursor.line
+
+
+def _at(place: ReadPoint, offset: int, passed: RunningDigest) -> Cursor:
+    cursor = place.cursor
+    return Cursor(cursor.key, offset, _before(place) + 1, passed.hexdigest(), cursor.identity)
+
+
+def _message(body: bytes, cursor: Cursor) -> Message:
+    return Message(body, f"{cursor.key}:{cursor.line}", cursor)
 
 
 def _is_object(body: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Facts from a folder: each `*.jsonl` in it, a fact a line.
+"""Facts from a folder: each `*.jsonl` in it and its like, a fact a line.
 
 The files are never changed, so that whoever puts them there keeps a whole copy of what was sent;
 how far each has been read is in the ledger, in the same transaction as its facts.
@@ -7,57 +7,61 @@ how far each has been read is in the ledger, in the same transaction as its fact
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Self
+from threading import Event
+from typing import Annotated, ParamSpec, Self, TypeVar
 
 import structlog
 from pydantic import Field
-from structlog.typing import FilteringBoundLogger
 
-from adapters.folder.lines import Block, read_block
-from router.ports import Cursor, Message, Options, Source, UsageError
+from adapters.folder.look import ENDINGS, few, look
+from adapters.folder.reader import FolderReader
+from adapters.folder.telling import FolderLog
+from router.ports import Code, Cursor, FileCounts, Message, Options, Source, Unfit, UsageError
 
-SUFFIX = ".jsonl"
+SOON = 0.02
+"""Seconds until the next look where something came: what comes in small pieces is read together."""
+QUIET = 0.5
+"""Seconds in which a file must not change that seems to be half written."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class FolderSourceOptions(Options):
     """What a folder of facts takes in hubherald.yaml."""
 
-    path: Annotated[Path, Field(description="the folder; each *.jsonl in it is read")]
+    path: Annotated[
+        Path, Field(description=f"the folder; each file in it that ends in {', '.join(ENDINGS)}")
+    ]
     poll: Annotated[
         float, Field(gt=0, le=3600, description="seconds between two looks at the folder")
     ] = 0.5
 
+    def unfit(self) -> Sequence[Unfit]:
+        """What is in the folder and will never be read."""
+        try:
+            unread = look(self.path).unread
+        except OSError:  # which the start says
+            return ()
+        if not unread:
+            return ()
+        names = ", ".join(map(ascii, few(unread)))
+        text = (
+            f"{len(unread)} in {self.path} not read ({names}{', ...' if len(unread) > 5 else ''}): "
+            f"only plain files that end in {', '.join(ENDINGS)} are, and no subfolders; "
+            f"rename them, or move them away"
+        )
+        return [Unfit("path", text, warning=True, code=Code.FILE)]
 
-@dataclass(frozen=True, slots=True)
-class _FileSeen:
-    """A file as a look found it; one that is still the same need not be opened."""
 
-    size: int
-    changed: int
-
-
-@dataclass(slots=True)
-class _Reading:
-    """How one file stands."""
-
-    cursor: Cursor
-    seen: _FileSeen | None = None
-    """As it was when it was last read to its end; None until then."""
-    unfinished: bool = False
-    """The last line has no newline yet and is not a whole fact."""
-    shrunk: bool = False
-    """What stands where the cursor points is not what was there before."""
-    missing: bool = False
-    said_line: int = 0
-    """The unfinished line that has been logged."""
+class StoppedError(Exception):
+    """The source is being left; what takes long ends."""
 
 
 class FolderSource(Source[FolderSourceOptions]):
-    """Takes each line of each *.jsonl in a folder as a fact; progress is in the ledger."""
+    """Takes each line of each *.jsonl or *.ndjson in a folder as a fact, also of a .gz of one."""
 
     Config = FolderSourceOptions
 
@@ -65,17 +69,17 @@ class FolderSource(Source[FolderSourceOptions]):
         self._name = name
         self._folder = config.path
         self._poll = config.poll
-        self._files: dict[str, _Reading] = {}
+        self._tell = FolderLog(structlog.get_logger().bind(source=name, folder=str(config.path)))
+        # One thread: what is open is used only there, and a disk that hangs stalls nobody else.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"folder {name}")
+        self._stopped = Event()
+        self._reader = FolderReader(self._folder, (), self._tell, self._pause)
         self._readable = True
         self._exhausted = False
-        self._said: set[tuple[str, str]] = set()
-        self._log: FilteringBoundLogger = structlog.get_logger().bind(
-            source=name, folder=str(config.path)
-        )
 
     async def __aenter__(self) -> Self:
         try:
-            await asyncio.to_thread(_look, self._folder)
+            await self._in_thread(look, self._folder)
         except OSError as error:
             raise UsageError(
                 f"source {self._name!r}: folder {self._folder} cannot be read"
@@ -84,23 +88,30 @@ class FolderSource(Source[FolderSourceOptions]):
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Nothing is held open between two reads."""
+        self._stopped.set()
+        self._thread.submit(self._reader.close)
+        self._thread.shutdown(wait=False)
 
-    async def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message, None]:
+    async def messages(
+        self, cursors: Mapping[str, Cursor]
+    ) -> AsyncGenerator[Message | Cursor, None]:
         """Every line from `cursors` (by file name) on; ends only by being closed."""
-        self._files = {key: _Reading(cursor) for key, cursor in cursors.items()}
+        self._reader = FolderReader(self._folder, cursors.values(), self._tell, self._pause)
         while True:
-            grown = await self._grown()
-            for reading, seen in grown:
+            came = False
+            if await self._look():
                 self._exhausted = False
-                while block := await self._block(reading, seen):
-                    for message in block.messages:
-                        yield message
-            # What could not be read is not worth another look at once.
-            if not any(reading.seen == seen for reading, seen in grown):
-                self._say_unfinished()
-                self._exhausted = self._readable
-                await asyncio.sleep(self._poll)
+            while step := await self._in_thread(self._reader.step):
+                came, self._exhausted = True, False
+                if step.moved is not None:
+                    yield step.moved
+                for message in step.messages:
+                    yield message
+            if not came:
+                self._reader.tell_unfinished()
+                self._exhausted = self._readable and not self._reader.writing
+            pause = SOON if came else QUIET if self._reader.writing else self._poll
+            await asyncio.sleep(min(self._poll, pause))
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """The ledger has the cursors, the files stay as they are: nothing to do."""
@@ -115,92 +126,25 @@ class FolderSource(Source[FolderSourceOptions]):
             return None
         return f"folder {self._folder} can't be read; see the log line folder.unreadable"
 
-    async def _grown(self) -> list[tuple[_Reading, _FileSeen]]:
-        """The files that are new or have changed since they were last read, by name."""
+    def files(self) -> FileCounts:
+        """Those that are not as they should be."""
+        return FileCounts(ignored=self._reader.ignored, replaced=self._reader.replaced)
+
+    async def _look(self) -> bool:
+        """Whether there may be something to read."""
         try:
-            found = await asyncio.to_thread(_look, self._folder)
+            news = await self._in_thread(self._reader.look)
         except OSError as error:
             self._readable = False
-            self._say("folder.unreadable", "", reason=error.strerror)
-            return []
+            self._tell.folder_unreadable(error)
+            return False
         self._readable = True
-        self._say_missing(found)
-        grown = []
-        for name, seen in sorted(found.items()):
-            if seen is None:
-                self._say("folder.ignored", name, reason="not a plain file with a printable name")
-                continue
-            reading = self._files.setdefault(name, _Reading(Cursor(name, 0)))
-            reading.missing = False
-            if seen != reading.seen and self._may_read(reading, seen):
-                grown.append((reading, seen))
-        return grown
+        return news
 
-    def _may_read(self, reading: _Reading, seen: _FileSeen) -> bool:
-        read_to = reading.cursor.offset
-        if seen.size < read_to:
-            reading.shrunk = True
-            advice = "files must only grow; give it a new name to have it read"
-            name = reading.cursor.key
-            self._say("folder.shrunk", name, size=seen.size, read_to=read_to, advice=advice)
-        return not reading.shrunk
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
 
-    async def _block(self, reading: _Reading, seen: _FileSeen) -> Block | None:
-        """The next lines, up to the size that the look found; None when there are no more."""
-        cursor = reading.cursor
-        reading.unfinished = False
-        if cursor.offset < seen.size:
-            try:
-                block = await asyncio.to_thread(read_block, self._folder, cursor, seen.size)
-            except OSError as error:
-                self._say("folder.unreadable", cursor.key, reason=error.strerror)
-                return None
-            if block.reached != cursor:
-                reading.cursor = block.reached
-                return block
-            reading.unfinished = True
-        reading.seen = seen
-        return None
-
-    def _say_unfinished(self) -> None:
-        """Once for each line, and only when it has stayed so from one look to the next."""
-        for name, reading in self._files.items():
-            line = reading.cursor.line + 1
-            if reading.unfinished and reading.said_line != line:
-                reading.said_line = line
-                advice = "it is read when it ends with a newline"
-                self._log.warning("folder.unfinished_line", file=name, line=line, advice=advice)
-
-    def _say_missing(self, found: Mapping[str, _FileSeen | None]) -> None:
-        """One line for all of them: finished files are often moved away by the thousand."""
-        gone = [name for name, reading in self._files.items() if name not in found]
-        news = [name for name in gone if not self._files[name].missing]
-        for name in news:
-            self._files[name].missing = True
-            self._files[name].unfinished = False
-        if news:
-            self._log.info("folder.missing", count=len(news), files=sorted(news)[:5])
-
-    def _say(self, event: str, name: str, **details: object) -> None:
-        """One warning for each finding, not one for each look."""
-        if (event, name) not in self._said:
-            self._said.add((event, name))
-            self._log.warning(event, file=name, **details)
-
-
-def _look(folder: Path) -> dict[str, _FileSeen | None]:
-    """Every `*.jsonl` of the folder; None for what is not read, such as a folder or a link."""
-    found: dict[str, _FileSeen | None] = {}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.endswith(SUFFIX) or entry.name.startswith("."):
-                continue
-            found[entry.name] = None
-            if entry.is_file(follow_symlinks=False) and entry.name.isprintable():
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:  # moved away since it was listed
-                    del found[entry.name]
-                    continue
-                found[entry.name] = _FileSeen(status.st_size, status.st_mtime_ns)
-    return found
+    def _pause(self) -> None:
+        if self._stopped.is_set():
+            raise StoppedError

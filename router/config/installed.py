@@ -51,7 +51,7 @@ class InstalledKinds:
         found = read_model(document, model, rest, *within, also=own)
         for unfit in found.unfit() if found is not None else ():
             where = document.at(*within, unfit.key)
-            problem = Problem(where, f"{unfit.key}: {unfit.message}", Code.KEY_FILE)
+            problem = Problem(where, f"{unfit.key}: {unfit.message}", unfit.code)
             document.papers.add(problem, warning=unfit.warning)
         return found
 

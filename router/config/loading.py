@@ -184,7 +184,7 @@ def _hold_against_adapters(document: Document, found: Settings, users: ServiceUs
     for adapter in map(kinds.introduced, sorted(named)):
         for unfit in adapter.unfit_originator(found.dcc.originator) if adapter else ():
             where = document.at("dcc", unfit.key)
-            problem = Problem(where, f"{unfit.key}: {unfit.message}", Code.KEY_FILE)
+            problem = Problem(where, f"{unfit.key}: {unfit.message}", unfit.code)
             document.papers.add(problem, warning=unfit.warning)
 
 

@@ -23,7 +23,7 @@ from router.domain.facts import Activation, Fact, parse
 from router.intake.observed import ObservedIntake
 from router.intake.poison import Piece, cut, given_up, hopeless
 from router.ledger.database import Database, LedgerUnavailable
-from router.ledger.intake import Outdated, look_up, read_cursors, record
+from router.ledger.intake import Outdated, look_up, move_cursors, read_cursors, record
 from router.ledger.poison import lay_down, noted, take_up
 from router.ledger.quarantine import PORTION, released, waiting_for
 from router.ledger.thread import LedgerThread
@@ -115,7 +115,7 @@ class Intake:
         cursors = await self._patiently(read_cursors, name)
         if cursors is None:
             return
-        gathered: asyncio.Queue[Message] = asyncio.Queue(maxsize=2 * GATHER)
+        gathered: asyncio.Queue[Message | Cursor] = asyncio.Queue(maxsize=2 * GATHER)
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(self._read(source, cursors, gathered))
             stopping = group.create_task(self._stopping.wait())
@@ -125,11 +125,13 @@ class Intake:
                 if not first.done():
                     first.cancel()
                     break
-                messages = [first.result()]
-                while len(messages) < GATHER and not gathered.empty():
-                    messages.append(gathered.get_nowait())
-                await self._take(name, source, messages)
-                self._busy -= len(messages)
+                given = [first.result()]
+                while len(given) < GATHER and not gathered.empty():
+                    given.append(gathered.get_nowait())
+                messages = [each for each in given if isinstance(each, Message)]
+                if not messages or await self._take(name, source, messages):
+                    await self._move(name, given)
+                self._busy -= len(given)
             reading.cancel()
             stopping.cancel()
 
@@ -137,14 +139,23 @@ class Intake:
         self,
         source: Source[Options],
         cursors: Mapping[str, Cursor],
-        gathered: asyncio.Queue[Message],
+        gathered: asyncio.Queue[Message | Cursor],
     ) -> None:
         async with aclosing(source.messages(cursors)) as messages:
-            async for message in messages:
+            async for given in messages:
                 self._busy += 1
-                await gathered.put(message)
+                await gathered.put(given)
 
-    async def _take(self, name: str, source: Source[Options], messages: Sequence[Message]) -> None:
+    async def _move(self, name: str, given: Sequence[Message | Cursor]) -> None:
+        """Store what moved by itself, or has moved on since, now that all before is committed."""
+        alone = {each.key for each in given if isinstance(each, Cursor)}
+        reached = [each if isinstance(each, Cursor) else each.cursor for each in given]
+        moved = {each.key: each for each in reached if each and each.key in alone}
+        if moved:
+            await self._patiently(move_cursors, name, list(moved.values()))
+
+    async def _take(self, name: str, source: Source[Options], messages: Sequence[Message]) -> bool:
+        """Decide, record and acknowledge these; False when the router stops before it could."""
         now = self.clock()
         arrivals = [Arrival(each, name, now, suspect=each.deliveries > 0) for each in messages]
         self.metrics.messages.labels(name).inc(len(arrivals))
@@ -153,14 +164,15 @@ class Intake:
         known = await self._patiently(noted, arrivals) if wary else None
         for piece in cut(arrivals, known or ()):
             if piece.alone and self._stopping.is_set():
-                return  # there may be hundreds of them, and each has two commits: they go back
+                return False  # there may be hundreds, and each has two commits: they go back
             self.metrics.batch.observe(len(piece.arrivals))
             batch = await self._decide(piece, noting=piece.alone or wary)
             if batch is None:
-                return
+                return False
             await source.acknowledge([each.message for each in piece.arrivals])
             if batch.more or (piece.alone and (batch.hubs or batch.registrations)):
                 await self.release()  # what waited for these, and was left out
+        return True
 
     def _is_wary(self, name: str, count: int) -> bool:
         """Whether these may be among those that a dead router was at: what it can have in hand."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
@@ -124,7 +125,7 @@ def record(
         if rows:
             connection.execute(insert(deliveries), rows)
         settle_quarantine(connection, waiting, batch.resolved)
-        _move_cursors(connection, batch.cursors)
+        _write_cursors(connection, batch.cursors)
         clear(connection, batch.noted)
         return Recorded(frozenset(row["lane_id"] for row in rows), len(due))
 
@@ -268,18 +269,21 @@ def _next_sequences(connection: Connection, users: Sequence[str]) -> dict[str, l
     return numbers
 
 
-def _move_cursors(connection: Connection, moved: Mapping[tuple[str, str], Cursor]) -> None:
+def move_cursors(database: Database, intake: str, moved: Sequence[Cursor]) -> None:
+    """How far a source has been read, where no message says so."""
+    with database.transaction() as connection:
+        _write_cursors(connection, {(intake, each.key): each for each in moved})
+
+
+def _write_cursors(connection: Connection, moved: Mapping[tuple[str, str], Cursor]) -> None:
     if not moved:
         return
     write = upsert(cursors)
     write = write.on_conflict_do_update(
         index_elements=["intake", "key"],
-        set_={"offset": write.excluded.offset, "line": write.excluded.line},
+        set_={name: write.excluded[name] for name in ("offset", "line", "digest", "identity")},
     )
-    rows = [
-        {"intake": intake, "key": key, "offset": cursor.offset, "line": cursor.line}
-        for (intake, key), cursor in moved.items()
-    ]
+    rows = [{"intake": intake, **asdict(cursor)} for (intake, _), cursor in moved.items()]
     connection.execute(write, rows)
 
 
@@ -287,4 +291,6 @@ def read_cursors(database: Database, intake: str) -> dict[str, Cursor]:
     """How far a source had been read when the ledger was last written."""
     with database.transaction() as connection:
         rows = connection.execute(select(cursors).where(cursors.c.intake == intake))
-        return {row.key: Cursor(row.key, row.offset, row.line) for row in rows}
+        return {
+            row.key: Cursor(row.key, row.offset, row.line, row.digest, row.identity) for row in rows
+        }

@@ -225,6 +225,8 @@ cursors = Table(
     Column("key", Text, primary_key=True),
     Column("offset", BigInteger, nullable=False),
     Column("line", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False, server_default=""),  # SHA-256 of all before the offset
+    Column("identity", Text, nullable=False, server_default=""),  # of a file: device:inode
 )
 
 hubs = Table(

@@ -96,6 +96,14 @@ class Metrics:
         self.intake_connections = self._gauge(
             "intake_connections", "Connections that the source made, since the start.", "source"
         )
+        self.ignored_files = self._gauge(
+            "intake_ignored_files", "Files and folders in the source that are not read.", "source"
+        )
+        self.replaced_files = self._gauge(
+            "intake_replaced_files",
+            "Files that were read anew, as another one had the name, since the start.",
+            "source",
+        )
         self.lag = self._histogram(
             "activation_lag_seconds", "From activation to decision.", _LONG, "source"
         )

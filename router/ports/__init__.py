@@ -7,6 +7,7 @@ alone needs, such as finding what is installed, it imports from the modules of t
 """
 
 from router.errors import PublishError, SignatureError, UsageError
+from router.files.codes import Code
 from router.files.keyfiles import require_private
 from router.files.redaction import in_one_line
 from router.ports.alerts import (
@@ -34,7 +35,17 @@ from router.ports.entrypoints import Verify
 from router.ports.links import Link, Linked
 from router.ports.options import AmqpUrl, HttpUrl, Options, Secret, Unfit
 from router.ports.parties import Certificate, Certified, Introduced, Originator, Recipient
-from router.ports.sources import Aimed, Cursor, Message, Outgoing, Publisher, Publishes, Source
+from router.ports.sources import (
+    Aimed,
+    CountsFiles,
+    Cursor,
+    FileCounts,
+    Message,
+    Outgoing,
+    Publisher,
+    Publishes,
+    Source,
+)
 
 __all__ = [
     "BATCH_CONTENT_TYPE",
@@ -48,9 +59,12 @@ __all__ = [
     "Certified",
     "ChannelFault",
     "Closed",
+    "Code",
+    "CountsFiles",
     "Cursor",
     "Delivered",
     "Delivery",
+    "FileCounts",
     "HttpUrl",
     "Introduced",
     "Link",

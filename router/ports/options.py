@@ -20,6 +20,8 @@ from pydantic import (
     field_validator,
 )
 
+from router.files.codes import Code
+
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
@@ -31,6 +33,8 @@ class Unfit:
     """What is wrong and what to do, for people; never a secret."""
     warning: bool = False
     """It works, or will until a later day: told by `check` and at the start, which goes on."""
+    code: Code = Code.KEY_FILE
+    """The kind of mistake, as `check` names it."""
 
 
 class Options(BaseModel):

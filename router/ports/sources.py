@@ -20,6 +20,10 @@ class Cursor:
     """Where to read on, in the source's own unit (bytes for a file)."""
     line: int = 0
     """The same for people: how many lines have been read."""
+    digest: str = ""
+    """SHA-256 of all that comes before `offset`; empty where the source needs none."""
+    identity: str = ""
+    """What `key` meant, such as a file's `device:inode`; empty where the key says it all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,12 @@ class Source(Protocol[OptionsT]):
         return
 
     @abstractmethod
-    def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message, None]:
-        """Every Message from `cursors` (by key) on, for ever; the intake ends it by closing."""
+    def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message | Cursor, None]:
+        """Every Message from `cursors` (by key) on, for ever; the intake ends it by closing.
+
+        A Cursor by itself is stored once the Messages before it are committed: for what has moved
+        without a Message, such as a file that got another name.
+        """
         ...
 
     @abstractmethod
@@ -73,6 +81,25 @@ class Source(Protocol[OptionsT]):
     @abstractmethod
     def down(self) -> str | None:
         """Why no facts can come at present and what to do, for people; None while they can."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileCounts:
+    """What is not as it should be where a source takes files from, for the metrics."""
+
+    ignored: int = 0
+    """Files and folders that are there now and are not read."""
+    replaced: int = 0
+    """How often another file was found under a known name, since the start."""
+
+
+@runtime_checkable
+class CountsFiles(Protocol):
+    """A source that takes files which others put somewhere."""
+
+    def files(self) -> FileCounts:
+        """As of its last look."""
         ...
 
 

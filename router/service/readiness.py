@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from router.lanes.lane import Lane
 from router.metrics.metrics import Metrics
-from router.ports import Certified, Linked, Options, Source
+from router.ports import Certified, CountsFiles, Linked, Options, Source
 
 
 class Readiness:
@@ -48,6 +48,10 @@ class Readiness:
                 link = source.link()
                 metrics.intake_connected.labels(name).set(link.up)
                 metrics.intake_connections.labels(name).set(link.made)
+            if isinstance(source, CountsFiles):
+                files = source.files()
+                metrics.ignored_files.labels(name).set(files.ignored)
+                metrics.replaced_files.labels(name).set(files.replaced)
         metrics.lane_connected.clear()  # lanes come and go with the files
         metrics.lane_connections.clear()
         for lane in self._lanes.values():

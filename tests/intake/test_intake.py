@@ -55,6 +55,23 @@ async def test_it_reads_on_where_the_ledger_says(running: Running) -> None:
     assert running.ask("SELECT count(*) FROM alerts") == [(2,)]
 
 
+async def test_a_cursor_that_moved_alone_is_stored_behind_the_facts_before_it(
+    running: Running,
+) -> None:
+    moved = Cursor("moved", 7, 2, "a digest", "1:2")
+    await running.take([*HOME, moved, V1])
+    kept = {"feed": Cursor("feed", 3, 3), "moved": moved}
+    assert read_cursors(running.database, "drop") == kept
+    await running.take([Cursor("moved", 1), Cursor("feed", 1), fact(hub(), "other")])
+    assert read_cursors(running.database, "drop")["moved"] == Cursor("moved", 1)
+
+
+async def test_a_cursor_that_moved_alone_puts_nothing_back(running: Running) -> None:
+    """The facts behind it came in the same batch, and have moved it on."""
+    await running.take([HOME[0], Cursor("feed", 1, 1), HOME[1], V1])
+    assert read_cursors(running.database, "drop") == {"feed": Cursor("feed", 3, 3)}
+
+
 async def test_within_a_batch_facts_apply_in_order_of_arrival(running: Running) -> None:
     pending = fact(hub(status="Pending"), "pending", time="2026-01-02T00:00:00Z")
     await running.take([*HOME, V1, pending, fact(activation(version="9003"), "v2")])
@@ -189,7 +206,8 @@ async def test_a_stop_while_the_ledger_is_locked_leaves_all_with_the_source(
     impatient: Running, tmp_path: Path
 ) -> None:
     gate = asyncio.Event()
-    source = await impatient.take([*HOME, V1], wait=False, gate=gate)
+    moved = Cursor("moved", 7)
+    source = await impatient.take([*HOME, V1, moved], wait=False, gate=gate)
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         gate.set()
@@ -198,6 +216,7 @@ async def test_a_stop_while_the_ledger_is_locked_leaves_all_with_the_source(
         other.execute("ROLLBACK")
     assert source.acknowledged == []
     assert impatient.ask("SELECT count(*) FROM facts") == [(0,)]
+    assert read_cursors(impatient.database, "drop") == {}
 
 
 async def test_between_two_facts_nothing_is_decided(running: Running) -> None:

@@ -17,7 +17,17 @@ from support.samples import NOW, user
 from router.domain.users import Channel
 from router.lanes.lane import Lane
 from router.metrics.metrics import Metrics
-from router.ports import Certificate, Cursor, Delivered, Delivery, Link, Message, Options, Outcome
+from router.ports import (
+    Certificate,
+    Cursor,
+    Delivered,
+    Delivery,
+    FileCounts,
+    Link,
+    Message,
+    Options,
+    Outcome,
+)
 from router.service.readiness import Readiness
 
 
@@ -61,6 +71,16 @@ class Connected(Unlinked):
     def link(self) -> Link:
         """What the test says."""
         return self.standing
+
+
+class Filed(Unlinked):
+    """One that takes files."""
+
+    found = FileCounts(ignored=2, replaced=1)
+
+    def files(self) -> FileCounts:
+        """What the test says."""
+        return self.found
 
 
 class Sender:
@@ -173,6 +193,19 @@ def test_connections_are_shown_where_there_are_any(
     assert value(metrics, "lane_connected", **lane) == 1
     assert value(metrics, "lane_connections", **lane) == 2
     assert value(metrics, "lane_connected", recipient=user(1), channel="other") is None
+
+
+def test_files_that_are_not_read_are_shown_where_a_source_takes_files(
+    readiness: Readiness, sources: dict[str, Unlinked], metrics: Metrics
+) -> None:
+    sources["drop"] = source = Filed("drop", Options())
+    readiness.show()
+    assert value(metrics, "intake_ignored_files", source="drop") == 2
+    assert value(metrics, "intake_replaced_files", source="drop") == 1
+    assert value(metrics, "intake_ignored_files", source="dsp") is None
+    source.found = FileCounts()
+    readiness.show()
+    assert value(metrics, "intake_ignored_files", source="drop") == 0
 
 
 def test_certificates_are_shown_while_they_can_be_read(

@@ -1,6 +1,7 @@
 """A folder source at work, as the tests of it need one."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,10 +18,17 @@ class Reader:
     def __init__(self, source: FolderSource) -> None:
         self.source = source
         self.messages: list[Message] = []
+        self.cursors: dict[str, Cursor] = {}
+        """What the ledger would have."""
 
     async def run(self, cursors: Mapping[str, Cursor]) -> None:
-        async for message in self.source.messages(cursors):
-            self.messages.append(message)
+        self.cursors = dict(cursors)
+        async for given in self.source.messages(cursors):
+            if isinstance(given, Message):
+                self.messages.append(given)
+            cursor = given.cursor if isinstance(given, Message) else given
+            if cursor is not None:
+                self.cursors[cursor.key] = cursor
 
     async def until(self, count: int) -> list[Message]:
         """Waits for that many in all; a test that waits in vain is stopped by its own deadline."""
@@ -53,6 +61,13 @@ async def read(folder: Path, cursors: Mapping[str, Cursor] | None = None) -> lis
     """All that is there now."""
     async with reading(folder, cursors) as reader:
         return await reader.until(0)
+
+
+def cursor(file: Path, offset: int, line: int) -> Cursor:
+    """How far a plain file was read that is still there."""
+    status = file.stat()
+    digest = hashlib.sha256(file.read_bytes()[:offset]).hexdigest()
+    return Cursor(file.name, offset, line, digest, f"{status.st_dev}:{status.st_ino}")
 
 
 def bodies(messages: list[Message]) -> list[bytes]:

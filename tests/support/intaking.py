@@ -34,7 +34,7 @@ class Fed:
 
     Config: ClassVar[type[Options]] = Options
 
-    def __init__(self, groups: Sequence[Sequence[bytes]], ledger: Path) -> None:
+    def __init__(self, groups: Sequence[Sequence[bytes | Cursor]], ledger: Path) -> None:
         self.groups = groups
         self.ledger = ledger
         self.acknowledged: list[bytes] = []
@@ -56,8 +56,10 @@ class Fed:
     async def __aexit__(self, *exc: object) -> None:
         """Nothing to close."""
 
-    async def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message, None]:
-        """From where the ledger says that we were."""
+    async def messages(
+        self, cursors: Mapping[str, Cursor]
+    ) -> AsyncGenerator[Message | Cursor, None]:
+        """From where the ledger says that we were; what is a Cursor stays one."""
         skip = cursors["feed"].offset if "feed" in cursors else 0
         self.started.set()
         if self.gate is not None:
@@ -65,6 +67,9 @@ class Fed:
         try:
             for group in self.groups:
                 for raw in group:
+                    if isinstance(raw, Cursor):
+                        yield raw
+                        continue
                     self.given += 1
                     if self.given > skip:
                         cursor = Cursor("feed", self.given, self.given)
@@ -81,7 +86,7 @@ class Fed:
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """Only what another process can read in the ledger by now may be acknowledged."""
         with closing(sqlite3.connect(self.ledger)) as connection:
-            ((offset,),) = connection.execute("SELECT offset FROM cursors")
+            ((offset,),) = connection.execute("SELECT offset FROM cursors WHERE key = 'feed'")
         last = messages[-1].cursor
         assert last is not None
         assert last.offset <= offset
@@ -125,7 +130,7 @@ class Running:
 
     async def take(
         self,
-        *groups: Sequence[bytes],
+        *groups: Sequence[bytes | Cursor],
         wait: bool = True,
         gate: asyncio.Event | None = None,
         deliveries: Mapping[bytes, int] | None = None,

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from support.inbox import add, bodies, named, places, read, reading
-
-from router.ports import Cursor
+from support.inbox import add, bodies, cursor, named, places, read, reading
 
 MAX_LINE = 262_144
 
@@ -33,10 +31,10 @@ async def test_the_newline_that_comes_later_neither_repeats_nor_counts_the_line(
     file = tmp_path / "a.jsonl"
     file.write_bytes(b'{"n": 1}\n{"n": 2}')
     if again:
-        cursor = (await read(tmp_path))[-1].cursor
-        assert cursor is not None
+        reached = (await read(tmp_path))[-1].cursor
+        assert reached is not None
         add(file, b'\r\n{"n": 3}\n')
-        messages = await read(tmp_path, {"a.jsonl": cursor})
+        messages = await read(tmp_path, {"a.jsonl": reached})
         assert places(messages) == ["a.jsonl:3"]
     else:
         async with reading(tmp_path) as reader:
@@ -123,7 +121,7 @@ async def test_a_long_line_is_cut_one_byte_above_the_limit(tmp_path: Path, lengt
     messages = await read(tmp_path)
     assert [len(body) for body in bodies(messages)] == [1, min(length, MAX_LINE + 1), 1]
     assert places(messages) == ["a.jsonl:1", "a.jsonl:2", "a.jsonl:3"]
-    assert messages[1].cursor == Cursor("a.jsonl", 2 + length + 1, 2)
+    assert messages[1].cursor == cursor(tmp_path / "a.jsonl", 2 + length + 1, 2)
 
 
 async def test_a_line_of_ten_megabytes_takes_no_more_memory_than_a_block(tmp_path: Path) -> None:

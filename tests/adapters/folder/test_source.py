@@ -1,15 +1,16 @@
 """Facts from a folder: every line once, in order, from where the ledger says."""
 
+import gzip
 import os
 from pathlib import Path
 
 import pytest
 import structlog
-from support.inbox import add, bodies, named, names, places, read, reading, until
+from support.inbox import add, bodies, cursor, named, names, places, read, reading, until
 
 from adapters.folder import FolderSource
 from router.errors import UsageError
-from router.ports import Cursor
+from router.ports import Cursor, FileCounts, Unfit
 
 
 async def test_lines_come_file_by_file_in_the_order_of_names(tmp_path: Path) -> None:
@@ -17,9 +18,9 @@ async def test_lines_come_file_by_file_in_the_order_of_names(tmp_path: Path) -> 
     (tmp_path / "a.jsonl").write_bytes(b'{"a": 1}\n{"a": 2}\n')
     messages = await read(tmp_path)
     assert [(each.origin, each.body, each.cursor) for each in messages] == [
-        ("a.jsonl:1", b'{"a": 1}', Cursor("a.jsonl", 9, 1)),
-        ("a.jsonl:2", b'{"a": 2}', Cursor("a.jsonl", 18, 2)),
-        ("b.jsonl:1", b'{"b": 1}', Cursor("b.jsonl", 9, 1)),
+        ("a.jsonl:1", b'{"a": 1}', cursor(tmp_path / "a.jsonl", 9, 1)),
+        ("a.jsonl:2", b'{"a": 2}', cursor(tmp_path / "a.jsonl", 18, 2)),
+        ("b.jsonl:1", b'{"b": 1}', cursor(tmp_path / "b.jsonl", 9, 1)),
     ]
 
 
@@ -73,31 +74,6 @@ async def test_no_file_is_ever_changed(tmp_path: Path) -> None:
 # --- files that misbehave --------------------------------------------------------------------
 
 
-async def test_a_file_that_shrank_is_named_once_and_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "a.jsonl"
-    file.write_bytes(b"1\n2\n3\n")
-    with structlog.testing.capture_logs() as logs:
-        async with reading(tmp_path) as reader:
-            await reader.until(3)
-            file.write_bytes(b"4\n")
-            add(tmp_path / "b.jsonl", b"5\n")
-            await reader.until(4)
-            file.write_bytes(b"6\n7\n8\n9\n")
-            add(tmp_path / "b.jsonl", b"10\n")
-            messages = await reader.until(5)
-    assert bodies(messages) == [b"1", b"2", b"3", b"5", b"10"]
-    (line,) = named(logs, "folder.shrunk")
-    assert (line["file"], line["size"], line["read_to"]) == ("a.jsonl", 2, 6)
-    assert "new name" in line["advice"]
-
-
-async def test_a_file_that_shrank_while_nobody_looked_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(b"4\n")
-    with structlog.testing.capture_logs() as logs:
-        assert await read(tmp_path, {"a.jsonl": Cursor("a.jsonl", 6, 3)}) == []
-    assert len(named(logs, "folder.shrunk")) == 1
-
-
 async def test_files_that_went_away_are_named_once_and_go_on_when_they_return(
     tmp_path: Path,
 ) -> None:
@@ -133,6 +109,7 @@ async def test_only_plain_files_are_read(tmp_path: Path) -> None:
             await reader.until(1)
             add(folder / "good.jsonl", b"yes\n")
             assert bodies(await reader.until(2)) == [b"yes", b"yes"]
+            assert reader.source.files() == FileCounts(ignored=6)
     assert sorted(line["file"] for line in named(logs, "folder.ignored")) == [
         "folder.jsonl",
         "line\nbreak.jsonl",
@@ -140,6 +117,56 @@ async def test_only_plain_files_are_read(tmp_path: Path) -> None:
         "pipe.jsonl",
         "\udcff.jsonl",
     ]
+
+
+async def test_each_ending_of_lines_is_read(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "b.ndjson"):
+        (tmp_path / name).write_bytes(name.encode() + b"\n")
+    for name in ("c.jsonl.gz", "d.ndjson.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(name.encode() + b"\n"))
+    assert places(await read(tmp_path)) == [
+        "a.jsonl:1",
+        "b.ndjson:1",
+        "c.jsonl.gz:1",
+        "d.ndjson.gz:1",
+    ]
+
+
+async def test_what_is_not_read_is_told_once_and_counted(tmp_path: Path) -> None:
+    for number in range(8):
+        (tmp_path / f"{number}.json").write_bytes(b"{}\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".partial.json").write_bytes(b"{}\n")  # somebody is still writing it
+    with structlog.testing.capture_logs() as logs:
+        async with reading(tmp_path) as reader:
+            await reader.until(0)
+            assert reader.source.files().ignored == 9
+            (tmp_path / "facts.csv").write_bytes(b"a,b\n")
+            await until(lambda: reader.source.files().ignored == 10)
+            for number in range(8):
+                (tmp_path / f"{number}.json").unlink()
+            await until(lambda: reader.source.files().ignored == 2)
+    first, second = named(logs, "folder.not_read")
+    assert (first["count"], first["files"]) == (9, [f"{number}.json" for number in range(5)])
+    assert (second["count"], second["files"]) == (1, ["facts.csv"])
+    assert ".ndjson" in first["advice"]
+    assert "subfolders" in first["advice"]
+
+
+def test_what_is_not_read_is_a_warning_of_the_options(tmp_path: Path) -> None:
+    options = FolderSource.Config.model_validate({"path": tmp_path})
+    assert options.unfit() == ()
+    (tmp_path / "facts.jsonl").write_bytes(b"{}\n")
+    (tmp_path / ".facts.csv").write_bytes(b"")
+    assert options.unfit() == ()
+    (tmp_path / "facts.csv").write_bytes(b"")
+    (tmp_path / "days").mkdir()
+    (found,) = options.unfit()
+    assert isinstance(found, Unfit)
+    assert (found.key, found.warning, found.code) == ("path", True, "file")
+    assert found.message.startswith(f"2 in {tmp_path} not read ('days', 'facts.csv'): ")
+    gone = FolderSource.Config.model_validate({"path": tmp_path / "gone"})
+    assert gone.unfit() == ()
 
 
 async def test_a_folder_that_goes_away_is_named_and_read_again_when_it_is_back(

@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects.sqlite import insert
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 _KEY = ("device_id", "mpxn", "effective_from")
 _REST = ("point", "supplier_id", "network_operator_id", "effective_to", "updated_at")
