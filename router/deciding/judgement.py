@@ -65,6 +65,9 @@ class _Docket:
         default_factory=lambda: defaultdict(list)
     )
     """By hub: facts that came before it, or activations before its first registration."""
+    asked: set[int] = field(default_factory=set)
+    """Those of `early` from quarantine that were found to be new: asked a second time, they would
+    be taken for their own redelivery, and be gone."""
 
 
 class Judgement:
@@ -135,8 +138,10 @@ class Judgement:
         """Those that waited for this hub or its first registration, registrations before others."""
         early = docket.early.pop(device_id, [])
         for then, each in sorted(early, key=lambda pair: isinstance(pair[1].data, Activation)):
-            if id(then) not in docket.came and not self._is_new(docket.batch, then, each, known):
-                continue
+            if id(then) not in docket.came and id(then) not in docket.asked:
+                docket.asked.add(id(then))
+                if not self._is_new(docket.batch, then, each, known):
+                    continue
             if isinstance(each.data, Activation) and not self._waits(
                 then, each.data, known, docket.batch.decided_at
             ):

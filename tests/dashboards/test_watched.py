@@ -118,7 +118,10 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         _users(estate, broker, stack)
         shutil.copytree(ROOT / "rules", estate.folder / "rules")
         more = {
-            "sources": {"dsp": {"adapter": "rabbitmq", "url": broker.url}},
+            "sources": {
+                "drop": {"adapter": "folder", "path": "inbox/"},
+                "dsp": {"adapter": "rabbitmq", "url": broker.url},
+            },
             "dcc": {"id": "90-B3-D5-1F-30-00-00-02", **KeyPair(folder).options},
         }
         live = stack.enter_context(running(estate, **more))

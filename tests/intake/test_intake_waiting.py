@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import date, timedelta
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import pytest
@@ -62,11 +62,12 @@ def imported(folder: Path, *, hubs: str = "", registrations: str = "") -> list[s
 
 
 @pytest.mark.parametrize("order", list(permutations([H, R, A])))
-@pytest.mark.parametrize("together", [True, False])
-async def test_in_whatever_order_they_come_the_supplier_is_told(
-    running: Running, order: Sequence[bytes], together: bool
+@pytest.mark.parametrize("cuts", [(), (1,), (2,), (1, 2)])
+async def test_in_whatever_order_and_batches_they_come_the_supplier_is_told(
+    running: Running, order: Sequence[bytes], cuts: Sequence[int]
 ) -> None:
-    await running.take(*([list(order)] if together else [[each] for each in order]), [AGAIN])
+    batches = [list(order[start:end]) for start, end in pairwise([0, *cuts, len(order)])]
+    await running.take(*batches, [AGAIN])
     assert running.verdicts() == [ALERTED, ("v1-again", None, "same_activation")]
     assert running.waiting() == []
 
