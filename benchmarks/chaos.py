@@ -1,0 +1,342 @@
+"""Chaos: kills, ends, reloads, imports and operators' commands at once; then the ledger is held.
+
+    .venv/bin/python benchmarks/chaos.py                    # five minutes, seed 1
+    .venv/bin/python benchmarks/chaos.py --seconds 60 --seed 7
+    .venv/bin/python benchmarks/chaos.py --rabbitmq         # one user takes its Alerts from a queue
+
+Facts are appended to an inbox all the while. A receiver mostly takes what it is sent, and sometimes
+fails, hangs up, asks to wait or refuses. In the end the users are as at the start, the receiver is
+well, all lanes are resumed, and what is left is delivered. Exit 0 when nothing is lost, foreign,
+twice or out of order, 1 when something is (the folder is kept then).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from chaos_books import Audit, Books, registered, waiting
+from chaos_estate import USERS, Estate, Home, device_id, user_id
+from chaos_sinks import Moods, Receipt, Receiver, from_folders, make_queue, read_queue
+
+HUBHERALD = Path(sys.executable).with_name("hubherald")
+QUEUE = "chaos"
+REFUSED = frozenset(device_id(number) for number in range(7, 100_000, 60))
+"""Hubs that the receiver always answers 422 for."""
+SPANS = {"1/strict": 1, "2/wide": 16, "3/batch": 40, "5/rate": 4, "7/small": 12, "8/queue": 80}
+"""How many Alerts may be under way in a sink: its window times its batch."""
+
+
+class Chaos:
+    """One run: what is done, by three threads, and how often."""
+
+    def __init__(self, estate: Estate, receiver: Receiver, given: argparse.Namespace) -> None:
+        self.estate = estate
+        self.receiver = receiver
+        self.given = given
+        self.counts = Counter[str]()
+        self.problems: list[str] = []
+        self._over = threading.Event()
+        self._broken = threading.Event()
+        self._imports = 0
+        self._early: list[tuple[float, Home]] = []
+
+    def run(self) -> None:
+        """Everything at once for as long as was asked for; then nothing is left running."""
+        self.estate.write_users(self.estate.usual())
+        threads = [
+            threading.Thread(target=self._guarded, args=(work,))
+            for work in (self._lives, self._operate)
+        ]
+        for thread in threads:
+            thread.start()
+        self._guarded(self._feed)
+        for thread in threads:
+            thread.join()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:
+            self.problems.append(f"the chaos run itself failed: {error!r}")
+            raise
+        finally:
+            self._over.set()
+
+    # --- facts --------------------------------------------------------------------------------
+
+    def _feed(self) -> None:
+        """Homes and activations, some of them before anybody has heard of their hub."""
+        draw = Random(f"facts {self.given.seed}")
+        ends = time.monotonic() + self.given.seconds
+        while time.monotonic() < ends and not self._over.is_set():
+            lines: list[str] = []
+            for _ in range(draw.randint(1, 3)):
+                lines += self._one(draw)
+            for due, home in list(self._early):
+                if due < time.monotonic():
+                    self._early.remove((due, home))
+                    lines += [self.estate.hub(home), self.estate.registration(home)]
+            self.estate.put(lines)
+            self._over.wait(draw.uniform(0.0, 4.0 / self.given.rate))
+        for _, home in self._early:
+            self.estate.put([self.estate.hub(home), self.estate.registration(home)])
+
+    def _one(self, draw: Random) -> list[str]:
+        estate, homes = self.estate, list(self.estate.sent.homes.values())
+        said = draw.random()
+        if said < 0.01:
+            estate.sent.broken += 1
+            return [f"this is no fact {estate.sent.broken}"]
+        if said < 0.75 and homes:
+            return estate.activation(draw.choice(homes))
+        home = estate.home()
+        if said < 0.85:
+            self._early.append((time.monotonic() + draw.uniform(0.1, 8.0), home))
+            return estate.activation(home)
+        return [estate.hub(home), estate.registration(home), *estate.activation(home)]
+
+    # --- the router's lives -------------------------------------------------------------------
+
+    def _lives(self) -> None:
+        """Start the router, let it live a little, end it one way or the other; again and again."""
+        draw = Random(f"lives {self.given.seed}")
+        while not self._over.is_set():
+            with self._router() as router:
+                self.counts["restarts"] += 1
+                if draw.random() < 0.25:
+                    self._over.wait(draw.uniform(0.2, 3.0))  # dies young
+                else:
+                    self._over.wait(draw.uniform(3.0, 14.0))
+                if router.poll() is not None:
+                    self._ended(router.returncode)
+                elif draw.random() < 0.75:
+                    router.kill()
+                    self.counts["kills"] += 1
+                else:
+                    self._terminate(router)
+
+    @contextmanager
+    def _router(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        with (self.estate.folder / "router.log").open("ab") as log:
+            command = [HUBHERALD, "run", *words]
+            router = subprocess.Popen(command, cwd=self.estate.folder, stdout=log, stderr=log)
+        try:
+            yield router
+        finally:
+            if router.poll() is None:
+                router.kill()
+            router.wait()
+
+    def _terminate(self, router: subprocess.Popen[bytes]) -> None:
+        router.send_signal(signal.SIGTERM)
+        self.counts["SIGTERM"] += 1
+        try:
+            code = router.wait(60)
+        except subprocess.TimeoutExpired:
+            self.problems.append("the router did not end within 60 s of SIGTERM")
+            return
+        if code not in (0, -signal.SIGTERM):  # the latter before it listens to signals
+            self._ended(code)
+
+    def _ended(self, code: int) -> None:
+        """It may end by itself only where the users file was broken when it started."""
+        if self._broken.is_set() or self.counts["broken files"] > self.counts["refused starts"]:
+            self.counts["refused starts"] += 1
+        else:
+            self.problems.append(f"the router ended by itself with {code}: see router.log")
+
+    # --- operators ----------------------------------------------------------------------------
+
+    def _operate(self) -> None:
+        """One command after the other, while the router lives and while it does not."""
+        draw = Random(f"operators {self.given.seed}")
+        works = [self._reload, self._import, self._import, self._lanes, self._retry, self._release]
+        while not self._over.is_set():
+            draw.choice(works)(draw)
+            self._over.wait(draw.uniform(0.0, 0.5))
+
+    def command(self, *words: str, killed_after: float | None = None) -> int:
+        """Run a command to its end, or kill it; its exit code."""
+        command = [str(HUBHERALD), *words]
+        try:
+            done = subprocess.run(
+                command,
+                check=False,
+                cwd=self.estate.folder,
+                capture_output=True,
+                text=True,
+                timeout=killed_after or 120.0,
+            )
+        except subprocess.TimeoutExpired:
+            if killed_after is None:
+                self.problems.append(f"hubherald {' '.join(words)} took more than 120 s")
+            return -signal.SIGKILL
+        if "Traceback" in done.stderr:
+            self.problems.append(f"hubherald {' '.join(words)}:\n{done.stderr[-2000:]}")
+        with (self.estate.folder / "commands.log").open("a") as log:
+            log.write(f"{time.time():.3f} {done.returncode} {' '.join(words)}\n")
+            log.write(done.stdout[-500:] + done.stderr[-1500:])
+        return done.returncode
+
+    def _reload(self, draw: Random) -> None:
+        if draw.random() < 0.1:
+            self._broken.set()
+            self.counts["broken files"] += 1
+            self.estate.write_text("service_users: [{id: nonsense}]\n")
+            if self.command("reload") == 0:
+                self.problems.append("a broken users file was taken over")
+        said, users = ("as usual", self.estate.usual())
+        if draw.random() < 0.65:
+            said, users = self.estate.changed()
+        self.estate.write_users(users)
+        self._broken.clear()
+        code = self.command("reload")
+        self.counts["reloads"] += code == 0
+        with (self.estate.folder / "commands.log").open("a") as log:
+            log.write(f"{time.time():.3f} the users: {said} ({code})\n")
+
+    def _import(self, draw: Random) -> None:
+        """Other suppliers for homes that have one, and some homes that nobody has heard of."""
+        known = registered(self.estate.folder / "hubherald.db")
+        homes = [each for each in self.estate.sent.homes.copy().values() if each.device in known]
+        some = draw.sample(homes, min(len(homes), draw.randint(1, 40)))
+        if not some:
+            return
+        self._imports += 1
+        words = self.estate.import_file(self._imports, some)
+        killed = draw.uniform(0.3, 2.0) if draw.random() < 0.15 else None
+        code = self.command(*words, killed_after=killed)
+        self.counts["imports"] += code == 0
+        if code not in (0, -signal.SIGKILL):
+            self.problems.append(f"hubherald {' '.join(words)} ended with {code}")
+
+    def _lanes(self, draw: Random) -> None:
+        user = user_id(draw.randint(1, USERS))
+        self.command("lanes", draw.choice(("pause", "resume", "resume")), user)
+        self.counts["operators"] += 1
+
+    def _retry(self, draw: Random) -> None:
+        state = draw.choice(("waiting", "parked", "waiting"))
+        self.command("alerts", "retry", "--state", state)
+        self.counts["operators"] += 1
+
+    def _release(self, draw: Random) -> None:
+        reason = draw.choice(("engine", "unknown_hub", "no_registration", "malformed"))
+        self.command("quarantine", "release", "--reason", reason)
+        self.counts["operators"] += 1
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """All is well again: let everything go that can."""
+        self.receiver.moods.healthy = True
+        self.estate.write_users(self.estate.usual())
+        for _ in range(4):
+            for number in range(1, USERS + 1):
+                self.command("lanes", "resume", user_id(number))
+            self.command("quarantine", "release", "--reason", "engine")
+            self.command("alerts", "retry", "--state", "waiting")
+            with self._router("--until-idle") as router:
+                try:
+                    code = router.wait(420)
+                except subprocess.TimeoutExpired:
+                    self.problems.append("run --until-idle did not end within 420 s")
+                    return
+            if code != 0:
+                self.problems.append(f"run --until-idle ended with {code}: see router.log")
+            if not waiting(self.estate.folder / "hubherald.db"):
+                return
+
+
+def report(chaos: Chaos, books: Books, seconds: float) -> None:
+    """The table."""
+    sent, counts = chaos.estate.sent, chaos.counts
+    figures = {
+        "seconds, all": round(seconds),
+        "facts sent": sent.lines,
+        "Alerts expected": books.expected,
+        "Alerts received": books.received,
+        "parked, withdrawn, held": f"{books.parked}, {books.withdrawn}, {books.held}",
+        "duplicates": books.duplicates,
+        "lost": books.lost,
+        "foreign": books.foreign,
+        "kill -9, SIGTERM": f"{counts['kills']}, {counts['SIGTERM']}",
+        "restarts": counts["restarts"],
+        "reloads taken over": counts["reloads"],
+        "imports": counts["imports"],
+        "operators' commands": counts["operators"],
+        "verdict": "WRONG" if books.problems or chaos.problems else "all is well",
+    }
+    for name, value in figures.items():
+        print(f"{name:28} {value:>16}")
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=300.0, help="of chaos, before it drains")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=25.0, help="about so many facts a second")
+    parser.add_argument("--rabbitmq", action="store_true", help="one user takes from a queue")
+    parser.add_argument("--folder", type=Path, help="work here, and keep it")
+    return parser.parse_args(words)
+
+
+@contextmanager
+def broker(wanted: bool) -> Iterator[str | None]:
+    """The URL of a node of our own, if one is wanted."""
+    if not wanted:
+        yield None
+        return
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    from support.broker import Broker  # its needs are only for this option
+
+    with Broker() as node:
+        asyncio.run(make_queue(node.url, QUEUE))
+        yield node.url
+
+
+def work(folder: Path, given: argparse.Namespace) -> list[str]:
+    """All of it; the problems that were found."""
+    began = time.monotonic()
+    with broker(given.rabbitmq) as url:
+        receiver = Receiver(Moods(given.seed, REFUSED))
+        estate = Estate(folder / "estate", receiver.url, url, Random(f"estate {given.seed}"))
+        chaos = Chaos(estate, receiver, given)
+        chaos.run()
+        chaos.drain()
+        receipts: list[Receipt] = receiver.receipts + from_folders(estate.folder / "alerts")
+        receipts += read_queue(url, QUEUE) if url else []
+    books = Audit(estate.folder / "hubherald.db", estate.sent, REFUSED).all(receipts, SPANS)
+    report(chaos, books, time.monotonic() - began)
+    return chaos.problems + books.problems
+
+
+def main() -> None:
+    """Work in the folder that was given, or in one that goes when all is well."""
+    given = arguments()
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="hubherald-chaos-"))
+    problems = work(folder, given)
+    for problem in problems[:20]:
+        print(f"WRONG: {problem}")
+    if problems:
+        raise SystemExit(f"{len(problems)} problems; all files are in {folder}")
+    if given.folder is None:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
