@@ -13,7 +13,6 @@ twice or out of order, 1 when something is (the folder is kept then).
 from __future__ import annotations
 
 import argparse
-import asyncio
 import shutil
 import signal
 import subprocess
@@ -22,21 +21,27 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from chaos_books import Audit, Books, registered, waiting
-from chaos_estate import USERS, Estate, Home, device_id, user_id
-from chaos_sinks import Moods, Receipt, Receiver, from_folders, make_queue, read_queue
+from chaos_books import Audit, registered, waiting
+from chaos_estate import USERS, Estate, Home, user_id
+from chaos_report import arguments, report
+from chaos_sinks import (
+    QUEUE,
+    REFUSED,
+    SPANS,
+    Moods,
+    Receipt,
+    Receiver,
+    broker,
+    from_folders,
+    read_queue,
+)
 
 HUBHERALD = Path(sys.executable).with_name("hubherald")
-QUEUE = "chaos"
-REFUSED = frozenset(device_id(number) for number in range(7, 100_000, 60))
-"""Hubs that the receiver always answers 422 for."""
-SPANS = {"1/strict": 1, "2/wide": 16, "3/batch": 40, "5/rate": 4, "7/small": 12, "8/queue": 80}
-"""How many Alerts may be under way in a sink: its window times its batch."""
 
 
 class Chaos:
@@ -131,7 +136,7 @@ class Chaos:
     @contextmanager
     def _router(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         with (self.estate.folder / "router.log").open("ab") as log:
-            command = [HUBHERALD, "run", *words]
+            command = [str(HUBHERALD), "run", *words]
             router = subprocess.Popen(command, cwd=self.estate.folder, stdout=log, stderr=log)
         try:
             yield router
@@ -261,54 +266,6 @@ class Chaos:
                 return
 
 
-def report(chaos: Chaos, books: Books, seconds: float) -> None:
-    """The table."""
-    sent, counts = chaos.estate.sent, chaos.counts
-    figures = {
-        "seconds, all": round(seconds),
-        "facts sent": sent.lines,
-        "Alerts expected": books.expected,
-        "Alerts received": books.received,
-        "parked, withdrawn, held": f"{books.parked}, {books.withdrawn}, {books.held}",
-        "duplicates": books.duplicates,
-        "lost": books.lost,
-        "foreign": books.foreign,
-        "kill -9, SIGTERM": f"{counts['kills']}, {counts['SIGTERM']}",
-        "restarts": counts["restarts"],
-        "reloads taken over": counts["reloads"],
-        "imports": counts["imports"],
-        "operators' commands": counts["operators"],
-        "verdict": "WRONG" if books.problems or chaos.problems else "all is well",
-    }
-    for name, value in figures.items():
-        print(f"{name:28} {value:>16}")
-
-
-def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """What was asked for."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=300.0, help="of chaos, before it drains")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=25.0, help="about so many facts a second")
-    parser.add_argument("--rabbitmq", action="store_true", help="one user takes from a queue")
-    parser.add_argument("--folder", type=Path, help="work here, and keep it")
-    return parser.parse_args(words)
-
-
-@contextmanager
-def broker(wanted: bool) -> Iterator[str | None]:
-    """The URL of a node of our own, if one is wanted."""
-    if not wanted:
-        yield None
-        return
-    sys.path.append(str(Path(__file__).parents[1] / "tests"))
-    from support.broker import Broker  # its needs are only for this option
-
-    with Broker() as node:
-        asyncio.run(make_queue(node.url, QUEUE))
-        yield node.url
-
-
 def work(folder: Path, given: argparse.Namespace) -> list[str]:
     """All of it; the problems that were found."""
     began = time.monotonic()
@@ -321,13 +278,15 @@ def work(folder: Path, given: argparse.Namespace) -> list[str]:
         receipts: list[Receipt] = receiver.receipts + from_folders(estate.folder / "alerts")
         receipts += read_queue(url, QUEUE) if url else []
     books = Audit(estate.folder / "hubherald.db", estate.sent, REFUSED).all(receipts, SPANS)
-    report(chaos, books, time.monotonic() - began)
-    return chaos.problems + books.problems
+    problems = chaos.problems + books.problems
+    seconds = time.monotonic() - began
+    report(books, chaos.counts, lines=estate.sent.lines, seconds=seconds, well=not problems)
+    return problems
 
 
 def main() -> None:
     """Work in the folder that was given, or in one that goes when all is well."""
-    given = arguments()
+    given = arguments(__doc__ or "")
     folder = given.folder or Path(tempfile.mkdtemp(prefix="hubherald-chaos-"))
     problems = work(folder, given)
     for problem in problems[:20]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +20,13 @@ from random import Random
 from typing import Any
 
 import aio_pika
+from chaos_estate import device_id
+
+QUEUE = "chaos"
+REFUSED = frozenset(device_id(number) for number in range(7, 100_000, 60))
+"""Hubs that the receiver always answers 422 for."""
+SPANS = {"1/strict": 1, "2/wide": 16, "3/batch": 40, "5/rate": 4, "7/small": 12, "8/queue": 80}
+"""How many Alerts may be under way in a sink: its window times its batch."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +70,10 @@ class Moods:
 
     def answer(self, body: bytes) -> tuple[int, dict[str, str], float]:
         """Status (0: hang up), headers, and the seconds to think before."""
-        if any(device in body for device in self._refused):
-            return 422, {}, 0.0
         if self.healthy:
             return 204, {}, 0.0
+        if any(device in body for device in self._refused):
+            return 422, {}, 0.0
         with self._lock:
             mood = self._draw.random()
             thinks = self._draw.random() * 0.2 if self._draw.random() < 0.2 else 0.0
@@ -157,3 +166,17 @@ async def from_queue(url: str, name: str) -> list[Receipt]:
 def read_queue(url: str, name: str) -> list[Receipt]:
     """`from_queue`, for those who do not run a loop."""
     return asyncio.run(from_queue(url, name))
+
+
+@contextmanager
+def broker(wanted: bool) -> Iterator[str | None]:
+    """The URL of a node of our own, if one is wanted."""
+    if not wanted:
+        yield None
+        return
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    from support.broker import Broker  # noqa: PLC0415 - its needs are only for this option
+
+    with Broker() as node:
+        asyncio.run(make_queue(node.url, QUEUE))
+        yield node.url
