@@ -79,8 +79,6 @@ class Chaos:
         finally:
             self._over.set()
 
-    # --- facts --------------------------------------------------------------------------------
-
     def _feed(self) -> None:
         """Homes and activations, some of them before anybody has heard of their hub."""
         draw = Random(f"facts {self.given.seed}")
@@ -244,8 +242,6 @@ class Chaos:
         reason = draw.choice(("engine", "unknown_hub", "no_registration", "malformed"))
         self.command("quarantine", "release", "--reason", reason)
         self.counts["operators"] += 1
-
-    # --- the end ------------------------------------------------------------------------------
 
     def drain(self) -> None:
         """All is well again: let everything go that can."""
