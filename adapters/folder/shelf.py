@@ -65,6 +65,8 @@ class Shelf:
         todo, news = [], False
         for reading in [*self._leaving, *self._readings.values()]:
             status = self._status(reading)
+            if status is not None and self._is_finished(reading, status):
+                reading.seen, reading.settled = status, True
             if status is not None and not (status == reading.seen and reading.settled):
                 todo.append(reading)
                 news = news or status != reading.seen
@@ -204,6 +206,17 @@ class Shelf:
             return FileStatus.of((self._folder / reading.name).lstat())
         except OSError:
             return None
+
+    def _is_finished(self, reading: Reading, status: FileStatus) -> bool:
+        """Whether it is what a rotation left, and nothing came since: there may be years of it."""
+        return (
+            reading.seen is None
+            and not reading.moved
+            and reading.mark is not None
+            and reading.mark.offset == status.size
+            and reading.name not in self._found.files
+            and reading not in self._leaving
+        )
 
     def _in_order(self, todo: Iterable[Reading]) -> list[Reading]:
         """By name, but what had a name before in front of what has it now, in rows however long:

@@ -124,6 +124,7 @@ async def test_what_stands_in_front_of_a_fault_is_read(tmp_path: Path) -> None:
     assert given[:whole] == LINES[:whole]
 
 
+@pytest.mark.once
 async def test_a_bomb_takes_no_more_memory_than_a_block(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "a.jsonl.gz", "wb") as file:
         file.write(b"1\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -247,3 +248,18 @@ async def test_the_ledger_may_stop_anywhere(tmp_path: Path) -> None:
             committed.append((bodies_before | ({body} if body else set()), cursors | moved))
     for had, cursors in committed:
         assert had | {*Stepwise(tmp_path, cursors).look()} == {b"2", b"3", b"4", b"5"}
+
+
+async def test_what_a_rotation_left_long_ago_is_not_even_opened(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b"1\n")
+    async with reading(tmp_path) as first:
+        await first.until(1)
+        file.rename(tmp_path / "a.jsonl.1")
+        await until(lambda: "a.jsonl.1" in first.cursors)
+    rotated = tmp_path / "a.jsonl.1"
+    os.utime(rotated, ns=(1, rotated.stat().st_mtime_ns))  # any reading of it would set this anew
+    assert await read(tmp_path, first.cursors) == []
+    assert rotated.stat().st_atime_ns == 1
+    add(rotated, b"2\n")
+    assert bodies(await read(tmp_path, first.cursors)) == [b"2"]
