@@ -116,7 +116,7 @@ def move(config_file: Path, *, old: LaneKey, new: LaneKey, dry_run: bool, output
     """Move what waits on one channel of a user to another one, which service_users.yaml names.
 
     Each Alert keeps its number, its place and its attempts, and gets back the time that it was
-    held; who is still responsible is read again. What the other channel has had already is
+    held; who is still responsible is read again. What the other channel sends already, or has, is
     withdrawn here. What is under way stays: run it again when it is answered. Parked Alerts stay,
     too: `alerts retry` them first. A running router takes it up by itself.
 
@@ -139,7 +139,7 @@ def _told(done: LaneMoved, *, dry_run: bool) -> Iterator[str]:
     yield f"{would} {plural(done.moved, 'delivery')} from {user}/{old} to {user}/{new}"
     if done.withdrawn:
         would = "would withdraw" if dry_run else "withdrawn:"
-        yield f"{would} {plural(done.withdrawn, 'delivery')}: {new} has these Alerts already"
+        yield f"{would} {plural(done.withdrawn, 'delivery')}: {new} sends these already, or has"
     if done.under_way:
         yield (
             f"{'would stay' if dry_run else 'stayed'}: {plural(done.under_way, 'delivery')}, under "

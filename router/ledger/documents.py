@@ -12,8 +12,8 @@ from sqlalchemy import select
 from router.domain.timestamps import stamp
 from router.lanes.values import LaneRow
 from router.ledger.database import Database
-from router.ledger.moves import fit_lanes
 from router.ledger.recorder import Recorder
+from router.ledger.succession import fit_lanes
 from router.ledger.tables import actions, documents
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Row,
     bindparam,
     func,
@@ -76,12 +77,12 @@ def change_lanes(
         connection.execute(_ANSWERED, rows)
 
 
-def behind(lane: Row[Any], at: int) -> ColumnElement[int]:
+def behind(lane: Row[Any], at: int, *, of: FromClause = deliveries) -> ColumnElement[int]:
     """How long each delivery has been behind this lane: not at all where it is open, and from its
     decision on where that came later."""
     if not lane.closed:
         return literal(0)
-    decided = select(alerts.c.decided_at).where(alerts.c.id == deliveries.c.alert)
+    decided = select(alerts.c.decided_at).where(alerts.c.id == of.c.alert)
     held: ColumnElement[int] = func.max(0, at - func.max(lane.closed_at, decided.scalar_subquery()))
     return held
 

@@ -1,16 +1,16 @@
-"""What waits on one lane goes to another lane of the same user.
+"""What waits on one lane goes to another lane of the same user, as an operator says.
 
-The router does it by itself where one channel takes over from another, in the transaction that
-takes up the files; an operator does it with a command, beside a router that may be running. Each
-delivery keeps its sequence, its attempts and the form in which it may have been taken; the time
-that it spent behind a closed lane is given back, and responsibility is read again.
+Each delivery keeps its sequence, its attempts and the form in which it may have been taken; the
+time that it spent behind a closed lane is given back, and responsibility is read again. The other
+lane may have a delivery of the same Alert, as every channel gets every Alert: then that one goes
+on, and this one is withdrawn.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,72 +30,29 @@ from sqlalchemy import (
 from router.domain.timestamps import stamp
 from router.errors import UsageError
 from router.files.suggestions import closest
-from router.lanes.succession import successions
 from router.lanes.values import (
     ClosedReason,
     DeliveryState,
     LaneKey,
-    LaneRow,
     Settlement,
-    TakenOver,
 )
 from router.ledger.actions import Operator
 from router.ledger.database import Database
 from router.ledger.deliveries import settle
-from router.ledger.lanes import PENDING, TOGETHER, behind, put_lanes, read_lanes
+from router.ledger.lanes import PENDING, TOGETHER, behind
 from router.ledger.recorder import Recorder
-from router.ledger.tables import actions, alerts, deliveries, lanes
+from router.ledger.tables import alerts, deliveries, lanes
 
 AT_ONCE = 10_000
 """How many are withdrawn in one transaction: each leaves a record."""
+GETS_IT = (
+    DeliveryState.WAITING,
+    DeliveryState.SENDING,
+    DeliveryState.UNKNOWN,
+    DeliveryState.DELIVERED,
+)
+"""A delivery in one of these reaches its user, or has."""
 _others = deliveries.alias("others")
-
-
-# --- by the router itself -------------------------------------------------------------------
-
-
-def fit_lanes(
-    connection: Connection,
-    recorder: Recorder,
-    wanted: Sequence[tuple[str, str, str]],
-    now: datetime,
-    *,
-    trigger: str,
-) -> dict[LaneKey, LaneRow]:
-    """Make the lanes of (user, channel, adapter) that are new, and have them take over.
-
-    Gives every lane there is. `trigger` says in the record what the files were read for.
-    """
-    before = read_lanes(connection)
-    taken = successions(before, [(user, channel) for user, channel, _ in wanted])
-    put_lanes(connection, wanted, now)
-    took: dict[LaneKey, TakenOver] = {}
-    for old, new in taken.items():
-        took[new] = _take_over(connection, before[old], new, now)
-        _record(recorder, old, new, took[new], trigger)
-    after = read_lanes(connection)
-    return {key: replace(row, took_over=took.get(key)) for key, row in after.items()}
-
-
-def _take_over(connection: Connection, old: LaneRow, new: LaneKey, now: datetime) -> TakenOver:
-    gone, come = _row(connection, (old.service_user_id, old.channel)), _row(connection, new)
-    # what is under way goes along: the router has its answers brought to where it is then
-    count = _move(connection, gone, come, now, PENDING & not_(_there(come.id)))
-    paused = gone.closed == ClosedReason.OPERATOR
-    if paused:
-        closed = {"closed": gone.closed, "closed_detail": gone.closed_detail}
-        _change(connection, come.id, {**closed, "closed_at": stamp(now)})
-        _change(connection, gone.id, {"closed": ClosedReason.USER_REMOVED.value})
-    return TakenOver(old.id, old.channel, count, paused)
-
-
-def _record(recorder: Recorder, old: LaneKey, new: LaneKey, took: TakenOver, trigger: str) -> None:
-    if not took.deliveries and not took.paused:
-        return
-    told = {"user": old[0], "from": old[1], "to": new[1], "deliveries": took.deliveries}
-    detail = json.dumps({"trigger": trigger, **told, "paused": took.paused})
-    row = {"operator": "router", "action": "lanes move", "detail": detail}
-    recorder.add(actions, {"at": recorder.at, **row})
 
 
 # --- by an operator -------------------------------------------------------------------------
@@ -110,7 +67,7 @@ class LaneMoved:
     to_channel: str
     moved: int
     withdrawn: int
-    """The other channel has these Alerts already: they would reach its user twice."""
+    """The other channel sends these Alerts already, or has."""
     under_way: int
     """Left where they are: an answer is awaited, for them or for another Alert of their hub."""
     closed: ClosedReason | None
@@ -125,24 +82,27 @@ def move_lane(
         gone, come = _two(connection, old, new)
         busy = _under_way(connection, gone)
         waits = _free(gone, busy)
-        moving, twice = waits & not_(_there(come.id)), waits & _there(come.id)
+        goes_to = waits & has_it(come.id, *GETS_IT)
+        total = _count(connection, waits)
+        withdrawn = _count(connection, goes_to)
         done = LaneMoved(
             service_user_id=gone.service_user_id,
             from_channel=gone.channel,
             to_channel=come.channel,
-            moved=_count(connection, moving),
-            withdrawn=_count(connection, twice),
+            moved=total - withdrawn,
+            withdrawn=withdrawn,
             under_way=len(busy),
             closed=ClosedReason(come.closed) if come.closed else None,
         )
-        if dry_run or not done.moved + done.withdrawn:
+        if dry_run or not total:
             return done
-        told = {"user": old[0], "from": old[1], "to": new[1]}
-        moved = _move(connection, gone, come, operator.now, moving)
-        left = _withdraw(connection, twice, {**told, "deliveries": moved}, operator)
+        moved = move(connection, gone, come, operator.now, waits & not_(has_it(come.id)))
+        told = {"user": old[0], "from": old[1], "to": new[1], "deliveries": moved}
+        left = _merge(connection, waits, (gone, come), told, operator)
     while left:
+        told = {**told, "deliveries": 0}
         with database.transaction() as connection:
-            left = _withdraw(connection, twice, told, operator)
+            left = _merge(connection, waits, (gone, come), told, operator)
     return done
 
 
@@ -151,7 +111,7 @@ def _two(connection: Connection, old: LaneKey, new: LaneKey) -> tuple[Row[Any], 
         raise UsageError(
             f"{old[0]} and {new[0]} are two users; what was decided for one is for no other"
         )
-    gone, come = _row(connection, old), _row(connection, new)
+    gone, come = lane_row(connection, old), lane_row(connection, new)
     if gone.id == come.id:
         raise UsageError(f"{'/'.join(old)} is both; name the channel that it goes to")
     if come.unnamed_at is not None:
@@ -170,7 +130,8 @@ def _those(connection: Connection, user: str) -> str:
     return f"it has {', '.join(found)}" if found else "the user has no channel"
 
 
-def _row(connection: Connection, key: LaneKey) -> Row[Any]:
+def lane_row(connection: Connection, key: LaneKey) -> Row[Any]:
+    """A lane by its name. UsageError with what was probably meant."""
     rows = connection.execute(select(lanes)).all()
     for row in rows:
         if (row.service_user_id, row.channel) == key:
@@ -218,38 +179,74 @@ def _count(connection: Connection, which: ColumnElement[bool]) -> int:
     return int(connection.execute(counting).scalar_one())
 
 
-def _withdraw(
+def _merge(
     connection: Connection,
-    which: ColumnElement[bool],
+    waits: ColumnElement[bool],
+    lanes_of: tuple[Row[Any], Row[Any]],
     told: Mapping[str, object],
     operator: Operator,
 ) -> bool:
-    """End some of these, and leave the record of the move; whether there may be more."""
+    """Some of what waits for which the other lane has a delivery of its own: that is the one that
+    goes on, and is taken up again where it was given up. Leaves the record of the move, and says
+    whether there may be more."""
+    gone, come = lanes_of
+    both = select(deliveries.c.id, deliveries.c.alert).where(waits, has_it(come.id))
+    rows = connection.execute(both.limit(AT_ONCE)).all()
+    revived = _revive(connection, gone, come, [row.alert for row in rows], operator.now)
+    state, detail = DeliveryState.WITHDRAWN, f"it goes by channel {come.channel}"
     recorder = Recorder(connection, "operator", stamp(operator.now))
-    found = connection.execute(select(deliveries.c.id).where(which).limit(AT_ONCE)).scalars().all()
-    state, detail = DeliveryState.WITHDRAWN, f"channel {told['to']} has this Alert already"
-    ended = [
-        Settlement(each, state.value, state, operator.now, reason="moved", detail=detail)
-        for each in found
-    ]
-    settle(connection, recorder, ended)
-    operator.add(recorder, "lanes move", {**told, "withdrawn": len(found)})
+    settle(
+        connection,
+        recorder,
+        [
+            Settlement(row.id, state.value, state, operator.now, reason="moved", detail=detail)
+            for row in rows
+        ],
+    )
+    operator.add(recorder, "lanes move", {**told, "withdrawn": len(rows), "revived": revived})
     recorder.write()
-    return len(found) == AT_ONCE
+    return len(rows) == AT_ONCE
 
 
-# --- by both --------------------------------------------------------------------------------
+def _revive(
+    connection: Connection, gone: Row[Any], come: Row[Any], numbers: Sequence[int], now: datetime
+) -> int:
+    """Let wait again on the lane what was parked or withdrawn there. Gives how many."""
+    at = stamp(now)
+    left = select(_others.c.expires_at + behind(gone, at, of=_others)).where(
+        _others.c.lane_id == gone.id, _others.c.alert == deliveries.c.alert
+    )
+    revived = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.alert.in_(_values(numbers)), deliveries.c.lane_id == come.id)
+        .where(deliveries.c.state.not_in([state.value for state in GETS_IT]))
+        .values(
+            state=DeliveryState.WAITING.value,
+            due_at=at,
+            refusals=0,
+            aside=0,
+            recheck=1,
+            expires_at=func.max(deliveries.c.expires_at, left.scalar_subquery() - behind(come, at)),
+        )
+    )
+    return int(revived.rowcount)
 
 
-def _there(lane: int) -> ColumnElement[bool]:
-    """The lane has had a delivery of the same Alert: every channel gets every Alert once."""
-    return exists().where(_others.c.alert == deliveries.c.alert, _others.c.lane_id == lane)
+# --- by whoever moves -----------------------------------------------------------------------
 
 
-def _move(
+def has_it(lane: int, *states: DeliveryState) -> ColumnElement[bool]:
+    """The lane has a delivery of the same Alert, in one of these states if any are given."""
+    same = and_(_others.c.alert == deliveries.c.alert, _others.c.lane_id == lane)
+    there = exists().where(same)
+    return there.where(_others.c.state.in_([each.value for each in states])) if states else there
+
+
+def move(
     connection: Connection, old: Row[Any], new: Row[Any], now: datetime, which: ColumnElement[bool]
 ) -> int:
-    """Move these; each may go at once, in its order. Gives how many."""
+    """Move these to a lane that has no delivery of their Alerts; each may go at once, in its
+    order. Gives how many."""
     at = stamp(now)
     # when the new lane opens, it gives all the time back since it was closed: what was before is
     # taken off here, as it was spent on the old one
@@ -267,7 +264,3 @@ def _move(
         )
     )
     return int(changed.rowcount)
-
-
-def _change(connection: Connection, lane: int, values: Mapping[str, object]) -> None:
-    connection.execute(update(lanes).where(lanes.c.id == lane).values(**values))

@@ -127,6 +127,8 @@ def test_a_lane_that_nobody_names_is_not_opened_by_hand(estate: Estate) -> None:
     assert call("lanes", "pause", S1, "a", folder=estate.folder).exit_code == 0
     renamed(estate, channel("b"), channel("c"))
     estate.run()
+    listed = {row["channel"]: row["reason"] for row in rows("lanes", "list", folder=estate.folder)}
+    assert (listed["a"], listed["b"]) == ("user_removed", None)
     refused = call("lanes", "resume", S1, "a", folder=estate.folder)
     assert refused.exit_code == 1
     assert "a is not in service_users.yaml any more; what waits there goes out" in refused.stderr
@@ -146,7 +148,7 @@ def test_what_the_other_channel_had_is_withdrawn(estate: Estate) -> None:
     done = call("lanes", "move", A, B, folder=estate.folder)
     first, second = done.stdout.splitlines()
     assert first == f"moved: 2 deliveries from {A} to {B}"
-    assert second == "withdrawn: 1 delivery: b has these Alerts already"
+    assert second == "withdrawn: 1 delivery: b sends these already, or has"
     estate.run()
     assert sent(estate, "b") == [1, 2, 3]
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.ledgers import (
     HOLD,
     answer,
@@ -15,6 +19,7 @@ from support.ledgers import (
     fill,
     fitted,
     lane_of,
+    made,
     retry,
     sequences,
     states,
@@ -227,7 +232,7 @@ def test_an_operator_moves_what_is_held(database: Database) -> None:
     assert ask(database, "SELECT DISTINCT expires_at FROM deliveries") == [
         (stamp(NOW + HOLD + HOUR),)
     ]
-    detail = {"user": S1, "from": "a", "to": "b", "deliveries": 5, "withdrawn": 0}
+    detail = {"user": S1, "from": "a", "to": "b", "deliveries": 5, "withdrawn": 0, "revived": 0}
     assert acted(database) == [("ann", "lanes move", detail)]
     assert move_lane(database, A, B, ANN) == LaneMoved(S1, "a", "b", 0, 0, 0, None)
     assert len(acted(database)) == 1
@@ -272,10 +277,45 @@ def test_an_alert_that_the_other_channel_has_is_withdrawn(
     assert move_lane(database, A, B, ANN) == LaneMoved(S1, "a", "b", 1, 5, 0, None)
     assert (on(database, "a"), on(database, "b")) == ([], [1, 2, 3, 4, 5, 6])
     told = [detail for _, _, detail in acted(database)]
-    assert [each.get("deliveries") for each in told] == [1, None, None]
+    assert [each["deliveries"] for each in told] == [1, 0, 0]
     assert [each["withdrawn"] for each in told] == [2, 2, 1]
     outcomes = ask(database, "SELECT DISTINCT attempt, outcome, reason, detail FROM outcomes")
-    assert outcomes == [(None, "withdrawn", "moved", "channel b has this Alert already")]
+    assert outcomes == [(None, "withdrawn", "moved", "it goes by channel b")]
+
+
+def test_what_the_other_channel_gave_up_goes_on_there(database: Database) -> None:
+    lanes = fitted(database, adapters(A, B))
+    fill(database, [device(1), device(2)], {S1: [lanes[A].id, lanes[B].id]})
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE deliveries SET state = 'parked', refusals = 3, expires_at = 0"
+            f" WHERE lane_id = {lanes[B].id} AND sequence = 1"
+        )
+    swap(database, changes=[LaneChange(lanes[A].id, ClosedReason.ENDPOINT, "404", NOW)])
+    assert move_lane(database, A, B, ANN) == LaneMoved(S1, "a", "b", 1, 1, 0, None)
+    assert (on(database, "a"), on(database, "b")) == ([], [1, 2])
+    assert acted(database)[0][2]["revived"] == 1
+    again = "SELECT refusals, recheck, expires_at FROM deliveries WHERE lane_id = 2"
+    assert ask(database, f"{again} ORDER BY sequence")[0] == (0, 1, stamp(NOW + HOLD + HOUR))
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_however_it_is_moved_every_alert_goes_by_some_channel_once(data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder, closing(made(Path(folder))) as database:
+        channels = [A, B, C]
+        lanes = fitted(database, adapters(*channels))
+        for number in range(1, 4):
+            several = st.sets(st.sampled_from(channels), min_size=1)
+            to = [lanes[key].id for key in sorted(data.draw(several))]
+            fill(database, [device(number)], {S1: to}, first=number)
+        for _ in range(data.draw(st.integers(1, 6))):
+            old, new = data.draw(st.permutations(channels))[:2]
+            move_lane(database, old, new, ANN)
+        waiting = "SELECT DISTINCT sequence FROM deliveries WHERE state = 'waiting' ORDER BY 1"
+        assert ask(database, waiting) == [(1,), (2,), (3,)]
+        twice = "SELECT 1 FROM deliveries GROUP BY alert, lane_id HAVING count(*) > 1"
+        assert ask(database, twice) == []
 
 
 def test_what_is_parked_stays_and_is_moved_when_it_was_retried(database: Database) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, TextClause, case, func
 
 from router.domain.inventory import Home, Running
 from router.domain.timestamps import moment, stamp
-from router.lanes.values import DeliveryState
+from router.lanes.values import ClosedReason, DeliveryState
 from router.ledger.database import Database
 from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, count_aside, pending_by_lane
@@ -182,12 +182,14 @@ def list_lanes(database: Database) -> list[LaneState]:
 
 def _lane_state(row: Any, pending: tuple[int, datetime] | None, aside: int) -> LaneState:
     waiting, oldest = pending or (0, None)
+    # a pause outlasts it, and is of no use where no file names the channel
+    reason = row.closed if row.unnamed_at is None else ClosedReason.USER_REMOVED.value
     return LaneState(
         service_user_id=row.service_user_id,
         channel=row.channel,
         adapter=row.adapter,
-        state="closed" if row.closed else "open",
-        reason=row.closed,
+        state="closed" if reason else "open",
+        reason=reason,
         detail=row.closed_detail,
         since=_maybe(row.closed_at),
         waiting=waiting,
