@@ -82,6 +82,7 @@ async def test_what_is_under_way_is_answered_before_anything_of_its_hub_goes(
         await running.record(HUBS)
         await running.until(lambda: old.got == [1])
         await put(running, {"new": new}, window=16)
+        await running.until(lambda: new.got == [2])
         await running.quiet()
         assert new.got == [2]  # 3 is about the hub of 1, and 4 does not pass it
         old.may_answer.set()
