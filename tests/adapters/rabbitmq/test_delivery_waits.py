@@ -174,3 +174,4 @@ async def test_a_broker_that_hangs_does_not_keep_us(
                 place.broker.freeze()
         finally:
             place.broker.thaw()
+        await asyncio.sleep(0.2)  # what is on its way to the broker goes out, and all is closed
