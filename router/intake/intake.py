@@ -34,6 +34,11 @@ GATHER = 500
 """The most messages in one batch."""
 IN_HAND = 3 * GATHER
 """The most messages of one source that are in the intake's hands at a time."""
+SETTLED = 1.0
+"""Seconds that a router has lived, after one that died, before it takes up a fact alone.
+
+Whatever ends routers soon after their start would otherwise find the same fact at hand each time.
+"""
 BETWEEN = 20.0
 """Seconds for which a reload waits until no fact is being decided."""
 P = ParamSpec("P")
@@ -61,6 +66,7 @@ class Intake:
         self.metrics = metrics
         self.clock = clock
         self._observed = ObservedIntake(metrics)
+        self._born = time.monotonic()
         self._stopping = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._busy = 0
@@ -163,7 +169,7 @@ class Intake:
         wary = self._is_wary(name, len(arrivals))
         known = await self._patiently(noted, arrivals) if wary else None
         for piece in cut(arrivals, known or ()):
-            if piece.alone and self._stopping.is_set():
+            if piece.alone and not await self._settled():
                 return False  # there may be hundreds, and each has two commits: they go back
             self.metrics.batch.observe(len(piece.arrivals))
             batch = await self._decide(piece, noting=piece.alone or wary)
@@ -173,6 +179,14 @@ class Intake:
             if batch.more or (piece.alone and (batch.hubs or batch.registrations)):
                 await self.release()  # what waited for these, and was left out
         return True
+
+    async def _settled(self) -> bool:
+        """Once this router has lived for a moment, if the last one died; False when it stops."""
+        if self._deaths:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._born + SETTLED - time.monotonic()):
+                    await self._stopping.wait()
+        return not self._stopping.is_set()
 
     def _is_wary(self, name: str, count: int) -> bool:
         """Whether these may be among those that a dead router was at: what it can have in hand."""
@@ -208,6 +222,8 @@ class Intake:
             return 0
         _log.info("quarantine.released", facts=len(arrivals))
         for piece in cut(arrivals, await self._patiently(noted, arrivals) or ()):
+            if piece.alone and not await self._settled():
+                return 0
             if self._stopping.is_set() or await self._decide(piece, noting=True) is None:
                 return 0
         return len(arrivals)
@@ -243,9 +259,7 @@ class Intake:
     ) -> Batch | None:
         """`before` says how often these had been noted, where they are noted now."""
         kills = self._kills(piece, before) if before else 0
-        first = piece.arrivals[0]
-        given_out = 0 if first.quarantined_id else max(first.message.deliveries, self._deaths)
-        doomed = hopeless(kills, given_out)
+        doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
         found = [] if doomed else self._read_all(piece.arrivals)
         while True:
             try:

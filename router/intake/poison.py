@@ -15,8 +15,8 @@ from router.deciding.batch import Arrival, Batch, Note, Quarantined, note_of
 from router.domain.facts import Defect, QuarantineReason
 
 KILLS = 3
-"""A fact that the router died on so often is decided no more; its first may be among others,
-where no note was written: then the source's own count has to say the same."""
+"""A fact with so many notes is decided no more. A source that counts stands in for one of them,
+for what it gave out when the first router died, before anything was noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def cut(arrivals: Sequence[Arrival], noted: Container[Note] = ()) -> list[Piece]
 def hopeless(kills: int, deliveries: int) -> bool:
     """Whether a fact is given up that was taken up alone, and not finished, so often.
 
-    `deliveries` is how often its source gave it out before, or how many routers in a row died.
+    `deliveries` is how often its source gave it out before, where it counts that.
     """
     return kills >= KILLS or (kills == KILLS - 1 and deliveries >= KILLS)
 

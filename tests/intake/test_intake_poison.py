@@ -1,4 +1,4 @@
-"""What may have killed the router is noted, decided alone, and given up after its third kill."""
+"""What may have killed the router is noted, decided alone, and given up after its third note."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_ordinary_kills_and_lost_connections_condemn_nobody(
 
 
 @pytest.mark.parametrize("body", [V1, b"{not even JSON"])
-async def test_after_its_third_kill_it_is_not_read_again(
+async def test_after_its_third_note_it_is_not_read_again(
     running: Running, judgement: Watched, other: sqlite3.Connection, body: bytes
 ) -> None:
     def look(found: Sequence[Found], _waiting: Sequence[Found]) -> None:
@@ -239,4 +239,52 @@ async def test_what_is_released_is_noted_and_alone_once_it_was_noted_before(
         ({V3}, 1),
     ]
     assert running.verdicts() == [("v3", user(1), "alerted")]
+    assert running.ask(NOTES) == []
+
+
+async def test_after_a_death_nothing_is_taken_up_alone_before_the_router_has_lived_a_moment(
+    running: Running, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever ends each router soon after its start accuses nobody."""
+    monkeypatch.setattr("router.intake.intake.SETTLED", 3600.0)
+    note(other, V2, 2)
+    gate = asyncio.Event()
+    source = await running.take([*HOME, V1, V2, V3], wait=False, gate=gate, deliveries={V2: 3})
+    running.intake.beware(3)
+    gate.set()
+    await running.until(lambda: V1 in source.acknowledged)
+    await asyncio.sleep(0.05)
+    assert running.ask(NOTES) == [(sha256(V2).hexdigest(), 2)]
+    await running.stop()
+    assert source.acknowledged == [*HOME, V1]
+
+
+async def test_what_left_quarantine_waits_for_that_moment_too(
+    running: Running, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await running.take([b"{1"])
+    release_reason(running.database, "malformed", Operator("someone", NOW))
+    note(other, b"{1", 1)
+    monkeypatch.setattr("router.intake.intake.SETTLED", 3600.0)
+    await running.take([], wait=False)
+    running.intake.beware(1)
+    releasing = asyncio.create_task(running.intake.release())
+    await asyncio.sleep(0.05)
+    assert [taken for _, taken in running.ask(NOTES)] == [1]
+    await running.stop()
+    assert await releasing == 0
+
+
+async def test_a_router_that_has_lived_a_moment_takes_up_what_was_noted(
+    running: Running, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.intake.intake.SETTLED", 0.01)
+    note(other, V1, 1)
+    gate = asyncio.Event()
+    source = await running.take([*HOME, V1], wait=False, gate=gate)
+    running.intake.beware(2)
+    gate.set()
+    await running.until(lambda: running.intake.idle([source]))
+    await running.stop()
+    assert running.verdicts() == [("v1", user(1), "alerted")]
     assert running.ask(NOTES) == []

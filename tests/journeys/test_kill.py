@@ -57,11 +57,8 @@ def test_killed_again_and_again_it_loses_nothing(tmp_path: Path) -> None:
         words = ("--hubs", "hubs.csv", "--registrations", "registrations.csv")
         hubherald(folder, "inventory", "import", *words)
         moments = random.Random(7)
-        killed = sum(run_and_kill(folder, moments.uniform(0.2, 0.7)) for _ in range(KILLS))
+        killed = sum(run_and_kill(folder, moments.uniform(0.05, 0.6)) for _ in range(KILLS))
         assert killed >= 2, "the router was too fast for this test: give it more to do"
-        hubherald(folder, "run", "--until-idle")
-        # a fact that was at hand at too many kills by chance is given up; it is not lost, either
-        hubherald(folder, "quarantine", "release", "--reason", "engine")
         hubherald(folder, "run", "--until-idle")
         found: dict[tuple[str, str], set[str]] = defaultdict(set)
         for body in listener.bodies:
