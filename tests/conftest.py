@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,6 +25,13 @@ settings.register_profile("ci", settings.get_profile("here"), derandomize=True, 
 # for the other versions of Python, after a whole run on one of them
 settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    """What a file of tests leaves open fails there each time, not by chance in a later one."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

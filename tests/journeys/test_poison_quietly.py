@@ -7,6 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import aio_pika
@@ -63,7 +64,9 @@ def holds(estate: Estate) -> None:
     (poison,) = rows("quarantine", "list", folder=estate.folder)
     assert poison["reason"] == "engine"
     assert len(estate.sent(S1)) == 9
-    with sqlite3.connect(estate.folder / "hubherald.db") as connection:
+    with closing(
+        sqlite3.connect(estate.folder / "hubherald.db", isolation_level=None)
+    ) as connection:
         assert connection.execute("SELECT count(*) FROM suspects").fetchone() == (0,)
         assert connection.execute("SELECT running, deaths FROM lives").fetchone() == (0, 0)
 
@@ -74,7 +77,9 @@ def test_from_a_folder_it_is_given_up_after_its_third_note(estate: Estate) -> No
 
 
 def test_what_fails_in_the_ledger_is_no_other(estate: Estate) -> None:
-    with sqlite3.connect(estate.folder / "hubherald.db") as connection:
+    with closing(
+        sqlite3.connect(estate.folder / "hubherald.db", isolation_level=None)
+    ) as connection:
         connection.execute(
             "CREATE TRIGGER boom BEFORE INSERT ON facts WHEN new.firmware_version = 'POISON'"
             " BEGIN SELECT raise(abort, 'boom'); END"

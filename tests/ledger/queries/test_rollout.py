@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_what_one_channel_delivered_and_another_was_spared_is_delivered(tmp_path
     estate.registration("import_mpan", S1)
     estate.activation("V1")
     estate.run()
-    with sqlite3.connect(tmp_path / "hubherald.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "hubherald.db", isolation_level=None)) as connection:
         connection.execute("UPDATE deliveries SET state = 'waiting' WHERE lane_id = 1")
     estate.users[0]["channels"] = channels[1:]
     estate.write_users()
