@@ -28,6 +28,7 @@ from router.ledger.database import Database, LedgerUnavailable
 from router.ledger.intake import Outdated, look_up, move_cursors, read_cursors, record
 from router.ledger.poison import lay_down, noted, take_up
 from router.ledger.quarantine import PORTION, released, waiting_for
+from router.ledger.recorder import changes
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options, Source
@@ -311,7 +312,7 @@ class Intake:
         """The batch, and the version of the ledger that it was judged on."""
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
         devices = set() if alone else _awaited(found)
-        version = await self.ledger.call(Database.changes) if devices else None
+        version = await self.ledger.call(changes) if devices else None
         waiting = await self._waiting(devices) if devices else []
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
         known = await self.ledger.call(look_up, [*facts, *early])

@@ -23,6 +23,7 @@ from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.files import LedgerGone
+from router.ledger.recorder import changes
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Options, Source
@@ -271,11 +272,11 @@ class _Router:
                 if rounds % AGAIN == 0:
                     await intake.release()  # what has waited for long enough
                 await self.live.timekeeper.look()
-                changes = await self.ledger.call(Database.changes)
-                if changes != seen:
+                version = await self.ledger.call(changes)
+                if version != seen:
                     relay.refresh()
                     await intake.release()
-                    seen = changes
+                    seen = version
             except LedgerUnavailable as error:
                 _log.warning("ledger.unavailable", part="watch", detail=str(error))
             rounds += 1
