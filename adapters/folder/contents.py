@@ -7,6 +7,7 @@ gzip module would not do: it gives up where a file ends for now, and what it had
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 
 from adapters.folder.look import is_gzipped
 from adapters.folder.openfile import OpenFile
@@ -34,6 +35,16 @@ def contents(file: OpenFile, name: str, end: int) -> PlainContents | GzipContent
     found = (GzipContents if gzipped else PlainContents)(file)
     found.end = end
     return found
+
+
+def length(path: Path) -> int:
+    """What a .gz of one member says it holds in decompressed bytes; of less than 4 GiB. OSError."""
+    file = OpenFile(path, lambda: None)
+    try:
+        end = file.status().size
+        return int.from_bytes(file.read(max(0, end - 4), 4), "little")
+    finally:
+        file.close()
 
 
 class PlainContents:

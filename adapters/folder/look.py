@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Self
 
 LINES = (".jsonl", ".ndjson")
-GZIPPED = tuple(f"{ending}.gz" for ending in LINES)
+PACKED = ".gz"
+GZIPPED = tuple(f"{ending}{PACKED}" for ending in LINES)
 ENDINGS = LINES + GZIPPED
 TICK_NS = 2_000_000_000
 """The coarsest clock of a file system: what changes again within a tick may look the same."""

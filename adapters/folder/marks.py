@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from adapters.folder.look import GZIPPED, LINES
+from adapters.folder.generations import is_copy
 from router.ports import Cursor
 
 
@@ -71,13 +71,3 @@ def placed(known: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]
         if name not in kept and identity in moved:
             places[name] = moved.pop(identity)
     return places
-
-
-def is_copy(name: str, other: str) -> bool:
-    """Whether a rotation may have given a file, or a copy of it, this other name.
-
-    `facts.jsonl` becomes `facts.jsonl.1`, that `facts.jsonl.2`.
-    """
-    ends = [name.find(ending) + len(ending) for ending in GZIPPED + LINES if ending in name]
-    first = name[: ends[0]] if ends else name
-    return other != name and other.startswith((f"{first}.", f"{first}-"))

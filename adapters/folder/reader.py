@@ -12,6 +12,7 @@ from adapters.folder.look import ENDINGS, FileStatus
 from adapters.folder.marks import Marks
 from adapters.folder.openfile import ShiftedError
 from adapters.folder.reading import Reading
+from adapters.folder.rotated import left_by_rotation
 from adapters.folder.shelf import Shelf
 from adapters.folder.telling import FolderLog
 from router.ports import Cursor, Message
@@ -41,6 +42,9 @@ class FolderReader:
         self._marks = Marks(cursors)
         self._shelf = Shelf(folder, self._marks, tell, pause)
         self._todo: deque[Reading] = deque()
+        self._late: list[tuple[Cursor, Reading | None]] = []
+        """What rotations may have left something of, to be sought when all else is read; and
+        the file that is not it."""
 
     @property
     def ignored(self) -> int:
@@ -56,7 +60,7 @@ class FolderReader:
 
     def step(self) -> Step | None:
         """The next piece of what the last look found; None when there is no more of it."""
-        while self._todo:
+        while self._todo or self._seek():
             reading = self._todo[0]
             try:
                 step = self._read(reading)
@@ -70,6 +74,8 @@ class FolderReader:
                 self._todo.popleft()
             elif step.messages or step.moved:
                 return step
+        if not self.writing:
+            self._shelf.tell_unread()
         return None
 
     def tell_unfinished(self) -> None:
@@ -96,7 +102,7 @@ class FolderReader:
             return self._recognise(reading, now)
         assert reading.place is not None
         if reading.moved:
-            return self._at(reading)
+            return self._placed(reading)
         block = reading.block(now)
         if block is None:
             return Step()
@@ -117,13 +123,17 @@ class FolderReader:
     def _recognise(self, reading: Reading, now: FileStatus) -> Step | None:
         """Find out which file it is; how far it was read, or that it is another one."""
         if reading.recognise(now, self._shelf.marks_of(reading)) is not None:
-            return self._at(reading)
+            return self._placed(reading)
         self._marks.disown(each for each in reading.marks if each.key != reading.name)
         if not (reading.certain or reading.name.endswith(ENDINGS)):
             self._shelf.reject(reading)
             return None
+        return self._another(reading, now)
+
+    def _another(self, reading: Reading, now: FileStatus) -> Step | None:
+        """It is none of which anything was read."""
         mark = self._marks.get(reading.name)
-        if mark is None or mark.offset == 0 or self._shelf.superseded(reading):
+        if mark is None or self._shelf.superseded(reading):
             reading.begin(now, rewritten=False)
             return self._at(reading)
         in_place = mark.identity == reading.identity
@@ -136,15 +146,55 @@ class FolderReader:
         return self._at(reading)
 
     def _replaced(self, reading: Reading, mark: Cursor) -> bool:
-        """Another file has the name; whether there is a copy of the old one to be read first."""
-        self.replaced += 1
+        """Another file has the name; whether rotations left something to be read before it."""
+        if unproven := self._shelf.unproven(mark, besides=reading):
+            self._todo.extendleft(unproven)
+            return True
         reading.told = True
-        copy = None
-        safe = self._shelf.at_hand(mark.identity, besides=reading)
-        if not safe and (copy := self._shelf.copy_of(mark)):
-            self._todo.appendleft(copy)
-        self._tell.replaced(mark, safe=safe or copy is not None)
-        return copy is not None
+        left = left_by_rotation(self._shelf, mark, besides=reading)
+        if mark.offset > 0 or left.readings:
+            self.replaced += 1
+            first = [each.name for each in left.readings]
+            self._tell.replaced(mark, found=left.found, first=first, packed=left.packed)
+        self._todo.extendleft(left.readings)
+        return bool(left.readings)
+
+    def _seek(self) -> bool:
+        """Whether there is something of files that have no name any more, when all else is read."""
+        # As the marks are by now: what has got the inode of one may have been found out.
+        self._late += [(self._marks.get(mark.key) or mark, None) for mark in self._shelf.lost]
+        self._shelf.lost.clear()
+        while self._late:
+            mark, besides = self._late[-1]
+            unproven = self._shelf.unproven(mark, besides=besides)
+            self._todo.extendleft(unproven)
+            if unproven or self._follow(*self._late.pop()):
+                return True
+        return False
+
+    def _displaces(self, reading: Reading) -> bool:
+        """Whether something is to be read before it that was written before it had its name."""
+        mark = self._marks.get(reading.name)
+        if mark is None or reading.told:
+            return False
+        if mark.offset == 0:  # of which any file seems to be the rest
+            reading.told = True
+            self._late.append((mark, reading))
+            return False
+        lost = not self._shelf.at_hand(mark.identity, besides=reading)
+        return reading.moved and lost and self._follow(mark, reading)
+
+    def _follow(self, mark: Cursor, besides: Reading | None) -> bool:
+        """Whether rotations left something of a file that has lost its name."""
+        left = left_by_rotation(self._shelf, mark, besides=besides, in_doubt=False)
+        if left.readings:
+            self._tell.rotated(mark, [each.name for each in left.readings])
+        self._todo.extendleft(left.readings)
+        return bool(left.readings)
+
+    def _placed(self, reading: Reading) -> Step:
+        """It was begun before, perhaps under another name; what had its name comes first."""
+        return Step() if self._displaces(reading) else self._at(reading)
 
     def _at(self, reading: Reading) -> Step:
         """Its place is known; the ledger is told where that is not what it has."""

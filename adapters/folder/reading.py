@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapters.folder.contents import GzipContents, PlainContents, contents
+from adapters.folder.generations import is_copy
 from adapters.folder.lines import Block, ReadPoint, beginning, read_block, recognise
 from adapters.folder.look import FileStatus
-from adapters.folder.marks import is_copy
 from adapters.folder.openfile import OpenFile, ShiftedError
 from router.ports import Cursor
 
@@ -34,6 +34,12 @@ class Reading:
         """The ledger has not heard of its new name."""
         self.told = False
         """That it has taken the place of another file."""
+        self.anew = False
+        """Nothing that was read before was of it, so that it says nothing of the age of others."""
+        self.doubted = False
+        """Somebody asked whether it is what its inode says, before it was opened."""
+        self.skipped = False
+        """Not opened, as it seems to be read to its end."""
         self.certain = True
         """It is one of ours, whatever stands in it now: no name or reused inode misleads us."""
         self.marks: tuple[Cursor, ...] = ()
@@ -79,6 +85,7 @@ class Reading:
     def rename(self, name: str) -> None:
         """It is found under this name now."""
         self.certain &= self.file is not None or is_copy(self.name, name)
+        self.anew = False
         if not self.moved:
             self.was = self.name
         self.name, self.moved, self.seen = name, True, None
@@ -114,8 +121,14 @@ class Reading:
     def begin(self, now: FileStatus, *, rewritten: bool) -> ReadPoint:
         """Read it from its first line on."""
         self._fresh(now)
+        self.anew = True
         self.place = beginning(self._contents, rewritten=rewritten).under(self.name, self.identity)
         return self.place
+
+    def more(self) -> bool:
+        """Whether anything follows the place up to which it was recognised."""
+        assert self.place is not None
+        return bool(self._contents.read(self.place.cursor.offset, 1))
 
     def waits(self, now: FileStatus) -> bool:
         """Whether to look again later, as it seems to be half written anew."""

@@ -12,8 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.folder.look import FileStatus, FolderLook, look
-from adapters.folder.marks import Marks, is_copy, placed
+from adapters.folder.contents import length
+from adapters.folder.generations import Generation, is_copy, is_rotated, newest_first, stem
+from adapters.folder.look import PACKED, FileStatus, FolderLook, look
+from adapters.folder.marks import Marks, placed
 from adapters.folder.openfile import OpenFile
 from adapters.folder.reading import Reading
 from adapters.folder.telling import FolderLog
@@ -34,6 +36,9 @@ class Shelf:
         self.marks = marks
         self.ignored = 0
         """What is in the folder and not read."""
+        self.lost: list[Cursor] = []
+        """Marks of files that have no name here any more, where a rotation may have left them under
+        one that nobody follows; each once, until there are other such names."""
         self._folder = folder
         self._tell = tell
         self._pause = pause
@@ -49,6 +54,10 @@ class Shelf:
         """Files with other endings that are not what their identity made us think."""
         self._known: Mapping[str, list[Reading]] = {}
         """The readings by their identity."""
+        self._families: Mapping[str, list[str]] = {}
+        """The names of all that is there, by what a rotation puts something behind."""
+        self._sought: dict[str, set[str]] = {}
+        """Where that was looked for which had one of them."""
 
     def look(self) -> tuple[list[Reading], bool]:
         """What is to be read now, in order, and whether it shows that it has changed. OSError."""
@@ -58,21 +67,25 @@ class Shelf:
             self._there = there
             self._arrange(there)
             self._tell.missing(self._missing())
+            self.lost = self._lost()
         self._end_lingering()
-        unread = found.unread - self._readings.keys()
-        self.ignored = len(unread)
-        self._tell.unread(unread, found.odd)
         todo, news = [], False
         for reading in [*self._leaving, *self._readings.values()]:
             status = self._status(reading)
             if status is not None and self._is_finished(reading, status):
-                reading.seen, reading.settled = status, True
+                reading.seen, reading.settled, reading.skipped = status, True, True
             if status is not None and not (status == reading.seen and reading.settled):
                 todo.append(reading)
                 news = news or status != reading.seen
                 if reading in self._leaving and status != reading.seen:
                     self._leaving[reading] = time.monotonic()
         return self._in_order(todo), news
+
+    def tell_unread(self) -> None:
+        """After what was found is read: only then it is known what a rotation has left."""
+        unread = self._found.unread - self._readings.keys()
+        self.ignored = len(unread)
+        self._tell.unread(unread, self._found.odd)
 
     def present(self) -> Iterable[Reading]:
         """Those that are in the folder."""
@@ -93,31 +106,82 @@ class Shelf:
         known = (*reading.marks, self.marks.get(reading.name))
         return [each for each in dict.fromkeys(known) if each is not None]
 
-    def at_hand(self, identity: str, *, besides: Reading) -> bool:
-        """Whether a file is read apart from this one: elsewhere in the folder, or by its handle."""
-        return any(each is not besides for each in self._known.get(identity, ()))
+    def at_hand(self, identity: str, *, besides: Reading | None) -> Reading | None:
+        """A file that is read apart from this one: elsewhere in the folder, or by its handle."""
+        known = self._known.get(identity, ())
+        return next((each for each in known if each is not besides), None)
 
-    def copy_of(self, mark: Cursor) -> Reading | None:
-        """A copy of a file that is no more, with more in it than was read of the file: a rotation
-        by `copytruncate` leaves one. It is one of ours from now on."""
-        for name in sorted(self._found.others):
-            if name not in self._readings and is_copy(mark.key, name):
-                reading = self._new(name, self._found.others[name], (mark,))
-                with suppress(OSError):
-                    if self._continues(reading, mark):
-                        self._readings[name] = reading
-                        return reading
-                self.close(reading)
+    def family(self, key: str) -> list[Generation]:
+        """What rotations may have made of a file with this name, or left of it; newest first."""
+        names = [name for name in self._families.get(stem(key), ()) if is_rotated(key, name)]
+        found = []
+        for name in names:
+            with suppress(OSError):
+                status = FileStatus.of((self._folder / name).lstat())
+                found.append(Generation.of(name, status.modified))
+        return newest_first(found)
+
+    def follows(self, name: str) -> bool:
+        """Whether what has this name is read."""
+        return name in self._readings
+
+    def knows(self, name: str) -> bool:
+        """Whether what has this name was begun before anything that is new now."""
+        reading = self._readings.get(name)
+        if reading is None or reading.moved or reading.anew:
+            return False
+        if reading.skipped and Generation.of(name).number is not None:
+            return False
+        mark = reading.marks[0] if reading.marks else None
+        return mark is not None and (mark.key, mark.identity) == (name, reading.identity)
+
+    def unproven(self, mark: Cursor, *, besides: Reading | None = None) -> list[Reading]:
+        """What is to be opened before it says anything of the file of this mark: what has its
+        inode, and those of its numbered generations that were skipped: where numbers have moved on,
+        one may have the number, the inode and the length that another one had."""
+        found = []
+        reading = self.at_hand(mark.identity, besides=besides)
+        if reading and reading.moved and reading.place is None and not reading.doubted:
+            reading.doubted = True
+            found.append(reading)
+        for each in self.family(mark.key):
+            reading = self._readings.get(each.name)
+            if reading and reading.skipped and each.number is not None:
+                reading.skipped, reading.seen = False, None
+                found.append(reading)
+        return found
+
+    def name_of(self, reading: Reading) -> str:
+        """The name it has in the folder; empty when it has left."""
+        return "" if reading in self._leaving else reading.name
+
+    def modified(self, reading: Reading) -> int:
+        """When it was written to last, in nanoseconds; 0 when it has gone."""
+        status = self._status(reading)
+        return status.modified if status else 0
+
+    def continuation(self, name: str, mark: Cursor) -> Reading | None:
+        """What has this name, if it begins with all that was read up to the mark. Either follow
+        it or close it."""
+        reading = self._new(name, self._there[name], (mark,))
+        with suppress(OSError):
+            file = self.open(reading)
+            if file is not None and reading.recognise(file.status(), [mark]) is not None:
+                return reading
+        self.close(reading)
         return None
 
-    def _continues(self, reading: Reading, mark: Cursor) -> bool:
-        file = self.open(reading)
-        status = file.status() if file else None
-        return (
-            status is not None
-            and status.size > mark.offset
-            and reading.recognise(status, [mark]) is not None
-        )
+    def follow(self, reading: Reading) -> None:
+        """It is one of ours from now on."""
+        reading.certain = True
+        self._readings[reading.name] = reading
+        self._index()
+
+    def adopt(self, name: str) -> Reading:
+        """Follow what nobody has read so far."""
+        reading = self._new(name, self._there[name], ())
+        self.follow(reading)
+        return reading
 
     def superseded(self, reading: Reading) -> bool:
         """Whether its name belongs to another file, of which something was read already."""
@@ -163,6 +227,12 @@ class Shelf:
         gone = set(before.values()) - set(self._readings.values())
         self._let_go(gone, set(there.values()))
         self._rejected.intersection_update(there.values())
+        families = defaultdict(list)
+        for name in there:
+            families[stem(name)].append(name)
+            if stem(name).endswith(PACKED):
+                families[stem(name).removesuffix(PACKED)].append(name)
+        self._families = families
         self._index()
 
     def _is_followed(self, name: str, identity: str, marks: Sequence[Cursor]) -> bool:
@@ -211,12 +281,20 @@ class Shelf:
         """Whether it is what a rotation left, and nothing came since: there may be years of it."""
         return (
             reading.seen is None
+            and reading.file is None
             and not reading.moved
             and bool(reading.marks)
-            and reading.marks[0].offset == status.size
+            and reading.marks[0].offset == self._length(reading.name, status)
             and reading.name not in self._found.files
             and reading not in self._leaving
         )
+
+    def _length(self, name: str, status: FileStatus) -> int:
+        """How many bytes it holds, decompressed; -1 when that can't be told at once."""
+        try:
+            return length(self._folder / name) if name.endswith(PACKED) else status.size
+        except OSError:
+            return -1
 
     def _in_order(self, todo: Iterable[Reading]) -> list[Reading]:
         """By name, but what had a name before in front of what has it now, in rows however long:
@@ -238,3 +316,17 @@ class Shelf:
         names = self.marks.names() - self._readings.keys()
         marks = {name: self.marks.get(name) for name in names}
         return {name for name, mark in marks.items() if mark and mark.identity not in present}
+
+    def _lost(self) -> list[Cursor]:
+        found, sought = [], {}
+        for name in self.marks.names() - self._readings.keys():
+            mark = self.marks.get(name)
+            others = {each.name for each in self.family(name)} - self._readings.keys()
+            if mark is None or mark.offset == 0 or not others:
+                continue
+            if name == stem(name) or not self.at_hand(mark.identity, besides=None):
+                sought[name] = others
+                if self._sought.get(name) != others:
+                    found.append(mark)
+        self._sought = sought
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from structlog.typing import FilteringBoundLogger
@@ -54,13 +55,33 @@ class FolderLog:
         read_to = mark.offset if mark else 0
         self._log.info("folder.renamed", file=was, now=name, read_to=read_to)
 
-    def replaced(self, mark: Cursor, *, safe: bool) -> None:
-        """Another file under a known name; `safe`: what was unread of the old one is read too."""
-        say = self._log.info if safe else self._log.warning
+    def replaced(
+        self, mark: Cursor, *, found: bool, first: Sequence[str], packed: Sequence[str]
+    ) -> None:
+        """Another file under a known name. `found`: what was unread of the old one is read too;
+        `first`: what is read before it, as a rotation left it; `packed`: what can't be."""
+        say = self._log.info if found and not packed else self._log.warning
         advice = "another file has this name now; it is read from its beginning"
-        if not safe:
+        if first:
+            advice += ", after the unread files that rotations left (rotated)"
+        if not found:
             advice += ". What the old one had behind read_to, if anything, is not to be found"
-        say("folder.replaced", file=mark.key, read_to=mark.offset, lines=mark.line, advice=advice)
+        if packed:
+            advice += ". It may be in what is packed: unpack that here, and end its name in .jsonl"
+        more = {"rotated": few(first)} if first else {}
+        more |= {"packed": few(packed)} if packed else {}
+        say(
+            "folder.replaced",
+            file=mark.key,
+            read_to=mark.offset,
+            lines=mark.line,
+            **more,
+            advice=advice,
+        )
+
+    def rotated(self, mark: Cursor, names: Sequence[str]) -> None:
+        """What rotations left of a file, and nobody has read so far."""
+        self._log.info("folder.rotated", file=mark.key, read_to=mark.offset, now=few(names))
 
     def unfinished(self, name: str, line: int) -> None:
         """A last line that is no fact yet."""
