@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 
@@ -48,8 +48,16 @@ def keep_hangup() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
-def run(config: Config, *, until_idle: bool = False, clock: Clock | None = None) -> None:
+def run(
+    config: Config,
+    *,
+    until_idle: bool = False,
+    clock: Clock | None = None,
+    lines_dropped: Callable[[], int] = int,
+) -> None:
     """Route until SIGTERM, or until there is nothing left to do.
+
+    `lines_dropped` says how many lines of the log were.
 
     Raises EngineError when the rules can't be trusted, LedgerError when the ledger can't be
     used, UsageError when a port or folder is not to be had; nothing is acknowledged then. Also
@@ -64,6 +72,7 @@ def run(config: Config, *, until_idle: bool = False, clock: Clock | None = None)
         ):
             _tell_of(ledger.database)
             router = _Router(config, Engine(config.rules), ledger, clock)
+            router.metrics.log_dropped.set_function(lines_dropped)
             runner.run(router.run(until_idle=until_idle))
             if ledger.gone is not None:
                 raise ledger.gone
