@@ -6,7 +6,7 @@ import atexit
 import io
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, TextIO
 
@@ -17,19 +17,16 @@ from router.files.redaction import escaped, escaped_lines
 from router.logstream import LogStream
 
 
-def stand_aside() -> Callable[[], int]:
-    """Have a thread write standard error from now on, and what is left as the process ends.
-
-    Gives what says how many lines were dropped, as nobody took them.
-    """
+def stand_aside() -> LogStream | None:
+    """Have a thread write standard error from now on, and what is left as the process ends."""
     try:
         descriptor = sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):  # none, or not one of the system's
-        return lambda: 0
+        return None
     chain = _chain(on_terminal=sys.stderr.isatty())
     sys.stderr = stream = LogStream(descriptor, partial(_dropped, chain))
     atexit.register(stream.drain)
-    return lambda: stream.dropped
+    return stream
 
 
 def configure() -> None:

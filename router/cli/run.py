@@ -12,6 +12,7 @@ from router.cli.totals import tell_totals
 from router.config.loading import load
 from router.ledger.queries.totals import ledger_totals
 from router.service import app
+from router.service.lastresort import LastResort
 
 
 @click.command("run")
@@ -37,9 +38,9 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     """
     app.keep_hangup()
     config = load(config_file)
-    lines_dropped = logs.stand_aside()
+    log = logs.stand_aside()
     logs.configure()
-    app.run(config, until_idle=until_idle, lines_dropped=lines_dropped)
+    app.run(config, until_idle=until_idle, log=log, last=LastResort(log))
     if until_idle:
         with ledger(config_file) as database:
             tell_totals(ledger_totals(database))

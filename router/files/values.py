@@ -19,6 +19,7 @@ from router.files.document import Document, Place
 from router.files.keyfiles import require_private
 from router.files.messages import mistyped
 from router.files.model_keys import known_models, number_or_boolean, secret_keys
+from router.files.plainfile import open_plain
 from router.files.suggestions import closest
 
 LARGEST_SECRET = 65_536
@@ -140,7 +141,7 @@ def read_secret(folder: Path, path: object) -> str:
     file = folder / path
     require_private(file)
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             text = opened.read(LARGEST_SECRET + 1).decode().strip()
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None

@@ -29,6 +29,7 @@ from ruamel.yaml.reader import ReaderError
 
 from router.files.codes import Code
 from router.files.document import Document, Place
+from router.files.plainfile import open_plain
 from router.files.problems import Location
 from router.files.redaction import presentable
 
@@ -41,7 +42,7 @@ MAX_COPIED = 200_000
 def read(file: Path) -> Document:
     """Read one YAML file. Never raises for what it holds: look at `problems`."""
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             raw = opened.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         document = Document(file)

@@ -9,6 +9,7 @@ alone needs, such as finding what is installed, it imports from the modules of t
 from router.errors import PublishError, SignatureError, UsageError
 from router.files.codes import Code
 from router.files.keyfiles import require_private
+from router.files.plainfile import open_plain
 from router.files.redaction import in_one_line
 from router.ports.alerts import (
     BATCH_CONTENT_TYPE,
@@ -18,6 +19,7 @@ from router.ports.alerts import (
     batch_body,
     batch_id,
 )
+from router.ports.aside import Aside
 from router.ports.delivery import (
     Adapter,
     ChannelFault,
@@ -55,6 +57,7 @@ __all__ = [
     "Aimed",
     "Alert",
     "AmqpUrl",
+    "Aside",
     "Certificate",
     "Certified",
     "ChannelFault",
@@ -92,5 +95,6 @@ __all__ = [
     "batch_body",
     "batch_id",
     "in_one_line",
+    "open_plain",
     "require_private",
 ]

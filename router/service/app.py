@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 
@@ -15,19 +15,21 @@ from router.clock import Clock, SteadyClock
 from router.config.loading import Config
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
-from router.delivery.adapters import AdapterPool
+from router.delivery.adapters import ENTER, AdapterPool
 from router.delivery.relay import LAST, Relay
 from router.domain.facts import QuarantineReason
-from router.errors import RouterError
+from router.errors import RouterError, UsageError
 from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.files import LedgerGone
 from router.ledger.thread import LedgerThread
+from router.logstream import LogStream
 from router.metrics.metrics import Metrics
-from router.ports import Options, Source
+from router.ports import Aside, Options, Source
 from router.ports.entrypoints import SOURCES, installed
 from router.service.endpoint import OperationsEndpoint
+from router.service.lastresort import LastResort
 from router.service.loop_lag import watch_lag
 from router.service.observed import ObservedLedger
 from router.service.readiness import Readiness
@@ -38,6 +40,8 @@ from router.service.statuspage.state import gather
 
 LOOK = 0.5
 """Seconds between looks at what other processes changed in the ledger."""
+THREADS = 64
+"""For what libraries and adapters hand to a thread, and the pages."""
 AGAIN = 60
 """At how many looks quarantine is asked once what has waited there for long enough."""
 _log = structlog.get_logger(__name__)
@@ -53,11 +57,13 @@ def run(
     *,
     until_idle: bool = False,
     clock: Clock | None = None,
-    lines_dropped: Callable[[], int] = int,
+    log: LogStream | None = None,
+    last: LastResort | None = None,
 ) -> None:
     """Route until SIGTERM, or until there is nothing left to do.
 
-    `lines_dropped` says how many lines of the log were.
+    Where they are given, the metrics tell what `log` drops, and `last` ends the process when a
+    thread hangs.
 
     Raises EngineError when the rules can't be trusted, LedgerError when the ledger can't be
     used, UsageError when a port or folder is not to be had; nothing is acknowledged then. Also
@@ -71,11 +77,14 @@ def run(
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             _tell_of(ledger.database)
-            router = _Router(config, Engine(config.rules), ledger, clock)
-            router.metrics.log_dropped.set_function(lines_dropped)
+            router = _Router(config, Engine(config.rules), ledger, clock, last)
+            if log is not None:
+                router.metrics.log_dropped.set_function(lambda: log.dropped)
             runner.run(router.run(until_idle=until_idle))
             if ledger.gone is not None:
                 raise ledger.gone
+        if last is not None:
+            last.finished()
     except BaseExceptionGroup as group:
         expected = _first_expected(group)
         if expected is None:
@@ -123,7 +132,15 @@ def _first_expected(group: BaseExceptionGroup[BaseException]) -> RouterError | N
 
 
 class _Router:
-    def __init__(self, config: Config, engine: Engine, ledger: LedgerThread, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        ledger: LedgerThread,
+        clock: Clock,
+        last: LastResort | None,
+    ) -> None:
+        self.last = last
         self.config = config
         self.ledger = ledger
         self.metrics = Metrics()
@@ -137,8 +154,10 @@ class _Router:
 
     async def run(self, *, until_idle: bool) -> None:
         loop = asyncio.get_running_loop()
+        # what others hand to a thread may hang, too; uvloop takes any executor
+        loop.set_default_executor(Aside("aside", THREADS))
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopping.set)
+            loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self.hung_up.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         for warning in self.config.warnings:
@@ -181,6 +200,11 @@ class _Router:
         with suppress(LedgerUnavailable):  # then the next start is careful for nothing
             await self.ledger.call(lives.end)
         _log.info("router.stopped")
+
+    def _stop(self) -> None:
+        if self.last is not None:
+            self.last.begin()
+        self.stopping.set()
 
     async def _work(
         self, sources: Mapping[str, Source[Options]], readiness: Readiness, *, until_idle: bool
@@ -231,6 +255,7 @@ class _Router:
     async def _end(self, intake: Intake, readiness: Readiness) -> None:
         """Beside everything else: what is released at the start may take long, too."""
         await self.stopping.wait()
+        self._stop()
         readiness.started = False
         _log.info("router.stopping")
         intake.stop()
@@ -288,7 +313,12 @@ class _Router:
         found: dict[str, Source[Options]] = {}
         for name, configured in self.config.sources.items():
             kind = installed(SOURCES)[configured.adapter].load()
-            found[name] = await stack.enter_async_context(kind(name, configured.options))
+            try:
+                async with asyncio.timeout(ENTER):
+                    source = kind(name, configured.options)
+                    found[name] = await stack.enter_async_context(source)
+            except TimeoutError:
+                raise UsageError(f"source {name!r} was not ready within {ENTER:g} s") from None
             self.metrics.duplicates.labels(name)  # counters that begin at 1 show no increase
             self.metrics.misfits.labels(name)
             for reason in QuarantineReason:
