@@ -17,7 +17,8 @@ from adapters.duis import rendering
 from adapters.duis.handshake import refusal, unwanted
 from adapters.duis.rendering import RENEWAL, Renderer
 from adapters.http.answer import Answer, outcome_of, outcome_of_failure
-from adapters.http.session import NO_ANSWER, HttpSession, HungUpError, reachable
+from adapters.http.session import NO_ANSWER, HttpSession, HungUpError
+from adapters.http.target import reachable
 from adapters.tls import TlsFiles, TlsFilesError, expiry
 from router.ports import (
     Adapter,

@@ -10,7 +10,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from adapters.http.answer import outcome_of, outcome_of_failure
-from adapters.http.session import NO_ANSWER, HttpSession, reachable
+from adapters.http.session import NO_ANSWER, HttpSession
+from adapters.http.target import reachable
 from adapters.tls import TlsFiles, TlsFilesError
 from adapters.webhook.signing import SigningSecret, WebhookSigner
 from router.ports import (
