@@ -60,11 +60,15 @@ class DuisOptions(Options):
     ]
     key_file: Annotated[Path, Field(description="PEM; its key; nobody else may read it")]
     ca_file: Annotated[Path, Field(description="PEM; the CAs that vouch for the receiver")]
+    crl_file: Annotated[
+        Path | None,
+        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
+    ] = None
 
     @property
     def files(self) -> TlsFiles:
         """Those of the connection."""
-        return TlsFiles(self.ca_file, self.certificate_file, self.key_file)
+        return TlsFiles(self.ca_file, self.certificate_file, self.key_file, self.crl_file)
 
     def unfit(self) -> Sequence[Unfit]:
         """What is wrong with the files now, or will be soon."""

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from adapters.http.page import words_of
+from adapters.tls import distrust
 from router.ports import (
     ChannelFault,
     Closed,
@@ -117,7 +118,8 @@ def _complaint(answer: Answer, said: str, now: datetime) -> Outcome:
         case 408 | 425 | 429:
             return Retry(Reason.BUSY, said, _rest(answer.retry_after, now))
         case 409:
-            return Delivered(f"{said}; counts as delivered: the receiver has it already")
+            known = "counts as delivered: the receiver has it already"
+            return Delivered(f"{said.removeprefix('answered ')}; {known}")
     return Refused(Reason.REJECTED, said)
 
 
@@ -126,8 +128,8 @@ def outcome_of_failure(error: Exception, host: str, trust: str) -> Outcome:
     if isinstance(error, NoStatusError):
         return Retry(Reason.SERVER, f"{host}: {in_one_line(str(error), _SHOWN)}")
     for cause in causes_of(error):
-        if why := getattr(cause, "verify_message", ""):
-            detail = in_one_line(f"the certificate that {host} shows is not valid: {why}", _SHOWN)
+        if why := distrust(cause):
+            detail = in_one_line(f"the certificate that {host} shows is not valid: {why}")
             return Closed(ChannelFault.ENDPOINT, f"{detail}; nothing was sent; {trust}")
     return Retry(Reason.NETWORK, f"{host}: {in_one_line(_reason(error), _SHOWN)}")
 

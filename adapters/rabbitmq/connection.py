@@ -48,6 +48,10 @@ class BrokerOptions(Options):
     key_file: Annotated[Path | None, Field(description="PEM; its key; nobody else may read it")] = (
         None
     )
+    crl_file: Annotated[
+        Path | None,
+        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
+    ] = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -64,7 +68,7 @@ class BrokerOptions(Options):
     @property
     def files(self) -> TlsFiles:
         """Those of TLS."""
-        return TlsFiles(self.ca_file, self.certificate_file, self.key_file)
+        return TlsFiles(self.ca_file, self.certificate_file, self.key_file, self.crl_file)
 
     @property
     def where(self) -> str:
