@@ -18,7 +18,7 @@ from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.tls import TlsFiles, TlsFilesError
-from router.ports import AmqpUrl, Options, Secret, Unfit
+from router.ports import AmqpUrl, Options, Secret, Unfit, redactor
 
 DIAL_S = 10.0
 """Seconds in which a connection stands or has failed."""
@@ -186,7 +186,8 @@ def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
     try:
         return options.files.context()
     except TlsFilesError as error:
-        raise BrokerError(TroubleKind.CREDENTIALS, str(error)) from None
+        # the name of the option, not the file's: that may be a key itself, by mistake
+        raise BrokerError(TroubleKind.CREDENTIALS, redactor(options)(str(error))) from None
 
 
 def _hush() -> None:

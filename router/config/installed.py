@@ -11,6 +11,7 @@ from router.files.problems import Problem
 from router.files.suggestions import closest
 from router.files.values import read_model
 from router.ports import Introduced, Options
+from router.ports.discretion import redactor
 from router.ports.entrypoints import installed
 
 
@@ -45,14 +46,15 @@ class InstalledKinds:
             self._models[kind] = self._load(kind)
         model = self._models[kind]
         if isinstance(model, str):
-            document.add(document.at(*within, "adapter"), model, Code.UNKNOWN_ADAPTER)
+            said = model.format(kind=document.named(kind, "this adapter"))
+            document.add(document.at(*within, "adapter"), said, Code.UNKNOWN_ADAPTER)
             return None
         rest = {key: inner for key, inner in value.items() if key not in own}
         found = read_model(document, model, rest, *within, also=own)
         for unfit in found.unfit() if found is not None else ():
             where = document.at(*within, unfit.key)
-            problem = Problem(where, f"{unfit.key}: {unfit.message}", unfit.code)
-            document.papers.add(problem, warning=unfit.warning)
+            said = redactor(found)(f"{unfit.key}: {unfit.message}")
+            document.papers.add(Problem(where, said, unfit.code), warning=unfit.warning)
         return found
 
     def models(self) -> dict[str, type[Options]]:
@@ -61,16 +63,17 @@ class InstalledKinds:
         return {kind: model for kind, model in found.items() if not isinstance(model, str)}
 
     def _load(self, kind: str) -> type[Options] | str:
-        """The model of the options, or why there is none."""
+        """The model of the options, or why there is none; `{kind}` stands for the kind."""
         if kind not in self._installed:
             names = ", ".join(sorted(self._installed)) or "none"
             meant = closest(kind, self._installed)
             hint = f"did you mean {meant!r}? " if meant else ""
-            return f"{kind!r} is not installed; {hint}(installed: {names})"
+            return f"{{kind}} is not installed; {hint}(installed: {names})"
         try:
             model = self._installed[kind].load().Config
         except (ImportError, AttributeError) as error:
-            return f"{kind!r} is installed but cannot be loaded: {error}"
+            why = str(error).replace("{", "{{").replace("}", "}}")
+            return f"{{kind}} is installed but cannot be loaded: {why}"
         if not (isinstance(model, type) and issubclass(model, Options)):
-            return f"{kind!r} is broken: its Config is not made from router.ports.Options"
+            return "{kind} is broken: its Config is not made from router.ports.Options"
         return model

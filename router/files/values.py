@@ -8,7 +8,7 @@ here, before a model looks at the values, and so work for every adapter alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,8 @@ from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.keyfiles import require_private
 from router.files.messages import mistyped
-from router.files.model_keys import known_models, number_or_boolean, secret_keys
+from router.files.model_keys import FILE, kinds_at, known_models, number_or_boolean, secret_keys
+from router.files.secrecy import Redactor, plain_variable
 from router.files.suggestions import closest
 
 LARGEST_SECRET = 65_536
@@ -55,7 +56,9 @@ def _expanded(document: Document, place: Place, value: Any, environment: Mapping
             message = "must be ${NAME}; write $${ for a plain ${"
             document.add(document.at(*place), message, Code.VARIABLE)
         elif name not in environment:
-            message = f"${{{name}}} is not set in the environment"
+            is_name = document.cover is None or plain_variable(name)
+            named = f"${{{name}}}" if is_name else "the variable that is named here"
+            message = f"{named} is not set in the environment"
             document.add(document.at(*place), message, Code.VARIABLE)
         document.filled.add(place)
         return environment.get(name, "")
@@ -75,6 +78,7 @@ def read_model(
     `also` are keys that are right there but belong to another model.
     """
     before = len(document.problems)
+    _reveal(document, [model], value, within)
     value = _with_secrets(document, model, value, within)
     _find_mistyped(document, model, value, within)
     try:
@@ -85,14 +89,35 @@ def read_model(
     return found if len(document.problems) == before else None
 
 
+def _reveal(document: Document, kinds: Sequence[Any], value: Any, place: Place) -> None:
+    """Let be seen what these kinds of values know, but for secrets and the names of files.
+
+    Each value is looked at once: a file has as many as a megabyte holds.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            below = kinds_at(kinds, key)
+            if below:
+                document.reveal_key(*place, key)
+                _reveal(document, below, inner, (*place, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _reveal(document, kinds_at(kinds, number), inner, (*place, number))
+    elif kinds and not any(kind in {Any, FILE} or _is_secret(kind) for kind in kinds):
+        document.reveal(*place)
+
+
+def _is_secret(kind: Any) -> bool:
+    return hasattr(kind, "get_secret_value")
+
+
 def _with_secrets(document: Document, model: type[BaseModel], value: Any, within: Place) -> Any:
-    """The value with what its `..._file` keys name; everything secret in it is hidden."""
+    """The value with what its `..._file` keys name."""
     if not isinstance(value, dict):
         return value
     value = dict(value)
     for name in secret_keys(model):
         place, key = (*within, name), f"{name}_file"
-        document.hide(*place)
         if key not in value or key in model.model_fields:
             continue
         path = value.pop(key)
@@ -105,7 +130,8 @@ def _with_secrets(document: Document, model: type[BaseModel], value: Any, within
             value[name] = read_secret(document.file.absolute().parent, path)
         except ValueError as error:
             value[name] = None
-            document.add(document.at(*place), f"{key}: {error}", Code.KEY_FILE)
+            named = Redactor([(str(document.file.absolute().parent / str(path)), key)])
+            document.add(document.at(*place), named(f"{key}: {error}"), Code.KEY_FILE)
     for name, inner in value.items():
         for below in known_models(model, name):
             value[name] = _with_secrets(document, below, inner, (*within, name))

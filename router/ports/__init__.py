@@ -31,6 +31,7 @@ from router.ports.delivery import (
     Renders,
     Retry,
 )
+from router.ports.discretion import redactor
 from router.ports.entrypoints import Verify
 from router.ports.links import Link, Linked
 from router.ports.options import AmqpUrl, HttpUrl, Options, Secret, Unfit
@@ -92,5 +93,6 @@ __all__ = [
     "batch_body",
     "batch_id",
     "in_one_line",
+    "redactor",
     "require_private",
 ]

@@ -100,8 +100,10 @@ def test_a_secret_beside_a_mistake_is_covered(tmp_path: Path) -> None:
     webhook = f"adapter: webhook, url: https://a.example/, secret: {SECRET}, wndow: 3"
     shown = refused(tmp_path, one_user(webhook))
     assert "'wndow' means nothing here" in shown
+    assert "secret:" not in shown
+    shown = refused(tmp_path, one_user(webhook.replace("wndow", "window").replace("3", "x")))
+    assert "window: x}" in shown
     assert "S3CRET" not in shown
-    assert "secret: ****" in shown
 
 
 def test_a_secret_under_a_misspelt_key_is_covered(tmp_path: Path) -> None:
@@ -137,9 +139,8 @@ def test_a_secret_file_that_others_can_open_is_refused(tmp_path: Path, mode: int
     file.write_text(SECRET, encoding="utf-8")
     file.chmod(mode)
     webhook = "adapter: webhook, url: https://a.example/, secret_file: acme.secret"
-    assert f"secret_file: others may open {file} (mode {mode:04o}); run: chmod 600" in refused(
-        tmp_path, one_user(webhook)
-    )
+    said = f"secret_file: others may open secret_file (mode {mode:04o}); run: chmod 600 secret_file"
+    assert said in refused(tmp_path, one_user(webhook))
 
 
 @pytest.mark.parametrize(
