@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from adapters.revocation import RevocationError, valid_until
-from router.ports import require_private
+from router.ports import exposure, require_private, unreadable
 
 MOST_BYTES = 4_000_000
 """The system's bundle of all CAs has 200,000."""
@@ -66,6 +66,11 @@ class TlsFiles:
             together = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             found += alone or _fault(lambda: _show(together, certificate, key))
         return found
+
+    def doubts(self) -> list[TlsFilesError]:
+        """What is doubtful about files that are of use."""
+        doubt = exposure(self.key_file) if self.key_file is not None else None
+        return [TlsFilesError("key_file", doubt)] if doubt else []
 
     def _trusting(self) -> ssl.SSLContext:
         if self.ca_file is not None:
@@ -234,7 +239,7 @@ def _read(option: str, file: Path, *, private: bool = False) -> bytes:
         with file.open("rb") as opened:
             found = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        raise TlsFilesError(option, f"{file} cannot be read: {error.strerror}") from None
+        raise TlsFilesError(option, unreadable(file, error)) from None
     except ValueError as error:
         raise TlsFilesError(option, str(error)) from None
     if len(found) > MOST_BYTES:

@@ -74,11 +74,13 @@ class DuisOptions(Options):
         """What is wrong with the files now, or will be soon."""
         if found := self.files.faults():
             return [Unfit(each.option, each.why) for each in found]
+        warnings = [(each.option, each.why) for each in self.files.doubts()]
         ends = expiry(self.certificate_file)
-        if ends > datetime.now(UTC) + RENEWAL:
-            return []
-        why = f"{self.certificate_file} expires on {ends:%Y-%m-%d}; renew it, and its key, before"
-        return [Unfit("certificate_file", why, warning=True)]
+        if ends <= datetime.now(UTC) + RENEWAL:
+            file = self.certificate_file
+            why = f"{file} expires on {ends:%Y-%m-%d}; renew it, and its key, before"
+            warnings.append(("certificate_file", why))
+        return [Unfit(option, why, warning=True) for option, why in warnings]
 
 
 class DuisAdapter(Adapter[DuisOptions]):

@@ -63,7 +63,11 @@ class BrokerOptions(Options):
 
     def unfit(self) -> Sequence[Unfit]:
         """What is wrong with the files now."""
-        return [Unfit(each.option, each.why) for each in self.files.faults()]
+        faults, doubts = self.files.faults(), self.files.doubts()
+        return [
+            *(Unfit(each.option, each.why) for each in faults),
+            *(Unfit(each.option, each.why, warning=True) for each in doubts),
+        ]
 
     @property
     def files(self) -> TlsFiles:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from router.config.unready import UnreadyOptions
 from router.files.codes import Code
-from router.files.document import Document
+from router.files.document import Document, Place
 from router.files.problems import Problem
 from router.files.suggestions import closest
 from router.files.values import read_model
@@ -37,7 +38,8 @@ class InstalledKinds:
     ) -> Options | None:
         """The options that `value` has for its `adapter`; None when problems were added.
 
-        `own` are the keys of `value` that the router reads itself.
+        UnreadyOptions when nothing but a file of secrets is of no use, which is put into the
+        papers. `own` are the keys of `value` that the router reads itself.
         """
         kind = value.get("adapter")
         if not isinstance(kind, str):
@@ -50,7 +52,14 @@ class InstalledKinds:
             document.add(document.at(*within, "adapter"), said, Code.UNKNOWN_ADAPTER)
             return None
         rest = {key: inner for key, inner in value.items() if key not in own}
-        found = read_model(document, model, rest, *within, also=own)
+        before, unfit_files = len(document.problems), dict[Place, str]()
+        found = read_model(document, model, rest, *within, also=own, unfit=unfit_files)
+        if unfit_files:
+            for place, why in unfit_files.items():
+                problem = Problem(document.at(*place), why, Code.KEY_FILE)
+                document.papers.add(problem, warning=False)
+            mistaken = len(document.problems) > before
+            return None if mistaken else UnreadyOptions(why="; ".join(unfit_files.values()))
         for unfit in found.unfit() if found is not None else ():
             where = document.at(*within, unfit.key)
             said = redactor(found)(f"{unfit.key}: {unfit.message}")

@@ -13,7 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+from router.config.unready import UnreadyOptions
 from router.delivery.sending import log_bug
+from router.delivery.standin import StandIn
 from router.domain.users import Channel, ServiceUser
 from router.errors import RouterError, UsageError
 from router.files.secrecy import Redactor
@@ -34,6 +36,13 @@ class AdapterSpec:
     options: Options
     originator: Originator
     recipient: Recipient
+
+    def make(self) -> Adapter[Options]:
+        """A new adapter, or what answers for it as long as its options can't be made."""
+        if isinstance(self.options, UnreadyOptions):
+            return StandIn(self.options.why)
+        made: Adapter[Options] = installed(ADAPTERS)[self.kind].load()(self.options)
+        return made
 
     def redactor(self) -> Redactor:
         """Takes out of what such an adapter says what nobody may see."""
@@ -89,9 +98,8 @@ class AdapterPool:
                         spec = self._spec_of(user, channel, channel.options)
                         stays = self._serving.get(key)
                         if stays is None or stays.spec != spec:
-                            made: Adapter[Options] = known[spec.kind].load()(spec.options)
                             stays = await self._enter(
-                                RunningAdapter(spec, made, channel.timeout, spec.redactor())
+                                RunningAdapter(spec, spec.make(), channel.timeout, spec.redactor())
                             )
                         found[key] = stays
                         stays.timeout = max(stays.timeout, channel.timeout)

@@ -7,7 +7,7 @@ every problem of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -121,17 +121,19 @@ class Document:
         model: type[BaseModel],
         *within: str | int,
         also: frozenset[str] = frozenset(),
+        told: Collection[Place] = (),
     ) -> None:
         """Turn what pydantic found below `within` into problems with positions.
 
         `model` is what stands at `within`, `also` are keys that are right there besides its own.
+        Of the values at `told` all is said already, also of what does not go together with them.
         """
-        told: dict[Place, tuple[str, Code]] = {}
+        found: dict[Place, tuple[str, Code]] = {}
         meant: set[Place] = set()
         # unknown keys first: what one of them is taken for is not missing besides
         for item in sorted(error.errors(include_url=False), key=_is_missing):
             path = self._reached(within, item["loc"])
-            if is_consequence(item):
+            if is_consequence(item) or _is_told((*within, *item["loc"]), told):
                 continue
             if item["type"] == "extra_forbidden":
                 meant.add((*path[:-1], self._add_unknown(path, model, within, also)))
@@ -144,8 +146,8 @@ class Document:
                 self.add(self.key(*path), said, code_of(item))
             else:  # the branches of a union are findings about one value
                 why, code = self._discreet(path, item), code_of(item)
-                told[path] = (f"{told[path][0]} or {why}" if path in told else why, code)
-        self._add_told(told)
+                found[path] = (f"{found[path][0]} or {why}" if path in found else why, code)
+        self._add_told(found)
 
     def _discreet(self, path: Place, item: ErrorDetails) -> str:
         """What is wrong, without a value that may not be shown."""
@@ -191,6 +193,11 @@ class Document:
         known = known_keys(model, path[len(within) :])
         choice = f" (or {from_file!r})" if from_file in known else ""
         self.add(self.at(*path), f"{name!r}{choice} is needed here", Code.MISSING_KEY)
+
+
+def _is_told(path: Place, told: Collection[Place]) -> bool:
+    """Whether a finding is of one of these values, or of what stands around one."""
+    return any(path == place[: len(path)] for place in told)
 
 
 def _is_missing(item: ErrorDetails) -> bool:

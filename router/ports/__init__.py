@@ -8,7 +8,7 @@ alone needs, such as finding what is installed, it imports from the modules of t
 
 from router.errors import PublishError, SignatureError, UsageError
 from router.files.codes import Code
-from router.files.keyfiles import require_private
+from router.files.keyfiles import exposure, require_private, unreadable
 from router.files.redaction import in_one_line
 from router.ports.alerts import (
     BATCH_CONTENT_TYPE,
@@ -92,7 +92,9 @@ __all__ = [
     "Verify",
     "batch_body",
     "batch_id",
+    "exposure",
     "in_one_line",
     "redactor",
     "require_private",
+    "unreadable",
 ]

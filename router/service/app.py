@@ -13,12 +13,14 @@ import uvloop
 
 from router.clock import Clock, SteadyClock
 from router.config.loading import Config
+from router.config.unready import UnreadyOptions
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
 from router.delivery.adapters import AdapterPool
 from router.delivery.relay import LAST, Relay
 from router.domain.facts import QuarantineReason
 from router.errors import RouterError
+from router.intake.absent import AbsentSource
 from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
@@ -278,8 +280,12 @@ class _Router:
     async def _sources(self, stack: AsyncExitStack) -> dict[str, Source[Options]]:
         found: dict[str, Source[Options]] = {}
         for name, configured in self.config.sources.items():
-            kind = installed(SOURCES)[configured.adapter].load()
-            found[name] = await stack.enter_async_context(kind(name, configured.options))
+            options = configured.options
+            if isinstance(options, UnreadyOptions):
+                found[name] = AbsentSource(name, options.why)
+            else:
+                kind = installed(SOURCES)[configured.adapter].load()
+                found[name] = await stack.enter_async_context(kind(name, options))
             self.metrics.duplicates.labels(name)  # counters that begin at 1 show no increase
             self.metrics.misfits.labels(name)
             for reason in QuarantineReason:

@@ -67,7 +67,7 @@ FAULTS: dict[str, tuple[str, str, Damage, str]] = {
     "an open key": (
         "service_users.yaml",
         "key_file",
-        lambda it: it.key_file.chmod(0o640),
+        lambda it: it.key_file.chmod(0o644),
         "others may open",
     ),
     "another's key": (
