@@ -19,6 +19,7 @@ from adapters.duis.signature import (
     KEY,
     DocumentSigner,
     SigningError,
+    doubts,
     faults,
     load,
     stamp,
@@ -131,11 +132,12 @@ def unfit_originator(originator: Originator, now: datetime | None = None) -> Seq
     signer = load(originator)
     if fault := signer.fault(now):
         return [Unfit(fault.option, fault.why)]
+    warnings = [Unfit(each.option, each.why, warning=True) for each in doubts(originator)]
     if signer.expires_at < now + RENEWAL:
         day = f"{signer.expires_at:%Y-%m-%d}"
         why = f"the certificate expires on {day}; put a new one, and its key, in place before"
-        return [Unfit(CERTIFICATE, why, warning=True)]
-    return []
+        warnings.append(Unfit(CERTIFICATE, why, warning=True))
+    return warnings
 
 
 def unfit_recipient(recipient: Recipient) -> Sequence[Unfit]:

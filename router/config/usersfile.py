@@ -101,7 +101,7 @@ def load(
 
     What there is to say of keys and certificates that channels name is put into `papers`.
     """
-    document = read(file)
+    document = read(file, guarded=True)
     document.papers = papers or document.papers
     if document.value is None:
         if not document.problems:
@@ -110,10 +110,10 @@ def load(
         return None, document.problems
     expand(document, environment)
     users = _Users(document).read()
-    text = "\n".join(document.lines) + "\n"  # without secrets, which are no evidence of anything
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if document.problems or users is None:
+    if document.problems or users is None or document.cover is None:
         return None, document.problems
+    text = document.cover.trust()  # without secrets and comments, which are no evidence of anything
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return ServiceUsers({user.id: user for user in users}, digest, text), []
 
 

@@ -8,7 +8,7 @@ alone needs, such as finding what is installed, it imports from the modules of t
 
 from router.errors import PublishError, SignatureError, UsageError
 from router.files.codes import Code
-from router.files.keyfiles import require_private
+from router.files.keyfiles import exposure, require_private, unreadable
 from router.files.plainfile import open_plain
 from router.files.redaction import in_one_line
 from router.ports.alerts import (
@@ -33,6 +33,7 @@ from router.ports.delivery import (
     Renders,
     Retry,
 )
+from router.ports.discretion import redactor
 from router.ports.entrypoints import Verify
 from router.ports.links import Link, Linked
 from router.ports.options import AmqpUrl, HttpUrl, Options, Secret, Unfit
@@ -94,7 +95,10 @@ __all__ = [
     "Verify",
     "batch_body",
     "batch_id",
+    "exposure",
     "in_one_line",
     "open_plain",
+    "redactor",
     "require_private",
+    "unreadable",
 ]

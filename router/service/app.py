@@ -13,12 +13,14 @@ import uvloop
 
 from router.clock import Clock, SteadyClock
 from router.config.loading import Config
+from router.config.unready import UnreadyOptions
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
 from router.delivery.adapters import ENTER, AdapterPool
 from router.delivery.relay import LAST, Relay
 from router.domain.facts import QuarantineReason
 from router.errors import RouterError, UsageError
+from router.intake.absent import AbsentSource
 from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
@@ -112,6 +114,14 @@ def _tell_of(database: Database) -> None:
         _log.warning("ledger.made", path=path, detail=told, advice=advice)
     else:
         _log.info("ledger.made", path=path, detail=told)
+
+
+async def _ready(name: str, source: Source[Options], stack: AsyncExitStack) -> Source[Options]:
+    try:
+        async with asyncio.timeout(ENTER):
+            return await stack.enter_async_context(source)
+    except TimeoutError:
+        raise UsageError(f"source {name!r} was not ready within {ENTER:g} s") from None
 
 
 async def _unless_gone(work: Awaitable[object]) -> None:
@@ -312,13 +322,12 @@ class _Router:
     async def _sources(self, stack: AsyncExitStack) -> dict[str, Source[Options]]:
         found: dict[str, Source[Options]] = {}
         for name, configured in self.config.sources.items():
-            kind = installed(SOURCES)[configured.adapter].load()
-            try:
-                async with asyncio.timeout(ENTER):
-                    source = kind(name, configured.options)
-                    found[name] = await stack.enter_async_context(source)
-            except TimeoutError:
-                raise UsageError(f"source {name!r} was not ready within {ENTER:g} s") from None
+            options = configured.options
+            if isinstance(options, UnreadyOptions):
+                found[name] = AbsentSource(name, options.why)
+            else:
+                kind = installed(SOURCES)[configured.adapter].load()
+                found[name] = await _ready(name, kind(name, options), stack)
             self.metrics.duplicates.labels(name)  # counters that begin at 1 show no increase
             self.metrics.misfits.labels(name)
             for reason in QuarantineReason:
