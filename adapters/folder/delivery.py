@@ -17,6 +17,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from router.ports import (
+    Access,
     Adapter,
     Aside,
     Delivered,
@@ -26,6 +27,8 @@ from router.ports import (
     Reason,
     Refused,
     Retry,
+    make_file,
+    make_folder,
     open_plain,
 )
 
@@ -38,6 +41,9 @@ class FolderOptions(Options):
     """What a folder takes in service_users.yaml."""
 
     path: Annotated[Path, Field(description="the folder; made when it is missing")]
+    access: Annotated[
+        Access, Field(description="who may open what is made there: owner, or its group too")
+    ] = Access.OWNER
 
 
 class FolderAdapter(Adapter[FolderOptions]):
@@ -52,40 +58,43 @@ class FolderAdapter(Adapter[FolderOptions]):
 
     def __init__(self, config: FolderOptions) -> None:
         self._folder = config.path
+        self._access = config.access
         self._thread = Aside(f"folder {config.path}")
 
     async def __aenter__(self) -> Self:
-        self._thread.submit(_prepare, self._folder)  # not awaited: a disk may hang from the start
+        self._thread.submit(
+            _prepare, self._folder, self._access
+        )  # not awaited: a disk may hang from the start
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         self._thread.shutdown(cancel_futures=True)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return await self._thread.call(_write_all, self._folder, deliveries)
+        return await self._thread.call(_write_all, self._folder, deliveries, self._access)
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, access: Access) -> None:
     # A folder that can't be made is this channel's trouble, not a reason for the router not to
     # start: each delivery tries again and says what is wrong.
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, access)
         for left in folder.glob(f".*{UNFINISHED}"):
             if left.stat().st_mtime < time.time() - STALE_S:
                 left.unlink()
 
 
-def _write_all(folder: Path, deliveries: Sequence[Delivery]) -> list[Outcome]:
+def _write_all(folder: Path, deliveries: Sequence[Delivery], access: Access) -> list[Outcome]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        outcomes = [_write(folder, delivery) for delivery in deliveries]
+        make_folder(folder, access)
+        outcomes = [_write(folder, delivery, access) for delivery in deliveries]
         _sync(folder)
     except OSError as error:
         return [_retry(folder, error)] * len(deliveries)
     return outcomes
 
 
-def _write(folder: Path, delivery: Delivery) -> Outcome:
+def _write(folder: Path, delivery: Delivery, access: Access) -> Outcome:
     # Named after the id alone: nothing that came from outside reaches a path.
     path = folder / f"{delivery.alert.id}.json"
     unfinished = folder / f".{path.name}.{uuid.uuid4().hex}{UNFINISHED}"
@@ -93,7 +102,7 @@ def _write(folder: Path, delivery: Delivery) -> Outcome:
         if os.path.lexists(path):
             return _again(path, delivery.body)
         try:
-            with unfinished.open("xb") as file:
+            with make_file(unfinished, access) as file:
                 file.write(delivery.body)
                 file.flush()
                 os.fsync(file.fileno())

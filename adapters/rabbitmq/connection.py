@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import unquote
@@ -18,7 +19,7 @@ from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.tls import TlsFiles, TlsFilesError
-from router.ports import AmqpUrl, Options, Secret, Unfit, redactor
+from router.ports import AmqpUrl, Aside, Options, Secret, Unfit, redactor
 
 DIAL_S = 10.0
 """Seconds in which a connection stands or has failed."""
@@ -99,7 +100,7 @@ async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
             async with asyncio.timeout(DIAL_S):
                 connection = aio_pika.Connection(
                     url.with_user(options.user).with_password(password),
-                    ssl_context=await asyncio.to_thread(_trust, options),
+                    ssl_context=await _beside(options.files).call(_trust, options),
                 )
                 try:
                     await connection.connect()
@@ -192,6 +193,12 @@ def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
     except TlsFilesError as error:
         # the name of the option, not the file's: that may be a key itself, by mistake
         raise BrokerError(TroubleKind.CREDENTIALS, redactor(options)(str(error))) from None
+
+
+@lru_cache(maxsize=1024)
+def _beside(files: TlsFiles) -> Aside:
+    """One thread for all that read the same files: they may be on a mount that is away."""
+    return Aside("certificates")
 
 
 def _hush() -> None:

@@ -92,7 +92,7 @@ def command(
     """
     known = settings(ctx.obj)
     publisher = publisher_of(known, source)
-    progress = Progress(file, target_of(publisher))
+    progress = Progress(file, target_of(publisher), known.ledger.access)
     with _opened(file) as opened:
         end = os.fstat(opened.fileno()).st_size
         progress.require_writable()

@@ -23,6 +23,7 @@ from router.files.document import Document
 from router.files.keyfiles import require_private
 from router.files.problems import Location, Papers, Problem
 from router.files.secrecy import Redactor
+from router.files.secretfiles import find_exposed
 from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import read
 from router.language import shadows, unmet
@@ -220,6 +221,7 @@ def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | No
     found = read_model(document, ConfigFile, document.value)
     if found is None or document.problems:
         return None, document
+    find_exposed(document)
     return Settings(
         file=file,
         sources=sources,

@@ -20,6 +20,7 @@ from router.domain.users import Channel, Role, ServiceUser, ServiceUsers, UserSt
 from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.problems import Papers, Problem
+from router.files.secretfiles import find_exposed
 from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import read
 from router.ports import Options
@@ -112,6 +113,7 @@ def load(
     users = _Users(document).read()
     if document.problems or users is None or document.cover is None:
         return None, document.problems
+    find_exposed(document)
     text = document.cover.trust()  # without secrets and comments, which are no evidence of anything
     digest = hashlib.sha256(text.encode()).hexdigest()
     return ServiceUsers({user.id: user for user in users}, digest, text), []

@@ -50,6 +50,8 @@ class Document:
     covered_keys: dict[Place, Token] = field(default_factory=dict)
     filled: set[Place] = field(default_factory=set)
     """Where the environment gave a part of the text."""
+    secrets: list[Place] = field(default_factory=list)
+    """Those that stand in the file itself."""
     problems: list[Problem] = field(default_factory=list)
 
     def at(self, *path: str | int) -> Location:

@@ -17,8 +17,14 @@ _IN_MEMORY = {"tmpfs", "ramfs"}
 
 
 def require_private(file: Path) -> None:
-    """ValueError unless the file is there, and closed to others or mounted for us by root."""
+    """ValueError unless the file is there, ours or root's, and closed to others or mounted for us
+    by root."""
     status = _status(file)
+    if not is_trusted(status.st_uid, os.geteuid()):
+        raise ValueError(
+            f"{file} belongs to user {status.st_uid}, neither root nor us, who could exchange it; "
+            f"run: chown {os.geteuid()} {file}"
+        )
     if _open_to_others(status, _our_groups()) and not _mounted_by_root(file, status):
         raise ValueError(f"{_opened(file, status)}; run: chmod 600 {file}")
 
@@ -35,12 +41,28 @@ def exposure(file: Path) -> str | None:
     return f"{_opened(file, status)}; {why}; mode 0440 and our group would close it"
 
 
+def world_readable(file: Path) -> str | None:
+    """The mode of a file, for people, where everybody on this machine may read it; else None."""
+    try:
+        status = _status(file)
+    except ValueError:
+        return None
+    if not status.st_mode & 0o004 or _mounted_by_root(file, status):
+        return None
+    return f"mode {stat.S_IMODE(status.st_mode):04o}"
+
+
 def unreadable(file: Path, error: OSError) -> str:
     """Why a key or secret can't be read, for people, and whom it has to belong to instead."""
     told = f"{file} cannot be read: {error.strerror}"
     if isinstance(error, PermissionError):
         return f"{told}; give it to user {os.geteuid()}, or mode 0440 and group {os.getegid()}"
     return told
+
+
+def is_trusted(owner: int, us: int) -> bool:
+    """Whether the owner of a file may decide which key we use: root, or who we are."""
+    return owner in {0, us}
 
 
 def _status(file: Path) -> os.stat_result:

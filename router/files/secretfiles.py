@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from router.files.codes import Code
 from router.files.document import Document, Place
-from router.files.keyfiles import exposure, require_private, unreadable
+from router.files.keyfiles import exposure, require_private, unreadable, world_readable
 from router.files.messages import reason
 from router.files.model_keys import known_models, secret_keys
 from router.files.plainfile import open_plain
@@ -42,6 +42,8 @@ class SecretFiles:
         value = dict(value)
         for name in secret_keys(model):
             key = f"{name}_file"
+            if value.get(name) and (*within, name) not in self.document.filled:
+                self.document.secrets.append((*within, name))
             if key in value and key not in model.model_fields:
                 self._fill_one(value, name, key, within)
         for name, inner in value.items():
@@ -81,6 +83,21 @@ class SecretFiles:
             for place, key in self._filled.items():
                 if at[: len(place)] == place:
                     self.unfit[place] = f"{key}: FILE {reason(item, None)}"
+
+
+def find_exposed(document: Document) -> None:
+    """Put into its papers that everybody may read the secrets that stand in the file itself."""
+    mode = world_readable(document.file) if document.secrets else None
+    if mode is None:
+        return
+    place = document.secrets[0]
+    more = len(document.secrets) - 1
+    what = f"{place[-1]}: this secret" + (f" and {more} more" if more else "")
+    message = (
+        f"{what} can be read by everybody on this machine ({mode}); run: chmod o= "
+        f"{document.file}, or keep it in a file of its own: {place[-1]}_file"
+    )
+    document.papers.add(Problem(document.at(*place), message, Code.KEY_FILE), warning=False)
 
 
 def read_secret(file: Path) -> str:

@@ -9,6 +9,7 @@ alone needs, such as finding what is installed, it imports from the modules of t
 from router.errors import PublishError, SignatureError, UsageError
 from router.files.codes import Code
 from router.files.keyfiles import exposure, require_private, unreadable
+from router.files.newfiles import Access, make_file, make_folder
 from router.files.plainfile import open_plain
 from router.files.redaction import in_one_line
 from router.ports.alerts import (
@@ -54,6 +55,7 @@ __all__ = [
     "BATCH_CONTENT_TYPE",
     "CONTENT_TYPE",
     "EVENT_TYPE",
+    "Access",
     "Adapter",
     "Aimed",
     "Alert",
@@ -97,6 +99,8 @@ __all__ = [
     "batch_id",
     "exposure",
     "in_one_line",
+    "make_file",
+    "make_folder",
     "open_plain",
     "redactor",
     "require_private",

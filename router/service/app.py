@@ -75,7 +75,7 @@ def run(
     trial(config.rules)
     try:
         with (
-            LedgerThread(open_database(config.ledger.url, Use.ROUTE)) as ledger,
+            LedgerThread(_opened(config)) as ledger,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             _tell_of(ledger.database)
@@ -94,6 +94,10 @@ def run(
         raise expected from group
 
 
+def _opened(config: Config) -> Database:
+    return open_database(config.ledger.url, Use.ROUTE, access=config.ledger.access)
+
+
 def _tell_of(database: Database) -> None:
     """What an operator should know of the ledger at the start."""
     path, lock = database.engine.url.database, database.lock
@@ -103,6 +107,9 @@ def _tell_of(database: Database) -> None:
             f"with `find / -xdev -samefile {path}` and remove them"
         )
         _log.warning("ledger.linked", path=path, names=lock.names(), advice=advice)
+    if lock is not None and lock.exposed():
+        advice = f"it holds meter points, and is not ours to close; as its owner: chmod o= {path}*"
+        _log.warning("ledger.exposed", path=path, advice=advice)
     if not database.made:
         return
     told = "a new, empty ledger: each sequence begins at 1"

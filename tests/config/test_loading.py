@@ -253,3 +253,14 @@ def release(folder: Path, number: int) -> str:
         rule = f"{{name: r{number}-{place}, when: [hub.model exists], alert: N64}}"
         (made / f"{place:02}.yaml").write_text(f"rules: [{rule}]")
     return made.name
+
+
+def test_a_password_in_a_file_that_everybody_may_read_is_a_finding(folder: Path) -> None:
+    source = "{adapter: rabbitmq, url: 'amqp://127.0.0.1/', user: us, password: s3cret}"
+    file = write(folder, SMALL.replace("{adapter: folder, path: inbox}", source))
+    file.chmod(0o600)
+    assert problems(file) == []
+    file.chmod(0o644)
+    (found,) = problems(file)
+    assert "password: this secret can be read by everybody on this machine (mode 0644)" in found
+    assert "s3cret" not in found

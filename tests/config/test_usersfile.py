@@ -84,7 +84,7 @@ def test_a_channel_has_the_routers_keys_and_the_adapters(tmp_path: Path) -> None
     assert (channel.window, channel.rate) == (1, 0.5)
     assert (channel.timeout, channel.hold_hours) == (300, 1)
     assert channel.options is not None
-    assert channel.options.model_dump() == {"path": tmp_path / "out"}
+    assert channel.options.model_dump() == {"path": tmp_path / "out", "access": "owner"}
 
 
 def test_a_channel_is_named_after_its_adapter(tmp_path: Path) -> None:

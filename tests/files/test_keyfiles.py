@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from router.files.keyfiles import exposure, require_private, unreadable
+from router.files.keyfiles import exposure, is_trusted, require_private, unreadable
 
 ROOTS = Path("/etc/passwd")
 """Everywhere there, of root and for everybody to read."""
@@ -105,3 +105,24 @@ def test_who_may_not_read_is_told_whom_to_give_it_to(file: Path) -> None:
         f"give it to user {os.geteuid()}, or mode 0440 and group {os.getegid()}"
     )
     assert unreadable(file, OSError(5, "Input/output error")).endswith("Input/output error")
+
+
+@pytest.mark.parametrize(("owner", "us"), [(0, 0), (0, 10001), (10001, 10001)])
+def test_keys_of_root_and_of_ours_are_trusted(owner: int, us: int) -> None:
+    assert is_trusted(owner, us)
+
+
+@pytest.mark.parametrize(("owner", "us"), [(10001, 0), (10001, 10002)])
+def test_keys_of_somebody_else_are_not(owner: int, us: int) -> None:
+    assert not is_trusted(owner, us)
+
+
+def test_a_key_of_somebody_else_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(file, 10001, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    owner = file.stat().st_uid
+    with pytest.raises(ValueError, match=f"belongs to user {owner}, neither root nor us"):
+        require_private(file)

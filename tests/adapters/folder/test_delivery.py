@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -40,6 +41,25 @@ async def test_the_folder_is_made_with_those_above_it(tmp_path: Path, delivery: 
     folder = tmp_path / "alerts" / "acme"
     await deliver(folder, delivery(1))
     assert len(contents(folder)) == 1
+
+
+@pytest.mark.parametrize(
+    ("access", "folder", "file"), [("owner", 0o700, 0o600), ("group", 0o770, 0o660)]
+)
+async def test_what_is_made_is_closed_to_others(
+    tmp_path: Path, delivery: Make, access: str, folder: int, file: int
+) -> None:
+    path = tmp_path / "alerts" / "acme"
+    config = FolderAdapter.Config.model_validate({"path": path, "access": access})
+    before = os.umask(0o022)
+    try:
+        async with FolderAdapter(config) as adapter:
+            await adapter.deliver([delivery(1)])
+    finally:
+        os.umask(before)
+    (alert,) = path.iterdir()
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path, alert)]
+    assert modes == [folder, folder, file]
 
 
 async def test_an_alert_that_is_there_already_is_delivered(tmp_path: Path, delivery: Make) -> None:
