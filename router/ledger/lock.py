@@ -87,6 +87,8 @@ def take_lock(path: Path, real: Path, access: Access) -> RouterLock:
         given = path.parent.resolve() / path.name
         for name in sorted({f"{given}.lock", f"{real}.lock"}):
             before = before or Path(name).exists()
+            if Path(name).exists() and not Path(name).is_file():
+                continue  # a pipe can be opened, but not read by its place
             with suppress(OSError):  # not ours to open, or no file: older versions did not get in
                 beside.append(os.open(name, _BESIDE, access.file_mode))
                 undo.callback(os.close, beside[-1])

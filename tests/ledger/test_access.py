@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from router.errors import LedgerError
 from router.files.newfiles import Access
 from router.ledger.database import Use, open_database
 
@@ -61,3 +62,16 @@ def test_a_link_in_the_place_of_the_lock_file_is_not_followed(tmp_path: Path) ->
     with closing(open_database(f"sqlite:///{tmp_path}/ledger.db", Use.ROUTE)):
         assert victim.read_bytes() == b"precious"
         assert modes(tmp_path)["victim"] == 0o644
+
+
+@pytest.mark.parametrize("use", Use)
+def test_a_pipe_is_no_ledger(tmp_path: Path, use: Use) -> None:
+    os.mkfifo(tmp_path / "ledger.db")
+    with pytest.raises(LedgerError, match="not a plain file"):
+        open_database(f"sqlite:///{tmp_path}/ledger.db", use)
+
+
+def test_a_pipe_in_the_place_of_the_lock_file_changes_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ledger.db.lock")
+    with closing(open_database(f"sqlite:///{tmp_path}/ledger.db", Use.ROUTE)):
+        assert stat.S_ISFIFO((tmp_path / "ledger.db.lock").stat().st_mode)
