@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import unquote
@@ -18,7 +19,7 @@ from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.tls import TlsFiles, TlsFilesError
-from router.ports import AmqpUrl, Options, Secret, Unfit
+from router.ports import AmqpUrl, Aside, Options, Secret, Unfit, redactor
 
 DIAL_S = 10.0
 """Seconds in which a connection stands or has failed."""
@@ -48,6 +49,10 @@ class BrokerOptions(Options):
     key_file: Annotated[Path | None, Field(description="PEM; its key; nobody else may read it")] = (
         None
     )
+    crl_file: Annotated[
+        Path | None,
+        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
+    ] = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -59,12 +64,16 @@ class BrokerOptions(Options):
 
     def unfit(self) -> Sequence[Unfit]:
         """What is wrong with the files now."""
-        return [Unfit(each.option, each.why) for each in self.files.faults()]
+        faults, doubts = self.files.faults(), self.files.doubts()
+        return [
+            *(Unfit(each.option, each.why) for each in faults),
+            *(Unfit(each.option, each.why, warning=True) for each in doubts),
+        ]
 
     @property
     def files(self) -> TlsFiles:
         """Those of TLS."""
-        return TlsFiles(self.ca_file, self.certificate_file, self.key_file)
+        return TlsFiles(self.ca_file, self.certificate_file, self.key_file, self.crl_file)
 
     @property
     def where(self) -> str:
@@ -91,7 +100,7 @@ async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
             async with asyncio.timeout(DIAL_S):
                 connection = aio_pika.Connection(
                     url.with_user(options.user).with_password(password),
-                    ssl_context=await asyncio.to_thread(_trust, options),
+                    ssl_context=await _beside(options.files).call(_trust, options),
                 )
                 try:
                     await connection.connect()
@@ -182,7 +191,14 @@ def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
     try:
         return options.files.context()
     except TlsFilesError as error:
-        raise BrokerError(TroubleKind.CREDENTIALS, str(error)) from None
+        # the name of the option, not the file's: that may be a key itself, by mistake
+        raise BrokerError(TroubleKind.CREDENTIALS, redactor(options)(str(error))) from None
+
+
+@lru_cache(maxsize=1024)
+def _beside(files: TlsFiles) -> Aside:
+    """One thread for all that read the same files: they may be on a mount that is away."""
+    return Aside("certificates")
 
 
 def _hush() -> None:

@@ -91,7 +91,8 @@ def moment_of(text: str) -> datetime:
 @contextmanager
 def ledger(config_file: Path, use: Use = Use.READ) -> Iterator[Database]:
     """The ledger that the configuration names; one that was not there yet is told of."""
-    with closing(open_database(settings(config_file).ledger.url, use)) as database:
+    options = settings(config_file).ledger
+    with closing(open_database(options.url, use, access=options.access)) as database:
         if database.made:
             click.echo(f"a new, empty ledger: {database.engine.url.database}", err=True)
         yield database

@@ -12,6 +12,7 @@ from router.cli.bar import Bar
 from router.cli.context import rules_folder
 from router.cli.printing import as_json, output, shown
 from router.errors import FilesError, UsageError
+from router.files.newfiles import write_over
 from router.language.folder import load as load_rules
 from router.language.rules import Rules
 from router.workbench.ruletests import mutation
@@ -102,6 +103,6 @@ def _mutate(rules: Rules, files: Sequence[Path]) -> list[Tried]:
 
 def _write(file: Path, content: bytes) -> None:
     try:
-        file.write_bytes(content)
+        write_over(file, content)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from None

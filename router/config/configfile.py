@@ -20,6 +20,7 @@ from pydantic.config import JsonDict
 from router.domain.acceptance import Acceptance, CheckDigits
 from router.domain.identifiers import UserId, Word, text_only
 from router.domain.timestamps import duration
+from router.files.newfiles import Access
 from router.ports import Options, Originator
 
 
@@ -72,6 +73,9 @@ class LedgerOptions(Options):
         WithJsonSchema({"type": "string", "pattern": "^sqlite:///."}),
         Field(description="sqlite:///FILE; a relative FILE lies beside this file"),
     ] = "sqlite:///hubherald.db"
+    access: Annotated[
+        Access, Field(description="who may open its files: owner, or its group too")
+    ] = Access.OWNER
 
 
 class DccOptions(Options):

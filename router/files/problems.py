@@ -16,7 +16,7 @@ class Location:
     file: Path
     line: int = 1
     column: int = 1
-    text: str = ""
+    text: str = field(default="", compare=False)
     """The source line, for the caret under it; secrets and control characters are covered."""
 
     def __str__(self) -> str:

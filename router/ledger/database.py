@@ -25,7 +25,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from router.errors import LedgerError
-from router.ledger.files import LedgerFiles, LedgerGone
+from router.files.newfiles import Access, make_file
+from router.ledger.files import LedgerFiles, LedgerGone, close_beside
 from router.ledger.lock import RouterLock, take_lock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -139,18 +140,28 @@ def version_of(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
-def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_database(
+    url: str,
+    use: Use,
+    *,
+    access: Access = Access.OWNER,
+    busy_seconds: float = BUSY_SECONDS,
+) -> Database:
     """Open the ledger at an SQLAlchemy URL. LedgerError, in one line, when it can't be used.
 
+    `access` is who may open its files: kept to by the router, and by whoever makes them.
     `busy_seconds` is how long a transaction waits for another program's.
     """
     path = _path(url)
     real = Path(os.path.realpath(path))
     _may_be_there(real, use)
     with ExitStack() as undo:
-        lock = take_lock(path, real) if use is Use.ROUTE else None
+        lock = take_lock(path, real, access) if use is Use.ROUTE else None
         if lock is not None:
             undo.callback(lock.let_go)
+            close_beside(real, access)
+        elif use is Use.CHANGE:
+            _make(real, access)
         try:
             engine = _engine(real, use, busy_seconds)
             undo.callback(engine.dispose)
@@ -167,12 +178,24 @@ def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> 
     return Database(engine, connection, use, files, lock, made)
 
 
+def _make(path: Path, access: Access) -> None:
+    """An empty file where there is none: SQLite would make one that everybody may read."""
+    try:
+        make_file(path, access).close()
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise LedgerError(f"{path}: the ledger can't be opened: {error.strerror}") from error
+
+
 def _may_be_there(path: Path, use: Use) -> None:
     if use is Use.READ and not path.exists():
         raise LedgerError(
             f"{path}: there is no ledger; it is made by `hubherald run` or `hubherald inventory "
             f"import` (is ledger.url in the configuration right?)"
         )
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise LedgerError(f"{path}: not a plain file; mend ledger.url, or move it away")
     if not path.parent.is_dir():
         raise LedgerError(f"{path}: its folder does not exist; make it, or mend ledger.url")
 
@@ -182,6 +205,12 @@ def _explain(path: Path, reason: str, busy_seconds: float) -> str:
         return (
             f"{path}: the ledger is locked by another program for more than {busy_seconds:g} s; "
             f"wait for it (a long import?) or look with `fuser {path}`"
+        )
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        found = path.stat()
+        return (
+            f"{path}: the ledger is closed to you; run this as user {found.st_uid}, or with "
+            f"`ledger: {{access: group}}`, from the router's next start on, in group {found.st_gid}"
         )
     if "not a database" in reason:
         return f"{path}: not a ledger of Hubherald; mend ledger.url or move the file away"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from router.errors import PublishError
-from router.ports import Outgoing, Publisher
+from router.ports import Access, Outgoing, Publisher
 from router.publishing import lines
 from router.publishing.progress import Progress
 from router.publishing.rate import CHUNK
@@ -32,7 +32,7 @@ def sent(folder: Path, content: bytes, rate: float | None) -> list[int]:
     file.write_bytes(content)
     publisher = Counting()
     told: list[int] = []
-    progress = Progress(file, "nowhere")
+    progress = Progress(file, "nowhere", Access.OWNER)
     with file.open("rb") as opened:
         count = send(publisher, opened, len(content), progress, rate=rate, report=told.append)
     assert (count, sum(told)) == (sum(publisher.counts), len(content))
