@@ -26,6 +26,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from router.domain.acceptance import CheckDigits
 from router.domain.identifiers import (
@@ -173,17 +174,36 @@ class Registration(BaseModel):
         return self
 
 
+class FieldError(ValueError):
+    """What is wrong with one field when others are looked at, too."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def field_of(item: ErrorDetails) -> str:
+    """The field that a finding of pydantic is about; empty where it is about the whole."""
+    error = item.get("ctx", {}).get("error")
+    if isinstance(error, FieldError):
+        return error.field
+    return ".".join(str(part) for part in item["loc"])
+
+
 def check_registration(
     point: Point, mpxn: str, effective_from: date, effective_to: date | None
 ) -> str:
-    """What must hold between the fields of a registration; ValueError when it does not.
+    """What must hold between the fields of a registration; FieldError when it does not.
 
     Gives the number of the meter point as it is kept; whether its check digits fit is for
     `misfit`.
     """
-    kept = mprn(mpxn) if point is Point.MPRN else mpan(mpxn)
+    try:
+        kept = mprn(mpxn) if point is Point.MPRN else mpan(mpxn)
+    except ValueError as error:
+        raise FieldError("mpxn", str(error)) from None
     if effective_to is not None and effective_to < effective_from:
-        raise ValueError("effective_to lies before effective_from")
+        raise FieldError("effective_to", f"lies before effective_from, {effective_from}")
     return kept
 
 
@@ -278,7 +298,7 @@ def _say(error: ValidationError) -> str:
     """Each finding as `key: what is wrong`, without the value (it may be hostile)."""
     found = []
     for item in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in item["loc"]) or "data"
+        where = field_of(item) or "data"
         message = item["msg"].removeprefix("Value error, ")
         found.append(f"{where}: {'missing' if item['type'] == 'missing' else message}")
     return "; ".join(found)[:500]

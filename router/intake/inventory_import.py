@@ -8,6 +8,7 @@ for words that an operator can use.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,6 +26,7 @@ from router.domain.facts import (
     Registration,
     SmetsVersion,
     check_registration,
+    field_of,
     misfit,
 )
 from router.domain.identifiers import Groups, LocalDate, ShortText, UserId, eui64
@@ -288,28 +290,38 @@ class _RowReader(Generic[RowT]):
     """What may be wrong with a row that was read."""
 
     def complaint(self, columns: Sequence[str], cells: Sequence[str]) -> str:
-        """What is wrong with a row that `read` refused."""
-        if any(not cell.isprintable() for cell in cells):
-            return "holds control characters, or is not UTF-8"
+        """What is wrong with a row that `read` refused: each value with its column."""
         named = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
+        found = {name: said for name, cell in named.items() if (said := _unseen(cell or ""))}
         try:
-            said = self.check(named)
+            if said := self.check(named):
+                found["mpxn"] = said
         except ValidationError as error:
-            return _words(error, named)
-        if said is None:
+            for item in error.errors(include_url=False):
+                said = item["msg"].removeprefix("Value error, ")
+                said = said.replace("Input should be", "must be")
+                found.setdefault(field_of(item).partition(".")[0], said)
+        if not found:
             raise AssertionError("a row is wrong for `read` and right for the model")
-        return said
+        return "; ".join(_words(name, named.get(name), said) for name, said in found.items())
 
 
-def _words(error: ValidationError, cells: Mapping[str, str | None]) -> str:
-    found = []
-    for item in error.errors(include_url=False):
-        message = item["msg"].removeprefix("Value error, ")
-        name = str(item["loc"][0]) if item["loc"] else ""
-        if not name:
-            found.append(message)
-        elif cells.get(name) is None:
-            found.append(f"{name} is empty")
-        else:
-            found.append(f"{name} {(cells[name] or '')[:60]!r}: {message}")
-    return "; ".join(found)
+def _words(name: str, value: str | None, said: str) -> str:
+    if value is None:
+        return f"{name} is empty"
+    number = " (a spreadsheet made a number of it: format the column as text)"
+    return f"{name} {value[:60]!r}{number if _AS_NUMBER.fullmatch(value) else ''}: {said}"
+
+
+_AS_NUMBER = re.compile(r"[0-9]([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+
+
+def _unseen(cell: str) -> str | None:
+    """What can't be seen in a cell, in words; None: nothing."""
+    if cell.isprintable():
+        return None
+    if any("\udc80" <= character <= "\udcff" for character in cell):
+        return "is not UTF-8; save the file as `CSV UTF-8`"
+    if "\n" in cell or "\r" in cell:
+        return "holds a line break"
+    return "holds control or invisible characters"

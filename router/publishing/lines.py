@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -42,7 +43,7 @@ class Line:
     @property
     def blank(self) -> bool:
         """Nothing stands in it that could be a fact."""
-        return not self.raw.strip()
+        return not self.raw.removeprefix(BOM_UTF8).strip()
 
 
 def read_lines(file: BinaryIO, start: Mark, end: int, longest: int = LONGEST) -> Iterator[Line]:

@@ -54,6 +54,10 @@ def test_blank_lines_are_no_facts(tmp_path: Path) -> None:
     assert sent(tmp_path, b"\n{}\n\n\n{}\n", None) == [2]
 
 
+def test_a_byte_order_mark_alone_is_no_fact(tmp_path: Path) -> None:
+    assert sent(tmp_path, b"\xef\xbb\xbf\r\n{}\r\n\xef\xbb\xbf{}\r\n", None) == [2]
+
+
 def test_what_stands_before_a_line_that_is_too_long_is_confirmed(tmp_path: Path) -> None:
     before = b"{}\n{}\n"
     with pytest.raises(PublishError, match=r"line 3 is too long for a broker: 16,777,218 bytes"):
