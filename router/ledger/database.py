@@ -35,6 +35,9 @@ BUSY_SECONDS = 5.0
 INSTRUCTIONS = 10_000
 """Of SQLite's machine, between two looks at the clock: well under a millisecond."""
 
+ASIDE = "aside"
+"""The option of a connection whose transactions change nothing that others see."""
+
 
 class Use(StrEnum):
     """What a ledger is opened for."""
@@ -79,6 +82,19 @@ class Database:
                 raise LedgerUnavailable(unavailable) from error
             raise
         self._be_there()
+
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """BEGIN ... COMMIT, for reading and for temporary tables: nobody waits for it.
+
+        LedgerUnavailable when it can't.
+        """
+        self.connection.execution_options(**{ASIDE: True})
+        try:
+            with self.transaction() as connection:
+                yield connection
+        finally:
+            self.connection.execution_options(**{ASIDE: False})
 
     def lost(self) -> str | None:
         """Why this is not the ledger at its path any more, and what to do; None while it is."""
@@ -211,7 +227,8 @@ def _engine(path: Path, use: Use, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if use is Use.READ else "BEGIN IMMEDIATE")
+        alone = use is not Use.READ and not connection.get_execution_options().get(ASIDE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if alone else "BEGIN")
 
     return engine
 

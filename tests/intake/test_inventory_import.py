@@ -29,6 +29,7 @@ from router.intake.inventory_import import (
     REGISTRATION_COLUMNS,
     BadRow,
     Imported,
+    ImportWatch,
     import_inventory,
 )
 from router.ledger.database import Database, Use, open_database
@@ -258,6 +259,11 @@ def test_an_import_works_beside_a_router(database: Database, tmp_path: Path) -> 
 
 def test_progress_adds_up_to_the_size_of_the_files(load: Loader) -> None:
     told: list[int] = []
+
+    class Watch(ImportWatch):
+        def read(self, count: int) -> None:
+            told.append(count)
+
     hubs = [f"{device(number)},Commissioned,SMETS2,,,,," for number in range(5_000)]
     load.hubs.write_text(lines(HUBS, *hubs))
     import_inventory(
@@ -267,7 +273,7 @@ def test_progress_adds_up_to_the_size_of_the_files(load: Loader) -> None:
         operator="ann",
         clock=lambda: NOW,
         report=load.bad.append,
-        progress=told.append,
+        watch=Watch(),
     )
     assert sum(told) == load.hubs.stat().st_size
     assert len(told) > 2
