@@ -14,10 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
-from router.ports import Cursor, Message
+from router.ports import MAX_BODY, Cursor, Message, beginning_of
 
-MAX_LINE = 262_144
-"""The longest fact in bytes that the core takes; one byte more is kept, so that it sees why."""
 BLOCK = 524_288
 """Bytes that are read at once: some 1,000 facts of usual size."""
 
@@ -146,12 +144,12 @@ def _cut(data: bytes, place: ReadPoint) -> Block:
     for line in _END.split(data[:-1]):
         position += len(line) + 1
         number += 1
-        body = line[: MAX_LINE + 1].rstrip(b"\r")
+        body = line.rstrip(b"\r")
         if body.removeprefix(_BOM).strip(_BLANK):
             passed.update(data[taken:position])
             taken = position
             cursor = Cursor(key, offset + position, number, passed.hexdigest(), identity)
-            messages.append(Message(body, f"{key}:{number}", cursor))
+            messages.append(_message(body, cursor))
     passed.update(data[taken:])
     reached = Cursor(key, offset + position, number, passed.hexdigest(), identity)
     return Block(messages, ReadPoint(reached, passed))
@@ -159,15 +157,19 @@ def _cut(data: bytes, place: ReadPoint) -> Block:
 
 def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
     """One line that is longer than a block: its start, and where the next line begins."""
-    passed = place.passed.copy()
+    passed, line = place.passed.copy(), hashlib.sha256(start)
     passed.update(start)
     position = place.cursor.offset + len(start)
     while data := contents.read(position, BLOCK):
         newline = data.find(b"\n")
+        line.update(data if newline < 0 else data[:newline])
         if newline >= 0:
             passed.update(data[: newline + 1])
             reached = _at(place, position + newline + 1, passed)
-            return Block([_message(start[: MAX_LINE + 1], reached)], ReadPoint(reached, passed))
+            size = position + newline - place.cursor.offset
+            whole = beginning_of(size, line.hexdigest())
+            message = replace(_message(start[: MAX_BODY + 1], reached), evidence=whole)
+            return Block([message], ReadPoint(reached, passed))
         passed.update(data)
         position += len(data)
     return Block([], place, unfinished=True)
@@ -181,7 +183,7 @@ def _fragment(data: bytes, place: ReadPoint) -> Block:
     reached = _at(place, place.cursor.offset + len(data), passed)
     if not body:
         return Block([], ReadPoint(reached, passed, inside=True) if data else place)
-    if len(data) > MAX_LINE or not _is_object(body):
+    if len(data) > MAX_BODY or not _is_object(body):
         return Block([], place, unfinished=True)
     return Block([_message(body, reached)], ReadPoint(reached, passed, inside=True))
 
@@ -197,7 +199,7 @@ def _at(place: ReadPoint, offset: int, passed: RunningDigest) -> Cursor:
 
 
 def _message(body: bytes, cursor: Cursor) -> Message:
-    return Message(body, f"{cursor.key}:{cursor.line}", cursor)
+    return Message(body, f"{cursor.key}:{cursor.line}", cursor).bounded()
 
 
 def _is_object(body: bytes) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -146,4 +145,4 @@ Note = tuple[str, str]
 
 def note_of(arrival: Arrival) -> Note:
     """Under what a message is noted."""
-    return (arrival.intake, hashlib.sha256(arrival.message.body).hexdigest())
+    return (arrival.intake, arrival.message.digest)

@@ -44,9 +44,7 @@ from router.domain.identifiers import (
 from router.domain.meterpoints import mpan, mpan_misfit, mprn, mprn_misfit
 from router.domain.strictjson import MalformedJson, decode
 from router.domain.timestamps import lasting, rfc3339
-
-MAX_BODY = 262_144
-"""The largest body in bytes that is read as a fact; real ones have about 500."""
+from router.ports import MAX_BODY
 
 
 class QuarantineReason(StrEnum):

@@ -20,6 +20,7 @@ from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Note, Standing, note_of
 from router.deciding.judgement import Found, Judgement
 from router.domain.facts import Activation, Fact, parse
+from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.poison import Piece, cut, given_up, hopeless
 from router.ledger.database import Database, LedgerUnavailable
@@ -30,10 +31,6 @@ from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options, Source
 
-GATHER = 500
-"""The most messages in one batch."""
-IN_HAND = 3 * GATHER
-"""The most messages of one source that are in the intake's hands at a time."""
 SETTLED = 1.0
 """Seconds that a router has lived, after one that died, before it takes up a fact alone.
 
@@ -121,23 +118,22 @@ class Intake:
         cursors = await self._patiently(read_cursors, name)
         if cursors is None:
             return
-        gathered: asyncio.Queue[Message | Cursor] = asyncio.Queue(maxsize=2 * GATHER)
+        gathered = Gathered()
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(self._read(source, cursors, gathered))
             stopping = group.create_task(self._stopping.wait())
             while not self._stopping.is_set():
-                first = group.create_task(gathered.get())
-                await asyncio.wait({first, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not first.done():
-                    first.cancel()
+                batch = group.create_task(gathered.batch())
+                await asyncio.wait({batch, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not batch.done():
+                    batch.cancel()
                     break
-                given = [first.result()]
-                while len(given) < GATHER and not gathered.empty():
-                    given.append(gathered.get_nowait())
+                given = batch.result()
                 messages = [each for each in given if isinstance(each, Message)]
                 if not messages or await self._take(name, source, messages):
                     await self._move(name, given)
                 self._busy -= len(given)
+                gathered.settled(given)
             reading.cancel()
             stopping.cancel()
 
@@ -145,12 +141,12 @@ class Intake:
         self,
         source: Source[Options],
         cursors: Mapping[str, Cursor],
-        gathered: asyncio.Queue[Message | Cursor],
+        gathered: Gathered,
     ) -> None:
         async with aclosing(source.messages(cursors)) as messages:
             async for given in messages:
                 self._busy += 1
-                await gathered.put(given)
+                await gathered.put(given.bounded() if isinstance(given, Message) else given)
 
     async def _move(self, name: str, given: Sequence[Message | Cursor]) -> None:
         """Store what moved by itself, or has moved on since, now that all before is committed."""

@@ -57,7 +57,7 @@ def _quarantine_key(each: Quarantined) -> str:
         each.arrival.intake,
         found.source or "",
         found.id or "",
-        hashlib.sha256(found.body).hexdigest(),
+        each.arrival.message.digest,
         each.reason.value,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -36,6 +36,7 @@ from router.ports.links import Link, Linked
 from router.ports.options import AmqpUrl, HttpUrl, Options, Secret, Unfit
 from router.ports.parties import Certificate, Certified, Introduced, Originator, Recipient
 from router.ports.sources import (
+    MAX_BODY,
     Aimed,
     CountsFiles,
     Cursor,
@@ -45,12 +46,14 @@ from router.ports.sources import (
     Publisher,
     Publishes,
     Source,
+    beginning_of,
 )
 
 __all__ = [
     "BATCH_CONTENT_TYPE",
     "CONTENT_TYPE",
     "EVENT_TYPE",
+    "MAX_BODY",
     "Adapter",
     "Aimed",
     "Alert",
@@ -91,6 +94,7 @@ __all__ = [
     "Verify",
     "batch_body",
     "batch_id",
+    "beginning_of",
     "in_one_line",
     "require_private",
 ]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from router.domain.acceptance import CheckDigits
-from router.domain.facts import MAX_BODY, Defect, parse
+from router.domain.facts import Defect, parse
+from router.ports import MAX_BODY
 from router.publishing.lines import Mark, read_lines
 
 

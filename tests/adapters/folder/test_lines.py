@@ -3,6 +3,7 @@
 import asyncio
 import json
 import tracemalloc
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,17 @@ async def test_a_long_line_is_cut_one_byte_above_the_limit(tmp_path: Path, lengt
     assert [len(body) for body in bodies(messages)] == [1, min(length, MAX_LINE + 1), 1]
     assert places(messages) == ["a.jsonl:1", "a.jsonl:2", "a.jsonl:3"]
     assert messages[1].cursor == cursor(tmp_path / "a.jsonl", 2 + length + 1, 2)
+
+
+@pytest.mark.parametrize("length", [MAX_LINE + 1, 400_000, 2_000_000])
+async def test_long_lines_that_begin_alike_are_told_from_each_other(
+    tmp_path: Path, length: int
+) -> None:
+    lines = [b"x" * length + b"%d" % number for number in range(3)]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    messages = await read(tmp_path)
+    assert [each.digest for each in messages] == [sha256(line).hexdigest() for line in lines]
+    assert {each.evidence["whole bytes"] for each in messages} == {f"{length + 1:,}"}
 
 
 async def test_a_line_of_ten_megabytes_takes_no_more_memory_than_a_block(tmp_path: Path) -> None:
