@@ -90,9 +90,11 @@ class Batch:
     resolved: list[int] = field(default_factory=list)
     """Quarantine rows that need to wait no longer."""
     more: bool = False
-    """There waits more for its hubs than was taken along."""
+    """There waits something for its hubs that was not taken along."""
     noted: Sequence[Arrival] = ()
     """What was noted before it was taken up; the notes go with the commit."""
+    following: Sequence[Arrival] = ()
+    """What is taken up next, at once: its notes come with the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Recorded:
     lanes: frozenset[int]
     """With new deliveries."""
     alerts: int
+    before: Mapping[Note, int]
+    """How often what is taken up next had been noted before."""
 
 
 Note = tuple[str, str]

@@ -25,7 +25,7 @@ from router.ledger.inventory import (
     write_registrations,
     write_running,
 )
-from router.ledger.poison import clear
+from router.ledger.poison import add_notes, clear
 from router.ledger.quarantine import add_quarantined, arrival_columns, settle_quarantine
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import (
@@ -127,7 +127,8 @@ def record(
         settle_quarantine(connection, waiting, batch.resolved)
         _write_cursors(connection, batch.cursors)
         clear(connection, batch.noted)
-        return Recorded(frozenset(row["lane_id"] for row in rows), len(due))
+        before = add_notes(connection, batch.following, batch.decided_at)
+        return Recorded(frozenset(row["lane_id"] for row in rows), len(due), before)
 
 
 def _fact_row(accepted: Accepted) -> Row:
