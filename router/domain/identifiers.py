@@ -21,7 +21,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}")
 _VERSION = r"^[0-9A-Za-z._-]{1,8}$"
@@ -105,7 +105,18 @@ Word = Annotated[
     shown_as(_WORD),
 ]
 """A free word such as `pilot`."""
-Groups = Annotated[tuple[Word, ...], Field(max_length=100)]
+MOST_GROUPS = 100
+
+
+def _few(value: Any) -> Any:
+    """Counted before the first of them is looked at: a message of 256 kB has 60,000."""
+    if isinstance(value, list | tuple) and len(value) > MOST_GROUPS:
+        counts = {"max_length": MOST_GROUPS, "actual_length": len(value)}
+        raise PydanticKnownError("too_long", {"field_type": "List", **counts})
+    return value
+
+
+Groups = Annotated[tuple[Word, ...], Field(max_length=MOST_GROUPS), BeforeValidator(_few)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_utc)]
 """RFC 3339 with offset, kept in UTC."""
 LocalDate = Annotated[date, BeforeValidator(_local_date)]

@@ -20,15 +20,16 @@ import structlog
 from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Note, Recorded, Standing, note_of
 from router.deciding.judgement import Found, Judgement
-from router.domain.facts import Activation, Fact, parse
+from router.domain.facts import Activation, Fact
 from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
 from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
+from router.intake.reading import read_all
 from router.ledger.database import Database, LedgerUnavailable
 from router.ledger.intake import Outdated, look_up, move_cursors, read_cursors, record
 from router.ledger.poison import lay_down, noted, take_up
-from router.ledger.quarantine import PORTION, released, waiting_for
+from router.ledger.quarantine import released, waiting_for
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options, Source
@@ -313,7 +314,7 @@ class Intake:
         """The batch, and what follows it as taken up, where that is to be taken up at once."""
         kills = self._kills(piece, up.before) if up else 0
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
-        found = [] if doomed else self._read_all(piece.arrivals)
+        found = [] if doomed else await read_all(piece.arrivals)
         while True:
             try:
                 version = None
@@ -364,8 +365,9 @@ class Intake:
         devices = _awaited(found)
         version = await self.ledger.call(Database.changes) if devices else None
         now = self.clock()
-        held = await self.ledger.call(waiting_for, devices, now) if devices else []
-        waiting = [] if alone else self._read_all(held)
+        none: tuple[list[Arrival], bool] = ([], True)
+        held, whole = await self.ledger.call(waiting_for, devices, now) if devices else none
+        waiting = [] if alone else await read_all(held)
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
         known = await self.ledger.call(look_up, [*facts, *early])
         started = time.perf_counter()
@@ -375,11 +377,8 @@ class Intake:
         self.metrics.evaluation.observe(time.perf_counter() - started)
         self.metrics.mismatches.inc(engine.mismatches - mismatches)
         self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
-        batch.more = bool(held) if alone else len(held) == PORTION
+        batch.more = bool(held) if alone else not whole
         return batch, known.version if version is None else version
-
-    def _read_all(self, arrivals: Sequence[Arrival]) -> list[Found]:
-        return [(each, parse(each.message.body)) for each in arrivals]
 
 
 def _awaited(found: Sequence[Found]) -> set[str]:
