@@ -332,7 +332,7 @@ class Intake:
                 if not await self._patience.hold(error):
                     return None, None
         self.metrics.ledger_up.set(1)
-        self._observed.recorded(piece.arrivals, batch)
+        self._observed.recorded([each for each, _ in found] or piece.arrivals, batch)
         self.notify(recorded.lanes)
         if not batch.following:
             return batch, None

@@ -26,9 +26,9 @@ from router.domain.facts import (
     Registration,
     SmetsVersion,
     check_registration,
-    field_of,
     misfit,
 )
+from router.domain.findings import field_of
 from router.domain.identifiers import Groups, LocalDate, ShortText, UserId, eui64
 from router.errors import FilesError
 from router.intake.csvsheet import Sheet

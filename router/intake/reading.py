@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from router.deciding.batch import Arrival
 from router.deciding.judgement import Found
-from router.domain.facts import parse
+from router.domain.facts import Defect, Fact, parse_all
 
 AT_ONCE = 8 * 1024
 """Bytes that are read on the loop: a lone fact is decided without going to a thread and back."""
 
 
 async def read_all(arrivals: Sequence[Arrival]) -> list[Found]:
-    """What stands in each of them, in their order."""
+    """What stands in each of them, in their order; several facts where one came as a batch."""
     if sum(len(each.message.body) for each in arrivals) <= AT_ONCE:
         return _read(arrivals)
     return await asyncio.to_thread(_read, arrivals)
 
 
 def _read(arrivals: Sequence[Arrival]) -> list[Found]:
-    return [(each, parse(each.message.body)) for each in arrivals]
+    found: list[Found] = []
+    for arrival in arrivals:
+        facts = parse_all(arrival.message.body)
+        if len(facts) == 1:
+            found.append((arrival, facts[0]))
+        else:
+            found += [(_part(arrival, number, each), each) for number, each in enumerate(facts, 1)]
+    return found
+
+
+def _part(arrival: Arrival, number: int, fact: Fact | Defect) -> Arrival:
+    """One fact of a batch as if it had come alone: it is kept, and quarantined, by itself."""
+    origin = f"{arrival.message.origin}[{number}]"
+    return replace(arrival, message=replace(arrival.message, body=fact.body, origin=origin))
