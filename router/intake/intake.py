@@ -18,14 +18,16 @@ from itertools import count
 import structlog
 
 from router.clock import Clock
-from router.deciding.batch import Arrival, Batch, Note, Recorded, Standing, note_of
+from router.deciding.batch import Arrival, Batch, Note, Standing, note_of
 from router.deciding.judgement import Found, Judgement
-from router.domain.facts import Activation, Fact
+from router.domain.facts import Fact
 from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
 from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
-from router.intake.reading import read_all
+from router.intake.reading import awaited, read_all
+from router.lanes.outlet import Outlet
+from router.lanes.values import Recorded
 from router.ledger.database import Database, LedgerUnavailable
 from router.ledger.intake import Outdated, look_up, move_cursors, read_cursors, record
 from router.ledger.poison import lay_down, noted, take_up
@@ -55,14 +57,14 @@ class Intake:
         judgement: Judgement,
         standing: Standing,
         *,
-        notify: Callable[[frozenset[int]], None],
+        outlet: Outlet,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         self.ledger = ledger
         self.judgement = judgement
         self.standing = standing
-        self.notify = notify
+        self.outlet = outlet
         self.metrics = metrics
         self.clock = clock
         self._observed = ObservedIntake(metrics)
@@ -333,18 +335,25 @@ class Intake:
                     return None, None
         self.metrics.ledger_up.set(1)
         self._observed.recorded([each for each, _ in found] or piece.arrivals, batch)
-        self.notify(recorded.lanes)
         if not batch.following:
             return batch, None
         return batch, TakenUp(batch.following, batch.decided_at, recorded.before)
 
     async def _record(self, batch: Batch, version: int | None) -> Recorded:
+        """What lanes have room for goes out as soon as it is committed."""
+        recorded = Recorded(frozenset(), {}, 0)
+        offers = self.outlet.offer()
         try:
             with self.metrics.commit.labels("intake").time():
-                return await self.ledger.call(record, batch, self.standing, version=version)
+                recorded = await self.ledger.call(
+                    record, batch, self.standing, version=version, offers=offers
+                )
         except asyncio.CancelledError:  # it may be recorded
             await self._lay_down(TakenUp(batch.following, batch.decided_at, {}))
             raise
+        finally:
+            self.outlet.take(offers, recorded)
+        return recorded
 
     def _kills(self, piece: Piece, before: Mapping[Note, int]) -> int:
         """How often the router died on a fact that was taken up alone."""
@@ -362,7 +371,7 @@ class Intake:
     async def _judge(self, found: Sequence[Found], *, alone: bool) -> tuple[Batch, int]:
         """The batch, and the version of the ledger that it was judged on."""
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
-        devices = _awaited(found)
+        devices = awaited(found)
         version = await self.ledger.call(Database.changes) if devices else None
         now = self.clock()
         none: tuple[list[Arrival], bool] = ([], True)
@@ -379,17 +388,3 @@ class Intake:
         self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
         batch.more = bool(held) if alone else not whole
         return batch, known.version if version is None else version
-
-
-def _awaited(found: Sequence[Found]) -> set[str]:
-    """The hubs for whose word, or first registration, others may wait in quarantine.
-
-    What leaves quarantine itself takes nobody along: those follow by themselves, and are noted.
-    """
-    return {
-        fact.data.device_id
-        for arrival, fact in found
-        if arrival.quarantined_id is None
-        and isinstance(fact, Fact)
-        and not isinstance(fact.data, Activation)
-    }

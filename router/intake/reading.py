@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from router.deciding.batch import Arrival
 from router.deciding.judgement import Found
-from router.domain.facts import Defect, Fact, parse_all
+from router.domain.facts import Activation, Defect, Fact, parse_all
 
 AT_ONCE = 8 * 1024
 """Bytes that are read on the loop: a lone fact is decided without going to a thread and back."""
@@ -36,3 +36,17 @@ def _part(arrival: Arrival, number: int, fact: Fact | Defect) -> Arrival:
     """One fact of a batch as if it had come alone: it is kept, and quarantined, by itself."""
     origin = f"{arrival.message.origin}[{number}]"
     return replace(arrival, message=replace(arrival.message, body=fact.body, origin=origin))
+
+
+def awaited(found: Sequence[Found]) -> set[str]:
+    """The hubs for whose word, or first registration, others may wait in quarantine.
+
+    What leaves quarantine itself takes nobody along: those follow by themselves, and are noted.
+    """
+    return {
+        fact.data.device_id
+        for arrival, fact in found
+        if arrival.quarantined_id is None
+        and isinstance(fact, Fact)
+        and not isinstance(fact.data, Activation)
+    }

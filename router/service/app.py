@@ -96,6 +96,12 @@ def _tell_of(database: Database) -> None:
         _log.info("ledger.made", path=path, detail=told)
 
 
+def _show(readiness: Readiness, relay: Relay) -> None:
+    """Set the gauges that are asked when somebody looks."""
+    readiness.show()
+    relay.show()
+
+
 async def _unless_gone(work: Awaitable[object]) -> None:
     """Until its end, or the ledger's: then the router ends in order."""
     try:
@@ -149,7 +155,7 @@ class _Router:
                     self.config.operations.port,
                     metrics=self.metrics,
                     not_ready=readiness.not_ready,
-                    before_scrape=readiness.show,
+                    before_scrape=partial(_show, readiness, self.live.relay),
                     reload=self.reloader.reload,
                     page=StatusPage(
                         self.config.ledger.url,

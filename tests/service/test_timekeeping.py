@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.ledgers import ask, fill, lane_of, made
 from support.machine import Machine
-from support.relaying import Recipient, Running, relaying
+from support.relaying import NOTHING, Recipient, Running, relaying
 from support.samples import NOW, device, user
 
 from router.delivery.relay import Relay
@@ -65,7 +65,7 @@ async def test_a_step_moves_what_waits_along(tmp_path: Path, step: timedelta) ->
         await running.quiet()
         assert len(recipient.bodies) == 1  # nor at once after it
         machine.passes((due - NOW).total_seconds())
-        running.relay.notify(frozenset())
+        running.relay.take({}, NOTHING)
         await running.idle()
         assert await running.states() == ["delivered"]
         assert running.metric("clock_steps_total") == 1
