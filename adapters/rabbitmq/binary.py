@@ -18,6 +18,8 @@ from typing import Any
 from router.ports import MAX_BODY
 
 PREFIXES = ("cloudevents:", "cloudevents_", "ce-", "ce_")
+LARGE = 65_536
+"""Bytes of a body that is not looked at here, as that is done on the event loop."""
 _ENOUGH = {"id", "source", "type"}
 _BODY = {"data", "data_base64"}
 _BOM = b"\xef\xbb\xbf"
@@ -44,7 +46,9 @@ def structured(body: bytes, content_type: str | None, headers: Mapping[str, Any]
 
 
 def _decoded(body: bytes) -> Any:
-    """What the body holds as JSON; None when it holds none."""
+    """What the body holds as JSON; None when it holds none, or is too large to look at."""
+    if len(body) > LARGE:
+        return None
     try:
         return json.loads(body.decode())
     except (ValueError, RecursionError):

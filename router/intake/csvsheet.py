@@ -88,19 +88,21 @@ class Sheet:
         Lines that are no rows go to `refuse`. `progress` is told the bytes read since last time.
         """
         width = len(self._header)
-        places = [
-            self._header.index(name) if name in self._header else width for name in self.columns
-        ]
+        named = [place for place, name in enumerate(self._header) if name]
+        nameless = sorted(set(range(width)) - set(named))
+        places = [self._header.index(name) if name in self._header else -1 for name in self.columns]
         pick = itemgetter(*places)
-        nameless = [place for place, name in enumerate(self._header) if not name]
         with CsvLines(self.file) as lines:
             told = 0
             lines.take()
             for line, cells in _parsed(lines, width, refuse):
-                if said := _misplaced(cells, width, nameless):
+                if len(cells) <= named[-1] or any(cells[width:]):
+                    refuse(line, f"has {len(cells)} columns, the header has {width}")
+                    continue
+                cells.append("")  # what stands in a column that is not there
+                if said := _without_name(cells, nameless):
                     refuse(line, said)
                     continue
-                cells[width:] = [""]
                 yield line, pick(cells)
                 if line % TELL == 0:
                     progress(lines.passed - told)
@@ -108,14 +110,13 @@ class Sheet:
             progress(lines.passed - told)
 
 
-def _misplaced(cells: Sequence[str], width: int, nameless: Sequence[int]) -> str | None:
-    """What is wrong with the number of cells; empty ones behind the last are none."""
-    if len(cells) < width or (len(cells) > width and any(cells[width:])):
-        return f"has {len(cells)} columns, the header has {width}"
-    full = next((place for place in nameless if cells[place]), None)
-    if full is None:
-        return None
-    return f"column {full + 1} has no name in the header, and {cells[full][:60]!r} stands in it"
+def _without_name(cells: Sequence[str], nameless: Sequence[int]) -> str | None:
+    """What is wrong with a row that has a value in a column of which nobody knows what it is."""
+    for place in nameless:
+        if cells[place : place + 1] not in ([], [""]):
+            value = cells[place][:60]
+            return f"column {place + 1} has no name in the header, and {value!r} stands in it"
+    return None
 
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from router.deciding.batch import Arrival
 from router.deciding.judgement import Found
-from router.domain.facts import Activation, Defect, Fact, parse_all
+from router.domain.facts import Activation, Defect, Fact, QuarantineReason, parse_all
 
 AT_ONCE = 8 * 1024
 """Bytes that are read on the loop: a lone fact is decided without going to a thread and back."""
@@ -24,12 +25,29 @@ async def read_all(arrivals: Sequence[Arrival]) -> list[Found]:
 def _read(arrivals: Sequence[Arrival]) -> list[Found]:
     found: list[Found] = []
     for arrival in arrivals:
-        facts = parse_all(arrival.message.body)
+        facts = [_told(arrival, each) for each in parse_all(arrival.message.body)]
         if len(facts) == 1:
             found.append((arrival, facts[0]))
         else:
             found += [(_part(arrival, number, each), each) for number, each in enumerate(facts, 1)]
     return found
+
+
+def _told(arrival: Arrival, found: Fact | Defect) -> Fact | Defect:
+    """With what its sender called it, where that is nothing that we read."""
+    if isinstance(found, Fact) or found.reason is not QuarantineReason.MALFORMED:
+        return found
+    called = [
+        f"{name} {said[:60]!r}"
+        for name in ("content_type", "content_encoding")
+        if (said := arrival.message.evidence.get(name)) and not _READ.search(said)
+    ]
+    if not called:
+        return found
+    return replace(found, detail=f"{found.detail}; it came with {' and '.join(called)}")
+
+
+_READ = re.compile(r"(?i)json|gzip|identity")
 
 
 def _part(arrival: Arrival, number: int, fact: Fact | Defect) -> Arrival:

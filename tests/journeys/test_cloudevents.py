@@ -103,6 +103,7 @@ def test_every_form_is_decided_and_what_can_not_be_read_shows_its_headers(
                 headers=in_headers("8", "ce-"),
             ),
             message(data("9"), JSON, headers=in_headers("1", "cloudEvents_")),
+            message(b"\xff\x00", "application/protobuf", content_encoding="br"),
             message(b"<a/>", "application/xml", headers={**in_headers("10"), "x-\x1b[31m": "a\nb"}),
         ],
     )
@@ -110,12 +111,18 @@ def test_every_form_is_decided_and_what_can_not_be_read_shows_its_headers(
     versions = [each["data"]["firmware_version"] for each in estate.sent(S1)]
     assert versions == ["1", "2", "4", "5", "6", "7", "8"]
     waiting = rows("quarantine", "list", folder=estate.folder)
-    assert [row["reason"] for row in waiting] == ["invalid", "conflicting_id", "invalid"]
+    assert [row["reason"] for row in waiting] == [
+        *["invalid", "conflicting_id", "malformed", "invalid"]
+    ]
     assert waiting[0]["detail"] == "specversion: must be 1.0"
     assert waiting[0]["origin"].endswith("[3]")
-    assert waiting[2]["detail"].startswith("data_base64: holds no JSON object (not JSON: ")
-    assert "datacontenttype is 'application/xml'" in waiting[2]["detail"]
-    shown = call("quarantine", "show", waiting[2]["id"], folder=estate.folder).stdout
+    assert waiting[2]["detail"] == (
+        "UTF-16, not UTF-8: whoever writes it has to change that; it came with content_type"
+        " 'application/protobuf' and content_encoding 'br'"
+    )
+    assert waiting[3]["detail"].startswith("data_base64: holds no JSON object (not JSON: ")
+    assert "datacontenttype is 'application/xml'" in waiting[3]["detail"]
+    shown = call("quarantine", "show", waiting[3]["id"], folder=estate.folder).stdout
     assert "\ncame with header cloudEvents:id: f-10\n" in shown
     assert "\ncame with content_type: application/xml\n" in shown
     assert r"came with header x-\x1b[31m: a\nb" in shown

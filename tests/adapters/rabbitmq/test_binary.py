@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from support.steps import counted
 
 from adapters.rabbitmq.binary import PREFIXES, structured
 from router.ports import MAX_BODY
@@ -44,6 +45,12 @@ def test_data_that_is_no_json_goes_in_base64(body: bytes) -> None:
     assert base64.b64decode(found["data_base64"]) == body
     assert found["id"] == "f-1"
     assert "data" not in found
+
+
+def test_a_large_body_is_not_looked_at() -> None:
+    body = b"[" + b"[]," * 30_000 + b"[]]"
+    assert counted(lambda: structured(body, JSON, headers())) < 200
+    assert base64.b64decode(json.loads(structured(body, JSON, headers()))["data_base64"]) == body
 
 
 def test_an_event_may_have_no_data() -> None:
