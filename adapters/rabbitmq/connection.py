@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
+from adapters.rabbitmq.wire import Wire
 from adapters.tls import TlsFiles, TlsFilesError
 from router.ports import AmqpUrl, Aside, Options, Secret, Unfit, redactor
 
@@ -87,10 +88,11 @@ class BrokerOptions(Options):
         return unquote(URL(self.url).raw_path.removeprefix("/")) or "/"
 
 
-async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
+async def dial(options: BrokerOptions, name: str, *, contents: bool = False) -> AbstractConnection:
     """A new connection, that the broker knows by `name`. BrokerError when there is none to be had.
 
     It does not mend itself: whoever holds it makes a new one, and so knows that it is new.
+    `contents`: whether anybody reads the bodies of what comes.
     """
     url = URL(options.url).with_query(heartbeat=HEARTBEAT_S, name=name)
     password = options.password.get_secret_value() if options.password is not None else "guest"
@@ -98,10 +100,12 @@ async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
     with in_words(options):
         try:
             async with asyncio.timeout(DIAL_S):
+                context = await _beside(options.files).call(_trust, options)
                 connection = aio_pika.Connection(
-                    url.with_user(options.user).with_password(password),
-                    ssl_context=await _beside(options.files).call(_trust, options),
+                    url.with_user(options.user).with_password(password)
                 )
+                wire = Wire(options.where, context, contents=contents)
+                connection.kwargs["transport_factory"] = wire
                 try:
                     await connection.connect()
                 except BaseException:

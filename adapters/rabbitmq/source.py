@@ -88,16 +88,14 @@ class RabbitSource(Source[RabbitSourceOptions]):
         session = self._session
         if session is None:
             return
-        tags = [
-            each.tag
-            for each in messages
-            if isinstance(each, Taken) and each.session == session.number
+        ours = [
+            each for each in messages if isinstance(each, Taken) and each.session == session.number
         ]
-        if tags:
+        if ours:
             try:
-                await session.acknowledge(tags[-1], len(tags))
+                await session.acknowledge(ours)
             except BrokerError as error:  # the session is at its end, and the keeper finds out
-                self._log.warning("rabbitmq.not_acknowledged", facts=len(tags), detail=str(error))
+                self._log.warning("rabbitmq.not_acknowledged", facts=len(ours), detail=str(error))
 
     def exhausted(self) -> bool:
         """True when the broker had nothing more at the last look, and we have given out all."""
@@ -124,6 +122,7 @@ class RabbitSource(Source[RabbitSourceOptions]):
             self._log.info("rabbitmq.connected", prefetch=self._options.prefetch)
             try:
                 await session.watch()
+                continue
             except BrokerError as error:
                 self._trouble = self._told = str(error)
                 self._log.error("rabbitmq.lost", detail=str(error), advice="dialling again")

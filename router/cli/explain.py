@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -68,7 +69,7 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
 
 def _is_json(raw: bytes) -> bool:
     """Whether it is meant as a fact; in an empty file a fact is missing, too."""
-    return raw.strip()[:1] in {b"{", b""}
+    return raw.removeprefix(BOM_UTF8).strip()[:1] in {b"{", b""}
 
 
 # --- what the file gives --------------------------------------------------------------------

@@ -65,7 +65,7 @@ def list_(config_file: Path, reason: str | None, limit: int, output: str) -> Non
 @output
 @click.pass_obj
 def show(config_file: Path, number: int, output: str) -> None:
-    """Show one fact with its body as it came.
+    """Show one fact with its body as it came, and with what came beside it, such as headers.
 
     \b
     Example:
@@ -75,13 +75,16 @@ def show(config_file: Path, number: int, output: str) -> None:
         found = quarantined_fact(database, number)
     if found is None:
         raise UsageError(f"nothing with number {number} was ever in quarantine")
-    row, body = found
+    row, body, evidence = found
     text = body.decode("utf-8", "backslashreplace")
+    came_with = [f"{name}: {value}" for name, value in evidence.items()]
     if output == "json":
-        as_json([{**flat(row), "body": text}])
+        as_json([{**flat(row), "came_with": came_with, "body": text}])
         return
     for name, value in flat(row).items():
         line(f"{name}: {shown(value)}")
+    for each in came_with:
+        line(f"came with {each}")
     line(f"body, {plural(len(body), 'byte')}: {text[:LONGEST_BODY]}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -183,6 +183,8 @@ class Recorded:
     sends: Mapping[int, Sequence[Sequence[Claimed]]]
     """By lane: new deliveries that were claimed at once; each inner sequence is one request."""
     alerts: int
+    before: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """How often what is taken up next had been noted before, by its source and digest."""
 
 
 Withdrawn = Callable[[Inventory, Sequence[tuple[str, str]]], set[tuple[str, str]]]

@@ -39,6 +39,9 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 INSTRUCTIONS = 10_000
 """Of SQLite's machine, between two looks at the clock: well under a millisecond."""
 
+ASIDE = "aside"
+"""The option of a connection whose transactions change nothing that others see."""
+
 
 class Use(StrEnum):
     """What a ledger is opened for."""
@@ -93,6 +96,19 @@ class Database:
                 f"{self.engine.url.database}: the ledger is damaged ({error.orig}): was it written "
                 f"over, is the disk at fault? Restore a backup before the router is started again"
             ) from error
+
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """BEGIN ... COMMIT, for reading and for temporary tables: nobody waits for it.
+
+        LedgerUnavailable when it can't.
+        """
+        self.connection.execution_options(**{ASIDE: True})
+        try:
+            with self.transaction() as connection:
+                yield connection
+        finally:
+            self.connection.execution_options(**{ASIDE: False})
 
     def lost(self) -> str | None:
         """Why this is not the ledger at its path any more, and what to do; None while it is."""
@@ -249,7 +265,8 @@ def _engine(path: Path, use: Use, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if use is Use.READ else "BEGIN IMMEDIATE")
+        alone = use is not Use.READ and not connection.get_execution_options().get(ASIDE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if alone else "BEGIN")
 
     return engine
 

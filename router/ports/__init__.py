@@ -40,6 +40,7 @@ from router.ports.links import Link, Linked
 from router.ports.options import AmqpUrl, HttpUrl, Options, Secret, Unfit
 from router.ports.parties import Certificate, Certified, Introduced, Originator, Recipient
 from router.ports.sources import (
+    MAX_BODY,
     Aimed,
     CountsFiles,
     Cursor,
@@ -49,12 +50,14 @@ from router.ports.sources import (
     Publisher,
     Publishes,
     Source,
+    beginning_of,
 )
 
 __all__ = [
     "BATCH_CONTENT_TYPE",
     "CONTENT_TYPE",
     "EVENT_TYPE",
+    "MAX_BODY",
     "Access",
     "Adapter",
     "Aimed",
@@ -97,6 +100,7 @@ __all__ = [
     "Verify",
     "batch_body",
     "batch_id",
+    "beginning_of",
     "exposure",
     "in_one_line",
     "make_file",

@@ -73,7 +73,7 @@ def test_a_row_of_a_sheet(estate: Estate) -> None:
     sheet = estate.folder / f"{ESC}.csv"
     sheet.write_text(f"device_id,status,smets_version\n{ESC},Commissioned,SMETS2\n", "utf-8")
     shown = harmless(call("inventory", "import", "--hubs", sheet, folder=estate.folder))
-    assert f"{SHOWN}.csv:2: holds control characters, or is not UTF-8" in shown
+    assert f"{SHOWN}.csv:2: device_id '{SHOWN}': holds control or invisible characters" in shown
 
 
 def test_the_name_of_a_file_that_can_not_be_read(estate: Estate) -> None:

@@ -228,7 +228,7 @@ def test_an_import_tells_bad_rows_and_loads_the_rest(folder: Path) -> None:
     )
     assert result.exit_code == 1
     assert result.stdout == "loaded: 1 hub, 1 registration; 1 bad row left out\n"
-    assert result.stderr.startswith(f"{hubs}:3: status 'Lost': Input should be 'Pending'")
+    assert result.stderr.startswith(f"{hubs}:3: status 'Lost': must be 'Pending'")
     # the activation that waited for this hub is decided by itself
     assert call("run", "--until-idle", folder=folder).exit_code == 0
     assert len(rows("alerts", "list", "--hub", UNKNOWN_HUB, folder=folder)) == 1
