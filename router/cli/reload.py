@@ -57,8 +57,10 @@ async def _ask(operations: OperationsOptions) -> tuple[int, str]:
     url = f"http://{host}:{operations.port}/-/reload"
     try:
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        known = operations.token
+        headers = {"Authorization": f"Bearer {known.get_secret_value()}"} if known else {}
         async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
             session.post(url, allow_redirects=False) as response,
         ):
             return response.status, (await response.text()).rstrip()

@@ -62,9 +62,9 @@ class Reloader:
             for outcome in ("successful", "refused"):
                 metrics.reloads.labels(trigger, outcome)
 
-    async def reload(self, trigger: str) -> str:
+    async def reload(self, trigger: str, by: str = "") -> str:
         """Make live what the files say now; gives what is live then, in a line for people, and a
-        line for each channel that took over from another or left Alerts behind.
+        line for each channel that took over from another or left Alerts behind. `by` is who asked.
 
         RouterError when nothing has changed: FilesError with every problem, EngineError when
         durable_rules can't be trusted with the rules, LedgerUnavailable, UsageError.
@@ -75,14 +75,14 @@ class Reloader:
         async with self._one_at_a_time:
             self._waiting -= 1
             try:
-                config, lanes = await self._reload(trigger)
+                config, lanes = await self._reload(trigger, by)
             except RouterError as error:
-                self._refused(trigger, error)
+                self._refused(trigger, by, error)
                 raise
             except Exception as error:  # of somebody's adapter or of ours: the router goes on
-                _log.exception("reload.bug", trigger=trigger)
+                _log.exception("reload.bug", trigger=trigger, by=by)
                 found = UsageError(f"the reload failed, the log says where: {error!r}")
-                self._refused(trigger, found)
+                self._refused(trigger, by, found)
                 raise found from error
             self.refused = None
             self._metrics.rules_reload.set(1)
@@ -90,6 +90,7 @@ class Reloader:
             _log.info(
                 "reload.done",
                 trigger=trigger,
+                by=by,
                 rules=len(config.rules.rules),
                 rules_digest=config.rules.digest,
                 users=len(config.users.by_id),
@@ -97,7 +98,7 @@ class Reloader:
             )
             return "\n".join([_words(config), *lanes])
 
-    def _refused(self, trigger: str, error: RouterError) -> None:
+    def _refused(self, trigger: str, by: str, error: RouterError) -> None:
         advice = "the old rules and users serve on; "
         if isinstance(error, FilesError):
             advice += "mend the files and reload again"
@@ -111,11 +112,12 @@ class Reloader:
         _log.error(
             "reload.refused",
             trigger=trigger,
+            by=by,
             problems=problems,
             advice=advice,
         )
 
-    async def _reload(self, trigger: str) -> tuple[Config, Sequence[str]]:
+    async def _reload(self, trigger: str, by: str) -> tuple[Config, Sequence[str]]:
         live = self._live
         self._looked = await asyncio.to_thread(self._look)
         found = await asyncio.to_thread(load, live.config.file)
@@ -139,7 +141,7 @@ class Reloader:
         )
         engine = Engine(config.rules)
         try:
-            lanes = await live.change(config, engine, trigger=trigger)
+            lanes = await live.change(config, engine, trigger=trigger, by=by)
         except BaseException:
             engine.close()
             raise
