@@ -23,17 +23,40 @@ def configure() -> None:
     ]
     if on_terminal:
         shared += [
+            _bound,
             _escape,
             structlog.dev.ConsoleRenderer(sort_keys=False, exception_formatter=_write_traceback),
         ]
     else:
-        shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        shared += [
+            structlog.processors.format_exc_info,
+            _bound,
+            structlog.processors.JSONRenderer(),
+        ]
     structlog.configure(
         processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+LONGEST = 20_000
+"""Characters of one text in a line of the log; a traceback may be as long."""
+MOST = 200
+"""Entries of a list or mapping in one."""
+
+
+def _bound(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """No line is longer than a collector takes, whatever somebody put into it."""
+    for key, value in event.items():
+        if isinstance(value, str) and len(value) > LONGEST:
+            event[key] = f"{value[:LONGEST]}... ({len(value):,} characters)"
+        elif isinstance(value, list | tuple) and len(value) > MOST:
+            event[key] = [*value[:MOST], f"and {len(value) - MOST:,} more"]
+        elif isinstance(value, dict) and len(value) > MOST:
+            event[key] = dict(list(value.items())[:MOST])
+    return event
 
 
 def _escape(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

@@ -20,6 +20,9 @@ from router.errors import FilesError, RouterError
 from router.files.counts import plural
 from router.files.redaction import escaped
 
+LONGEST = 4_000
+"""Characters of a line about a failure; an argument that it repeats may have no end."""
+
 
 class InWords(click.ClickException):
     """A failure in lines for the operator, on standard error, with exit code 1."""
@@ -36,7 +39,7 @@ def end(work: Callable[[], object]) -> int:
         return done if isinstance(done, int) else 0
     except click.UsageError as error:
         said = error.format_message()  # may repeat an argument
-        said = said if isinstance(error, Listed) else escaped(said)
+        said = said if isinstance(error, Listed) else escaped(said[:LONGEST])
         click.UsageError(said, error.ctx).show()
         return error.exit_code
     except click.ClickException as error:
@@ -47,9 +50,9 @@ def end(work: Callable[[], object]) -> int:
         line("aborted", err=True)
         return 1
     except FilesError as error:
-        lines(f"{error}\n{plural(len(error.problems), 'problem')}", err=True)
+        lines(f"{error}\n{plural(len(error.problems) + error.more, 'problem')}", err=True)
     except RouterError as error:
-        line(f"error: {error}", err=True)
+        line(f"error: {str(error)[:LONGEST]}", err=True)
     except OSError as error:
         if error.errno == errno.EPIPE:  # whoever read it has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

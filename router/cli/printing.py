@@ -18,6 +18,7 @@ import click
 
 from router.domain.timestamps import rfc3339
 from router.errors import FilesError
+from router.files.codes import Code
 from router.files.problems import Problem
 from router.files.redaction import escaped, escaped_lines
 
@@ -44,7 +45,11 @@ def output(command: Callable[..., None]) -> Callable[..., None]:
         except FilesError as error:
             if output != "json":
                 raise
-            as_json([problem_row(problem) for problem in error.problems])
+            rows = [problem_row(problem) for problem in error.problems]
+            if error.more:
+                message = f"and {error.more:,} more problems, not told; mend these first"
+                rows.append({**rows[-1], "code": Code.TOO_LARGE, "message": message})
+            as_json(rows)
             click.get_current_context().exit(1)
 
     return _output(told)

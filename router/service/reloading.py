@@ -19,6 +19,7 @@ from router.config.loading import Config, load
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
 from router.errors import FilesError, RouterError, UsageError
+from router.files.redaction import in_one_line
 from router.metrics.metrics import Metrics
 from router.service.runtime import Runtime
 
@@ -28,6 +29,8 @@ LONGEST = 60.0
 """Seconds after which, at the latest, `watch` tries again what failed for no mistake in files."""
 MOST_WAITING = 5
 """How many may wait for their reload: each reads all files, and takes up what the others would."""
+MOST_TOLD = 50
+"""Problems in a line of the log, and channels in an answer."""
 TRIGGERS = ("http", "SIGHUP", "watch")
 """Who can ask."""
 FOR_A_RESTART = ("sources", "ledger", "dcc", "operations", "facts", "watch")
@@ -96,7 +99,9 @@ class Reloader:
                 users=len(config.users.by_id),
                 users_digest=config.users.digest,
             )
-            return "\n".join([_words(config), *lanes])
+            more = len(lanes) - MOST_TOLD
+            rest = [f"and {more:,} more channels; see `hubherald lanes list`"] if more > 0 else []
+            return "\n".join([_words(config), *lanes[:MOST_TOLD], *rest])
 
     def _refused(self, trigger: str, by: str, error: RouterError) -> None:
         advice = "the old rules and users serve on; "
@@ -172,9 +177,12 @@ def _differ(ours: Config, theirs: Config, key: str) -> bool:
 
 
 def _problems(error: RouterError) -> list[str]:
-    if isinstance(error, FilesError):
-        return [problem.head for problem in error.problems]
-    return [str(error)]
+    if not isinstance(error, FilesError):
+        return [in_one_line(str(error), 2_000)]
+    told, all_of_them = error.problems[:MOST_TOLD], len(error.problems) + error.more
+    more = all_of_them - len(told)
+    rest = [f"and {more:,} more; `hubherald check` tells them"] if more else []
+    return [*(problem.head for problem in told), *rest]
 
 
 def _words(config: Config) -> str:
