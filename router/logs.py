@@ -16,6 +16,11 @@ from structlog.typing import EventDict, ExcInfo, WrappedLogger
 from router.files.redaction import escaped, escaped_lines
 from router.logstream import LogStream
 
+LONGEST = 20_000
+"""Characters of one text in a line of the log; a traceback may be as long."""
+MOST = 200
+"""Entries of a list or mapping in one."""
+
 
 def stand_aside() -> LogStream | None:
     """Have a thread write standard error from now on, and what is left as the process ends."""
@@ -49,9 +54,9 @@ def _chain(*, on_terminal: bool) -> list[Any]:
         renderer = structlog.dev.ConsoleRenderer(
             sort_keys=False, exception_formatter=_write_traceback
         )
-        return [*shared, _escape, renderer]
+        return [*shared, _bound, _escape, renderer]
     processors = structlog.processors
-    return [*shared, processors.format_exc_info, processors.JSONRenderer()]
+    return [*shared, processors.format_exc_info, _bound, processors.JSONRenderer()]
 
 
 def _dropped(chain: Sequence[Any], lines: int) -> str:
@@ -64,6 +69,18 @@ def _dropped(chain: Sequence[Any], lines: int) -> str:
     for process in chain:
         said = process(None, "warning", said)
     return f"{said}\n"
+
+
+def _bound(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """No line is longer than a collector takes, whatever somebody put into it."""
+    for key, value in event.items():
+        if isinstance(value, str) and len(value) > LONGEST:
+            event[key] = f"{value[:LONGEST]}... ({len(value):,} characters)"
+        elif isinstance(value, list | tuple) and len(value) > MOST:
+            event[key] = [*value[:MOST], f"and {len(value) - MOST:,} more"]
+        elif isinstance(value, dict) and len(value) > MOST:
+            event[key] = dict(list(value.items())[:MOST])
+    return event
 
 
 def _escape(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

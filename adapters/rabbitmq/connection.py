@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
-from adapters.rabbitmq.wire import Wire
+from adapters.rabbitmq.wire import BoundedTransports
 from adapters.tls import TlsFiles, TlsFilesError
 from router.ports import AmqpUrl, Aside, Options, Secret, Unfit, redactor
 
@@ -104,8 +104,8 @@ async def dial(options: BrokerOptions, name: str, *, contents: bool = False) -> 
                 connection = aio_pika.Connection(
                     url.with_user(options.user).with_password(password)
                 )
-                wire = Wire(options.where, context, contents=contents)
-                connection.kwargs["transport_factory"] = wire
+                transports = BoundedTransports(options.where, context, contents=contents)
+                connection.kwargs["transport_factory"] = transports
                 try:
                     await connection.connect()
                 except BaseException:

@@ -222,6 +222,13 @@ def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | No
     if found is None or document.problems:
         return None, document
     find_exposed(document)
+    if found.operations.exposed:
+        message = (
+            f"listen: {found.operations.listen} is open to whoever reaches it, and its page says "
+            f"who is told what; set operations.token (or token_file), or listen on 127.0.0.1"
+        )
+        where = document.at("operations", "listen")
+        document.papers.add(Problem(where, message, Code.CONFLICT), warning=False)
     return Settings(
         file=file,
         sources=sources,

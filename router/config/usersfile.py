@@ -130,7 +130,7 @@ class _Users:
         value = self.document.value
         entries = value.get("service_users") if isinstance(value, dict) else None
         channels = [
-            self._channels(entry, number)
+            [] if self.document.is_full else self._channels(entry, number)
             for number, entry in enumerate(entries if isinstance(entries, list) else [])
         ]
         found = read_model(self.document, UsersFile, value)
@@ -166,7 +166,7 @@ class _Users:
                 code = Code.VALUE if there else Code.MISSING_KEY
                 problem = Problem(where, f"{unfit.key}: {unfit.message}", code)
                 if problem not in self.document.problems:
-                    self.document.problems.append(problem)
+                    self.document.add(where, problem.message, code)
 
     def _find_duplicates(self, entries: Any) -> None:
         first: dict[str, int] = {}

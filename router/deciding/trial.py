@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pickle
+import resource
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -19,6 +20,9 @@ from router.errors import EngineError
 from router.language.alternatives import Alternative, Leaf, alternatives_of
 from router.language.fields import Value
 from router.language.rules import Rules
+
+MEMORY = 400_000_000
+"""Bytes that the child may take; rules within their budget come to a quarter of it."""
 
 
 def trial(rules: Rules, timeout_s: float = 10.0) -> None:
@@ -75,6 +79,7 @@ def _import_path(path: Iterable[str]) -> list[str]:
 def child(pickled: bytes) -> None:
     """What the child does: every rule once with values that should make it match."""
     rules: Rules = pickle.loads(pickled)  # noqa: S301 - from our own parent
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     try:
         engine = Engine(rules)
         tried = [
@@ -84,6 +89,8 @@ def child(pickled: bytes) -> None:
         found = engine.evaluate(tried)
     except EngineError as error:
         sys.exit(str(error))
+    except MemoryError:
+        sys.exit(f"it needs more than {MEMORY:,} bytes for them")
     anomaly = next((each for each in found if isinstance(each, EngineAnomaly)), None)
     if anomaly or engine.rebuilds:
         sys.exit(str(anomaly or "durable_rules contradicts the second opinion"))

@@ -20,7 +20,7 @@ from router.files.codes import Code, code_of
 from router.files.cover import Cover, Token
 from router.files.messages import is_consequence, reason
 from router.files.model_keys import known_keys
-from router.files.problems import Location, Papers, Problem
+from router.files.problems import MOST, Location, Papers, Problem
 from router.files.secrecy import HIDDEN, doubtful, plain_key
 from router.files.suggestions import closest, did_you_mean
 
@@ -102,12 +102,23 @@ class Document:
         """A key in quotes; in a guarded file only one that is surely no secret."""
         return repr(key) if self.cover is None or plain_key(key) else otherwise
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more problems are known than are told: to look for others is of no use."""
+        return len(self.problems) > MOST
+
     def add(self, location: Location, message: str, code: Code) -> None:
-        """Remember a mistake found in this file."""
-        self.problems.append(Problem(location, message, code))
+        """Remember a mistake found in this file; of very many the first and that there are more."""
+        if len(self.problems) < MOST:
+            self.problems.append(Problem(location, message, code))
+        elif not self.is_full:
+            more = f"more than {MOST} problems in this file; the others are not told"
+            self.problems.append(Problem(location, more, Code.TOO_LARGE))
 
     def add_unknown_key(self, path: Place, known: Iterable[str]) -> str:
         """Add that nothing reads the key at `path`; gives which of `known` is meant, or ""."""
+        if self.is_full:
+            return ""
         name, names = str(path[-1]), list(known)
         meant = closest(name, names)
         hint = f"; did you mean {meant!r}?" if meant else did_you_mean(name, names)
@@ -134,6 +145,8 @@ class Document:
         meant: set[Place] = set()
         # unknown keys first: what one of them is taken for is not missing besides
         for item in sorted(error.errors(include_url=False), key=_is_missing):
+            if self.is_full:
+                return
             path = self._reached(within, item["loc"])
             if is_consequence(item) or _is_told((*within, *item["loc"]), told):
                 continue

@@ -197,8 +197,7 @@ class _Router:
                     self.metrics, sources=sources, lanes=lanes, lost=self.ledger.lost
                 )
                 operations = OperationsEndpoint(
-                    self.config.operations.host,
-                    self.config.operations.port,
+                    self.config.operations,
                     metrics=self.metrics,
                     not_ready=readiness.not_ready,
                     before_scrape=partial(_show, readiness, self.live.relay),
