@@ -14,12 +14,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from adapters.revocation import RevocationError, valid_until
-from router.ports import exposure, require_private, unreadable
+from router.ports import Aside, exposure, open_plain, require_private, unreadable
 
 MOST_BYTES = 4_000_000
 """The system's bundle of all CAs has 200,000."""
+
+
+SYSTEMS = ("ca_file", Path("the file of the system's CAs"))
+"""What is read where no file is given."""
+READ_S = 5.0
+"""Seconds that files have to be read; a mount that is away may take for ever."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class TlsFilesError(Exception):
@@ -105,11 +114,13 @@ class TlsFiles:
 
     def stamp(self) -> tuple[tuple[int, ...] | None, ...]:
         """Changes when one of the files is written, replaced, opened or closed to others."""
-        return tuple(
-            _stamp(file)
-            for file in (self.ca_file, self.certificate_file, self.key_file, self.crl_file)
-            if file is not None
-        )
+        return tuple(_stamp(file) for _, file in self.named())
+
+    def named(self) -> list[tuple[str, Path]]:
+        """Those that are given, with the options that name them."""
+        options = ("ca_file", "certificate_file", "key_file", "crl_file")
+        given = [(option, getattr(self, option)) for option in options]
+        return [(option, file) for option, file in given if file is not None]
 
 
 class Trust:
@@ -121,19 +132,30 @@ class Trust:
         self._stamp: tuple[tuple[int, ...] | None, ...] = ()
         self._expires: datetime | None = None
         self._making = asyncio.Lock()
+        self._thread = Aside("certificates")
 
     async def context(self) -> ssl.SSLContext:
         """For the next connection. TlsFilesError when a file is of no use."""
         async with self._making:  # one of many that send at once reads for all
-            stamp = self.files.stamp()
+            stamp = await self._read(self.files.stamp)
             expired = self._expires is not None and self._expires < datetime.now(UTC)
             if self._made is None or stamp != self._stamp or expired:
                 self._made = None
-                self._made = await asyncio.to_thread(_context, self.files)
+                self._made = await self._read(_context, self.files)
                 # what changed while it was read is read next time
                 self._stamp = stamp
-                self._expires = await asyncio.to_thread(self.files.expiry)
+                self._expires = await self._read(self.files.expiry)
             return self._made
+
+    async def _read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the function gives; TlsFilesError when the disk does not answer, now or yet."""
+        try:
+            async with asyncio.timeout(READ_S):
+                return await self._thread.call(function, *args, **kwargs)
+        except TimeoutError:
+            option, file = (self.files.named() or [SYSTEMS])[0]
+            why = f"{file} does not answer within {READ_S:g} s; is what it is mounted from away?"
+            raise TlsFilesError(option, why) from None
 
 
 def distrust(error: BaseException) -> str | None:
@@ -236,7 +258,7 @@ def _read(option: str, file: Path, *, private: bool = False) -> bytes:
             require_private(file)
         if not file.is_file():
             raise TlsFilesError(option, f"{file} is {'not a file' if file.exists() else 'missing'}")
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             found = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise TlsFilesError(option, unreadable(file, error)) from None

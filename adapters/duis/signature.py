@@ -22,7 +22,7 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
 
-from router.ports import Originator, exposure, require_private, unreadable
+from router.ports import Originator, exposure, open_plain, require_private, unreadable
 
 NAMESPACE = "http://www.w3.org/2000/09/xmldsig#"
 KEY, CERTIFICATE = "signing_key_file", "signing_certificate_file"
@@ -155,7 +155,7 @@ def _certificate(file: Path) -> x509.Certificate:
 
 def _read(option: str, file: Path) -> bytes:
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             content = opened.read(LARGEST + 1)
     except OSError as error:
         raise SigningError(option, unreadable(file, error)) from None

@@ -18,6 +18,8 @@ MAX_LINE = 262_144
 """The longest fact in bytes that the core takes; one byte more is kept, so that it sees why."""
 BLOCK = 524_288
 """Bytes that are read at once: some 1,000 facts of usual size."""
+LONGEST = 256 * 1024 * 1024
+"""Bytes after which a line is none, nor a hole one to skip: others in the folder wait so long."""
 
 _BLANK = b" \t\r"
 
@@ -73,6 +75,8 @@ class Block:
     """Where to read on. Not moved: there is nothing more to give out."""
     unfinished: bool = False
     """An unfinished line is left."""
+    endless: bool = False
+    """The next line is longer than LONGEST; nothing behind its begin is read."""
 
 
 def beginning(contents: Contents, *, rewritten: bool) -> ReadPoint:
@@ -82,7 +86,7 @@ def beginning(contents: Contents, *, rewritten: bool) -> ReadPoint:
     which reads as zeros: there is no fact in it.
     """
     passed, offset = hashlib.sha256(), 0
-    while rewritten and (data := contents.read(offset, BLOCK)):
+    while rewritten and offset < LONGEST and (data := contents.read(offset, BLOCK)):
         zeros = len(data) - len(data.lstrip(b"\0"))
         passed.update(data[:zeros])
         offset += zeros
@@ -153,7 +157,8 @@ def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
     passed = place.passed.copy()
     passed.update(start)
     position = place.cursor.offset + len(start)
-    while data := contents.read(position, BLOCK):
+    end = place.cursor.offset + LONGEST
+    while position < end and (data := contents.read(position, BLOCK)):
         newline = data.find(b"\n")
         if newline >= 0:
             passed.update(data[: newline + 1])
@@ -161,7 +166,7 @@ def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
             return Block([_message(start[: MAX_LINE + 1], reached)], ReadPoint(reached, passed))
         passed.update(data)
         position += len(data)
-    return Block([], place, unfinished=True)
+    return Block([], place, unfinished=position < end, endless=position >= end)
 
 
 def _fragment(data: bytes, place: ReadPoint) -> Block:

@@ -20,6 +20,7 @@ from router.config.loading import settings
 from router.domain.acceptance import CheckDigits
 from router.errors import PublishError, UsageError
 from router.files.counts import plural
+from router.files.plainfile import open_plain
 from router.publishing.checking import BadLine, DoubtfulLine, check_lines, holds_facts
 from router.publishing.progress import Progress
 from router.publishing.sending import send
@@ -121,7 +122,7 @@ def command(
 def _opened(file: Path) -> Iterator[BinaryIO]:
     """The file, for us alone: two that publish it would each forget what the other confirmed."""
     try:
-        opened = file.open("rb")
+        opened = open_plain(file)
     except OSError as error:
         raise UsageError(f"{file} can't be read: {error.strerror}") from None
     with opened:

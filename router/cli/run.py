@@ -12,6 +12,7 @@ from router.cli.totals import tell_totals
 from router.config.loading import load
 from router.ledger.queries.totals import ledger_totals
 from router.service import app
+from router.service.lastresort import LastResort
 
 
 @click.command("run")
@@ -27,7 +28,8 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     Stops on SIGTERM or Ctrl-C: finishes and commits what it has taken, waits up to 30 s for
     answers, exits 0. Ends with 1, and says why, when its ledger is deleted, moved or replaced
     meanwhile; nothing is acknowledged or sent from then on. Logs go to standard error, as JSON
-    unless that is a terminal.
+    unless that is a terminal; nobody waits for what reads them, and `log.dropped` stands where
+    lines are missing.
 
     \b
     Example:
@@ -36,8 +38,9 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     """
     app.keep_hangup()
     config = load(config_file)
+    log = logs.stand_aside()
     logs.configure()
-    app.run(config, until_idle=until_idle)
+    app.run(config, until_idle=until_idle, log=log, last=LastResort(log))
     if until_idle:
         with ledger(config_file) as database:
             tell_totals(ledger_totals(database))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from router.config.unready import UnreadyOptions
@@ -11,9 +11,12 @@ from router.files.document import Document, Place
 from router.files.problems import Problem
 from router.files.suggestions import closest
 from router.files.values import read_model
-from router.ports import Introduced, Options
+from router.ports import Aside, Introduced, Options, Unfit
 from router.ports.discretion import redactor
 from router.ports.entrypoints import installed
+
+FIRST_S, AGAIN_S = 5.0, 0.5
+"""Seconds that files named by one channel have to answer, and after the first that did not."""
 
 
 class InstalledKinds:
@@ -22,6 +25,8 @@ class InstalledKinds:
     def __init__(self, group: str) -> None:
         self._installed = installed(group)
         self._models: dict[str, type[Options] | str] = {}
+        self._thread = Aside("files")
+        self._patience = FIRST_S
 
     def introduced(self, kind: str) -> type[Introduced] | None:
         """The adapter's class when it wants to know the parties; None for all others."""
@@ -60,11 +65,20 @@ class InstalledKinds:
                 document.papers.add(problem, warning=False)
             mistaken = len(document.problems) > before
             return None if mistaken else UnreadyOptions(why="; ".join(unfit_files.values()))
-        for unfit in found.unfit() if found is not None else ():
+        for unfit in self._unfit(found) if found is not None else ():
             where = document.at(*within, unfit.key)
             said = redactor(found)(f"{unfit.key}: {unfit.message}")
             document.papers.add(Problem(where, said, unfit.code), warning=unfit.warning)
         return found
+
+    def _unfit(self, options: Options) -> Sequence[Unfit]:
+        """What it finds wrong, in a thread: it may look at files on a mount that is away."""
+        try:
+            return self._thread.submit(options.unfit).result(self._patience)
+        except TimeoutError:
+            self._thread, self._patience = Aside("files"), AGAIN_S
+            why = "a file or folder named here does not answer; is what it is mounted from away?"
+            return [Unfit("adapter", why, code=Code.FILE)]
 
     def models(self) -> dict[str, type[Options]]:
         """The options of all that are installed and can be loaded, by kind."""

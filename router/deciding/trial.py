@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 from router.deciding.engine import Engine, EngineAnomaly
 from router.errors import EngineError
@@ -30,10 +33,17 @@ def trial(rules: Rules, timeout_s: float = 10.0) -> None:
         "signal.signal(signal.SIGHUP, signal.SIG_IGN); sys.path[:] = json.loads(sys.argv[1]); "
         "from router.deciding.trial import child; child(sys.stdin.buffer.read())"
     )
-    command = [sys.executable, "-c", code, json.dumps(sys.path), str(math.ceil(timeout_s) + 1)]
+    path, longest = json.dumps(_import_path(sys.path)), str(math.ceil(timeout_s) + 1)
+    # Isolated: else a json.py in the folder where somebody checks foreign rules would be run.
+    command = [sys.executable, "-I", "-c", code, path, longest]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and words
-            command, input=pickle.dumps(rules), capture_output=True, timeout=timeout_s, check=False
+            command,
+            cwd="/",
+            input=pickle.dumps(rules),
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise EngineError(
@@ -46,6 +56,20 @@ def trial(rules: Rules, timeout_s: float = 10.0) -> None:
             "durable_rules can't be trusted with these rules, they were not taken up: "
             + (last or f"the trial ended with {done.returncode}")
         )
+
+
+def _import_path(path: Iterable[str]) -> list[str]:
+    """What the child may import from: all but the working directory, unless the router is there.
+
+    Then it comes last, so that nothing in it is taken for a module that stands elsewhere.
+    """
+    home = str(Path(__file__).resolve().parents[2])
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:  # deleted
+        here = ""
+    found = [each for each in path if Path(each).is_absolute() and os.path.realpath(each) != here]
+    return [*found, here] if here == home else found
 
 
 def child(pickled: bytes) -> None:

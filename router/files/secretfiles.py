@@ -17,6 +17,7 @@ from router.files.document import Document, Place
 from router.files.keyfiles import exposure, require_private, unreadable
 from router.files.messages import reason
 from router.files.model_keys import known_models, secret_keys
+from router.files.plainfile import open_plain
 from router.files.problems import Problem
 from router.files.secrecy import Redactor
 
@@ -86,7 +87,7 @@ def read_secret(file: Path) -> str:
     """The text of a file that nobody else can read; ValueError says why there is none."""
     require_private(file)
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             content = opened.read(LARGEST_SECRET + 1)
         text = content.decode("utf-8-sig").strip()
     except OSError as error:

@@ -30,6 +30,7 @@ from ruamel.yaml.reader import ReaderError
 from router.files.codes import Code
 from router.files.cover import Cover, Token
 from router.files.document import Document, Place
+from router.files.plainfile import open_plain
 from router.files.problems import Location
 from router.files.redaction import ENDS, covered, presentable
 
@@ -45,7 +46,7 @@ def read(file: Path, *, guarded: bool = False) -> Document:
     `guarded`: secrets may stand in it, so nothing of it is shown but what a model reveals.
     """
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             raw = opened.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         document = Document(file)

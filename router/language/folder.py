@@ -11,6 +11,7 @@ from pathlib import Path
 
 from router.files.codes import Code
 from router.files.document import Document
+from router.files.plainfile import open_plain
 from router.files.problems import Location, Problem
 from router.files.yamlfile import MAX_BYTES, parse
 from router.language import contradictions
@@ -100,9 +101,7 @@ def find(folder: Path) -> tuple[list[Path], list[Problem]]:
 def _open(file: Path) -> tuple[Document, str]:
     """A document and its whole text, from one reading: evidence must be what was decided by."""
     try:
-        if not file.is_file():
-            raise FileNotFoundError(0, "there is no such file, or it is not a plain one")
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             raw = opened.read(MAX_BYTES + 1)
     except OSError as error:
         document = Document(file)

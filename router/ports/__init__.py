@@ -9,6 +9,7 @@ alone needs, such as finding what is installed, it imports from the modules of t
 from router.errors import PublishError, SignatureError, UsageError
 from router.files.codes import Code
 from router.files.keyfiles import exposure, require_private, unreadable
+from router.files.plainfile import open_plain
 from router.files.redaction import in_one_line
 from router.ports.alerts import (
     BATCH_CONTENT_TYPE,
@@ -18,6 +19,7 @@ from router.ports.alerts import (
     batch_body,
     batch_id,
 )
+from router.ports.aside import Aside
 from router.ports.delivery import (
     Adapter,
     ChannelFault,
@@ -56,6 +58,7 @@ __all__ = [
     "Aimed",
     "Alert",
     "AmqpUrl",
+    "Aside",
     "Certificate",
     "Certified",
     "ChannelFault",
@@ -94,6 +97,7 @@ __all__ = [
     "batch_id",
     "exposure",
     "in_one_line",
+    "open_plain",
     "redactor",
     "require_private",
     "unreadable",

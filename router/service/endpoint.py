@@ -46,7 +46,7 @@ class OperationsEndpoint:
         *,
         metrics: Metrics,
         not_ready: Callable[[], str | None],
-        before_scrape: Callable[[], None],
+        before_scrape: Callable[[], Awaitable[None]],
         reload: Callable[[str], Awaitable[str]],
         page: Callable[[str], Awaitable[Page]],
     ) -> None:
@@ -85,7 +85,7 @@ class OperationsEndpoint:
             await self._runner.cleanup()
 
     async def _serve_metrics(self, _request: web.Request) -> web.Response:
-        self._before_scrape()
+        await self._before_scrape()
         body = generate_latest(self._metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

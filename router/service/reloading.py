@@ -20,10 +20,13 @@ from router.deciding.engine import Engine
 from router.deciding.trial import trial
 from router.errors import FilesError, RouterError, UsageError
 from router.metrics.metrics import Metrics
+from router.ports import Aside
 from router.service.runtime import Runtime
 
 LOOK = 1.0
 """Seconds between looks at the files, with `watch: true`."""
+READ = 30.0
+"""Seconds that the files have to be read."""
 LONGEST = 60.0
 """Seconds after which, at the latest, `watch` tries again what failed for no mistake in files."""
 MOST_WAITING = 5
@@ -52,6 +55,7 @@ class Reloader:
         self._live = live
         self._metrics = metrics
         self._one_at_a_time = asyncio.Lock()
+        self._thread = Aside("reload")
         self._waiting = 0
         self.refused: ReloadRefused | None = None
         """The last reload; None when it succeeded, or when there was none."""
@@ -117,8 +121,7 @@ class Reloader:
 
     async def _reload(self, trigger: str) -> tuple[Config, Sequence[str]]:
         live = self._live
-        self._looked = await asyncio.to_thread(self._look)
-        found = await asyncio.to_thread(load, live.config.file)
+        found = await self._read()
         self._looked = found.looked
         for warning in found.warnings:
             where, code = str(warning.location), str(warning.code)
@@ -127,7 +130,7 @@ class Reloader:
         if changed:
             advice = "rules and users are reloaded; the rest needs a restart"
             _log.warning("reload.needs_restart", changed=changed, advice=advice)
-        await asyncio.to_thread(trial, found.rules)
+        await self._thread.call(trial, found.rules)
         config = replace(
             live.config,
             rules_folder=found.rules_folder,
@@ -150,7 +153,7 @@ class Reloader:
         last, pause = self._looked, LOOK
         while True:
             await asyncio.sleep(pause)
-            seen = await asyncio.to_thread(self._look)
+            seen = await self._thread.call(self._look)
             if seen == last != self._looked:
                 await self.quietly("watch")
             last = seen
@@ -160,6 +163,18 @@ class Reloader:
         """For whoever gets no answer: the log has it."""
         with suppress(RouterError):
             await self.reload(trigger)
+
+    async def _read(self) -> Config:
+        """All files. FilesError has their mistakes; UsageError when they hang."""
+        try:
+            async with asyncio.timeout(READ):
+                self._looked = await self._thread.call(self._look)
+                return await self._thread.call(load, self._live.config.file)
+        except TimeoutError:
+            raise UsageError(
+                f"the files of rules and users do not answer within {READ:g} s; is what they, or "
+                f"the keys that they name, are mounted from away?"
+            ) from None
 
     def _look(self) -> Look:
         return look(self._live.config.rules_folder, self._live.config.users_file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -99,3 +100,19 @@ def test_what_the_engine_can_not_be_trusted_with_is_a_problem_too(
     assert told.exit_code == 1
     (row,) = json.loads(told.stdout)
     assert (row["code"], row["line"]) == ("engine", 1)
+
+
+def test_nothing_that_lies_beside_the_rules_is_run(estate: Estate) -> None:
+    estate.all_roles()
+    proof = estate.folder / "proof"
+    for name in ("json", "signal", "pickle", "durable", "router", "sitecustomize"):
+        text = f"open({str(proof)!r}, 'a').write(__file__)\n"
+        (estate.folder / f"{name}.py").write_text(text)
+        (estate.folder / name).mkdir()
+        (estate.folder / name / "__init__.py").write_text(text)
+    program = Path(sys.executable).with_name("hubherald")
+    done = subprocess.run(
+        [program, "check"], cwd=estate.folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not proof.exists()

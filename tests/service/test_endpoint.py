@@ -27,7 +27,7 @@ class Router:
         self.asked: list[str] = []
         self.refusal: RouterError | None = None
 
-    def scraped(self) -> None:
+    async def scraped(self) -> None:
         self.scrapes += 1
 
     async def reload(self, trigger: str) -> str:

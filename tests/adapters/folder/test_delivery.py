@@ -66,6 +66,48 @@ async def test_something_else_under_the_name_is_not_overwritten(
     assert before.items() <= contents(tmp_path).items()
 
 
+def pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def linked(file: Path) -> None:
+    other = file.parent.parent / "elsewhere"
+    other.write_bytes(b"{}")
+    file.symlink_to(other)
+
+
+def linked_to_a_device(file: Path) -> None:
+    file.symlink_to("/dev/zero")
+
+
+def linked_to_nothing(file: Path) -> None:
+    file.symlink_to(file.parent.parent / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (pipe, "is not a plain file"),
+        (Path.mkdir, "is a folder"),
+        (linked, "is a symbolic link"),
+        (linked_to_a_device, "is a symbolic link"),
+        (linked_to_nothing, "is a symbolic link"),
+    ],
+)
+async def test_what_is_no_plain_file_under_the_name_is_refused_at_once(
+    tmp_path: Path, delivery: Make, make: Callable[[Path], None], words: str
+) -> None:
+    folder = tmp_path / "alerts"
+    folder.mkdir()
+    file = folder / f"{delivery(1).alert.id}.json"
+    make(file)
+    refused, delivered = await deliver(folder, delivery(1), delivery(2))
+    assert isinstance(refused, Refused)
+    assert f"{file.name} {words}; move it away" in refused.detail
+    assert isinstance(delivered, Delivered)
+    assert not (tmp_path / "nothing").exists()
+
+
 async def test_a_disk_that_takes_no_more_is_a_retry_and_leaves_nothing(
     tmp_path: Path, delivery: Make
 ) -> None:

@@ -169,3 +169,42 @@ async def test_many_lines_all_come_while_the_loop_goes_on(tmp_path: Path) -> Non
     assert bodies(messages) == lines
     assert messages[-1].origin == f"a.jsonl:{count}"
     assert turns > 50  # there are 80 blocks
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "c.jsonl"])
+@pytest.mark.parametrize("before", [b"", b"1\n"])
+async def test_a_sparse_file_without_end_holds_nobody_up(
+    tmp_path: Path, name: str, before: bytes
+) -> None:
+    (tmp_path / "b.jsonl").write_bytes(b"2\n")
+    with (tmp_path / name).open("wb") as file:
+        file.write(before)
+        file.truncate(300 * 1024**3)
+    with structlog.testing.capture_logs() as logs:
+        async with reading(tmp_path) as reader:
+            messages = await reader.until(1)
+    assert sorted(bodies(messages)) == sorted([*before.splitlines(), b"2"])
+    (told,) = named(logs, "folder.endless_line")
+    assert (told["file"], told["line"]) == (name, 2 if before else 1)
+
+
+async def test_a_hole_without_end_holds_nobody_up(tmp_path: Path) -> None:
+    """A file that was read, and then emptied under a writer that is far on."""
+    (tmp_path / "a.jsonl").write_bytes(b"1\n2\n")
+    (tmp_path / "b.jsonl").write_bytes(b"3\n")
+    async with reading(tmp_path) as reader:
+        await reader.until(3)
+        with (tmp_path / "a.jsonl").open("wb") as file:
+            file.truncate(300 * 1024**3)
+        add(tmp_path / "b.jsonl", b"4\n")
+        assert bodies(await reader.until(4))[3:] == [b"4"]
+
+
+async def test_a_long_line_that_is_mended_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    with file.open("wb") as opened:
+        opened.truncate(300 * 1024**3)
+    async with reading(tmp_path) as reader:
+        await reader.until(0)
+        file.write_bytes(b"1\n")
+        assert bodies(await reader.until(1)) == [b"1"]
