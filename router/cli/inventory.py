@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from router.cli.bar import Bar
 from router.cli.cautions import Cautions
-from router.cli.context import eui64, ledger, moment_of, now, operator
+from router.cli.context import eui64, ledger, moment_of, now, operator, plain_file
 from router.cli.printing import as_json, line, output, shown
 from router.config.loading import settings
 from router.domain.identifiers import FirmwareVersion
@@ -24,8 +24,6 @@ from router.ledger.actions import correct_firmware
 from router.ledger.database import Use
 from router.ledger.queries.lists import find_home
 
-csv_file = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.group("inventory")
 def command() -> None:
@@ -33,8 +31,8 @@ def command() -> None:
 
 
 @command.command("import")
-@click.option("--hubs", type=csv_file, help="CSV of hubs.")
-@click.option("--registrations", type=csv_file, help="CSV of registrations.")
+@click.option("--hubs", type=plain_file, metavar="FILE", help="CSV of hubs.")
+@click.option("--registrations", type=plain_file, metavar="FILE", help="CSV of registrations.")
 @click.pass_context
 def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -> None:
     """Load CSV files into the ledger, in one transaction; a router may run meanwhile.
@@ -73,7 +71,7 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
             if isinstance(row, DoubtfulRow):
                 cautions.hear(row)
             else:
-                bar.say(shown(str(row)))
+                bar.say(str(row))
 
         done = import_inventory(
             database,

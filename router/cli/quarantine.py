@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.context import ledger, operator
+from router.cli.context import ROW, ledger, operator
 from router.cli.printing import as_json, as_table, flat, line, output, shown
 from router.domain.facts import QuarantineReason
 from router.errors import UsageError
@@ -39,7 +39,11 @@ def command() -> None:
 @command.command("list")
 @by_reason
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=100,
+    show_default=True,
+    help="At most so many.",
 )
 @output
 @click.pass_obj
@@ -57,11 +61,11 @@ def list_(config_file: Path, reason: str | None, limit: int, output: str) -> Non
     else:
         as_table(rows[:limit], COLUMNS, nothing="nothing is in quarantine")
     if len(rows) > limit:
-        click.echo(f"there are more than {limit:,}; see --limit", err=True)
+        line(f"there are more than {limit:,}; see --limit", err=True)
 
 
 @command.command("show")
-@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.argument("number", metavar="ID", type=ROW)
 @output
 @click.pass_obj
 def show(config_file: Path, number: int, output: str) -> None:
@@ -86,7 +90,7 @@ def show(config_file: Path, number: int, output: str) -> None:
 
 
 @command.command("release")
-@click.argument("numbers", metavar="[ID]...", nargs=-1, type=click.IntRange(min=1))
+@click.argument("numbers", metavar="[ID]...", nargs=-1, type=ROW)
 @by_reason
 @click.pass_obj
 def release(config_file: Path, numbers: tuple[int, ...], reason: str | None) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import structlog
 
 from router import logs
 from router.cli.context import ledger
 from router.cli.totals import tell_totals
 from router.config.loading import load
+from router.errors import RouterError, UsageError
 from router.ledger.queries.totals import ledger_totals
 from router.service import app
 from router.service.lastresort import LastResort
+
+_log = structlog.get_logger(__name__)
 
 
 @click.command("run")
@@ -40,7 +44,13 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     config = load(config_file)
     log = logs.stand_aside()
     logs.configure()
-    app.run(config, until_idle=until_idle, log=log, last=LastResort(log))
+    try:
+        app.run(config, until_idle=until_idle, log=log, last=LastResort(log))
+    except (RouterError, OSError):
+        raise
+    except Exception as error:
+        _log.critical("router.bug", exc_info=error)
+        raise UsageError("the router ended by a bug of its own; its log says where") from error
     if until_idle:
         with ledger(config_file) as database:
             tell_totals(ledger_totals(database))

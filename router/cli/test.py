@@ -10,7 +10,7 @@ import click
 from router.cli import test_report
 from router.cli.bar import Bar
 from router.cli.context import rules_folder
-from router.cli.printing import as_json, output, shown
+from router.cli.printing import as_json, line, output
 from router.errors import FilesError, UsageError
 from router.language.folder import load as load_rules
 from router.language.rules import Rules
@@ -81,9 +81,9 @@ def command(
         test_report.tell(report, tried, coverage=coverage)
     empty = [path for path, found in files.items() if not found]
     for path in empty:
-        click.echo(f"no tests in {shown(path)} (*.test.yaml)", err=True)
+        line(f"no tests in {path} (*.test.yaml)", err=True)
     if mutate and not report.passed:
-        click.echo("nothing was changed: for --mutate all tests must pass first", err=True)
+        line("nothing was changed: for --mutate all tests must pass first", err=True)
     unseen = coverage and report.uncovered
     if empty or not report.passed or unseen or any(not each.noticed_by for each in tried or ()):
         ctx.exit(1)

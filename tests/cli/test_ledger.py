@@ -132,7 +132,7 @@ def test_a_table_in_a_pipe_is_neither_cut_nor_coloured(routed: Path) -> None:
         (["quarantine", "list", "--reason", "bad"], 2, "'bad' is not one of 'malformed'"),
         (["inventory", "show", "00-00-00-00-00-00-00-01"], 1, "is not in the inventory"),
         (["inventory", "import"], 2, "give --hubs, --registrations or both"),
-        (["inventory", "import", "--hubs", "no.csv"], 2, "'no.csv' does not exist"),
+        (["inventory", "import", "--hubs", "no.csv"], 2, "no.csv can't be read"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
