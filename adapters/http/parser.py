@@ -127,6 +127,8 @@ class AnswerParser:
         """Don't wait for a status behind what can't be the beginning of one."""
         begun = _BEGUN.fullmatch(self._came.strip())
         if self._came and not begun and (not self._reused or len(self._came) > _JUNK):
+            if b"POST " in self._came:  # with all that is secret in it
+                raise NoStatusError("what answered does not speak HTTP: it repeats our request")
             beginning = bytes(self._came[:_SHOWN]).decode(errors="replace")
             raise NoStatusError(f"what answered does not speak HTTP: {beginning!r}")
 

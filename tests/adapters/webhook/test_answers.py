@@ -151,6 +151,19 @@ async def test_a_change_of_protocol_closes_the_lane(delivery: Make) -> None:
     assert "101" in outcome.detail
 
 
+async def test_an_echo_is_told_without_what_it_repeats(delivery: Make) -> None:
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(line.got))
+        await writer.drain()
+        await _reader.read()
+
+    async with talking(talk) as line, webhook(f"http://127.0.0.1:{line.port}/?token=hidden") as it:
+        (outcome,) = await sent(it, delivery, [1])
+    assert isinstance(outcome, Retry)
+    assert "does not speak HTTP: it repeats our request" in outcome.detail
+    assert "hidden" not in outcome.detail
+
+
 async def test_a_receiver_that_never_comes_to_a_status_is_left(delivery: Make) -> None:
     """The bytes before a status are bounded, so the send ends long before its deadline."""
     wrote = 0
