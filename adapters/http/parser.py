@@ -19,7 +19,7 @@ MOST_BODY = 4096
 """Bytes of a body that are read; a longer one costs its connection."""
 _JUNK = 4096
 """Bytes of an earlier, too long answer that may stand before the status on a used connection."""
-_STATUS = re.compile(rb"(?i)HTTP/(\d(?:\.\d)?)[ \t]+(\d{3})(?=[ \t\r\n])")
+_STATUS = re.compile(rb"(?i)HTTP/(\d(?:\.\d)?)[ \t]+(\d{3})(?=\D)")
 _BEGUN = re.compile(rb"(?i)H(T(T(P(/[\d.]{0,3}([ \t]{1,9}\d{0,3})?)?)?)?)?")
 _SHOWN = 60
 """Bytes of what is no HTTP that help to tell what it is."""

@@ -6,6 +6,7 @@ DUIS channels share all of it; over mutual TLS it is tried here, too.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,22 @@ async def test_a_connection_that_has_ended_meanwhile_is_not_used(delivery: Make)
         outcomes = await sent(adapter, delivery, range(3))
     assert outcomes == [Delivered("200")] * 3
     assert receiver.on == [1, 2, 3]
+
+
+async def test_a_connection_on_which_a_request_was_not_read_to_its_end_is_not_used(
+    delivery: Make,
+) -> None:
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(3600)
+
+    large = replace(delivery(1), body=b" " * 30_000_000)
+    async with talking(talk) as line, webhook(f"http://127.0.0.1:{line.port}/") as adapter:
+        for each in (large, delivery(2)):
+            (outcome,) = await adapter.deliver([each])
+            assert isinstance(outcome, Refused)
+    assert line.connections == 2
 
 
 # --- addresses --------------------------------------------------------------------------------
