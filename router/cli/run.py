@@ -43,9 +43,10 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     app.keep_hangup()
     config = load(config_file)
     log = logs.stand_aside()
+    last = LastResort(log) if log is not None else None  # else the process is not ours to end
     logs.configure()
     try:
-        app.run(config, until_idle=until_idle, log=log, last=LastResort(log))
+        app.run(config, until_idle=until_idle, log=log, last=last)
     except (RouterError, OSError):
         raise
     except Exception as error:

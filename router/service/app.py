@@ -116,6 +116,14 @@ def _tell_of(database: Database) -> None:
         _log.info("ledger.made", path=path, detail=told)
 
 
+async def _ready(name: str, source: Source[Options], stack: AsyncExitStack) -> Source[Options]:
+    try:
+        async with asyncio.timeout(ENTER):
+            return await stack.enter_async_context(source)
+    except TimeoutError:
+        raise UsageError(f"source {name!r} was not ready within {ENTER:g} s") from None
+
+
 async def _unless_gone(work: Awaitable[object]) -> None:
     """Until its end, or the ledger's: then the router ends in order."""
     try:
@@ -319,12 +327,7 @@ class _Router:
                 found[name] = AbsentSource(name, options.why)
             else:
                 kind = installed(SOURCES)[configured.adapter].load()
-                try:
-                    async with asyncio.timeout(ENTER):
-                        source = kind(name, options)
-                        found[name] = await stack.enter_async_context(source)
-                except TimeoutError:
-                    raise UsageError(f"source {name!r} was not ready within {ENTER:g} s") from None
+                found[name] = await _ready(name, kind(name, options), stack)
             self.metrics.duplicates.labels(name)  # counters that begin at 1 show no increase
             self.metrics.misfits.labels(name)
             for reason in QuarantineReason:

@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 class LastResort:
     """Ends the process when it has not ended by itself."""
 
-    def __init__(self, log: LogStream | None, patience: float = PATIENCE) -> None:
+    def __init__(self, log: LogStream, patience: float = PATIENCE) -> None:
         self._log = log
         self._patience = patience
         self._finished = False
@@ -49,8 +49,7 @@ class LastResort:
                 threads=_threads(),
                 advice="it ends all the same; the next start sends again what was under way",
             )
-        if self._log is not None:
-            self._log.drain()
+        self._log.drain()
         os._exit(0 if self._finished else 1)
 
 
