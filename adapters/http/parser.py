@@ -19,7 +19,7 @@ MOST_BODY = 4096
 """Bytes of a body that are read; a longer one costs its connection."""
 _JUNK = 4096
 """Bytes of an earlier, too long answer that may stand before the status on a used connection."""
-_STATUS = re.compile(rb"(?i)HTTP/(\d(?:\.\d)?)[ \t]+(\d{3})(?=[ \t\r\n])")
+_STATUS = re.compile(rb"(?i)HTTP/(\d(?:\.\d)?)[ \t]+(\d{3})(?=\D)")
 _BEGUN = re.compile(rb"(?i)H(T(T(P(/[\d.]{0,3}([ \t]{1,9}\d{0,3})?)?)?)?)?")
 _SHOWN = 60
 """Bytes of what is no HTTP that help to tell what it is."""
@@ -127,6 +127,8 @@ class AnswerParser:
         """Don't wait for a status behind what can't be the beginning of one."""
         begun = _BEGUN.fullmatch(self._came.strip())
         if self._came and not begun and (not self._reused or len(self._came) > _JUNK):
+            if b"POST " in self._came:  # with all that is secret in it
+                raise NoStatusError("what answered does not speak HTTP: it repeats our request")
             beginning = bytes(self._came[:_SHOWN]).decode(errors="replace")
             raise NoStatusError(f"what answered does not speak HTTP: {beginning!r}")
 

@@ -75,7 +75,7 @@ class HttpSession:
             wire.write(request)
             await _read_status(wire, parser)
             await _read_rest(wire, parser)
-            if parser.reusable and wire.quiet:
+            if parser.reusable and wire.idle:
                 self._keep(wire)
         finally:
             if wire not in self._idle:

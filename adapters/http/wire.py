@@ -57,6 +57,12 @@ class Wire(asyncio.Protocol):
         """Whether it stands, and nothing came that nobody asked for."""
         return not self._came and not self._over
 
+    @property
+    def idle(self) -> bool:
+        """Whether it is quiet, and all that was written has gone out."""
+        sent = self._transport is not None and not self._transport.get_write_buffer_size()
+        return self.quiet and sent
+
     def write(self, data: bytes) -> None:
         """Send; what fails is told by `more`."""
         if self._transport is not None:

@@ -224,6 +224,18 @@ async def test_who_asks_for_our_certificate_after_the_request_gets_it(
     assert receiver.saw == ["dcc.example"]
 
 
+async def test_who_does_not_accept_it_then_closes_the_lane(delivery: Make, tmp_path: Path) -> None:
+    mutual = Mutual(tmp_path / "tls")
+    mutual.show(trustme.CA().issue_cert("dcc.example"))
+    with asking_late(mutual.server()) as receiver:
+        options = DuisAdapter.Config.model_validate(mutual.options(receiver.url))
+        async with asyncio.timeout(30), DuisAdapter(options) as adapter:
+            (outcome,) = await adapter.deliver([delivery(1)])
+    assert isinstance(outcome, Closed)
+    assert outcome.reason is ChannelFault.CREDENTIALS
+    assert "does not accept our certificate" in outcome.detail
+
+
 async def test_who_has_none_to_show_is_told_so(
     delivery: Make, ca: trustme.CA, ca_file: Path
 ) -> None:

@@ -35,6 +35,7 @@ ANSWERS: dict[str, tuple[bytes, int, bytes, bool, str]] = {
     "lines end in LF": (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", 200, b"ok", True, ""),
     "lines before": (b"\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", 204, b"", True, ""),
     "no reason": (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, b"", True, ""),
+    "no space": (b"http/1.1\t 200OK\r\nContent-Length: 0\r\n\r\n", 200, b"", True, ""),
     "no version but 2": (b"HTTP/2 202 \r\n\r\n", 202, b"", False, ""),
     "Latin-1": (
         b"HTTP/1.1 200 G\xfct\r\nServer: \xdcber\r\nContent-Length: 0\r\n\r\n",

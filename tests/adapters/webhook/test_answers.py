@@ -6,6 +6,7 @@ DUIS channels share all of it; over mutual TLS it is tried here, too.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,19 @@ async def test_a_change_of_protocol_closes_the_lane(delivery: Make) -> None:
     assert "101" in outcome.detail
 
 
+async def test_an_echo_is_told_without_what_it_repeats(delivery: Make) -> None:
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(line.got))
+        await writer.drain()
+        await _reader.read()
+
+    async with talking(talk) as line, webhook(f"http://127.0.0.1:{line.port}/?token=hidden") as it:
+        (outcome,) = await sent(it, delivery, [1])
+    assert isinstance(outcome, Retry)
+    assert "does not speak HTTP: it repeats our request" in outcome.detail
+    assert "hidden" not in outcome.detail
+
+
 async def test_a_receiver_that_never_comes_to_a_status_is_left(delivery: Make) -> None:
     """The bytes before a status are bounded, so the send ends long before its deadline."""
     wrote = 0
@@ -220,6 +234,22 @@ async def test_a_connection_that_has_ended_meanwhile_is_not_used(delivery: Make)
         outcomes = await sent(adapter, delivery, range(3))
     assert outcomes == [Delivered("200")] * 3
     assert receiver.on == [1, 2, 3]
+
+
+async def test_a_connection_on_which_a_request_was_not_read_to_its_end_is_not_used(
+    delivery: Make,
+) -> None:
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(3600)
+
+    large = replace(delivery(1), body=b" " * 30_000_000)
+    async with talking(talk) as line, webhook(f"http://127.0.0.1:{line.port}/") as adapter:
+        for each in (large, delivery(2)):
+            (outcome,) = await adapter.deliver([each])
+            assert isinstance(outcome, Refused)
+    assert line.connections == 2
 
 
 # --- addresses --------------------------------------------------------------------------------
