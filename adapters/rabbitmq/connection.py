@@ -19,7 +19,7 @@ from yarl import URL
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.rabbitmq.wire import Wire
 from adapters.tls import TlsFiles, TlsFilesError
-from router.ports import AmqpUrl, Options, Secret, Unfit
+from router.ports import AmqpUrl, Options, Secret, Unfit, in_one_line
 
 DIAL_S = 10.0
 """Seconds in which a connection stands or has failed."""
@@ -162,6 +162,17 @@ def alive(connection: AbstractConnection | None) -> bool:
         and connection.transport is not None
         and not connection.transport.connection.is_closed
     )
+
+
+def introduced(connection: AbstractConnection) -> tuple[str, str]:
+    """What the broker says it is: product and version; empty where it does not."""
+    assert connection.transport is not None
+    said = connection.transport.connection.server_properties or {}
+    return _text(said.get("product")), _text(said.get("version"))
+
+
+def _text(said: object) -> str:
+    return in_one_line(said)[:60] if isinstance(said, str) else ""
 
 
 async def blocked(connection: AbstractConnection | None) -> bool:

@@ -56,6 +56,7 @@ class RabbitSource(Source[RabbitSourceOptions]):
         self._begun = 0
         self._made = 0
         self._stopping = False
+        self._noticed = ""
         self._told = ""
         """The trouble that was said last."""
         self._said: dict[str, float] = {}
@@ -107,7 +108,8 @@ class RabbitSource(Source[RabbitSourceOptions]):
 
     def link(self) -> Link:
         """How the connection stands."""
-        return Link(up=self._session is not None, made=self._made)
+        session = self._session
+        return Link(session is not None, self._made, session.peer if session else "")
 
     def publisher(self) -> RabbitPublisher:
         """For `hubherald publish`: into the exchange that the queue is bound to."""
@@ -119,7 +121,11 @@ class RabbitSource(Source[RabbitSourceOptions]):
             self._session, self._trouble, self._told = session, None, ""
             self._said.clear()
             self._made += 1
-            self._log.info("rabbitmq.connected", prefetch=self._options.prefetch)
+            prefetch = self._options.prefetch
+            self._log.info("rabbitmq.connected", version=session.peer, prefetch=prefetch)
+            if session.notice and session.notice != self._noticed:
+                self._noticed = session.notice
+                self._log.warning("rabbitmq.queue", detail=session.notice)
             try:
                 await session.watch()
                 continue
