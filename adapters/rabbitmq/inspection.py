@@ -29,7 +29,7 @@ _DIFFERS = re.compile(
     r" (?:none|(?:the value )?'(?P<value>.*?)'(?: of type '(?P<type>\w+)')?)$",
     re.DOTALL,
 )
-_LIMIT, _KIND = "x-delivery-limit", "x-queue-type"
+_LIMIT, _KIND, _ALONE = "x-delivery-limit", "x-queue-type", "x-single-active-consumer"
 _IMPOSSIBLE = {"x-max-age": "1s"}
 """Of streams alone: whoever would make a quorum queue with it is refused."""
 
@@ -42,6 +42,8 @@ class Inspected:
     """`quorum`, `classic`, `stream` or another."""
     limit: int | None = None
     """Of deliveries, by the arguments of a quorum queue; None: none is named, or it is unknown."""
+    single_active: bool = False
+    """Only one of its consumers is given anything."""
 
 
 async def inspect(connection: AbstractConnection, queue: str) -> Inspected:
@@ -61,10 +63,11 @@ async def inspect(connection: AbstractConnection, queue: str) -> Inspected:
         if found is None:
             break
         name, value = found["name"], found["value"]
+        alone = arguments.get(_ALONE) is True
         if name == _KIND:
-            return Inspected(value or "classic")
+            return Inspected(value or "classic", None, alone)
         if name == _LIMIT:
-            return Inspected("quorum", int(value) if value else None)
+            return Inspected("quorum", int(value) if value else None, alone)
         if name in flags:
             flags[name] = not flags[name]
         elif value is None or name in arguments:
@@ -84,6 +87,18 @@ def refuse(found: Inspected, where: str, queue: str) -> None:
     """BrokerError where facts can't be taken from such a queue."""
     if found.kind == "stream":
         raise BrokerError(TroubleKind.ENDPOINT, f"{where}: {is_a_stream(queue)}")
+
+
+def why_silent(found: Inspected, queue: str) -> str:
+    """Why nothing may come from it although something waits."""
+    if found.single_active:
+        return (
+            "it has a single active consumer, and that is another; once that one goes, facts come"
+        )
+    return (
+        "another consumer may have it to itself (exclusive, single active, a higher priority), or"
+        f" it is a stream; `rabbitmqctl list_consumers` shows who takes from {queue!r}"
+    )
 
 
 def is_a_stream(queue: str) -> str:

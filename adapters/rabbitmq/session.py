@@ -22,7 +22,14 @@ from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
 
 from adapters.rabbitmq.connection import dial, hang_up, in_words, introduced
 from adapters.rabbitmq.content import CutMessage, keep_beginnings
-from adapters.rabbitmq.inspection import inspect, refuse, soon_given_up
+from adapters.rabbitmq.inspection import (
+    Inspected,
+    inspect,
+    is_a_stream,
+    refuse,
+    soon_given_up,
+    why_silent,
+)
 from adapters.rabbitmq.topology import QueueOptions, prepare
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 from router.ports import Message
@@ -40,6 +47,7 @@ IN_HAND_BYTES = 32 * 1024 * 1024
 connection that is not read is ended."""
 _COUNTS = ("x-delivery-count", "x-acquired-count")
 """From RabbitMQ 4.3 on the first counts failures only, and the second what was given out."""
+_OFFSET = "x-stream-offset"
 _HEADERS = 20
 _HEADER = 500
 """The most headers that are kept as evidence, and characters of each."""
@@ -71,12 +79,16 @@ class ConsumerSession:
         self._consumer = ""
         self.peer = ""
         """Who answers: product and version."""
+        self._inspected = Inspected()
         self.notice: str | None = None
         """What should be different about the queue, though it can be worked with."""
         self._stopped = False
         self._broken: BrokerError | None = None
         """What went wrong beside the watch; it ends the session."""
-        self._given = 0
+        self.given = 0
+        """Messages, since its beginning."""
+        self._as_of_a_stream = True
+        """All that came bears what streams give; senders can write it, so it proves nothing."""
         self._in_hand = 0
         self._bytes = 0
         """Of what is in hand."""
@@ -110,7 +122,7 @@ class ConsumerSession:
 
     async def _inspect(self, connection: AbstractConnection, version: str) -> str | None:
         name, options = self._options.queue, self._options
-        found = await inspect(connection, name)
+        self._inspected = found = await inspect(connection, name)
         refuse(found, options.where, name)
         return soon_given_up(found, version=version, queue=name, virtual_host=options.virtual_host)
 
@@ -129,11 +141,12 @@ class ConsumerSession:
     async def _take(self, message: DeliveredMessage) -> None:
         if self._stopped or self._full:
             return  # it goes back when we hang up
+        self._as_of_a_stream &= _OFFSET in (message.header.properties.headers or {})
         taken = _taken(message, self._options.queue, self.number)
         if self._bytes and self._bytes + taken.size > IN_HAND_BYTES:
             self._full = True
             return
-        self._given += 1
+        self.given += 1
         self._in_hand += 1
         self._bytes += taken.size
         self._last = time.monotonic()
@@ -158,7 +171,7 @@ class ConsumerSession:
         Not how many consume: some of RabbitMQ 4 tell the messages in hand as that number.
         """
         assert self._looking is not None
-        given, in_hand = self._given, self._in_hand
+        given, in_hand = self.given, self._in_hand
         async with asyncio.timeout(ANSWER_S):
             queue = await self._looking.declare_queue(self._options.queue, passive=True)
         waiting = queue.declaration_result.message_count or 0
@@ -179,12 +192,14 @@ class ConsumerSession:
         if not waiting or not room or self._full:
             self._last = time.monotonic()
         if time.monotonic() - self._last > SILENT_S:
+            if self._as_of_a_stream and self.given:
+                raise BrokerError(TroubleKind.ENDPOINT, f"{where}: {is_a_stream(name)}")
             raise BrokerError(
-                TroubleKind.NETWORK,
+                TroubleKind.ENDPOINT,
                 f"{where}: {waiting} messages wait in queue {name!r}, and none has come to us for "
-                f"{SILENT_S:g} s",
+                f"{SILENT_S:g} s: {why_silent(self._inspected, name)}",
             )
-        self.empty = not waiting and not in_hand and given == self._given and not self._full
+        self.empty = not waiting and not in_hand and given == self.given and not self._full
 
     async def acknowledge(self, taken: Sequence[Taken]) -> None:
         """These, which are all in hand up to the last of them."""

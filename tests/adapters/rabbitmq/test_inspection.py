@@ -32,7 +32,7 @@ async def found(place: FactQueue) -> Inspected:
         (QUORUM, Inspected("quorum")),
         ({**QUORUM, "x-delivery-limit": 3}, Inspected("quorum", 3)),
         ({**QUORUM, "x-delivery-limit": 100_000}, Inspected("quorum", 100_000)),
-        ({**QUORUM, "x-single-active-consumer": True}, Inspected("quorum")),
+        ({**QUORUM, "x-single-active-consumer": True}, Inspected("quorum", None, True)),
         (
             {
                 **QUORUM,
@@ -47,7 +47,7 @@ async def found(place: FactQueue) -> Inspected:
                 "x-expires": 3_600_000,
                 "x-message-ttl": 60_000,
             },
-            Inspected("quorum", 7),
+            Inspected("quorum", 7, True),
         ),
         ({"x-queue-type": "stream"}, Inspected("stream")),
         ({"x-queue-type": "stream", "x-max-age": "7D"}, Inspected("stream")),
