@@ -18,17 +18,20 @@ from itertools import count
 import structlog
 
 from router.clock import Clock
-from router.deciding.batch import Arrival, Batch, Note, Recorded, Standing, note_of
+from router.deciding.batch import Arrival, Batch, Standing
 from router.deciding.judgement import Found, Judgement
 from router.domain.facts import Activation, Fact, parse
 from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
 from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
-from router.ledger.database import Database, LedgerUnavailable
+from router.lanes.outlet import Outlet
+from router.lanes.values import Recorded
+from router.ledger.database import LedgerUnavailable
 from router.ledger.intake import Outdated, look_up, move_cursors, read_cursors, record
 from router.ledger.poison import lay_down, noted, take_up
 from router.ledger.quarantine import PORTION, released, waiting_for
+from router.ledger.recorder import changes
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options, Source
@@ -54,14 +57,14 @@ class Intake:
         judgement: Judgement,
         standing: Standing,
         *,
-        notify: Callable[[frozenset[int]], None],
+        outlet: Outlet,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         self.ledger = ledger
         self.judgement = judgement
         self.standing = standing
-        self.notify = notify
+        self.outlet = outlet
         self.metrics = metrics
         self.clock = clock
         self._observed = ObservedIntake(metrics)
@@ -311,7 +314,9 @@ class Intake:
         self, piece: Piece, up: TakenUp | None, follows: Callable[[], Sequence[Arrival]]
     ) -> tuple[Batch | None, TakenUp | None]:
         """The batch, and what follows it as taken up, where that is to be taken up at once."""
-        kills = self._kills(piece, up.before) if up else 0
+        kills = piece.kills(up.before) if up else 0
+        if kills:
+            self._observed.suspect(piece.arrivals[0], kills)
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
         found = [] if doomed else self._read_all(piece.arrivals)
         while True:
@@ -332,37 +337,31 @@ class Intake:
                     return None, None
         self.metrics.ledger_up.set(1)
         self._observed.recorded(piece.arrivals, batch)
-        self.notify(recorded.lanes)
         if not batch.following:
             return batch, None
         return batch, TakenUp(batch.following, batch.decided_at, recorded.before)
 
     async def _record(self, batch: Batch, version: int | None) -> Recorded:
+        """What lanes have room for goes out as soon as it is committed."""
+        recorded = Recorded(frozenset(), {}, 0)
+        offers = self.outlet.offer()
         try:
             with self.metrics.commit.labels("intake").time():
-                return await self.ledger.call(record, batch, self.standing, version=version)
+                recorded = await self.ledger.call(
+                    record, batch, self.standing, version=version, offers=offers
+                )
         except asyncio.CancelledError:  # it may be recorded
             await self._lay_down(TakenUp(batch.following, batch.decided_at, {}))
             raise
-
-    def _kills(self, piece: Piece, before: Mapping[Note, int]) -> int:
-        """How often the router died on a fact that was taken up alone."""
-        arrival = piece.arrivals[0]
-        kills = before.get(note_of(arrival), 0) if piece.alone else 0
-        if kills:
-            _log.warning(
-                "fact.suspect",
-                origin=f"{arrival.intake} {arrival.message.origin}",
-                kills=kills,
-                deliveries=arrival.message.deliveries,
-            )
-        return kills
+        finally:
+            self.outlet.take(offers, recorded)
+        return recorded
 
     async def _judge(self, found: Sequence[Found], *, alone: bool) -> tuple[Batch, int]:
         """The batch, and the version of the ledger that it was judged on."""
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
         devices = _awaited(found)
-        version = await self.ledger.call(Database.changes) if devices else None
+        version = await self.ledger.call(changes) if devices else None
         now = self.clock()
         held = await self.ledger.call(waiting_for, devices, now) if devices else []
         waiting = [] if alone else self._read_all(held)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -130,6 +130,8 @@ class Wish:
     """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
     span: int = 1
     """How far ahead of one that must wait others may start, in Alerts."""
+    idle_at: int | None = None
+    """The version of the ledger at which nothing waited on the lane; None: something may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,21 @@ class Exchanged:
     """By lane that wished: when its next delivery is due; None when nothing waits."""
     ended: Mapping[int, Sequence[Settlement]]
     """By lane: deliveries that were parked because their time was up, or withdrawn."""
+    idle_at: Mapping[int, int]
+    """By lane on which nothing waits: the version of the ledger that this is true of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the transaction that recorded a batch of facts did that others want to hear of."""
+
+    lanes: frozenset[int]
+    """With new deliveries that wait."""
+    sends: Mapping[int, Sequence[Sequence[Claimed]]]
+    """By lane: new deliveries that were claimed at once; each inner sequence is one request."""
+    alerts: int
+    before: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By note, how often what is taken up next had been noted before."""
 
 
 Withdrawn = Callable[[Inventory, Sequence[tuple[str, str]]], set[tuple[str, str]]]
