@@ -21,8 +21,16 @@ from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
 
 from adapters.rabbitmq.binary import structured
-from adapters.rabbitmq.connection import dial, hang_up, in_words
+from adapters.rabbitmq.connection import dial, hang_up, in_words, introduced
 from adapters.rabbitmq.content import CutMessage, keep_beginnings
+from adapters.rabbitmq.inspection import (
+    Inspected,
+    inspect,
+    is_a_stream,
+    refuse,
+    soon_given_up,
+    why_silent,
+)
 from adapters.rabbitmq.topology import QueueOptions, prepare
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 from router.ports import Message
@@ -38,7 +46,9 @@ SILENT_S = 10.0
 IN_HAND_BYTES = 32 * 1024 * 1024
 """The most bytes in hand. The broker bounds only messages, and can't be made to wait for long: a
 connection that is not read is ended."""
-_COUNT = "x-delivery-count"
+_COUNTS = ("x-delivery-count", "x-acquired-count")
+"""From RabbitMQ 4.3 on the first counts failures only, and the second what was given out."""
+_OFFSET = "x-stream-offset"
 _HEADERS = 20
 _HEADER = 500
 """The most headers that are kept as evidence, and characters of each."""
@@ -68,10 +78,18 @@ class ConsumerSession:
         self._channel: AbstractChannel | None = None
         self._bare: BareChannel | None = None
         self._consumer = ""
+        self.peer = ""
+        """Who answers: product and version."""
+        self._inspected = Inspected()
+        self.notice: str | None = None
+        """What should be different about the queue, though it can be worked with."""
         self._stopped = False
         self._broken: BrokerError | None = None
         """What went wrong beside the watch; it ends the session."""
-        self._given = 0
+        self.given = 0
+        """Messages, since its beginning."""
+        self._as_of_a_stream = True
+        """All that came bears what streams give; senders can write it, so it proves nothing."""
         self._in_hand = 0
         self._bytes = 0
         """Of what is in hand."""
@@ -91,6 +109,10 @@ class ConsumerSession:
             async with asyncio.timeout(ANSWER_S):
                 # each on its own channel: the broker closes the one on which it said no
                 await prepare(await self._connection.channel(), options)
+                product, version = introduced(self._connection)
+                self.peer = f"{product} {version}".strip()
+                if not options.declare:
+                    self.notice = await self._inspect(self._connection, version)
                 self._looking = await self._connection.channel()
                 self._channel = await self._connection.channel()
                 bare = await self._channel.get_underlay_channel()
@@ -98,6 +120,12 @@ class ConsumerSession:
                 self._bare = bare
                 keep_beginnings(bare)
                 await self._consume(bare)
+
+    async def _inspect(self, connection: AbstractConnection, version: str) -> str | None:
+        name, options = self._options.queue, self._options
+        self._inspected = found = await inspect(connection, name)
+        refuse(found, options.where, name)
+        return soon_given_up(found, version=version, queue=name, virtual_host=options.virtual_host)
 
     async def _consume(self, bare: BareChannel) -> None:
         """By the bare library: the message that aio_pika makes of it can't be made of every one,
@@ -114,11 +142,12 @@ class ConsumerSession:
     async def _take(self, message: DeliveredMessage) -> None:
         if self._stopped or self._full:
             return  # it goes back when we hang up
+        self._as_of_a_stream &= _OFFSET in (message.header.properties.headers or {})
         taken = _taken(message, self._options.queue, self.number)
         if self._bytes and self._bytes + taken.size > IN_HAND_BYTES:
             self._full = True
             return
-        self._given += 1
+        self.given += 1
         self._in_hand += 1
         self._bytes += taken.size
         self._last = time.monotonic()
@@ -138,13 +167,15 @@ class ConsumerSession:
                 await self._look()
 
     async def _look(self) -> None:
-        """Ask what waits and who consumes; the answer also shows that the connection lives."""
+        """Ask what waits; the answer also shows that the connection lives.
+
+        Not how many consume: some of RabbitMQ 4 tell the messages in hand as that number.
+        """
         assert self._looking is not None
-        given, in_hand = self._given, self._in_hand
+        given, in_hand = self.given, self._in_hand
         async with asyncio.timeout(ANSWER_S):
             queue = await self._looking.declare_queue(self._options.queue, passive=True)
         waiting = queue.declaration_result.message_count or 0
-        consumers = queue.declaration_result.consumer_count or 0
         where, name = self._options.where, self._options.queue
         assert self._bare is not None
         if self._broken is not None:
@@ -154,7 +185,7 @@ class ConsumerSession:
             raise BrokerError(TroubleKind.NETWORK, f"{where}: our channel is closed")
         if self._stopped:
             return
-        if not consumers or self._consumer not in self._bare.consumers:
+        if self._consumer not in self._bare.consumers:
             raise BrokerError(
                 TroubleKind.NETWORK, f"{where}: the broker has ended our consumer of queue {name!r}"
             )
@@ -162,12 +193,14 @@ class ConsumerSession:
         if not waiting or not room or self._full:
             self._last = time.monotonic()
         if time.monotonic() - self._last > SILENT_S:
+            if self._as_of_a_stream and self.given:
+                raise BrokerError(TroubleKind.ENDPOINT, f"{where}: {is_a_stream(name)}")
             raise BrokerError(
-                TroubleKind.NETWORK,
+                TroubleKind.ENDPOINT,
                 f"{where}: {waiting} messages wait in queue {name!r}, and none has come to us for "
-                f"{SILENT_S:g} s",
+                f"{SILENT_S:g} s: {why_silent(self._inspected, name)}",
             )
-        self.empty = not waiting and not in_hand and given == self._given and not self._full
+        self.empty = not waiting and not in_hand and given == self.given and not self._full
 
     async def acknowledge(self, taken: Sequence[Taken]) -> None:
         """These, which are all in hand up to the last of them."""
@@ -217,10 +250,10 @@ class ConsumerSession:
 def _taken(message: DeliveredMessage, queue: str, session: int) -> Taken:
     properties = message.header.properties
     headers = properties.headers or {}
-    # A sender may write the header; only what the broker gives again was given out before. A
+    # A sender may write the headers; only what the broker gives again was given out before. A
     # classic queue does not say how often.
-    count = headers.get(_COUNT)
-    again = max(1, count) if isinstance(count, int) else 1
+    counts = [headers.get(name) for name in _COUNTS]
+    again = max([1, *(each for each in counts if isinstance(each, int))])
     whole = message.evidence if isinstance(message, CutMessage) else {}
     return Taken(
         body=structured(message.body, properties.content_type, headers),

@@ -54,7 +54,13 @@ def _of_the_broker(
     words = said(error)
     found: tuple[TroubleKind, str] | None = None
     match error:
-        case amqp.ProbableAuthenticationError() | amqp.AuthenticationError():
+        case amqp.AuthenticationError():
+            text = (
+                f"lets nobody in by password, only by {words}; for EXTERNAL give `certificate_file`"
+                " and `key_file`, and no `password`"
+            )
+            found = TroubleKind.CREDENTIALS, text
+        case amqp.ProbableAuthenticationError():
             text = (
                 f"does not know user {user!r} with this password; correct `user` and "
                 "`password_file` (guest is let in from the broker's own machine only)"
@@ -68,6 +74,9 @@ def _of_the_broker(
                 f"rabbitmqctl add_vhost {shlex.quote(virtual_host)}; "
                 f"rabbitmqctl set_permissions {_whom(virtual_host, user)} '.*' '.*' '.*'"
             )
+            found = TroubleKind.ENDPOINT, text
+        case ChannelAccessRefused() if "exclusive use" in words:
+            text = f"{words}: another consumer has it to itself; once that one ends, facts come"
             found = TroubleKind.ENDPOINT, text
         case ChannelAccessRefused():
             how = f"rabbitmqctl set_permissions {_whom(virtual_host, user)} CONFIGURE WRITE READ"

@@ -44,7 +44,7 @@ class BoundedTransports(TransportFactory):
 
     def __init__(self, where: str, context: ssl.SSLContext | None, *, contents: bool) -> None:
         """`contents`: whether anybody reads the bodies of what comes."""
-        self._where = where
+        self.where = where
         self._context = context
         self._contents = contents
 
@@ -53,7 +53,7 @@ class BoundedTransports(TransportFactory):
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Dial. AMQPConnectionError when nobody answers."""
         loop = asyncio.get_running_loop()
-        reader = BoundedReader(self._where, contents=self._contents, loop=loop)
+        reader = BoundedReader(self.where, contents=self._contents, loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         try:
             transport, _ = await loop.create_connection(

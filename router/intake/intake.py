@@ -18,7 +18,7 @@ from itertools import count
 import structlog
 
 from router.clock import Clock
-from router.deciding.batch import Arrival, Batch, Note, Standing, note_of
+from router.deciding.batch import Arrival, Batch, Standing
 from router.deciding.judgement import Found, Judgement
 from router.domain.facts import Fact
 from router.intake.gathered import IN_HAND, Gathered
@@ -315,7 +315,9 @@ class Intake:
         self, piece: Piece, up: TakenUp | None, follows: Callable[[], Sequence[Arrival]]
     ) -> tuple[Batch | None, TakenUp | None]:
         """The batch, and what follows it as taken up, where that is to be taken up at once."""
-        kills = self._kills(piece, up.before) if up else 0
+        kills = piece.kills(up.before) if up else 0
+        if kills:
+            self._observed.suspect(piece.arrivals[0], kills)
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
         found = [] if doomed else await read_all(piece.arrivals)
         while True:
@@ -355,19 +357,6 @@ class Intake:
         finally:
             self.outlet.take(offers, recorded)
         return recorded
-
-    def _kills(self, piece: Piece, before: Mapping[Note, int]) -> int:
-        """How often the router died on a fact that was taken up alone."""
-        arrival = piece.arrivals[0]
-        kills = before.get(note_of(arrival), 0) if piece.alone else 0
-        if kills:
-            _log.warning(
-                "fact.suspect",
-                origin=f"{arrival.intake} {arrival.message.origin}",
-                kills=kills,
-                deliveries=arrival.message.deliveries,
-            )
-        return kills
 
     async def _judge(self, found: Sequence[Found], *, alone: bool) -> tuple[Batch, int]:
         """The batch, and the version of the ledger that it was judged on."""

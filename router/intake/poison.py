@@ -27,6 +27,10 @@ class Piece:
     alone: bool
     """One suspect, and nothing that waits for it either."""
 
+    def kills(self, before: Mapping[Note, int]) -> int:
+        """How often the router died on a fact that was taken up alone, by its notes."""
+        return before.get(note_of(self.arrivals[0]), 0) if self.alone else 0
+
 
 @dataclass(frozen=True, slots=True)
 class TakenUp:

@@ -176,7 +176,7 @@ class Exchanged:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the transaction that recorded a batch of facts did to lanes."""
+    """What the transaction that recorded a batch of facts did that others want to hear of."""
 
     lanes: frozenset[int]
     """With new deliveries that wait."""
@@ -184,7 +184,7 @@ class Recorded:
     """By lane: new deliveries that were claimed at once; each inner sequence is one request."""
     alerts: int
     before: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """How often what is taken up next had been noted before, by its source and digest."""
+    """By note, how often what is taken up next had been noted before."""
 
 
 Withdrawn = Callable[[Inventory, Sequence[tuple[str, str]]], set[tuple[str, str]]]
