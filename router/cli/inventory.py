@@ -135,7 +135,8 @@ def correct(
             ) from None
         running = Running(version, activated_at)
     with ledger(config_file, Use.CHANGE) as database:
-        before = correct_firmware(database, hub, running, operator())
+        tolerance = settings(config_file).facts.clock_tolerance
+        before = correct_firmware(database, hub, running, operator(), tolerance=tolerance)
     line(f"{hub}: {_runs(running)}; before: {_runs(before)}")
 
 

@@ -131,15 +131,6 @@ class Standing:
     """By Service User."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What a transaction did that others want to hear of."""
-
-    lanes: frozenset[int]
-    """With new deliveries."""
-    alerts: int
-
-
 Note = tuple[str, str]
 """The source that brought it and the SHA-256 of its body: what is known without parsing."""
 

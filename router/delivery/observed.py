@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 
 import structlog
 
@@ -20,6 +21,13 @@ class ObservedLanes:
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
+        self._attempts = cache(metrics.attempts.labels)
+        self._delivery = cache(metrics.delivery.labels)
+
+    def begin(self, lane: Lane) -> None:
+        """A counter that begins at 1 shows no increase."""
+        self.metrics.parked.labels(lane.service_user_id, lane.channel.name)
+        self.metrics.withdrawn.labels(lane.service_user_id, lane.channel.name)
 
     def show(self, lane: Lane) -> None:
         """Set the gauges of a lane; one that no file names has none."""
@@ -29,8 +37,6 @@ class ObservedLanes:
                 gauge.remove(*labels)
             self._show_closed(labels, None)
             return
-        self.metrics.parked.labels(*labels)  # a counter that begins at 1 shows no increase
-        self.metrics.withdrawn.labels(*labels)
         flying = sum(len(group) for group in lane.in_flight.values())
         self.metrics.in_flight.labels(*labels).set(flying)
         self.metrics.lane_open.labels(*labels).set(lane.closed is None)
@@ -50,9 +56,8 @@ class ObservedLanes:
         """An Alert was sent, and this came back."""
         labels = (lane.service_user_id, lane.channel.name)
         reason = "" if isinstance(outcome, Delivered) else outcome.reason.value
-        self.metrics.attempts.labels(
-            *labels, lane.channel.adapter, type(outcome).__name__.lower(), reason
-        ).inc()
+        answer = type(outcome).__name__.lower()
+        self._attempts(*labels, lane.channel.adapter, answer, reason).inc()
         if settled.state is DeliveryState.PARKED:
             self.metrics.parked.labels(*labels).inc()
             _log.error(
@@ -71,8 +76,7 @@ class ObservedLanes:
             }
             for since, moment in began.items():
                 took = max(now - moment, timedelta()).total_seconds()
-                of = (since, lane.service_user_id, lane.channel.adapter)
-                self.metrics.delivery.labels(*of).observe(took)
+                self._delivery(since, lane.service_user_id, lane.channel.adapter).observe(took)
 
     def ended(self, lane: Lane, each: Settlement) -> None:
         """An Alert was parked because its time was up, or withdrawn, without a send."""

@@ -62,7 +62,7 @@ def _reconcile_one(
     else:
         renewed = lane.adapter is not adapter
         lane.channel, lane.adapter = channel, adapter
-        lane.ready = True
+        lane.look()
     reason = _closed_by_files(user, adapter)
     if reason is not None:
         if lane.closed is not reason:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import structlog
 
 from router.clock import Clock
 from router.delivery.between import Errands, stops
+from router.delivery.flights import Flights
 from router.delivery.observed import ObservedLanes
 from router.delivery.sending import names, renders_safely, send, words
 from router.domain.users import Channel
@@ -27,10 +28,12 @@ from router.lanes.values import (
     LaneAnswer,
     LaneChange,
     LaneRow,
+    Recorded,
     Settlement,
     Wish,
     Withdrawn,
 )
+from router.lanes.waking import pause
 from router.ledger.database import LedgerUnavailable
 from router.ledger.deliveries import exchange
 from router.ledger.files import LedgerGone
@@ -45,6 +48,7 @@ LAST = 5.0
 """The same, when the ledger is gone: their answers can't be written."""
 FINISH = 4.0
 """Seconds for which a stopping router waits for a ledger that is locked or full."""
+NOTHING = Exchanged({}, {}, {}, {})
 _log = structlog.get_logger(__name__)
 
 
@@ -73,7 +77,7 @@ class Relay:
         self._settled: list[Settlement] = []
         self._answers: dict[int, LaneAnswer] = {}
         self._changes: list[LaneChange] = []
-        self._sends: set[asyncio.Task[None]] = set()
+        self._sends = Flights()
         self._exchanging = False
         self._stale = False
         self._errands = Errands()
@@ -83,7 +87,12 @@ class Relay:
     def add(self, lane: Lane) -> None:
         """One more lane; while the relay runs only `between` two exchanges."""
         self.lanes[lane.id] = lane
-        self._observed.show(lane)
+        self._observed.begin(lane)
+
+    def show(self) -> None:
+        """Set the gauges of lanes: they are asked when somebody looks."""
+        for lane in self.lanes.values():
+            self._observed.show(lane)
 
     async def between(self, act: Callable[[], Awaitable[None]]) -> None:
         """Have lanes changed while nothing is being claimed for them, or made for sending.
@@ -96,10 +105,24 @@ class Relay:
         self._wake.set()
         await done
 
-    def notify(self, lanes: frozenset[int]) -> None:
-        """The intake has recorded deliveries for these lanes."""
-        for number in lanes:
-            self.lanes[number].ready = True
+    def offer(self) -> dict[int, Wish]:
+        """What lanes on which nothing waits would send at once, by lane."""
+        if self._stopping or not self._sends.open:
+            return {}
+        wishes = self._made(lambda lane, now, monotonic: lane.offer(now, monotonic))
+        for wish in wishes:
+            self.lanes[wish.lane_id].claiming = True
+        return {wish.lane_id: wish for wish in wishes}
+
+    def take(self, offers: Mapping[int, Wish], recorded: Recorded) -> None:
+        """The intake has recorded deliveries, and claimed what lanes had offered to send."""
+        for number in offers:
+            self.lanes[number].claiming = False
+        for number in recorded.lanes:
+            self.lanes[number].look()
+        for number, requests in recorded.sends.items():
+            self.lanes[number].claimed(requests)
+            self._start_all(self.lanes[number], requests)
         self._wake.set()
 
     def stop(self) -> None:
@@ -124,14 +147,12 @@ class Relay:
     def hold(self, lane: Lane) -> None:
         """A lane that an operator has paused, as the ledger says."""
         lane.close(ClosedReason.OPERATOR, self.clock())
-        self._observed.show(lane)
 
     def close_lane(self, lane: Lane, reason: ClosedReason, detail: str) -> None:
         """Stop a lane; its Alerts are held."""
         already = lane.closed
         lane.close(reason, self.clock())
         self._changes.append(LaneChange(lane.id, reason, detail, self.clock()))
-        self._observed.show(lane)
         if already is not reason:
             _log.error("lane.closed", **names(lane), reason=reason.value, detail=detail)
 
@@ -139,7 +160,6 @@ class Relay:
         """Let a lane send again; responsibility for what it holds is read anew."""
         lane.open(carefully=carefully)
         self._changes.append(LaneChange(lane.id, None, "", self.clock()))
-        self._observed.show(lane)
         self._wake.set()
         _log.info("lane.opened", **names(lane))
 
@@ -165,7 +185,6 @@ class Relay:
         if gone is not None:
             self.lanes[new].in_flight |= gone.in_flight
             gone.in_flight = {}
-            self._observed.show(self.lanes[new])
 
     def refresh(self) -> None:
         """An operator's command has changed the ledger: look there again."""
@@ -174,21 +193,19 @@ class Relay:
 
     async def run(self) -> None:
         """Exchange and send until stopped, then drain."""
-        async with asyncio.TaskGroup() as group:
+        async with self._sends:
             while not self._stopping:
                 self._wake.clear()
                 await self._errands.run(lambda: self._stopping)
                 if self._stale:
                     await self._look_again()
                 self._probe()
-                pause = self._pause()
-                if pause > 0:
-                    await self._sleep(pause)
+                if (seconds := self._pause()) > 0:
+                    await self._sleep(seconds)
                     continue
                 exchanged = await self._exchange(self._wishes())
                 for number, requests in exchanged.sends.items():
-                    for claimed in requests:
-                        self._start(group, self.lanes[number], claimed)
+                    self._start_all(self.lanes[number], requests)
             self._errands.refuse()
             await self._drain()
         await self._finish()
@@ -211,8 +228,7 @@ class Relay:
             self._take_over(lane, closed[lane.id], changing=lane.id in changing)
             if lane.id not in rest | self._answers.keys():
                 lane.rest_until = None
-            lane.ready = True
-            self._observed.show(lane)
+            lane.look()
 
     def _take_over(self, lane: Lane, reason: ClosedReason | None, *, changing: bool) -> None:
         if lane.closed in BY_FILES:
@@ -233,42 +249,26 @@ class Relay:
         _log.error("ledger.unavailable", part="relay", detail=str(error), advice="retrying")
         await asyncio.sleep(1.0)
 
-    async def _sleep(self, pause: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
             pass
 
     def _wishes(self) -> list[Wish]:
+        return self._made(lambda lane, now, monotonic: lane.wish(now, monotonic))
+
+    def _made(self, ask: Callable[[Lane, datetime, float], Wish | None]) -> list[Wish]:
         now, monotonic = self.clock(), time.monotonic()
-        found = []
-        for lane in self.lanes.values():
-            wish = lane.wish(now, monotonic)
-            if wish is not None:
-                found.append(renders_safely(lane, wish))
-        return found
+        wishes = [(lane, ask(lane, now, monotonic)) for lane in self.lanes.values()]
+        return [renders_safely(lane, wish) for lane, wish in wishes if wish is not None]
 
     def _pause(self) -> float:
         """Seconds until there is something to do; 0 when there is now."""
         if self._settled or self._changes or self._wishes():
             return 0.0
-        now = self.clock()
-        pauses = [60.0]
-        for lane in self.lanes.values():
-            if lane.closed is not None:
-                if lane.probe_at is not None:
-                    pauses.append((lane.probe_at - now).total_seconds())
-                continue
-            if lane.rest_until is not None and lane.rest_until > now:
-                pauses.append((lane.rest_until - now).total_seconds())
-                continue
-            if lane.next_due is not None and lane.next_due > now:
-                pauses.append((lane.next_due - now).total_seconds())
-            rate = lane.wait_for_rate()
-            if rate is not None and lane.ready:
-                pauses.append(rate)
-        return max(min(pauses), 0.001)
+        return pause(self.lanes.values(), self.clock())
 
     def _probe(self) -> None:
         now = self.clock()
@@ -282,8 +282,9 @@ class Relay:
         changes, self._changes = self._changes, []
         self._exchanging = True
         for wish in wishes:
-            # not after the exchange: the intake may notify while it runs
+            # not after the exchange: the intake may record for it while it runs
             self.lanes[wish.lane_id].ready = False
+            self.lanes[wish.lane_id].claiming = True
         try:
             with self.metrics.commit.labels("relay").time():
                 exchanged = await self.ledger.call(
@@ -302,12 +303,14 @@ class Relay:
             for wish in wishes:
                 self.lanes[wish.lane_id].ready = True
             await self._unavailable(error)
-            return Exchanged({}, {}, {})
+            return NOTHING
         except LedgerGone:
             self._stopping, self.drain = True, min(self.drain, LAST)
-            return Exchanged({}, {}, {})
+            return NOTHING
         finally:
             self._exchanging = False
+            for wish in wishes:
+                self.lanes[wish.lane_id].claiming = False
         self.metrics.ledger_up.set(1)
         self._took(wishes, exchanged)
         return exchanged
@@ -317,16 +320,17 @@ class Relay:
             lane = self.lanes[wish.lane_id]
             requests = exchanged.sends.get(lane.id, ())
             lane.took(requests, exchanged.next_due.get(lane.id))
+            lane.idle_at = None if lane.ready else exchanged.idle_at.get(lane.id)
             for each in exchanged.ended.get(lane.id, ()):
                 lane.ready = True
                 self._observed.ended(lane, each)
-            self._observed.show(lane)
 
-    def _start(self, group: asyncio.TaskGroup, lane: Lane, claimed: Sequence[Claimed]) -> None:
-        # as the lane is at this moment: the files may give it another adapter meanwhile
-        task = group.create_task(self._send(lane, lane.channel, lane.adapter, claimed))
-        self._sends.add(task)
-        task.add_done_callback(self._sends.discard)
+    def _start_all(self, lane: Lane, requests: Sequence[Sequence[Claimed]]) -> None:
+        if not self._sends.open:  # too late: it is `unknown` at the next start
+            return
+        for claimed in requests:
+            # as the lane is at this moment: the files may give it another adapter meanwhile
+            self._sends.start(self._send(lane, lane.channel, lane.adapter, claimed))
 
     async def _send(
         self,
@@ -376,17 +380,14 @@ class Relay:
         elif was_failing and not lane.failing:
             _log.info("lane.recovered", **names(lane))
         self._answers[by.id] = LaneAnswer(words(outcomes[-1]), by.rest_until)
-        self._observed.show(lane)
         self._wake.set()
 
     async def _drain(self) -> None:
         """Wait for the answers of what is under way; what stays without one becomes unknown."""
         if self._sends:
             _log.info("relay.draining", sends=len(self._sends), seconds=self.drain)
-            await asyncio.wait(self._sends, timeout=self.drain)
+        await self._sends.land(self.drain)
         now = self.clock()
-        for task in list(self._sends):
-            task.cancel()
         for lane in self.lanes.values():
             self._settled += lane.unanswered(now)
 

@@ -22,10 +22,13 @@ from router.deciding.judgement import Found, Judgement
 from router.domain.facts import Activation, Fact, parse
 from router.intake.observed import ObservedIntake
 from router.intake.poison import Piece, cut, given_up, hopeless
+from router.lanes.outlet import Outlet
+from router.lanes.values import Recorded
 from router.ledger.database import Database, LedgerUnavailable
 from router.ledger.intake import Outdated, look_up, move_cursors, read_cursors, record
 from router.ledger.poison import lay_down, noted, take_up
 from router.ledger.quarantine import PORTION, released, waiting_for
+from router.ledger.recorder import changes
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options, Source
@@ -55,14 +58,14 @@ class Intake:
         judgement: Judgement,
         standing: Standing,
         *,
-        notify: Callable[[frozenset[int]], None],
+        outlet: Outlet,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         self.ledger = ledger
         self.judgement = judgement
         self.standing = standing
-        self.notify = notify
+        self.outlet = outlet
         self.metrics = metrics
         self.clock = clock
         self._observed = ObservedIntake(metrics)
@@ -269,8 +272,7 @@ class Intake:
                 else:
                     batch, version = await self._judge(found, alone=piece.alone)
                 batch.noted = piece.arrivals if before is not None else ()
-                with self.metrics.commit.labels("intake").time():
-                    recorded = await self.ledger.call(record, batch, self.standing, version=version)
+                await self._record(batch, version)
                 break
             except Outdated:
                 continue  # an import or an operator came in between: judge on what is true now
@@ -279,8 +281,19 @@ class Intake:
                     return None
         self.metrics.ledger_up.set(1)
         self._observed.recorded(piece.arrivals, batch)
-        self.notify(recorded.lanes)
         return batch
+
+    async def _record(self, batch: Batch, version: int | None) -> None:
+        """What lanes have room for goes out as soon as it is committed."""
+        recorded = Recorded(frozenset(), {}, 0)
+        offers = self.outlet.offer()
+        try:
+            with self.metrics.commit.labels("intake").time():
+                recorded = await self.ledger.call(
+                    record, batch, self.standing, version=version, offers=offers
+                )
+        finally:
+            self.outlet.take(offers, recorded)
 
     def _kills(self, piece: Piece, before: Mapping[Note, int]) -> int:
         """How often the router died on a fact that was taken up alone."""
@@ -299,7 +312,7 @@ class Intake:
         """The batch, and the version of the ledger that it was judged on."""
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
         devices = set() if alone else _awaited(found)
-        version = await self.ledger.call(Database.changes) if devices else None
+        version = await self.ledger.call(changes) if devices else None
         waiting = await self._waiting(devices) if devices else []
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
         known = await self.ledger.call(look_up, [*facts, *early])

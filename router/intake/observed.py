@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 import structlog
+from prometheus_client import Counter as MetricCounter
 
 from router.deciding.batch import Accepted, Arrival, Batch
 from router.domain.facts import Activation
@@ -18,12 +21,15 @@ class ObservedIntake:
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
+        self._lag = cache(metrics.lag.labels)
+        self._publish_lag = cache(metrics.publish_lag.labels)
 
     def recorded(self, arrivals: Sequence[Arrival], batch: Batch) -> None:
         """A batch is committed: what became of each of its messages."""
         metrics = self.metrics
         for accepted in batch.accepted:
             self._accepted(accepted, batch)
+        self._decided(batch)
         self._misfits(batch)
         for each in batch.quarantined:
             metrics.quarantined.labels(each.arrival.intake, each.reason.value).inc()
@@ -57,18 +63,38 @@ class ObservedIntake:
     def _accepted(self, accepted: Accepted, batch: Batch) -> None:
         metrics, data = self.metrics, accepted.fact.data
         intake = accepted.arrival.intake
-        metrics.facts.labels(intake, data.type.value, accepted.effect.value).inc()
         if isinstance(data, Activation):
             metrics.rollouts.decided(data, len(accepted.due))
             lag = (batch.decided_at - data.activated_at).total_seconds()
-            metrics.lag.labels(intake).observe(max(lag, 0.0))
+            self._lag(intake).observe(max(lag, 0.0))
         if accepted.fact.time is not None:
             lag = (batch.decided_at - accepted.fact.time).total_seconds()
-            metrics.publish_lag.labels(intake).observe(max(lag, 0.0))
-        for decision in accepted.decisions:
-            role = decision.party.role.value if decision.party else ""
-            metrics.decisions.labels(role, decision.verdict.value).inc()
-            if decision.rule is not None:
-                metrics.rule_hits.labels(decision.rule, decision.verdict.value).inc()
-        for due in accepted.due:
-            metrics.alerts.labels(due.service_user_id).inc()
+            self._publish_lag(intake).observe(max(lag, 0.0))
+
+    def _decided(self, batch: Batch) -> None:
+        """What a batch has many of is counted once for each kind."""
+        metrics = self.metrics
+        accepted = batch.accepted
+        counts: dict[MetricCounter, Counter[tuple[str, ...]]] = {
+            metrics.facts: Counter(
+                (each.arrival.intake, each.fact.data.type.value, each.effect.value)
+                for each in accepted
+            ),
+            metrics.decisions: Counter(
+                (made.party.role.value if made.party else "", made.verdict.value)
+                for each in accepted
+                for made in each.decisions
+            ),
+            metrics.rule_hits: Counter(
+                (made.rule, made.verdict.value)
+                for each in accepted
+                for made in each.decisions
+                if made.rule is not None
+            ),
+            metrics.alerts: Counter(
+                (due.service_user_id,) for each in accepted for due in each.due
+            ),
+        }
+        for metric, found in counts.items():
+            for labels, count in found.items():
+                metric.labels(*labels).inc(count)

@@ -53,6 +53,10 @@ class Lane:
     ready: bool = True
     """There may be something to claim."""
     next_due: datetime | None = None
+    idle_at: int | None = None
+    """The version of the ledger at which nothing waited on it; None: something may wait."""
+    claiming: bool = False
+    """The ledger is claiming for it now."""
     in_flight: dict[int, Sequence[Claimed]] = field(default_factory=dict)
     """Requests under way, by the id of their first delivery."""
     bucket: TokenBucket = field(default_factory=TokenBucket)
@@ -66,11 +70,20 @@ class Lane:
 
     def wish(self, now: datetime, monotonic: float) -> Wish | None:
         """What this lane would send now; None when it is closed, full or has nothing due."""
-        if self.closed is not None or self.adapter is None:
+        if not self.ready and (self.next_due is None or self.next_due > now):
+            return None
+        return self._room(now, monotonic)
+
+    def offer(self, now: datetime, monotonic: float) -> Wish | None:
+        """What it would send at once of what is being recorded: nothing may wait before that."""
+        if self.idle_at is None or self.ready or self.failing or self.next_due is not None:
+            return None
+        return self._room(now, monotonic)
+
+    def _room(self, now: datetime, monotonic: float) -> Wish | None:
+        if self.closed is not None or self.adapter is None or self.claiming:
             return None
         if self.rest_until is not None and self.rest_until > now:
-            return None
-        if not self.ready and (self.next_due is None or self.next_due > now):
             return None
         room = self.channel.window - len(self.in_flight)
         if self.failing:
@@ -91,7 +104,10 @@ class Lane:
         render = self.adapter.render if isinstance(self.adapter, Renders) else None
         hopeless, kind = self.failures > 0, self.channel.adapter
         span = self.channel.window * most
-        return Wish(self.id, room, batch, most, busy, self.failing, hopeless, kind, render, span)
+        failing, idle_at = self.failing, self.idle_at
+        return Wish(
+            self.id, room, batch, most, busy, failing, hopeless, kind, render, span, idle_at
+        )
 
     def wait_for_rate(self) -> float | None:
         """Seconds until the rate allows another Alert; None where nothing is to be waited for."""
@@ -101,21 +117,31 @@ class Lane:
         return self.bucket.wait(rate=_steady(rate, self.batch)) or None
 
     def took(self, requests: Sequence[Sequence[Claimed]], next_due: datetime | None) -> None:
-        """The ledger has claimed these for the lane."""
+        """The ledger has claimed these of what waits."""
+        self.claimed(requests)
+        self.next_due = next_due
+        self.ready = self.ready or bool(requests)
+
+    def claimed(self, requests: Sequence[Sequence[Claimed]]) -> None:
+        """These are under way from now on."""
         for group in requests:
             self.in_flight[group[0].id] = group
             if self.channel.rate is not None:
                 self.bucket.take(len(group))
             self.alone = group[0].id if self.failing else None
-        self.next_due = next_due
-        self.ready = self.ready or bool(requests)
+
+    def look(self) -> None:
+        """Something may wait: the ledger says what."""
+        self.ready = True
+        self.idle_at = None
 
     def answered(
         self, claimed: Sequence[Claimed], outcomes: Sequence[Outcome], now: datetime
     ) -> list[Settlement]:
         """What the answers mean for the deliveries, and for the lane."""
         self.in_flight.pop(claimed[0].id, None)
-        self.ready = True
+        if self.idle_at is None or not all(isinstance(each, Delivered) for each in outcomes):
+            self.look()
         first = outcomes[0]
         own = self._learn(claimed, outcomes)
         pause = self._pause(claimed, outcomes, own, now)
@@ -296,7 +322,7 @@ class Lane:
         self.probe_at = None
         self.rest_until = None
         self.failing = self.failing or carefully
-        self.ready = True
+        self.look()
 
 
 def _spread(attempt: int) -> timedelta:

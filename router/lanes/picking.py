@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from router.domain.timestamps import moment, stamp
 from router.lanes.values import DeliveryState, Settlement, Wish
@@ -47,6 +47,7 @@ class WaitingDelivery(NamedTuple):
         return self.refusals > 0 or bool(self.aside)
 
 
+T = TypeVar("T")
 AGAIN = 2
 """What was tried so often has failed again: the fault may be its own."""
 
@@ -62,6 +63,11 @@ class Picked:
     """Past their time, or not for their user any more."""
     blocked: bool = False
     """One is for a hub with an Alert in flight: where there is no other, its answer is awaited."""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits on the lane."""
+        return not (self.requests or self.next_due or self.ended or self.blocked)
 
 
 def pick(
@@ -80,6 +86,27 @@ def pick(
     picked.ended = ended
     picked.requests = _gathered(picked.requests, wish.batch)[: wish.sends]
     return picked
+
+
+def pick_new(found: Sequence[tuple[str, T]], wish: Wish) -> list[list[T]]:
+    """What a lane on which nothing waits sends at once, of deliveries that come in this order.
+
+    Each stands with its hub. As with `pick`: never two for one hub, and what stays behind is the
+    end of the sequence.
+    """
+    requests: list[list[T]] = []
+    hubs = set(wish.busy_hubs)
+    for device, each in found:
+        if device in hubs:
+            break
+        if requests and len(requests[-1]) < wish.batch:
+            requests[-1].append(each)
+        elif len(requests) < wish.sends:
+            requests.append([each])
+        else:
+            break
+        hubs.add(device)
+    return requests
 
 
 def _together(kept: Sequence[WaitingDelivery]) -> list[list[WaitingDelivery]]:

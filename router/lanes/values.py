@@ -130,6 +130,8 @@ class Wish:
     """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
     span: int = 1
     """How far ahead of one that must wait others may start, in Alerts."""
+    idle_at: int | None = None
+    """The version of the ledger at which nothing waited on the lane; None: something may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,19 @@ class Exchanged:
     """By lane that wished: when its next delivery is due; None when nothing waits."""
     ended: Mapping[int, Sequence[Settlement]]
     """By lane: deliveries that were parked because their time was up, or withdrawn."""
+    idle_at: Mapping[int, int]
+    """By lane on which nothing waits: the version of the ledger that this is true of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the transaction that recorded a batch of facts did to lanes."""
+
+    lanes: frozenset[int]
+    """With new deliveries that wait."""
+    sends: Mapping[int, Sequence[Sequence[Claimed]]]
+    """By lane: new deliveries that were claimed at once; each inner sequence is one request."""
+    alerts: int
 
 
 Withdrawn = Callable[[Inventory, Sequence[tuple[str, str]]], set[tuple[str, str]]]

@@ -8,6 +8,7 @@ whether the files are still the ones that were opened (`files.py`).
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -32,6 +33,9 @@ from router.ledger.lock import RouterLock, take_lock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0
+WRITTEN = "written"
+"""Where a connection keeps the number and hash of the last link that its router has written."""
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 INSTRUCTIONS = 10_000
 """Of SQLite's machine, between two looks at the clock: well under a millisecond."""
 
@@ -69,16 +73,26 @@ class Database:
         that is found after the commit: what was committed may then be nowhere.
         """
         self._be_there()
+        written = self.connection.info.get(WRITTEN)
         try:
             with self.connection.begin():
                 yield self.connection
-        except DatabaseError as error:
-            self._be_there()  # what SQLite says of a file that was written over is not the cause
-            if isinstance(error, OperationalError):
-                unavailable = f"the ledger can't be used now: {error.orig}"
-                raise LedgerUnavailable(unavailable) from error
+        except BaseException as error:
+            self.connection.info[WRITTEN] = written
+            if isinstance(error, DatabaseError):
+                self._explain(error)
             raise
         self._be_there()
+
+    def _explain(self, error: DatabaseError) -> None:
+        self._be_there()  # what SQLite says of a file that was written over is not the cause
+        if isinstance(error, OperationalError):
+            raise LedgerUnavailable(f"the ledger can't be used now: {error.orig}") from error
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+            raise LedgerGone(
+                f"{self.engine.url.database}: the ledger is damaged ({error.orig}): was it written "
+                f"over, is the disk at fault? Restore a backup before the router is started again"
+            ) from error
 
     def lost(self) -> str | None:
         """Why this is not the ledger at its path any more, and what to do; None while it is."""
@@ -93,11 +107,6 @@ class Database:
         driver: Any = self.connection.connection.driver_connection
         late = time.monotonic() + seconds
         driver.set_progress_handler(lambda: time.monotonic() > late, INSTRUCTIONS)
-
-    def changes(self) -> int:
-        """A number that moves when another process has changed the ledger."""
-        with self.transaction() as connection:
-            return version_of(connection)
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk: of the `database`, and of the `log` that is not folded into it yet."""
@@ -149,9 +158,10 @@ def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> 
             connection = engine.connect()
             undo.callback(connection.close)
             made = _migrate(connection, use, real)
+            name = _named(connection, use)
         except DatabaseError as error:
             raise LedgerError(_explain(real, str(error.orig), busy_seconds)) from error
-        files = None if use is Use.READ else LedgerFiles.opened(path, real, lock)
+        files = None if use is Use.READ else LedgerFiles.opened(path, real, lock, name)
         if lock is not None:
             lock.keep_open()
         undo.pop_all()
@@ -214,6 +224,19 @@ def _engine(path: Path, use: Use, busy_seconds: float) -> Engine:
         connection.exec_driver_sql("BEGIN" if use is Use.READ else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _named(connection: Connection, use: Use) -> int:
+    """The number that tells this ledger from others; it is given one if it has none."""
+    driver: Any = connection.connection.driver_connection
+    (name,) = driver.execute("PRAGMA user_version").fetchone()
+    if not name and use is not Use.READ:
+        name = secrets.randbelow(2**31 - 1) + 1
+        with connection.begin():
+            connection.exec_driver_sql(f"PRAGMA user_version = {name}")
+        with suppress(sqlite3.Error):  # it waits in the log until the next time
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    return int(name)
 
 
 def _migrate(connection: Connection, use: Use, path: Path) -> bool:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import BindParameter, Connection, and_, bindparam, case, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
 from router.lanes.picking import Picked, WaitingDelivery, pick
@@ -25,15 +24,13 @@ from router.lanes.values import (
     Wish,
     Withdrawn,
 )
-from router.ledger.database import Database
+from router.ledger.claims import FORM, claim
+from router.ledger.database import Database, version_of
 from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, TOGETHER, change_lanes
-from router.ledger.recorder import Recorder, Row
-from router.ledger.tables import alerts, attempts, deliveries, facts, forms, outcomes
-from router.ports import Alert, Delivery, Outcome
-
-FORM = ("batch", "rendered")
-"""What must be the same when an adapter sends a delivery again."""
+from router.ledger.prepared import Parameters, Prepared
+from router.ledger.recorder import Recorder
+from router.ledger.tables import alerts, deliveries, facts, forms, outcomes
 
 _ITS_OWN = deliveries.c.sent_by.is_not_distinct_from(bindparam("adapter"))
 """What the delivery's own columns say of its form is of the adapter that asks."""
@@ -81,28 +78,7 @@ _NEXT_REFUSED = select(func.min(deliveries.c.due_at)).where(
     deliveries.c.state == DeliveryState.WAITING.value,
     or_(deliveries.c.refusals > 0, deliveries.c.aside == 1),
 )
-_SENT = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("key"))
-    .values(
-        state=DeliveryState.SENDING.value,
-        attempts=bindparam("attempt"),
-        batch=bindparam("together"),
-        rendered=bindparam("bytes"),
-        sent_by=bindparam("adapter"),
-        recheck=0,
-    )
-)
-_KEEP = upsert(forms).from_select(
-    ["delivery_id", "adapter", *FORM],
-    select(deliveries.c.id, deliveries.c.sent_by, *(deliveries.c[name] for name in FORM)).where(
-        deliveries.c.id.in_(bindparam("ids", expanding=True))
-    ),
-)
-_KEEP = _KEEP.on_conflict_do_update(
-    index_elements=["delivery_id", "adapter"], set_={name: _KEEP.excluded[name] for name in FORM}
-)
-_SETTLED = (
+_SETTLED = Prepared(
     update(deliveries)
     .where(deliveries.c.id == bindparam("key"))
     .values(
@@ -111,15 +87,19 @@ _SETTLED = (
         refusals=bindparam("refused"),
         batch=bindparam("together"),
         aside=bindparam("aside"),
-    )
+    ),
+    ("key", "to", "due", "refused", "together", "aside"),
 )
-_ENDED = update(deliveries).where(deliveries.c.id == bindparam("key")).values(state=bindparam("to"))
+_ENDED = Prepared(
+    update(deliveries).where(deliveries.c.id == bindparam("key")).values(state=bindparam("to")),
+    ("key", "to"),
+)
 
 
 def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlement]) -> None:
     """Write what became of deliveries."""
-    rows: list[Row] = []
-    ended: list[Row] = []
+    rows: list[Parameters] = []
+    ended: list[Parameters] = []
     for each in settled:
         recorder.add(
             outcomes,
@@ -133,22 +113,12 @@ def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlem
             },
         )
         if each.attempt is None:  # as it was sent before it goes again, when it is retried
-            ended.append({"key": each.id, "to": each.state.value})
+            ended.append((each.id, each.state.value))
             continue
-        rows.append(
-            {
-                "key": each.id,
-                "to": each.state.value,
-                "due": stamp(each.due_at) if each.due_at else None,
-                "refused": each.refusals,
-                "together": each.batch,
-                "aside": int(each.aside),
-            }
-        )
-    if rows:
-        connection.execute(_SETTLED, rows)
-    if ended:
-        connection.execute(_ENDED, ended)
+        due = stamp(each.due_at) if each.due_at else None
+        rows.append((each.id, each.state.value, due, each.refusals, each.batch, int(each.aside)))
+    _SETTLED.run(connection, rows)
+    _ENDED.run(connection, ended)
 
 
 def exchange(
@@ -168,17 +138,20 @@ def exchange(
         change_lanes(connection, changes, answers, now)
         sends: dict[int, list[list[Claimed]]] = {}
         next_due: dict[int, datetime | None] = {}
+        idle_at: dict[int, int] = {}
         ended: dict[int, list[Settlement]] = {}
         for wish in wishes:
             picked = _picked(connection, wish, now, withdrawn)
             next_due[wish.lane_id] = picked.next_due
             if picked.requests:
-                sends[wish.lane_id] = _claim(connection, recorder, wish, picked.requests, now)
+                sends[wish.lane_id] = claim(connection, recorder, wish, picked.requests, now)
             if picked.ended:
                 ended[wish.lane_id] = picked.ended
                 settle(connection, recorder, picked.ended)
+            if picked.idle:
+                idle_at[wish.lane_id] = version_of(connection)
         recorder.write()
-        return Exchanged(sends, next_due, ended)
+        return Exchanged(sends, next_due, ended, idle_at)
 
 
 def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn) -> Picked:
@@ -209,58 +182,6 @@ def _waiting(connection: Connection, wish: Wish, now: datetime) -> list[WaitingD
     more = [each for each in map(WaitingDelivery._make, rows) if each.id not in known]
     missing = [each for each in more if each.batch in names]
     return sorted([*found, *missing], key=lambda each: each.sequence)
-
-
-def _claim(
-    connection: Connection,
-    recorder: Recorder,
-    wish: Wish,
-    requests: Sequence[Sequence[WaitingDelivery]],
-    now: datetime,
-) -> list[list[Claimed]]:
-    claimed: list[list[Claimed]] = []
-    rows: list[Row] = []
-    for members in requests:
-        batch = members[0].batch
-        if not members[0].sent and wish.most > 1:
-            batch = str(members[0].id)  # of one, too: its form is that of a batch
-        group = []
-        for row in members:
-            alert = Alert.from_event(row.event)
-            rendered = row.rendered
-            unrendered: Outcome | None = None
-            if rendered is None and wish.render is not None:
-                made = wish.render(alert)
-                rendered, unrendered = (made, None) if isinstance(made, bytes) else (None, made)
-            attempt = row.attempts + 1
-            recorder.add(
-                attempts,
-                {"delivery_id": row.id, "at": stamp(now), "number": attempt, "batch": batch},
-            )
-            form = {"together": batch, "bytes": rendered, "adapter": wish.adapter}
-            rows.append({"key": row.id, "attempt": attempt, **form})
-            group.append(
-                Claimed(
-                    row.id,
-                    wish.lane_id,
-                    Delivery(alert, row.event if rendered is None else rendered, batch),
-                    moment(row.received_at),
-                    attempt,
-                    row.refusals,
-                    moment(row.expires_at),
-                    batch,
-                    bool(row.aside),
-                    unrendered,
-                )
-            )
-        claimed.append(group)
-    others = [
-        row.id for group in requests for row in group if row.sent_by not in {None, wish.adapter}
-    ]
-    if others:  # how another adapter sent them is kept: they may have been taken so
-        connection.execute(_KEEP, {"ids": others})
-    connection.execute(_SENT, rows)
-    return claimed
 
 
 def lost_attempts(database: Database, now: datetime) -> int:

@@ -10,14 +10,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from types import MappingProxyType
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from router.deciding.batch import Accepted, Batch, Known, LaneOfUser, Recorded, Standing
+from router.deciding.batch import Accepted, Batch, Known, LaneOfUser, Standing
 from router.deciding.decisions import ABOUT_SOMEBODY, Due
 from router.domain.facts import Activation, Fact, QuarantineReason, Registration
 from router.domain.timestamps import stamp
+from router.lanes.picking import pick_new
+from router.lanes.values import Claimed, Recorded, Wish
+from router.ledger.claims import NewDelivery, claim_new
 from router.ledger.database import Database, version_of
 from router.ledger.inventory import (
     read_inventory,
@@ -42,6 +46,7 @@ from router.ledger.tables import (
 from router.ports import Alert, Cursor
 from router.ports.alerts import alert_id
 
+NONE: Mapping[int, Wish] = MappingProxyType({})
 _FACTS = select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
     # with the sources, though the ids would do: the index begins with them
     facts.c.source.in_(bindparam("sources", expanding=True)),
@@ -99,16 +104,24 @@ class Outdated(Exception):
 
 
 def record(
-    database: Database, batch: Batch, standing: Standing, *, version: int | None = None
+    database: Database,
+    batch: Batch,
+    standing: Standing,
+    *,
+    version: int | None = None,
+    offers: Mapping[int, Wish] = NONE,
 ) -> Recorded:
     """Record a batch, in one transaction. Nothing is acknowledged before this has returned.
 
     `version` is that of the ledger on which the batch was judged. Outdated, and nothing is
-    recorded, when it is another by now; None where nothing was asked of the ledger.
+    recorded, when it is another by now; None where nothing was asked of the ledger. `offers` says
+    by lane what it would send at once: that is claimed with the same commit.
     """
     with database.transaction() as connection:
-        if version is not None and version_of(connection) != version:
+        now = version_of(connection)
+        if version is not None and now != version:
             raise Outdated
+        current = {lane: wish for lane, wish in offers.items() if wish.idle_at == now}
         recorder = Recorder(connection, "router", stamp(batch.decided_at))
         write_hubs(connection, batch.hubs.values())
         write_registrations(connection, batch.registrations.values())
@@ -120,14 +133,37 @@ def record(
                 _add_decisions(recorder, fact_id, accepted, batch.decided_at, standing)
                 due += [(fact_id, accepted, each) for each in accepted.due]
         waiting = add_quarantined(recorder, batch)
-        rows = _add_alerts(recorder, due, batch.decided_at, standing)
+        new = _add_alerts(recorder, due, batch.decided_at, standing)
+        sends = _claim(recorder, current, new, batch.decided_at)
         recorder.write()
-        if rows:
-            connection.execute(insert(deliveries), rows)
         settle_quarantine(connection, waiting, batch.resolved)
         _write_cursors(connection, batch.cursors)
         clear(connection, batch.noted)
-        return Recorded(frozenset(row["lane_id"] for row in rows), len(due))
+        waits = frozenset(lane for lane, rows in new.items() if len(rows) > _count(sends.get(lane)))
+        return Recorded(waits, sends, len(due))
+
+
+def _claim(
+    recorder: Recorder,
+    offers: Mapping[int, Wish],
+    new: Mapping[int, Sequence[NewDelivery]],
+    now: datetime,
+) -> dict[int, list[list[Claimed]]]:
+    """The first attempts of what lanes have room for."""
+    return {
+        lane: claim_new(
+            recorder,
+            wish,
+            pick_new([(each.alert.device_id, each) for each in new[lane]], wish),
+            now,
+        )
+        for lane, wish in offers.items()
+        if lane in new
+    }
+
+
+def _count(requests: Sequence[Sequence[Claimed]] | None) -> int:
+    return sum(map(len, requests or ()))
 
 
 def _fact_row(accepted: Accepted) -> Row:
@@ -186,13 +222,14 @@ def _add_alerts(
     due: list[tuple[int, Accepted, Due]],
     decided_at: datetime,
     standing: Standing,
-) -> list[Row]:
-    """Adds the Alerts, with their sequences; gives the rows of their deliveries."""
+) -> dict[int, list[NewDelivery]]:
+    """Adds the Alerts, with their sequences, and their deliveries; gives these by lane."""
     numbers = _next_sequences(recorder.connection, [each.service_user_id for _, _, each in due])
-    rows: list[Row] = []
+    new: dict[int, list[NewDelivery]] = defaultdict(list)
     for fact_id, accepted, each in due:
         sequence = numbers[each.service_user_id].pop(0)
         alert = _alert(accepted.fact, each, sequence, decided_at, standing)
+        event = alert.event()
         number = recorder.add(
             alerts,
             {
@@ -202,12 +239,14 @@ def _add_alerts(
                 "sequence": sequence,
                 "device_id": alert.device_id,
                 "decided_at": stamp(decided_at),
-                "event": alert.event(),
+                "event": event,
             },
         )
         for lane in standing.lanes.get(alert.service_user_id, ()):
-            rows.append(_delivery_row(recorder, number, alert, lane))
-    return rows
+            row = _delivery_row(number, alert, lane)
+            recorder.add(deliveries, row)
+            new[lane.id].append(NewDelivery(row, alert, event, accepted.arrival.received_at))
+    return new
 
 
 def _alert(fact: Fact, due: Due, sequence: int, decided_at: datetime, standing: Standing) -> Alert:
@@ -230,10 +269,9 @@ def _alert(fact: Fact, due: Due, sequence: int, decided_at: datetime, standing: 
     )
 
 
-def _delivery_row(recorder: Recorder, alert: int, content: Alert, lane: LaneOfUser) -> Row:
+def _delivery_row(alert: int, content: Alert, lane: LaneOfUser) -> Row:
     at = stamp(content.decided_at)
     return {
-        "id": recorder.number(deliveries),
         "alert": alert,
         "lane_id": lane.id,
         "sequence": content.sequence,
@@ -243,6 +281,7 @@ def _delivery_row(recorder: Recorder, alert: int, content: Alert, lane: LaneOfUs
         "due_at": at,
         "expires_at": stamp(content.decided_at + lane.hold),
         "recheck": 0,
+        "aside": 0,
     }
 
 

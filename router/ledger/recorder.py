@@ -9,18 +9,28 @@ each writer and not one for all: a global chain would make replicas wait for eac
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select
+from sqlalchemy import Row as Link
 
-from router.ledger.tables import RECORDS, deliveries, links
+from router.compact import compact
+from router.ledger.database import WRITTEN, Database, version_of
+from router.ledger.files import LedgerGone
+from router.ledger.prepared import Parameters, Prepared
+from router.ledger.tables import RECORDS, attempts, deliveries, links
 
 Row = dict[str, Any]
 GENESIS = "0" * 64
-_INSERT = {table.name: insert(table) for table in (*RECORDS, links)}
-_COLUMNS = {table.name: tuple(table.columns.keys()) for table in RECORDS}
+ROUTER = "router"
+"""The writer that nobody else is: one router holds a ledger."""
+_WRITTEN = (*RECORDS[: RECORDS.index(attempts)], deliveries, *RECORDS[RECORDS.index(attempts) :])
+"""Deliveries are no records, but attempts refer to them, as they refer to Alerts."""
+_COLUMNS = {table.name: tuple(table.columns.keys()) for table in (links, *_WRITTEN)}
+_INSERT = {
+    table.name: Prepared(insert(table), _COLUMNS[table.name]) for table in (links, *_WRITTEN)
+}
 _LAST_LINK = (
     select(links.c.number, links.c.hash)
     .where(links.c.writer == bindparam("writer"))
@@ -53,8 +63,8 @@ class Recorder:
         return following
 
     def add(self, table: Table, row: Row) -> int:
-        """Add one record; gives its id (0 for tables without one)."""
-        if "id" in table.c:
+        """Add one record, or a delivery; gives its id (0 for tables without one)."""
+        if table.name in _HIGHEST:
             row["id"] = self.number(table)
         self.rows.setdefault(table.name, []).append(row)
         return int(row.get("id", 0))
@@ -64,7 +74,7 @@ class Recorder:
         if not self.rows:
             return
         link = self.number(links)
-        last = self.connection.execute(_LAST_LINK, {"writer": self.writer}).one_or_none()
+        last = last_link(self.connection, self.writer)
         number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
         for rows in self.rows.values():
             for row in rows:
@@ -76,24 +86,54 @@ class Recorder:
             "at": self.at,
             "previous": previous,
         }
-        row["hash"] = chain_hash(row, self.rows)
-        self.connection.execute(_INSERT["links"], row)
-        for table in RECORDS:
-            if found := self.rows.get(table.name):
-                self.connection.execute(_INSERT[table.name], found)
+        records = {name: _values(name, rows) for name, rows in self.rows.items()}
+        row["hash"] = _hash(row, records)
+        _INSERT["links"].run(self.connection, _values("links", [row]))
+        if self.writer == ROUTER:
+            self.connection.info[WRITTEN] = (number, row["hash"])
+        for table in _WRITTEN:
+            _INSERT[table.name].run(self.connection, records.get(table.name, ()))
 
 
-def chain_hash(link: Row, rows: dict[str, list[Row]]) -> str:
+def last_link(connection: Connection, writer: str) -> Link[int, str] | None:
+    """The end of a writer's chain. LedgerGone when it is the router's, and not as it left it."""
+    found = connection.execute(_LAST_LINK, {"writer": writer}).one_or_none()
+    known = connection.info.get(WRITTEN)
+    if writer == ROUTER and known is not None and (found is None or known != tuple(found)):
+        raise LedgerGone(
+            f"{connection.engine.url.database}: the ledger was set back or exchanged while it was "
+            f"open: the last record of this router is not in it; nothing more is taken or sent. "
+            f"Restore a backup only while the router is stopped: on an older state, what was sent "
+            f"since is sent again under numbers that others have"
+        )
+    return found
+
+
+def changes(database: Database) -> int:
+    """A number that moves when another process has changed the ledger.
+
+    LedgerGone when it is not the one any more that this router has written.
+    """
+    with database.transaction() as connection:
+        last_link(connection, ROUTER)
+        return version_of(connection)
+
+
+def chain_hash(link: Row, rows: Mapping[str, Sequence[Row]]) -> str:
     """The hash of a link. A verifier gives the same rows as the ledger returns them."""
+    return _hash(link, {name: _values(name, found) for name, found in rows.items()})
+
+
+def _values(table: str, rows: Sequence[Row]) -> list[Parameters]:
+    columns = _COLUMNS[table]
+    return [tuple(map(row.get, columns)) for row in rows]
+
+
+def _hash(link: Row, records: Mapping[str, Sequence[Parameters]]) -> str:
     head = [link["writer"], link["number"], link["at"], link["previous"]]
-    digest = hashlib.sha256(json.dumps(head, separators=(",", ":")).encode())
+    digest = hashlib.sha256(compact(head))
     for table in RECORDS:
-        if found := rows.get(table.name):
+        if found := records.get(table.name):
             digest.update(table.name.encode())
-            digest.update(_canonical(_COLUMNS[table.name], found))
+            digest.update(compact(found))
     return digest.hexdigest()
-
-
-def _canonical(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
-    listed = [[row.get(column) for column in columns] for row in rows]
-    return json.dumps(listed, separators=(",", ":"), default=bytes.hex).encode()

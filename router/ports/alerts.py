@@ -12,6 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
+
+from router.compact import compact
+
 NAMESPACE = uuid.UUID("b8a5c7de-6f0c-5d0f-9f43-2f6f3e1f64a1")
 """The fixed namespace of Alert ids. Changing it would send every Alert again under a new id."""
 EVENT_TYPE = "hubherald.alert.v1"
@@ -72,12 +76,12 @@ class Alert:
             "datacontenttype": "application/json",
             "data": data,
         }
-        return json.dumps(event, separators=(",", ":")).encode()
+        return compact(event)
 
     @classmethod
     def from_event(cls, event: bytes) -> Alert:
         """The Alert again, from the bytes that `event` gave."""
-        outer = json.loads(event)
+        outer = orjson.loads(event)
         data = outer["data"]
         return cls(
             id=uuid.UUID(outer["id"]),

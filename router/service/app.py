@@ -25,6 +25,7 @@ from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.files import LedgerGone
+from router.ledger.recorder import changes
 from router.ledger.thread import LedgerThread
 from router.logstream import LogStream
 from router.metrics.metrics import Metrics
@@ -124,6 +125,12 @@ async def _ready(name: str, source: Source[Options], stack: AsyncExitStack) -> S
         raise UsageError(f"source {name!r} was not ready within {ENTER:g} s") from None
 
 
+async def _show(readiness: Readiness, relay: Relay) -> None:
+    """Set the gauges that are asked when somebody looks."""
+    await readiness.show()
+    relay.show()
+
+
 async def _unless_gone(work: Awaitable[object]) -> None:
     """Until its end, or the ledger's: then the router ends in order."""
     try:
@@ -187,7 +194,7 @@ class _Router:
                     self.config.operations.port,
                     metrics=self.metrics,
                     not_ready=readiness.not_ready,
-                    before_scrape=readiness.show,
+                    before_scrape=partial(_show, readiness, self.live.relay),
                     reload=self.reloader.reload,
                     page=StatusPage(
                         self.config.ledger.url,
@@ -309,11 +316,11 @@ class _Router:
                 if rounds % AGAIN == 0:
                     await intake.release()  # what has waited for long enough
                 await self.live.timekeeper.look()
-                changes = await self.ledger.call(Database.changes)
-                if changes != seen:
+                version = await self.ledger.call(changes)
+                if version != seen:
                     relay.refresh()
                     await intake.release()
-                    seen = changes
+                    seen = version
             except LedgerUnavailable as error:
                 _log.warning("ledger.unavailable", part="watch", detail=str(error))
             rounds += 1

@@ -66,7 +66,7 @@ class Runtime:
             ledger,
             Judgement(config.rules, config.users.by_id, engine, config.facts),
             _standing(config, {}),
-            notify=self.relay.notify,
+            outlet=self.relay,
             metrics=metrics,
             clock=clock,
         )

@@ -13,7 +13,7 @@ from support.samples import ALERT, NOW, device, user
 
 from router.domain.timestamps import moment, stamp
 from router.lanes.lane import Lane
-from router.lanes.picking import Picked, WaitingDelivery, pick
+from router.lanes.picking import Picked, WaitingDelivery, pick, pick_new
 from router.lanes.values import Claimed, DeliveryState, Settlement, Wish
 from router.ports import Delivered, Delivery, Outcome
 
@@ -50,6 +50,22 @@ def wish(sends: int = 16, *, batch: int = 1, **more: object) -> Wish:
 
 def numbers(picked: Picked) -> list[list[int]]:
     return [[each.sequence for each in request] for request in picked.requests]
+
+
+@given(
+    st.lists(st.integers(1, 6), max_size=30),
+    st.sets(st.integers(1, 6)),
+    st.integers(1, 5),
+    st.integers(1, 4),
+)
+def test_what_is_new_goes_as_if_it_had_waited(
+    hubs: list[int], busy: set[int], sends: int, batch: int
+) -> None:
+    """The relay's own look, a moment later, would have taken the same."""
+    asked = wish(sends, batch=batch, busy_hubs=frozenset(device(number) for number in busy))
+    rows = [waiting(place + 1, device_id=device(number)) for place, number in enumerate(hubs)]
+    picked = pick(rows[: sends * batch], asked, NOW).requests
+    assert pick_new([(each.device_id, each) for each in rows], asked) == picked
 
 
 def test_what_waits_goes_in_the_order_of_its_sequence() -> None:

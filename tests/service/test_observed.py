@@ -33,6 +33,7 @@ async def test_what_waits_on_a_closed_lane_is_held(tmp_path: Path) -> None:
         labels = {"recipient": user(1), "channel": "main", "reason": "credentials"}
         assert running.metric("lane_closed_info", **labels) == 1
         running.relay.open_lane(running.lane(), carefully=True)
+        running.relay.show()
         name = "hubherald_lane_closed_info"
         assert running.metrics.registry.get_sample_value(name, labels) is None
 

@@ -17,6 +17,7 @@ from router.deciding.judgement import Found, Judgement
 from router.domain.facts import Activation, Data
 from router.domain.users import Role, ServiceUser
 from router.intake.intake import Intake
+from router.lanes.values import Recorded, Wish
 from router.language.rules import Rules
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -116,6 +117,22 @@ class Watched(Judgement):
         return super().judge(found, known, now, waiting)
 
 
+class Unsent:
+    """Where there is no relay: everything waits, and which lanes have something is remembered."""
+
+    def __init__(self, lanes: set[int]) -> None:
+        self.lanes = lanes
+
+    def offer(self) -> Mapping[int, Wish]:
+        """Nothing is sent at once."""
+        return {}
+
+    def take(self, offers: Mapping[int, Wish], recorded: Recorded) -> None:
+        """What waits now."""
+        assert not offers
+        self.lanes |= recorded.lanes
+
+
 class Running:
     """An intake with the shipped rules on a real ledger."""
 
@@ -140,7 +157,7 @@ class Running:
             self.ledger,
             self.judgement,
             standing(self.lanes),
-            notify=self.notified.update,
+            outlet=Unsent(self.notified),
             metrics=self.metrics,
             clock=lambda: self.now,
         )

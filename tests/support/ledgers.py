@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from router.deciding.batch import Accepted, Arrival, Batch, Effect, LaneOfUser, Recorded, Standing
+from router.deciding.batch import Accepted, Arrival, Batch, Effect, LaneOfUser, Standing
 from router.deciding.decisions import Decision, Due, Verdict
 from router.domain.facts import Fact, parse
 from router.domain.inventory import Party
@@ -20,6 +20,7 @@ from router.lanes.values import (
     Exchanged,
     LaneKey,
     LaneRow,
+    Recorded,
     Settlement,
     Wish,
     Withdrawn,
@@ -96,6 +97,7 @@ def fill(
     at: datetime = NOW,
     hold: timedelta = HOLD,
     first: int = 1,
+    offers: Mapping[int, Wish] | None = None,
 ) -> Recorded:
     """Record an Alert about each hub for each user of `lanes`, decided at `at`."""
     batch = Batch(at)
@@ -103,7 +105,7 @@ def fill(
         decided(f"f-{first + place}", device_id, lanes, at=at)
         for place, device_id in enumerate(devices)
     ]
-    return record(database, batch, standing(lanes, hold))
+    return record(database, batch, standing(lanes, hold), offers=offers or {})
 
 
 def nobody(_connection: Connection, _pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 from router.delivery.relay import Relay
 from router.domain.users import Channel
 from router.lanes.lane import Lane
-from router.lanes.values import Withdrawn
+from router.lanes.values import Recorded, Withdrawn
 from router.ledger.database import Database
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -22,6 +22,8 @@ from router.ports import Delivered, Delivery, Options, Outcome
 from support.ledgers import ask, fill, lane_of, made, nobody
 from support.samples import NOW, user
 
+NOTHING = Recorded(frozenset(), {}, 0)
+"""What an intake has recorded that had nothing to record."""
 Answers = Callable[[int, Delivery], Outcome]
 """What the other side says: given the number of the request, from 1, and one of its Alerts."""
 
@@ -86,20 +88,28 @@ class Running:
     recorded: dict[int, int] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
-    async def record(self, devices: Sequence[str], *which: int, **more: Any) -> None:
-        """Decide Alerts about these hubs, for the users of these lanes (all of them)."""
+    async def record(
+        self, devices: Sequence[str], *which: int, at_once: bool = True, **more: Any
+    ) -> None:
+        """Decide Alerts about these hubs, for the users of these lanes (all of them).
+
+        `at_once`: what lanes have room for is claimed with it, as the intake does.
+        """
         lanes: Mapping[str, Sequence[int]] = {
             user(place): [self.lanes[place - 1]] for place in which or range(1, len(self.lanes) + 1)
         }
         first = sum(self.recorded.values()) + 1
         self.recorded[first] = len(devices)
-        done = await self.ledger.call(fill, devices, lanes, at=self.now, first=first, **more)
-        self.relay.notify(done.lanes)
+        offers = self.relay.offer() if at_once else {}
+        done = await self.ledger.call(
+            fill, devices, lanes, at=self.now, first=first, offers=offers, **more
+        )
+        self.relay.take(offers, done)
 
     def passes(self, time: timedelta) -> None:
         """Let time pass, and the relay notice."""
         self.now += time
-        self.relay.notify(frozenset())
+        self.relay.take({}, NOTHING)
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait for something to come true; the limit is there to fail, not to measure."""
@@ -154,7 +164,8 @@ class Running:
         return self.metric("ledger_transaction_seconds_count", part="relay")
 
     def metric(self, name: str, **labels: str) -> float:
-        """The value of a metric; 0 where nothing was counted."""
+        """The value of a metric, as a scrape finds it; 0 where nothing was counted."""
+        self.relay.show()
         return self.metrics.registry.get_sample_value(f"hubherald_{name}", labels) or 0.0
 
     async def ask(self, question: str) -> list[tuple[Any, ...]]:

@@ -121,7 +121,9 @@ async def test_certificates_are_mended_without_a_restart(place: FactQueue, paper
     with structlog.testing.capture_logs() as logs:
         key.chmod(0o644)
         async with source:
-            await told(source, "key_file: others may open key_file (mode 0644); run: chmod 600 key_file")
+            await told(
+                source, "key_file: others may open key_file (mode 0644); run: chmod 600 key_file"
+            )
             key.unlink()
             await told(source, "key_file: FILE cannot be read")
             assert "No such file" in (source.down() or "")
