@@ -1,13 +1,15 @@
 """The lines of one growing file, a block at a time, from any line on. Pure.
 
 Lines are cut in bounded memory, however long they are: what is kept of a line is enough for the
-core to see that it is too large.
+core to see that it is too large. A line ends by LF (CRLF), or by CR alone between two objects, as
+old Macs write it; a CR elsewhere is white space of JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
@@ -16,8 +18,12 @@ from router.ports import MAX_BODY, Cursor, Message, beginning_of
 
 BLOCK = 524_288
 """Bytes that are read at once: some 1,000 facts of usual size."""
+LONGEST = 256 * 1024 * 1024
+"""Bytes after which a line is none, nor a hole one to skip: others in the folder wait so long."""
 
 _BLANK = b" \t\r"
+_BOM = b"\xef\xbb\xbf"
+_END = re.compile(rb"\n|(?<=\})\r(?=\{)")
 
 
 class Contents(Protocol):
@@ -71,6 +77,8 @@ class Block:
     """Where to read on. Not moved: there is nothing more to give out."""
     unfinished: bool = False
     """An unfinished line is left."""
+    endless: bool = False
+    """The next line is longer than LONGEST; nothing behind its begin is read."""
 
 
 def beginning(contents: Contents, *, rewritten: bool) -> ReadPoint:
@@ -80,7 +88,7 @@ def beginning(contents: Contents, *, rewritten: bool) -> ReadPoint:
     which reads as zeros: there is no fact in it.
     """
     passed, offset = hashlib.sha256(), 0
-    while rewritten and (data := contents.read(offset, BLOCK)):
+    while rewritten and offset < LONGEST and (data := contents.read(offset, BLOCK)):
         zeros = len(data) - len(data.lstrip(b"\0"))
         passed.update(data[:zeros])
         offset += zeros
@@ -106,7 +114,7 @@ def recognise(contents: Contents, marks: Iterable[Cursor]) -> ReadPoint | None:
             position += len(data)
             last = data[-1:]
         if mark.digest in {"", passed.hexdigest()}:
-            found[mark] = ReadPoint(mark, passed.copy(), inside=last != b"\n")
+            found[mark] = ReadPoint(mark, passed.copy(), inside=last not in {b"\n", b"\r"})
     return _first(marks, found)
 
 
@@ -117,12 +125,17 @@ def _first(marks: Sequence[Cursor], found: dict[Cursor, ReadPoint]) -> ReadPoint
 def read_block(contents: Contents, place: ReadPoint) -> Block:
     """The lines from `place` on, as far as one block goes."""
     data = contents.read(place.cursor.offset, BLOCK)
-    last = data.rfind(b"\n")
-    if last >= 0:
-        return _cut(data[: last + 1], place)
+    if end := _end_of_last(data):
+        return _cut(data[:end], place)
     if len(data) == BLOCK:
         return _overlong(contents, data, place)
     return _fragment(data, place)
+
+
+def _end_of_last(data: bytes) -> int:
+    """Where the last whole line ends; 0 when there is none."""
+    between = data.rfind(b"}\r{")
+    return max(data.rfind(b"\n") + 1, between + 2 if between >= 0 else 0)
 
 
 def _cut(data: bytes, place: ReadPoint) -> Block:
@@ -132,11 +145,11 @@ def _cut(data: bytes, place: ReadPoint) -> Block:
     passed = place.passed.copy()
     messages = []
     position = taken = 0
-    for line in data[:-1].split(b"\n"):
+    for line in _END.split(data[:-1]):
         position += len(line) + 1
         number += 1
         body = line.rstrip(b"\r")
-        if body.strip(_BLANK):
+        if body.removeprefix(_BOM).strip(_BLANK):
             passed.update(data[taken:position])
             taken = position
             cursor = Cursor(key, offset + position, number, passed.hexdigest(), identity)
@@ -151,7 +164,8 @@ def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
     passed, line = place.passed.copy(), hashlib.sha256(start)
     passed.update(start)
     position = place.cursor.offset + len(start)
-    while data := contents.read(position, BLOCK):
+    end = place.cursor.offset + LONGEST
+    while position < end and (data := contents.read(position, BLOCK)):
         newline = data.find(b"\n")
         line.update(data if newline < 0 else data[:newline])
         if newline >= 0:
@@ -163,12 +177,12 @@ def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
             return Block([message], ReadPoint(reached, passed))
         passed.update(data)
         position += len(data)
-    return Block([], place, unfinished=True)
+    return Block([], place, unfinished=position < end, endless=position >= end)
 
 
 def _fragment(data: bytes, place: ReadPoint) -> Block:
     """A last line without its newline: whole only when it is a JSON object that has closed."""
-    body = data.strip(_BLANK)
+    body = data.removeprefix(_BOM).strip(_BLANK)
     passed = place.passed.copy()
     passed.update(data)
     reached = _at(place, place.cursor.offset + len(data), passed)

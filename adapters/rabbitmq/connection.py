@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import unquote
@@ -18,9 +19,9 @@ from pydantic import Field, model_validator
 from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
-from adapters.rabbitmq.wire import Wire
+from adapters.rabbitmq.wire import BoundedTransports
 from adapters.tls import TlsFiles, TlsFilesError
-from router.ports import AmqpUrl, Options, Secret, Unfit, in_one_line
+from router.ports import AmqpUrl, Aside, Options, Secret, Unfit, in_one_line, redactor
 
 DIAL_S = 10.0
 """Seconds in which a connection stands or has failed."""
@@ -57,6 +58,10 @@ class BrokerOptions(Options):
     key_file: Annotated[Path | None, Field(description="PEM; its key; nobody else may read it")] = (
         None
     )
+    crl_file: Annotated[
+        Path | None,
+        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
+    ] = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -68,12 +73,16 @@ class BrokerOptions(Options):
 
     def unfit(self) -> Sequence[Unfit]:
         """What is wrong with the files now."""
-        return [Unfit(each.option, each.why) for each in self.files.faults()]
+        faults, doubts = self.files.faults(), self.files.doubts()
+        return [
+            *(Unfit(each.option, each.why) for each in faults),
+            *(Unfit(each.option, each.why, warning=True) for each in doubts),
+        ]
 
     @property
     def files(self) -> TlsFiles:
         """Those of TLS."""
-        return TlsFiles(self.ca_file, self.certificate_file, self.key_file)
+        return TlsFiles(self.ca_file, self.certificate_file, self.key_file, self.crl_file)
 
     @property
     def nodes(self) -> tuple[Self, ...]:
@@ -110,9 +119,9 @@ async def dial(options: BrokerOptions, name: str, *, contents: bool = False) -> 
     nodes = options.nodes
     failed = []
     for node in nodes:
-        wire = Wire(node.where, await _trusted(node), contents=contents)
+        transports = BoundedTransports(node.where, await _trusted(node), contents=contents)
         try:
-            return await _login(node, wire, name, DIAL_S / len(nodes))
+            return await _login(node, transports, name, DIAL_S / len(nodes))
         except BrokerError as error:
             failed.append(error)
     if len(failed) == 1:
@@ -122,21 +131,23 @@ async def dial(options: BrokerOptions, name: str, *, contents: bool = False) -> 
 
 
 async def _login(
-    options: BrokerOptions, wire: Wire, name: str, patience: float
+    options: BrokerOptions, transports: BoundedTransports, name: str, patience: float
 ) -> AbstractConnection:
     """By certificate where both sides can, or by password."""
     url = URL(options.url).with_query(heartbeat=HEARTBEAT_S, name=name)
     if options.by_certificate:
         with in_words(options):
             try:
-                return await _connect(url.update_query(auth="external"), wire, patience)
+                return await _connect(url.update_query(auth="external"), transports, patience)
             except amqp.ProbableAuthenticationError:
                 raise BrokerError(TroubleKind.CREDENTIALS, _unknown(options)) from None
             except amqp.AuthenticationError:
                 pass  # it does not offer that
     password = options.password.get_secret_value() if options.password is not None else "guest"
     with in_words(options):
-        return await _connect(url.with_user(options.user).with_password(password), wire, patience)
+        return await _connect(
+            url.with_user(options.user).with_password(password), transports, patience
+        )
 
 
 def _unknown(options: BrokerOptions) -> str:
@@ -147,12 +158,12 @@ def _unknown(options: BrokerOptions) -> str:
     )
 
 
-async def _connect(url: URL, wire: Wire, patience: float) -> AbstractConnection:
+async def _connect(url: URL, transports: BoundedTransports, patience: float) -> AbstractConnection:
     _hush()
     try:
         async with asyncio.timeout(patience):
             connection = aio_pika.Connection(url)
-            connection.kwargs["transport_factory"] = wire
+            connection.kwargs["transport_factory"] = transports
             try:
                 await connection.connect()
             except BaseException:
@@ -161,7 +172,7 @@ async def _connect(url: URL, wire: Wire, patience: float) -> AbstractConnection:
             return connection
     except TimeoutError:
         raise BrokerError(
-            TroubleKind.NETWORK, f"{wire.where} did not answer within {patience:.3g} s"
+            TroubleKind.NETWORK, f"{transports.where} did not answer within {patience:.3g} s"
         ) from None
 
 
@@ -248,7 +259,7 @@ async def blocked(connection: AbstractConnection | None) -> bool:
 
 async def _trusted(options: BrokerOptions) -> ssl.SSLContext | None:
     with in_words(options):
-        return await asyncio.to_thread(_trust, options)
+        return await _beside(options.files).call(_trust, options)
 
 
 def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
@@ -258,7 +269,14 @@ def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
     try:
         return options.files.context()
     except TlsFilesError as error:
-        raise BrokerError(TroubleKind.CREDENTIALS, str(error)) from None
+        # the name of the option, not the file's: that may be a key itself, by mistake
+        raise BrokerError(TroubleKind.CREDENTIALS, redactor(options)(str(error))) from None
+
+
+@lru_cache(maxsize=1024)
+def _beside(files: TlsFiles) -> Aside:
+    """One thread for all that read the same files: they may be on a mount that is away."""
+    return Aside("certificates")
 
 
 def _hush() -> None:

@@ -20,6 +20,7 @@ from aiormq import Channel as BareChannel
 from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
 
+from adapters.rabbitmq.binary import structured
 from adapters.rabbitmq.connection import dial, hang_up, in_words, introduced
 from adapters.rabbitmq.content import CutMessage, keep_beginnings
 from adapters.rabbitmq.inspection import (
@@ -255,7 +256,7 @@ def _taken(message: DeliveredMessage, queue: str, session: int) -> Taken:
     again = max([1, *(each for each in counts if isinstance(each, int))])
     whole = message.evidence if isinstance(message, CutMessage) else {}
     return Taken(
-        body=message.body,
+        body=structured(message.body, properties.content_type, headers),
         origin=f"{queue}#{properties.message_id or message.delivery_tag}",
         evidence={**whole, **_evidence(message, headers)},
         deliveries=again if message.redelivered else 0,
@@ -272,6 +273,8 @@ def _evidence(message: DeliveredMessage, headers: Mapping[str, Any]) -> dict[str
         "routing_key": message.routing_key,
         "exchange": message.exchange,
         "content_type": properties.content_type,
+        "content_encoding": properties.content_encoding,
+        "type": properties.message_type,
         "app_id": properties.app_id,
         "user_id": properties.user_id,
         "timestamp": properties.timestamp.isoformat() if properties.timestamp else None,

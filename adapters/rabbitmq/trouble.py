@@ -14,6 +14,7 @@ from enum import Enum, auto
 from aio_pika import exceptions as amqp
 from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource, PublishError
 
+from adapters.tls import distrust
 from router.ports import in_one_line
 
 
@@ -110,7 +111,7 @@ def _of_the_line(error: BaseException) -> tuple[TroubleKind, str]:
     )
     if invalid is not None:
         kind = TroubleKind.ENDPOINT
-        words = f"its certificate is not valid: {invalid.verify_message}"
+        words = f"its certificate is not valid: {distrust(invalid)}"
         words += "; have it put right, or set `ca_file`"
     elif "WRONG_VERSION_NUMBER" in words:
         kind = TroubleKind.ENDPOINT

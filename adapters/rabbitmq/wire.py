@@ -39,7 +39,7 @@ _CONTENT = struct.Struct(">4sQ")
 """Of a content header: the class, a weight, bytes of the body. The properties follow."""
 
 
-class Wire(TransportFactory):
+class BoundedTransports(TransportFactory):
     """Makes the connection that the library talks over; the bounds are part of it."""
 
     def __init__(self, where: str, context: ssl.SSLContext | None, *, contents: bool) -> None:

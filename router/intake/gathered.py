@@ -9,6 +9,8 @@ from router.ports import Cursor, Message
 
 GATHER = 500
 """The most messages in one batch."""
+BATCH_BYTES = 512 * 1024
+"""A batch that has so many bytes is full; that many facts of usual size are more than GATHER."""
 IN_HAND = 3 * GATHER
 """The most messages of one source that are in the intake's hands at a time."""
 IN_HAND_BYTES = 32 * 1024 * 1024
@@ -33,10 +35,12 @@ class Gathered:
         await self._queue.put(given)
 
     async def batch(self) -> list[Message | Cursor]:
-        """What has come, at most GATHER; waits for the first."""
+        """What has come, up to GATHER or BATCH_BYTES; waits for the first."""
         found = [await self._queue.get()]
-        while len(found) < GATHER and not self._queue.empty():
+        size = _size(found[0])
+        while len(found) < GATHER and size < BATCH_BYTES and not self._queue.empty():
             found.append(self._queue.get_nowait())
+            size += _size(found[-1])
         return found
 
     def settled(self, given: Sequence[Message | Cursor]) -> None:

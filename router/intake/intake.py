@@ -20,17 +20,18 @@ import structlog
 from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Standing
 from router.deciding.judgement import Found, Judgement
-from router.domain.facts import Activation, Fact, parse
+from router.domain.facts import Fact
 from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
 from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
+from router.intake.reading import awaited, read_all
 from router.lanes.outlet import Outlet
 from router.lanes.values import Recorded
 from router.ledger.database import LedgerUnavailable
 from router.ledger.intake import Outdated, look_up, move_cursors, read_cursors, record
 from router.ledger.poison import lay_down, noted, take_up
-from router.ledger.quarantine import PORTION, released, waiting_for
+from router.ledger.quarantine import released, waiting_for
 from router.ledger.recorder import changes
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -318,7 +319,7 @@ class Intake:
         if kills:
             self._observed.suspect(piece.arrivals[0], kills)
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
-        found = [] if doomed else self._read_all(piece.arrivals)
+        found = [] if doomed else await read_all(piece.arrivals)
         while True:
             try:
                 version = None
@@ -336,7 +337,7 @@ class Intake:
                 if not await self._patience.hold(error):
                     return None, None
         self.metrics.ledger_up.set(1)
-        self._observed.recorded(piece.arrivals, batch)
+        self._observed.recorded([each for each, _ in found] or piece.arrivals, batch)
         if not batch.following:
             return batch, None
         return batch, TakenUp(batch.following, batch.decided_at, recorded.before)
@@ -360,11 +361,12 @@ class Intake:
     async def _judge(self, found: Sequence[Found], *, alone: bool) -> tuple[Batch, int]:
         """The batch, and the version of the ledger that it was judged on."""
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
-        devices = _awaited(found)
+        devices = awaited(found)
         version = await self.ledger.call(changes) if devices else None
         now = self.clock()
-        held = await self.ledger.call(waiting_for, devices, now) if devices else []
-        waiting = [] if alone else self._read_all(held)
+        none: tuple[list[Arrival], bool] = ([], True)
+        held, whole = await self.ledger.call(waiting_for, devices, now) if devices else none
+        waiting = [] if alone else await read_all(held)
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
         known = await self.ledger.call(look_up, [*facts, *early])
         started = time.perf_counter()
@@ -374,22 +376,5 @@ class Intake:
         self.metrics.evaluation.observe(time.perf_counter() - started)
         self.metrics.mismatches.inc(engine.mismatches - mismatches)
         self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
-        batch.more = bool(held) if alone else len(held) == PORTION
+        batch.more = bool(held) if alone else not whole
         return batch, known.version if version is None else version
-
-    def _read_all(self, arrivals: Sequence[Arrival]) -> list[Found]:
-        return [(each, parse(each.message.body)) for each in arrivals]
-
-
-def _awaited(found: Sequence[Found]) -> set[str]:
-    """The hubs for whose word, or first registration, others may wait in quarantine.
-
-    What leaves quarantine itself takes nobody along: those follow by themselves, and are noted.
-    """
-    return {
-        fact.data.device_id
-        for arrival, fact in found
-        if arrival.quarantined_id is None
-        and isinstance(fact, Fact)
-        and not isinstance(fact.data, Activation)
-    }

@@ -139,8 +139,8 @@ def record(
         settle_quarantine(connection, waiting, batch.resolved)
         _write_cursors(connection, batch.cursors)
         clear(connection, batch.noted)
-        waits = frozenset(lane for lane, rows in new.items() if len(rows) > _count(sends.get(lane)))
         before = add_notes(connection, batch.following, batch.decided_at)
+        waits = frozenset(lane for lane, rows in new.items() if len(rows) > _count(sends.get(lane)))
         return Recorded(waits, sends, len(due), before)
 
 

@@ -59,6 +59,7 @@ def test_edited_rules_become_live(estate: Estate, trigger: str) -> None:
     assert (operator, action) == ("router", "reload")
     said = json.loads(detail)
     assert (said["trigger"], said["from"]["rules"], said["to"]["rules"]) == (trigger, old, new)
+    assert ("of this machine" in said["by"]) is (trigger == "http"), said
     known = estate.ask("SELECT count(*) FROM documents WHERE kind = 'rules'")
     assert known == [(2,)]  # both can be read years later
 
