@@ -108,6 +108,7 @@ async def test_an_answer_that_is_not_written_yet_is_moved_along_too(
             recipient.may_answer.set()
             await running.until(lambda: running.lane().rest_until is not None)
             rests.append(running.lane().rest_until)
+            running.now += step
             running.relay.move_along(step)
 
         await running.relay.between(meanwhile)
