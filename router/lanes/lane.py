@@ -52,7 +52,8 @@ class Lane:
     passes: int = 0
     """Requests that came through since the start."""
     failed: dict[int, int] = field(default_factory=dict)
-    """By delivery that failed and waits: `passes` at that moment."""
+    """By delivery that failed and waits: `passes` when it did; of what is set aside, when it had
+    failed the last time before, or when it was parted from others."""
     probes: int = 0
     probe_at: datetime | None = None
     ready: bool = True
@@ -167,17 +168,35 @@ class Lane:
         if self.idle_at is None or not all(isinstance(each, Delivered) for each in outcomes):
             self.look()
         first = outcomes[0]
-        own = self._learn(claimed, outcomes, now)
+        parts = len(claimed) > 1 and self._parts(claimed, outcomes)
+        own = self._learn(claimed, outcomes, now, parts=parts)
         pause = self._pause(claimed, outcomes, own, now)
-        if isinstance(first, Refused) and len(claimed) > 1 and _all_refused(outcomes):
+        if parts and isinstance(first, Refused | Retry):
             return halved(claimed, first, now)
         return [
             settlement(each, outcome, now, pause, aside=each.id in own)
             for each, outcome in zip(claimed, outcomes, strict=True)
         ]
 
+    def _parts(self, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> bool:
+        """Whether the batch goes on in halves: it was refused, so it was not taken; or it was set
+        aside, as others came through, and has failed again."""
+        if all(isinstance(outcome, Refused) for outcome in outcomes):
+            return True
+        failed = all(isinstance(outcome, Retry) for outcome in outcomes)
+        return failed and all(each.aside and self._came_since(each) for each in claimed)
+
+    def _came_since(self, each: Claimed) -> bool:
+        """Whether anything came through since this failed."""
+        return self.passes > self.failed.get(each.id, self.passes)
+
     def _learn(
-        self, claimed: Sequence[Claimed], outcomes: Sequence[Outcome], now: datetime
+        self,
+        claimed: Sequence[Claimed],
+        outcomes: Sequence[Outcome],
+        now: datetime,
+        *,
+        parts: bool,
     ) -> frozenset[int]:
         """What the outcomes say of the lane; gives those that failed by their own fault.
 
@@ -189,17 +208,15 @@ class Lane:
         retried = [
             each for each, outcome in zip(claimed, outcomes, strict=True) if _is(outcome, Retry)
         ]
-        own = frozenset(
-            each.id
-            for each in retried
-            if each.aside or self.passes > self.failed.get(each.id, self.passes)
-        )
+        own = frozenset(each.id for each in retried if each.aside or self._came_since(each))
         came = any(_is(outcome, Delivered) or _is(outcome, Refused) for outcome in outcomes)
         self.passes += came
         for each in claimed:
-            self.failed.pop(each.id, None)
-        if failed := {each.id for each in retried} - own:
-            self.failed |= dict.fromkeys(failed, self.passes)
+            if each.id not in own or parts:
+                self.failed.pop(each.id, None)
+        for each in retried:
+            self.failed.setdefault(each.id, self.passes)
+        if {each.id for each in retried} - own:
             self._fails(alone=alone)
         elif (came or any(not each.aside for each in retried)) and (alone or not self.failing):
             self._is_well(now)
@@ -239,7 +256,7 @@ class Lane:
             return timedelta()
         # attempts that a crash cut off say nothing of the other side
         attempts = max(
-            each.attempt if each.id in own else min(each.attempt, self.failures)
+            each.tries if each.id in own else min(each.attempt, self.failures)
             for each, _ in retries
         )
         asked = max((outcome.after or timedelta() for _, outcome in retries))
@@ -311,7 +328,3 @@ def _steady(rate: float, batch: int) -> float:
 
 def _is(outcome: Outcome, kind: type[Outcome]) -> bool:
     return isinstance(outcome, kind)
-
-
-def _all_refused(outcomes: Sequence[Outcome]) -> bool:
-    return all(isinstance(outcome, Refused) for outcome in outcomes)

@@ -131,7 +131,7 @@ def _alone(held: Sequence[list[WaitingDelivery]], wish: Wish, now: datetime) -> 
     """
     if wish.meanwhile is None:
         return Picked([held[0]])
-    others = [members for members in held[1:] if _is_due(members, now)]
+    others = [members for members in held[1:] if _due(members) <= stamp(now)]
     if not others:
         return Picked(next_due=wish.meanwhile)
     return Picked([min(others, key=lambda members: (members[0].attempts, members[0].sequence))])
@@ -143,13 +143,13 @@ def _in_turn(together: Sequence[list[WaitingDelivery]], wish: Wish, now: datetim
     hubs = set(wish.busy_hubs)
     held: list[list[WaitingDelivery]] = []
     mine: list[list[WaitingDelivery]] = []
+    turn = _longest_due(together, wish, now)
     for members in together:
         devices = {each.device_id for each in members}
         on_its_own = members[0].on_its_own
-        if on_its_own and not _is_due(members, now):
-            due = min(moment(each.due_at) for each in members)
-            picked.next_due = min(due, picked.next_due or due)
-        elif devices & hubs or (on_its_own and len(mine) >= wish.on_their_own):
+        if on_its_own and (due := _due(members)) > stamp(now):
+            picked.next_due = min(moment(due), picked.next_due or moment(due))
+        elif devices & hubs or (on_its_own and members[0].id not in turn):
             picked.blocked = True
             if not on_its_own:
                 break
@@ -161,8 +161,14 @@ def _in_turn(together: Sequence[list[WaitingDelivery]], wish: Wish, now: datetim
     return picked
 
 
-def _is_due(members: Sequence[WaitingDelivery], now: datetime) -> bool:
-    return any(each.due_at <= stamp(now) for each in members)
+def _longest_due(together: Sequence[list[WaitingDelivery]], wish: Wish, now: datetime) -> set[int]:
+    """Whose turn it is of those on their own, by the id of the first."""
+    due = [each for each in together if each[0].on_its_own and _due(each) <= stamp(now)]
+    return {each[0].id for each in sorted(due, key=_due)[: wish.on_their_own]}
+
+
+def _due(members: Sequence[WaitingDelivery]) -> int:
+    return min(each.due_at for each in members)
 
 
 def _without_ended(

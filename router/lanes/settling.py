@@ -104,8 +104,9 @@ def unanswered(each: Claimed, now: datetime) -> Settlement:
     )
 
 
-def halved(claimed: Sequence[Claimed], refused: Refused, now: datetime) -> list[Settlement]:
+def halved(claimed: Sequence[Claimed], answer: Refused | Retry, now: datetime) -> list[Settlement]:
     """No Alert is blamed for its batch: each half is sent again until the guilty one is alone."""
+    outcome = "refused" if isinstance(answer, Refused) else "retry"
     middle = (len(claimed) + 1) // 2
     settled = []
     for half in (claimed[:middle], claimed[middle:]):
@@ -113,15 +114,16 @@ def halved(claimed: Sequence[Claimed], refused: Refused, now: datetime) -> list[
         settled += [
             Settlement(
                 each.id,
-                "refused",
+                outcome,
                 DeliveryState.WAITING,
                 now,
                 each.attempt,
-                refused.reason.value,
-                f"with {len(claimed) - 1} others: {refused.detail}",
+                answer.reason.value,
+                f"with {len(claimed) - 1} others: {answer.detail}",
                 now,
                 each.refusals,
                 name,
+                each.aside,
             )
             for each in half
         ]

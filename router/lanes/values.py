@@ -111,6 +111,12 @@ class Claimed:
         """Whether it holds nobody up: it was refused, or set aside."""
         return self.refusals > 0 or self.aside
 
+    @property
+    def tries(self) -> int:
+        """How often it went as it goes now: once where it was parted from its batch before."""
+        parted = self.batch is not None and self.batch.endswith(f"+{self.attempt - 1}")
+        return 1 if parted else self.attempt
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:

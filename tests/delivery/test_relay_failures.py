@@ -110,6 +110,26 @@ async def test_who_takes_nothing_is_asked_seldom(tmp_path: Path) -> None:
         assert firsts == sorted(firsts)
 
 
+async def test_a_bad_one_keeps_nobody_of_its_batch(tmp_path: Path) -> None:
+    """It goes whole until it is proved that the other side never takes it."""
+    recipient = Recipient(batch=10)
+    recipient.answers = lambda request, _: (
+        FAILED if 4 in recipient.requests[request - 1] else Delivered("204")
+    )
+    async with relaying(tmp_path, recipient) as running:
+        await running.record(HUBS)
+        for _ in range(30):
+            await running.quiet()
+            running.passes(timedelta(seconds=6))
+        with_it = [each for each in recipient.requests if 4 in each]
+        assert with_it[:3] == [list(range(1, 11))] * 3
+        assert list(dict.fromkeys(len(each) for each in with_it)) == [10, 5, 2, 1]
+        assert (await running.states()).count("delivered") == 99
+        (lane,) = await running.ledger.call(list_lanes)
+        assert (lane.waiting, lane.set_aside) == (1, 1)
+        assert await running.ask("SELECT batch FROM deliveries WHERE sequence = 4") != [(None,)]
+
+
 # --- Retry-After ----------------------------------------------------------------------------
 
 MINUTE = timedelta(minutes=1)

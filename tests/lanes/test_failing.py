@@ -214,3 +214,47 @@ def test_a_lane_that_was_closed_by_somebody_is_not_tried(reason: ClosedReason) -
     lane.close(ClosedReason.ENDPOINT, NOW)
     lane.close(reason, NOW)
     assert (lane.closed, lane.probe_at) == (reason, None)
+
+
+# --- batches that always fail ---------------------------------------------------------------
+
+
+def test_a_batch_that_may_have_been_taken_is_parted_only_by_proof() -> None:
+    lane = a_lane(batch=4)
+    four = [claimed(number, batch="1") for number in (1, 2, 3, 4)]
+
+    def fails(attempt: int, *, aside: bool) -> list[Settlement]:
+        settled = send(
+            lane, [replace(each, attempt=attempt, aside=aside) for each in four], [FAILED] * 4
+        )
+        assert {each.aside for each in settled} == {aside or attempt == 2}
+        return settled
+
+    assert {each.batch for each in fails(1, aside=False)} == {"1"}
+    answered(lane, Delivered(), claimed(7))
+    assert {each.batch for each in fails(2, aside=False)} == {"1"}  # its failures are its own
+    settled = fails(3, aside=True)
+    assert [each.batch for each in settled] == ["1+3", "1+3", "3+3", "3+3"]
+    assert {(each.outcome, each.due_at, each.refusals) for each in settled} == {("retry", NOW, 0)}
+    half = [replace(each, attempt=4, aside=True, batch="1+3") for each in four[:2]]
+    # if the other half does not come through, the recipient is down by now
+    again = send(lane, half, [FAILED] * 2)
+    assert {each.batch for each in again} == {"1+3"}
+    due = again[0].due_at
+    assert due is not None
+    assert due - NOW < timedelta(seconds=SCHEDULE[1] * (1 - JITTER))  # nobody waits for long
+    answered(lane, Delivered(), claimed(3, attempt=4, batch="3+3"))
+    half = [replace(each, attempt=5) for each in half]
+    assert [each.batch for each in send(lane, half, [FAILED] * 2)] == ["1+5", "2+5"]
+    (alone,) = send(lane, [replace(half[0], attempt=6, batch="1+5")], [FAILED])
+    assert (alone.batch, alone.aside) == ("1+5", True)
+    assert alone.due_at is not None
+    assert alone.due_at > NOW
+
+
+def test_a_batch_of_which_something_was_taken_is_not_parted() -> None:
+    lane = a_lane(batch=2)
+    pair = [replace(claimed(number, batch="1", attempt=4), aside=True) for number in (1, 2)]
+    send(lane, pair, [FAILED] * 2)
+    answered(lane, Delivered(), claimed(7))
+    assert [each.batch for each in send(lane, pair, [Delivered(), FAILED])] == ["1", "1"]

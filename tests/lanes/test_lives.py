@@ -113,6 +113,7 @@ def test_whoever_takes_nothing_gets_no_heap_of_attempts(
     # 5 s, 30 s, 2, 4, 10, 30 minutes, hourly: each time the oldest, then a few others
     assert requests <= window + 8 + (4 + 8 + 16 + 32 * 4)
     assert not any(row.aside for row in sending.rows.values())
+    assert not any("+" in row.batch for row in sending.rows.values() if row.batch)  # none is parted
     sending.add(1)
     order: list[int] = []
     while sending.rows:
@@ -125,6 +126,32 @@ def test_whoever_takes_nothing_gets_no_heap_of_attempts(
     assert sending.started == sorted(sending.started)
     assert sorted(order[1:]) == order[1:]  # the first may be one of the others
     assert set(sending.ended.values()) == {DeliveryState.DELIVERED}
+
+
+@given(
+    count=st.integers(1, 40),
+    window=st.integers(1, 4),
+    batch=st.integers(2, 10),
+    at_first=st.booleans(),
+    data=st.data(),
+)
+@settings(deadline=None)
+def test_a_bad_one_keeps_nobody_of_its_batch(
+    count: int, window: int, batch: int, at_first: bool, data: st.DataObject
+) -> None:
+    rows = {n: waiting(n) for n in range(1, count + 1)}
+    bad = data.draw(st.sets(st.integers(1, count), max_size=3))
+    sending = Sending(a_lane(window=window, batch=batch), rows)
+    while rows.keys() - bad or sending.under_way:
+        assert sending.now < NOW + 4 * HOUR
+        while sending.claim() and not at_first:
+            pass
+        for group in list(sending.under_way):
+            guilty = bad & {each.id for each in group}
+            sending.answer(group, FAILED if guilty else TAKEN)
+        sending.wait(timedelta(minutes=1))
+        if sending.now < NOW + 3 * HOUR:
+            sending.add(1)  # without others nobody can know whose fault it is
 
 
 @given(window=st.integers(1, 6), batch=st.sampled_from([1, 3]), data=st.data())
