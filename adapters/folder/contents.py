@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 
+from adapters.folder.look import is_gzipped
 from adapters.folder.openfile import OpenFile
 
 RAW = 8_192
@@ -15,6 +16,24 @@ RAW = 8_192
 PIECE = 65_536
 """Decompressed bytes that are made at once."""
 _MEMBER = b"\x1f\x8b"
+_HEAD = 512
+"""Bytes that show what a file is."""
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r"})
+"""What no text has."""
+
+
+def contents(file: OpenFile, name: str, end: int) -> PlainContents | GzipContents:
+    """What the file holds up to `end`, as its first bytes say, and not its name.
+
+    A name may be wrong, and be mended later. It counts only where the first bytes are neither
+    gzip nor text: what is called a .gz is a broken one then.
+    """
+    head = file.read(0, min(_HEAD, end))
+    text = bool(head) and len(head.translate(None, _CONTROLS)) == len(head)
+    gzipped = head.startswith(_MEMBER) or (is_gzipped(name) and not text)
+    found = (GzipContents if gzipped else PlainContents)(file)
+    found.end = end
+    return found
 
 
 class PlainContents:

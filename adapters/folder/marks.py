@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from adapters.folder.look import GZIPPED, LINES
 from router.ports import Cursor
@@ -36,10 +37,10 @@ class Marks:
                 self._names[before.identity].discard(cursor.key)
             self._names[cursor.identity].add(cursor.key)
 
-    def of(self, name: str, identity: str, present: Mapping[str, str]) -> Cursor | None:
-        """How far the file was read that this one seems to be, by its identity.
+    def of(self, name: str, identity: str, present: Mapping[str, str]) -> tuple[Cursor, ...]:
+        """How far the files were read that this one may be by its identity, the likeliest first.
 
-        Not by a mark whose own name is `present` and still means that file: then this is a second
+        Not a mark whose own name is `present` and still means that file: then this is a second
         name of it.
         """
         marks = [
@@ -47,7 +48,14 @@ class Marks:
             for each in self._names.get(identity, ())
             if each == name or present.get(each) != identity
         ]
-        return max(marks, key=lambda each: (each.key == name, each.offset), default=None)
+        marks.sort(key=lambda each: (each.key == name, is_copy(each.key, name), each.offset))
+        return tuple(reversed(marks))
+
+    def disown(self, marks: Iterable[Cursor]) -> None:
+        """These files are no more: another one has got their inode."""
+        for mark in marks:
+            if self._by_name.get(mark.key) == mark:
+                self.set(replace(mark, identity=""))
 
 
 def placed(known: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:

@@ -102,13 +102,15 @@ class FolderReader:
             return Step()
         if block.reached.cursor == reading.place.cursor:
             reading.done(now, unfinished=block.unfinished)
+            if block.endless:
+                self._tell.endless(reading.name, reading.place.cursor.line + 1)
             if reading.trouble:
                 self._tell.broken(reading.name, reading.place.cursor.line, reading.trouble)
             return None
         return Step(self._given(reading, block))
 
     def _given(self, reading: Reading, block: Block) -> list[Message]:
-        reading.place, reading.mark = block.reached, block.reached.cursor
+        reading.place, reading.marks = block.reached, (block.reached.cursor,)
         if self._shelf.superseded(reading):  # the ledger remembers one file under a name
             return [replace(message, cursor=None) for message in block.messages]
         self._marks.set(block.reached.cursor)
@@ -118,6 +120,7 @@ class FolderReader:
         """Find out which file it is; how far it was read, or that it is another one."""
         if reading.recognise(now, self._shelf.marks_of(reading)) is not None:
             return self._at(reading)
+        self._marks.disown(each for each in reading.marks if each.key != reading.name)
         if not (reading.certain or reading.name.endswith(ENDINGS)):
             self._shelf.reject(reading)
             return None
@@ -150,7 +153,7 @@ class FolderReader:
         assert reading.place is not None
         cursor, known = reading.place.cursor, self._marks.get(reading.name)
         reading.moved = reading.told = False
-        reading.was, reading.mark = reading.name, cursor
+        reading.was, reading.marks = reading.name, (cursor,)
         if self._shelf.superseded(reading):
             return Step()
         self._marks.set(cursor)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.folder.contents import GzipContents, PlainContents
+from adapters.folder.contents import GzipContents, PlainContents, contents
 from adapters.folder.lines import Block, ReadPoint, beginning, read_block, recognise
 from adapters.folder.look import FileStatus
 from adapters.folder.marks import is_copy
@@ -25,9 +25,7 @@ WAITS = 3
 class Reading:
     """One file. Opened when it is first read, and closed by whoever keeps count of what is open."""
 
-    def __init__(
-        self, folder: Path, name: str, identity: str, gzipped: bool, pause: Callable[[], None]
-    ) -> None:
+    def __init__(self, folder: Path, name: str, identity: str, pause: Callable[[], None]) -> None:
         self.name = name
         self.identity = identity
         self.was = name
@@ -38,8 +36,9 @@ class Reading:
         """That it has taken the place of another file."""
         self.certain = True
         """It is one of ours, whatever stands in it now: no name or reused inode misleads us."""
-        self.mark: Cursor | None = None
-        """How far it was read when it was last known, under whatever name."""
+        self.marks: tuple[Cursor, ...] = ()
+        """How far it was read when it was last known, under whatever name. More than one where
+        an inode has been given out again: which of them is of this file, its bytes say."""
         self.place: ReadPoint | None = None
         """How far it was read; None until it is known which file it is."""
         self.seen: FileStatus | None = None
@@ -55,7 +54,6 @@ class Reading:
         self.file: OpenFile | None = None
         self._contents: PlainContents | GzipContents
         self._folder = folder
-        self._gzipped = gzipped
         self._pause = pause
         self._checked: FileStatus | None = None
         """As it was when what was read was last seen to stand there."""
@@ -131,6 +129,8 @@ class Reading:
         """The next lines up to its size as of `now`; None when that must be asked again."""
         assert self.file is not None
         assert self.place is not None
+        if self.place.cursor.offset == 0:  # there may not have been enough to tell what it is
+            self._contents = contents(self.file, self.name, now.size)
         self._contents.end = now.size
         self.file.careful = self.file.careful or not now.settled(time.time_ns())
         found = read_block(self._contents, self.place)
@@ -154,8 +154,7 @@ class Reading:
         assert self.file is not None
         self.file.forget()
         self.file.careful = False
-        self._contents = (GzipContents if self._gzipped else PlainContents)(self.file)
-        self._contents.end = now.size
+        self._contents = contents(self.file, self.name, now.size)
         self._checked, self._proven = now, True
         self.settled = self.cut = False
         self.trouble = ""

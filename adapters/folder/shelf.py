@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.folder.look import FileStatus, FolderLook, is_gzipped, look
+from adapters.folder.look import FileStatus, FolderLook, look
 from adapters.folder.marks import Marks, is_copy, placed
 from adapters.folder.openfile import OpenFile
 from adapters.folder.reading import Reading
@@ -90,7 +90,7 @@ class Shelf:
 
     def marks_of(self, reading: Reading) -> list[Cursor]:
         """The marks that may have been made in this file."""
-        known = (reading.mark, self.marks.get(reading.name))
+        known = (*reading.marks, self.marks.get(reading.name))
         return [each for each in dict.fromkeys(known) if each is not None]
 
     def at_hand(self, identity: str, *, besides: Reading) -> bool:
@@ -102,7 +102,7 @@ class Shelf:
         by `copytruncate` leaves one. It is one of ours from now on."""
         for name in sorted(self._found.others):
             if name not in self._readings and is_copy(mark.key, name):
-                reading = self._new(name, self._found.others[name], mark)
+                reading = self._new(name, self._found.others[name], (mark,))
                 with suppress(OSError):
                     if self._continues(reading, mark):
                         self._readings[name] = reading
@@ -157,17 +157,17 @@ class Shelf:
                 reading.rename(name)
                 self._tell.renamed(was, name, self.marks.get(was))
         for name in there.keys() - self._readings.keys():
-            mark = self.marks.of(name, there[name], there)
-            if name in self._found.files or self._is_followed(name, there[name], mark):
-                self._readings[name] = self._new(name, there[name], mark)
+            marks = self.marks.of(name, there[name], there)
+            if name in self._found.files or self._is_followed(name, there[name], marks):
+                self._readings[name] = self._new(name, there[name], marks)
         gone = set(before.values()) - set(self._readings.values())
         self._let_go(gone, set(there.values()))
         self._rejected.intersection_update(there.values())
         self._index()
 
-    def _is_followed(self, name: str, identity: str, mark: Cursor | None) -> bool:
+    def _is_followed(self, name: str, identity: str, marks: Sequence[Cursor]) -> bool:
         """Whether a file with another ending seems to be one that was begun under another name."""
-        known = mark is not None and (mark.offset > 0 or is_copy(mark.key, name))
+        known = any(mark.offset > 0 or is_copy(mark.key, name) for mark in marks)
         return known and identity not in self._rejected
 
     def _index(self) -> None:
@@ -176,12 +176,12 @@ class Shelf:
             known[reading.identity].append(reading)
         self._known = known
 
-    def _new(self, name: str, identity: str, mark: Cursor | None) -> Reading:
-        """`mark` is of this file, as it seems."""
-        was = mark.key if mark else name
-        reading = Reading(self._folder, name, identity, is_gzipped(was), self._pause)
+    def _new(self, name: str, identity: str, marks: tuple[Cursor, ...]) -> Reading:
+        """One of `marks` is of this file, as it seems."""
+        was = marks[0].key if marks else name
+        reading = Reading(self._folder, name, identity, self._pause)
         reading.certain = name in self._found.files or is_copy(was, name)
-        reading.mark, reading.was, reading.moved = mark, was, was != name
+        reading.marks, reading.was, reading.moved = marks, was, was != name
         return reading
 
     def _let_go(self, gone: Iterable[Reading], there: Collection[str]) -> None:
@@ -212,8 +212,8 @@ class Shelf:
         return (
             reading.seen is None
             and not reading.moved
-            and reading.mark is not None
-            and reading.mark.offset == status.size
+            and bool(reading.marks)
+            and reading.marks[0].offset == status.size
             and reading.name not in self._found.files
             and reading not in self._leaving
         )

@@ -45,6 +45,15 @@ class ObservedIntake:
         if repeated:
             metrics.duplicates.labels(arrivals[0].intake).inc(repeated)
 
+    def suspect(self, arrival: Arrival, kills: int) -> None:
+        """A fact is taken up that the router has died on."""
+        _log.warning(
+            "fact.suspect",
+            origin=f"{arrival.intake} {arrival.message.origin}",
+            kills=kills,
+            deliveries=arrival.message.deliveries,
+        )
+
     def _misfits(self, batch: Batch) -> None:
         """Registrations whose meter point number does not check: all counted, one line for all."""
         found = [each for each in batch.accepted if each.fact.misfit]

@@ -66,6 +66,8 @@ class Lane:
     in_flight: dict[int, Sequence[Claimed]] = field(default_factory=dict)
     """Requests under way, by the id of their first delivery."""
     bucket: TokenBucket = field(default_factory=TokenBucket)
+    redact: Callable[[str], str] = str
+    """Takes out of what the adapter says what nobody may see."""
 
     @property
     def batch(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -189,13 +189,15 @@ class Exchanged:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the transaction that recorded a batch of facts did to lanes."""
+    """What the transaction that recorded a batch of facts did that others want to hear of."""
 
     lanes: frozenset[int]
     """With new deliveries that wait."""
     sends: Mapping[int, Sequence[Sequence[Claimed]]]
     """By lane: new deliveries that were claimed at once; each inner sequence is one request."""
     alerts: int
+    before: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By note, how often what is taken up next had been noted before."""
 
 
 Withdrawn = Callable[[Inventory, Sequence[tuple[str, str]]], set[tuple[str, str]]]

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select, update
 
 from router.domain.inventory import Running
-from router.domain.timestamps import moment, rfc3339, stamp
+from router.domain.timestamps import lasting, moment, rfc3339, stamp
 from router.errors import UsageError
 from router.lanes.succession import Stranded
 from router.lanes.values import ClosedReason, DeliveryState, LaneChange
@@ -173,12 +173,23 @@ def _said(wanted: Filter) -> dict[str, object]:
 
 
 def correct_firmware(
-    database: Database, device_id: str, running: Running | None, operator: Operator
+    database: Database,
+    device_id: str,
+    running: Running | None,
+    operator: Operator,
+    *,
+    tolerance: timedelta = timedelta(),
 ) -> Running | None:
     """Say what a hub runs, where a wrong fact has set it (None: nobody knows); gives what it was.
 
-    UsageError when the hub is not in the inventory. Facts count again from what is said here on.
+    UsageError when the hub is not in the inventory, or this lies more than `tolerance` ahead, for
+    which a fact would be refused, too. Facts count again from what is said here on.
     """
+    if running is not None and running.activated_at - operator.now > tolerance:
+        raise UsageError(
+            f"{rfc3339(running.activated_at)} lies {lasting(running.activated_at - operator.now)} "
+            f"ahead: no activation until then would change what the hub runs"
+        )
     with database.transaction() as connection:
         known = read_inventory(connection, [device_id])
         if device_id not in known.hubs:

@@ -8,32 +8,39 @@ whether the files are still the ones that were opened (`files.py`).
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from router.errors import LedgerError
-from router.ledger.files import LedgerFiles, LedgerGone
+from router.files.newfiles import Access, make_file
+from router.ledger.files import LedgerFiles, LedgerGone, close_beside
 from router.ledger.lock import RouterLock, take_lock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = max(each.name[:4] for each in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+"""The revision that this program works with."""
 BUSY_SECONDS = 5.0
+WRITTEN = "written"
+"""Where a connection keeps the number and hash of the last link that its router has written."""
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 INSTRUCTIONS = 10_000
 """Of SQLite's machine, between two looks at the clock: well under a millisecond."""
+
+ASIDE = "aside"
+"""The option of a connection whose transactions change nothing that others see."""
 
 
 class Use(StrEnum):
@@ -69,16 +76,39 @@ class Database:
         that is found after the commit: what was committed may then be nowhere.
         """
         self._be_there()
+        written = self.connection.info.get(WRITTEN)
         try:
             with self.connection.begin():
                 yield self.connection
-        except DatabaseError as error:
-            self._be_there()  # what SQLite says of a file that was written over is not the cause
-            if isinstance(error, OperationalError):
-                unavailable = f"the ledger can't be used now: {error.orig}"
-                raise LedgerUnavailable(unavailable) from error
+        except BaseException as error:
+            self.connection.info[WRITTEN] = written
+            if isinstance(error, DatabaseError):
+                self._explain(error)
             raise
         self._be_there()
+
+    def _explain(self, error: DatabaseError) -> None:
+        self._be_there()  # what SQLite says of a file that was written over is not the cause
+        if isinstance(error, OperationalError):
+            raise LedgerUnavailable(f"the ledger can't be used now: {error.orig}") from error
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+            raise LedgerGone(
+                f"{self.engine.url.database}: the ledger is damaged ({error.orig}): was it written "
+                f"over, is the disk at fault? Restore a backup before the router is started again"
+            ) from error
+
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """BEGIN ... COMMIT, for reading and for temporary tables: nobody waits for it.
+
+        LedgerUnavailable when it can't.
+        """
+        self.connection.execution_options(**{ASIDE: True})
+        try:
+            with self.transaction() as connection:
+                yield connection
+        finally:
+            self.connection.execution_options(**{ASIDE: False})
 
     def lost(self) -> str | None:
         """Why this is not the ledger at its path any more, and what to do; None while it is."""
@@ -93,11 +123,6 @@ class Database:
         driver: Any = self.connection.connection.driver_connection
         late = time.monotonic() + seconds
         driver.set_progress_handler(lambda: time.monotonic() > late, INSTRUCTIONS)
-
-    def changes(self) -> int:
-        """A number that moves when another process has changed the ledger."""
-        with self.transaction() as connection:
-            return version_of(connection)
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk: of the `database`, and of the `log` that is not folded into it yet."""
@@ -131,31 +156,52 @@ def version_of(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
-def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_database(
+    url: str,
+    use: Use,
+    *,
+    access: Access = Access.OWNER,
+    busy_seconds: float = BUSY_SECONDS,
+) -> Database:
     """Open the ledger at an SQLAlchemy URL. LedgerError, in one line, when it can't be used.
 
+    `access` is who may open its files: kept to by the router, and by whoever makes them.
     `busy_seconds` is how long a transaction waits for another program's.
     """
     path = _path(url)
     real = Path(os.path.realpath(path))
     _may_be_there(real, use)
     with ExitStack() as undo:
-        lock = take_lock(path, real) if use is Use.ROUTE else None
+        lock = take_lock(path, real, access) if use is Use.ROUTE else None
         if lock is not None:
             undo.callback(lock.let_go)
+            close_beside(real, access)
+        elif use is Use.CHANGE:
+            _make(real, access)
         try:
             engine = _engine(real, use, busy_seconds)
             undo.callback(engine.dispose)
             connection = engine.connect()
             undo.callback(connection.close)
             made = _migrate(connection, use, real)
+            name = _named(connection, use)
         except DatabaseError as error:
             raise LedgerError(_explain(real, str(error.orig), busy_seconds)) from error
-        files = None if use is Use.READ else LedgerFiles.opened(path, real, lock)
+        files = None if use is Use.READ else LedgerFiles.opened(path, real, lock, name)
         if lock is not None:
             lock.keep_open()
         undo.pop_all()
     return Database(engine, connection, use, files, lock, made)
+
+
+def _make(path: Path, access: Access) -> None:
+    """An empty file where there is none: SQLite would make one that everybody may read."""
+    try:
+        make_file(path, access).close()
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise LedgerError(f"{path}: the ledger can't be opened: {error.strerror}") from error
 
 
 def _may_be_there(path: Path, use: Use) -> None:
@@ -164,6 +210,8 @@ def _may_be_there(path: Path, use: Use) -> None:
             f"{path}: there is no ledger; it is made by `hubherald run` or `hubherald inventory "
             f"import` (is ledger.url in the configuration right?)"
         )
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise LedgerError(f"{path}: not a plain file; mend ledger.url, or move it away")
     if not path.parent.is_dir():
         raise LedgerError(f"{path}: its folder does not exist; make it, or mend ledger.url")
 
@@ -173,6 +221,12 @@ def _explain(path: Path, reason: str, busy_seconds: float) -> str:
         return (
             f"{path}: the ledger is locked by another program for more than {busy_seconds:g} s; "
             f"wait for it (a long import?) or look with `fuser {path}`"
+        )
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        found = path.stat()
+        return (
+            f"{path}: the ledger is closed to you; run this as user {found.st_uid}, or with "
+            f"`ledger: {{access: group}}`, from the router's next start on, in group {found.st_gid}"
         )
     if "not a database" in reason:
         return f"{path}: not a ledger of Hubherald; mend ledger.url or move the file away"
@@ -211,31 +265,38 @@ def _engine(path: Path, use: Use, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if use is Use.READ else "BEGIN IMMEDIATE")
+        alone = use is not Use.READ and not connection.get_execution_options().get(ASIDE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if alone else "BEGIN")
 
     return engine
 
 
+def _named(connection: Connection, use: Use) -> int:
+    """The number that tells this ledger from others; it is given one if it has none."""
+    driver: Any = connection.connection.driver_connection
+    (name,) = driver.execute("PRAGMA user_version").fetchone()
+    if not name and use is not Use.READ:
+        name = secrets.randbelow(2**31 - 1) + 1
+        with connection.begin():
+            connection.exec_driver_sql(f"PRAGMA user_version = {name}")
+        with suppress(sqlite3.Error):  # it waits in the log until the next time
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    return int(name)
+
+
 def _migrate(connection: Connection, use: Use, path: Path) -> bool:
     """Bring the tables up to this program; gives whether there were none."""
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    scripts = ScriptDirectory.from_config(config)
-    newest = scripts.get_current_head()
     with connection.begin():
-        present = MigrationContext.configure(connection).get_current_heads()
-        known = {revision.revision for revision in scripts.walk_revisions()}
-        if any(revision not in known for revision in present):
-            raise LedgerError(
-                f"{path}: written by a newer Hubherald (revision {present[0]}, this program knows "
-                f"up to {newest}); install the newer version again"
-            )
-        if present == (newest,):
+        if _revision(connection) == NEWEST:
             return False
-        if use is Use.READ:
-            raise LedgerError(
-                f"{path}: made by an older Hubherald, or empty; `hubherald run` mends that"
-            )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        return not present
+        # Alembic takes longer to import than most commands to run, and most need none of it
+        migrating = import_module("router.ledger.migrating")
+        return bool(migrating.migrate(connection, path, may_change=use is not Use.READ))
+
+
+def _revision(connection: Connection) -> str | None:
+    question = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
+    if not connection.exec_driver_sql(question).scalar_one():
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+    return str(found[0]) if len(found) == 1 else None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from router.errors import LedgerError
+from router.files.newfiles import Access
 from router.ledger.lock import RouterLock
 
 LOG, INDEX = "-wal", "-shm"
@@ -20,6 +21,8 @@ LOG, INDEX = "-wal", "-shm"
 MAGIC = b"SQLite format 3\0"
 COUNTS = slice(24, 32)
 """Of the first bytes of a database: how often it was changed, and its pages; neither decreases."""
+NAME = slice(60, 64)
+"""Of the same: `PRAGMA user_version`, a number of its own for each ledger; 0 while it has none."""
 Identity = tuple[int, int]
 """Device and number of a file."""
 
@@ -41,11 +44,15 @@ class LedgerFiles:
     """The log and the index."""
     lock: RouterLock | None
     """Its descriptor of the database is the one to read from: see there."""
+    name: int
+    """The number that the ledger has of its own."""
+    named: bool = False
+    """It was seen in the database, and not only in the log."""
     changed: int = field(default=0)
     """The highest counts seen in the database."""
 
     @classmethod
-    def opened(cls, path: Path, real: Path, lock: RouterLock | None) -> Self:
+    def opened(cls, path: Path, real: Path, lock: RouterLock | None, name: int) -> Self:
         """Of a ledger that SQLite has just opened. LedgerGone when it was replaced meanwhile."""
         beside = {end: _identity(real.with_name(real.name + end)) for end in (LOG, INDEX)}
         found = _identity(path)
@@ -53,7 +60,7 @@ class LedgerFiles:
             ours = os.fstat(lock.database)
             if found != (ours.st_dev, ours.st_ino):
                 raise LedgerGone(f"{real}: replaced while it was being opened; start again")
-        return cls(path, real, found, beside, lock)
+        return cls(path, real, found, beside, lock, name)
 
     def lost(self) -> str | None:
         """What happened and what to do, in a line; None while all files are the ones opened.
@@ -96,15 +103,18 @@ class LedgerFiles:
     def overwritten(self) -> bool:
         """Whether something other than SQLite has written into the database, as `cp` does.
 
-        An older ledger is known by its counts.
+        An older ledger is known by its counts, another one by its name.
         """
         if self.lock is None:
             return False
         before = self.changed  # first: another thread may look at the same time
-        head = os.pread(self.lock.database, COUNTS.stop, 0)
+        head = os.pread(self.lock.database, NAME.stop, 0)
         changed = int.from_bytes(head[COUNTS], "big")
         self.changed = max(self.changed, changed)
-        return not head.startswith(MAGIC) or changed < before
+        name = int.from_bytes(head[NAME], "big")
+        self.named = self.named or name == self.name
+        other = name != self.name and (name != 0 or self.named)
+        return not head.startswith(MAGIC) or changed < before or other
 
     def may_fold(self) -> bool:
         """Whether SQLite may fold the log into the database, and then delete it by its name."""
@@ -128,6 +138,18 @@ class LedgerFiles:
 
     def _beside(self, end: str) -> Path:
         return self.real.with_name(self.real.name + end)
+
+
+def close_beside(real: Path, access: Access) -> None:
+    """What a router left beside its database gets the permissions of the database.
+
+    What is made anew has them from SQLite.
+    """
+    for end in (LOG, INDEX):
+        file = real.with_name(real.name + end)
+        with suppress(OSError):  # somebody else's
+            if file.is_file() and not file.is_symlink():
+                file.chmod(access.file_mode)
 
 
 def _identity(path: Path) -> Identity | None:

@@ -29,7 +29,7 @@ from router.ledger.inventory import (
     write_registrations,
     write_running,
 )
-from router.ledger.poison import clear
+from router.ledger.poison import add_notes, clear
 from router.ledger.quarantine import add_quarantined, arrival_columns, settle_quarantine
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import (
@@ -139,8 +139,9 @@ def record(
         settle_quarantine(connection, waiting, batch.resolved)
         _write_cursors(connection, batch.cursors)
         clear(connection, batch.noted)
+        before = add_notes(connection, batch.following, batch.decided_at)
         waits = frozenset(lane for lane, rows in new.items() if len(rows) > _count(sends.get(lane)))
-        return Recorded(waits, sends, len(due))
+        return Recorded(waits, sends, len(due), before)
 
 
 def _claim(

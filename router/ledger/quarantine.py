@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Arrival, Batch, Quarantined
@@ -57,7 +57,7 @@ def _quarantine_key(each: Quarantined) -> str:
         each.arrival.intake,
         found.source or "",
         found.id or "",
-        hashlib.sha256(found.body).hexdigest(),
+        each.arrival.message.digest,
         each.reason.value,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -100,6 +100,8 @@ def settle_quarantine(
 
 PORTION = 500
 """The most facts that leave quarantine together."""
+PORTION_BYTES = 512 * 1024
+"""What has so many bytes is a portion, too."""
 _WAITS = (QuarantineReason.UNKNOWN_HUB.value, QuarantineReason.NO_REGISTRATION.value)
 _REGISTRATION = FactType.REGISTRATION.value
 
@@ -131,7 +133,9 @@ _MAY_LEAVE = (
     .limit(PORTION)
 )
 _REGISTRATIONS_THAT_MAY = _MAY_LEAVE.where(_its_record(quarantined.c.type == _REGISTRATION))
-_THESE = select(quarantined).where(quarantined.c.id.in_(bindparam("numbers", expanding=True)))
+_NUMBERS = quarantined.c.id.in_(bindparam("numbers", expanding=True))
+_THESE = select(quarantined).where(_NUMBERS)
+_SIZES = select(quarantined.c.id, func.length(quarantined.c.body)).where(_NUMBERS)
 
 
 def released(
@@ -147,20 +151,20 @@ def released(
     with database.transaction() as connection:
         given = {"before": stamp(now - await_registration)}
         numbers = list(connection.execute(statement, given).scalars())
-        if not numbers:
-            return []
-        rows = connection.execute(_THESE.order_by(quarantined.c.id), {"numbers": numbers})
-        return [_arrival(row, now) for row in rows]
+        return _portion(connection, numbers, (quarantined.c.id,), now)
 
 
-def waiting_for(database: Database, devices: Iterable[str], now: datetime) -> list[Arrival]:
-    """A portion of what waits for these hubs or their first registrations.
+def waiting_for(
+    database: Database, devices: Iterable[str], now: datetime
+) -> tuple[list[Arrival], bool]:
+    """A portion of what waits for these hubs or their first registrations; whether it is all.
 
-    Registrations first, all in the order of receipt. What is more than PORTION leaves quarantine
-    behind it, by `released`.
+    Registrations first, all in the order of receipt. What is more leaves quarantine behind it, by
+    `released`.
     """
+    order = (quarantined.c.type != _REGISTRATION, quarantined.c.id)
     statement = (
-        select(quarantined)
+        select(quarantined.c.id)
         .where(
             quarantined.c.id.in_(
                 select(holding.c.quarantined_id).where(
@@ -168,11 +172,31 @@ def waiting_for(database: Database, devices: Iterable[str], now: datetime) -> li
                 )
             )
         )
-        .order_by(quarantined.c.type != _REGISTRATION, quarantined.c.id)
+        .order_by(*order)
         .limit(PORTION)
     )
     with database.transaction() as connection:
-        return [_arrival(row, now) for row in connection.execute(statement)]
+        numbers = list(connection.execute(statement).scalars())
+        found = _portion(connection, numbers, order, now)
+        return found, len(found) == len(numbers) < PORTION
+
+
+def _portion(
+    connection: Connection, numbers: Sequence[int], order: Sequence[Any], now: datetime
+) -> list[Arrival]:
+    """As many of these, in their order, as PORTION_BYTES have room for; always the first."""
+    fit: list[int] = []
+    size = 0
+    if numbers:
+        for row in connection.execute(_SIZES.order_by(*order), {"numbers": numbers}):
+            if fit and size + row[1] > PORTION_BYTES:
+                break
+            fit.append(row[0])
+            size += row[1]
+    if not fit:
+        return []
+    rows = connection.execute(_THESE.order_by(*order), {"numbers": fit})
+    return [_arrival(row, now) for row in rows]
 
 
 def _arrival(row: Any, now: datetime) -> Arrival:

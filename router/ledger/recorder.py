@@ -13,13 +13,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select
+from sqlalchemy import Row as Link
 
 from router.compact import compact
+from router.ledger.database import WRITTEN, Database, version_of
+from router.ledger.files import LedgerGone
 from router.ledger.prepared import Parameters, Prepared
 from router.ledger.tables import RECORDS, attempts, deliveries, links
 
 Row = dict[str, Any]
 GENESIS = "0" * 64
+ROUTER = "router"
+"""The writer that nobody else is: one router holds a ledger."""
 _WRITTEN = (*RECORDS[: RECORDS.index(attempts)], deliveries, *RECORDS[RECORDS.index(attempts) :])
 """Deliveries are no records, but attempts refer to them, as they refer to Alerts."""
 _COLUMNS = {table.name: tuple(table.columns.keys()) for table in (links, *_WRITTEN)}
@@ -69,7 +74,7 @@ class Recorder:
         if not self.rows:
             return
         link = self.number(links)
-        last = self.connection.execute(_LAST_LINK, {"writer": self.writer}).one_or_none()
+        last = last_link(self.connection, self.writer)
         number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
         for rows in self.rows.values():
             for row in rows:
@@ -84,8 +89,34 @@ class Recorder:
         records = {name: _values(name, rows) for name, rows in self.rows.items()}
         row["hash"] = _hash(row, records)
         _INSERT["links"].run(self.connection, _values("links", [row]))
+        if self.writer == ROUTER:
+            self.connection.info[WRITTEN] = (number, row["hash"])
         for table in _WRITTEN:
             _INSERT[table.name].run(self.connection, records.get(table.name, ()))
+
+
+def last_link(connection: Connection, writer: str) -> Link[int, str] | None:
+    """The end of a writer's chain. LedgerGone when it is the router's, and not as it left it."""
+    found = connection.execute(_LAST_LINK, {"writer": writer}).one_or_none()
+    known = connection.info.get(WRITTEN)
+    if writer == ROUTER and known is not None and (found is None or known != tuple(found)):
+        raise LedgerGone(
+            f"{connection.engine.url.database}: the ledger was set back or exchanged while it was "
+            f"open: the last record of this router is not in it; nothing more is taken or sent. "
+            f"Restore a backup only while the router is stopped: on an older state, what was sent "
+            f"since is sent again under numbers that others have"
+        )
+    return found
+
+
+def changes(database: Database) -> int:
+    """A number that moves when another process has changed the ledger.
+
+    LedgerGone when it is not the one any more that this router has written.
+    """
+    with database.transaction() as connection:
+        last_link(connection, ROUTER)
+        return version_of(connection)
 
 
 def chain_hash(link: Row, rows: Mapping[str, Sequence[Row]]) -> str:

@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from router.domain.timestamps import moment, stamp
 from router.ledger.database import Database
@@ -20,7 +20,10 @@ from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, deliveries, hubs, lanes, links, registrations
 
 _NEWEST = (
-    select(links.c.at).where(links.c.writer == "router").order_by(links.c.number.desc()).limit(1)
+    select(links.c.at)
+    .where(links.c.writer == bindparam("writer"))
+    .order_by(links.c.number.desc())
+    .limit(1)
 )
 
 
@@ -33,32 +36,26 @@ class MovedAlong:
     registrations: int
 
 
-def newest_moment(database: Database) -> datetime | None:
-    """What the router's clock said when it last wrote; None where it never did."""
+def newest_moment(database: Database, writer: str) -> datetime | None:
+    """What the clock said when this writer (`router`, `operator`) last wrote; None: never."""
     with database.transaction() as connection:
-        found = connection.execute(_NEWEST).scalar_one_or_none()
+        found = connection.execute(_NEWEST, {"writer": writer}).scalar_one_or_none()
         return None if found is None else moment(found)
 
 
-def move_along(database: Database, step: timedelta, now: datetime) -> MovedAlong:
-    """The clock was set by `step`, and says `now`. Recorded as an action."""
+def move_along(
+    database: Database, step: timedelta, now: datetime, *, known: datetime | None = None
+) -> MovedAlong:
+    """The clock was set by `step`, and says `now`. Recorded as an action.
+
+    What is known of the inventory from moments ahead of `now` is known from `step` earlier, or
+    from `known`: then nothing else moves.
+    """
     by = step // timedelta(microseconds=1)
     with database.transaction() as connection:
-        waiting = connection.execute(
-            update(deliveries)
-            .where(PENDING)
-            .values(due_at=deliveries.c.due_at + by, expires_at=deliveries.c.expires_at + by)
-        ).rowcount
-        connection.execute(
-            update(lanes).values(
-                closed_at=lanes.c.closed_at + by, rest_until=lanes.c.rest_until + by
-            )
-        )
-        back = step < timedelta()
-        known = [
-            _not_ahead(connection, table, now) if back else 0 for table in (hubs, registrations)
-        ]
-        moved = MovedAlong(waiting, *known)
+        waiting = _move_deliveries(connection, by) if known is None else 0
+        found = [_not_ahead(connection, table, now, by, known) for table in (hubs, registrations)]
+        moved = MovedAlong(waiting, *found)
         recorder = Recorder(connection, "router", stamp(now))
         detail = {"step_s": round(step.total_seconds(), 3), **asdict(moved)}
         row = {"operator": "router", "action": "clock step", "detail": json.dumps(detail)}
@@ -67,7 +64,23 @@ def move_along(database: Database, step: timedelta, now: datetime) -> MovedAlong
         return moved
 
 
-def _not_ahead(connection: Connection, table: Table, now: datetime) -> int:
+def _move_deliveries(connection: Connection, by: int) -> int:
+    connection.execute(
+        update(lanes).values(closed_at=lanes.c.closed_at + by, rest_until=lanes.c.rest_until + by)
+    )
+    return connection.execute(
+        update(deliveries)
+        .where(PENDING)
+        .values(due_at=deliveries.c.due_at + by, expires_at=deliveries.c.expires_at + by)
+    ).rowcount
+
+
+def _not_ahead(
+    connection: Connection, table: Table, now: datetime, by: int, known: datetime | None
+) -> int:
+    if by > 0:
+        return 0
     at = stamp(now)
-    statement = update(table).where(table.c.updated_at > at).values(updated_at=at)
+    earlier = func.min(at, table.c.updated_at + by) if known is None else stamp(known)
+    statement = update(table).where(table.c.updated_at > at).values(updated_at=earlier)
     return connection.execute(statement).rowcount

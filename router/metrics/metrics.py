@@ -234,3 +234,7 @@ class Metrics:
         self.loop_lag = self._histogram(
             "event_loop_lag_seconds", "How late the event loop wakes up.", _SHORT
         )
+        self.log_dropped = self._gauge(
+            "log_dropped_lines",
+            "Lines of the log that were dropped, as nobody took them, since the start.",
+        )

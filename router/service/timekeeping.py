@@ -34,12 +34,18 @@ class Timekeeper:
 
     async def begin(self) -> None:
         """At the start: the ledger may hold moments that have yet to come."""
-        newest, now = await self._ledger.call(newest_moment), self._clock()
-        ahead = newest - now if newest is not None else timedelta()
-        self._metrics.ledger_ahead.set(max(0.0, ahead.total_seconds()))
-        if ahead > STEP:
+        now = self._clock()
+        router = await self._ledger.call(newest_moment, "router")
+        operator = await self._ledger.call(newest_moment, "operator")
+        ahead = [each - now if each is not None else timedelta() for each in (router, operator)]
+        self._metrics.ledger_ahead.set(max(0.0, *(each.total_seconds() for each in ahead)))
+        if ahead[0] > STEP:
             what = "the ledger was last written by a clock that ran ahead of this machine's"
-            await self._move(-ahead, now, what)
+            await self._move(-ahead[0], now, what)
+        elif ahead[1] > STEP:
+            # when that was, nobody knows: what facts say since our own last word shall count
+            what = "an import or a command wrote by a clock that ran ahead of this machine's"
+            await self._move(timedelta(), now, what, known=router or now)
 
     async def look(self) -> None:
         """While all runs. LedgerUnavailable when it could not be done now; nothing has changed."""
@@ -58,8 +64,10 @@ class Timekeeper:
         async with self._pause():
             await self._relay.between(follow)
 
-    async def _move(self, step: timedelta, now: datetime, what: str) -> None:
-        moved = await self._ledger.call(move_along, step, now)
+    async def _move(
+        self, step: timedelta, now: datetime, what: str, known: datetime | None = None
+    ) -> None:
+        moved = await self._ledger.call(move_along, step, now, known=known)
         self._metrics.clock_steps.inc()
         _log.warning(
             "clock.step",

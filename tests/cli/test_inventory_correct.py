@@ -73,3 +73,11 @@ def test_an_unknown_hub_is_told(estate: Estate) -> None:
     done = call("inventory", "correct", S1, "--unknown", folder=estate.folder)
     assert done.exit_code == 1
     assert "is not in the inventory" in done.stderr
+
+
+def test_what_lies_ahead_is_refused_as_in_a_fact(estate: Estate) -> None:
+    words = ["--firmware-version", "9002", "--activated-at", "2099-06-01T12:00:00Z"]
+    done = call("inventory", "correct", HUB, *words, folder=estate.folder)
+    assert done.exit_code == 1
+    assert "ahead: no activation until then would change what the hub runs" in done.stderr
+    assert runs(estate) == ("6666", "2026-11-26T12:00:00Z")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.command import upgrade
 from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
 from support.holders import another
@@ -18,8 +21,9 @@ from support.ledgers import ask, fill, lane_of, made
 from support.samples import device, user
 
 from router.errors import LedgerError
-from router.ledger.database import MIGRATIONS, LedgerUnavailable, Use, open_database
+from router.ledger.database import MIGRATIONS, NEWEST, LedgerUnavailable, Use, open_database
 from router.ledger.intake import read_cursors
+from router.ledger.recorder import changes
 from router.ledger.tables import metadata
 from router.ports import Cursor
 
@@ -295,15 +299,15 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_router_sees_that_another_process_changed_its_ledger(tmp_path: Path) -> None:
     with closing(made(tmp_path)) as router:
-        before = router.changes()
+        before = changes(router)
         lane_of(router)  # its own changes do not count
-        assert router.changes() == before
+        assert changes(router) == before
         with closing(open_database(url(tmp_path), Use.READ)) as reader:
             ask(reader, "SELECT 1")
-        assert router.changes() == before
+        assert changes(router) == before
         with closing(open_database(url(tmp_path), Use.CHANGE)) as operator:
             lane_of(operator, user(2))
-        assert router.changes() != before
+        assert changes(router) != before
 
 
 def test_a_folder_at_its_place_is_named(tmp_path: Path) -> None:
@@ -317,3 +321,14 @@ def test_it_is_known_whether_there_was_a_ledger_before(tmp_path: Path) -> None:
     for anew, use in ((True, Use.CHANGE), (False, Use.CHANGE), (False, Use.ROUTE)):
         with closing(open_database(url(tmp_path), use)) as database:
             assert database.made is anew
+
+
+def test_the_newest_revision_is_told_without_alembic() -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
+    program = (
+        "import sys; import router.cli.lanes; "
+        "assert 'sqlalchemy' in sys.modules; assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

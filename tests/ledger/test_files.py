@@ -9,12 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from support.holders import another
 from support.ledgers import ask, fill, lane_of, made, states
 from support.samples import device, user
 
 from router.ledger.database import Database, Use, open_database
 from router.ledger.files import LedgerGone
+from router.ledger.recorder import changes
 from router.ledger.thread import LedgerThread
 
 STRANGER = """
@@ -89,6 +91,20 @@ def older_copied_over(folder: Path) -> None:
     shutil.copy(folder / "backup.db", folder / "ledger.db")
 
 
+def another_copied_over(folder: Path) -> None:
+    """One that was changed more often than ours."""
+    other = folder.with_name("other")
+    other.mkdir()
+    made(other).close()
+    with closing(sqlite3.connect(other / "ledger.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("CREATE TABLE changed (x)")
+        for number in range(200):
+            connection.execute("INSERT INTO changed VALUES (?)", (number,))
+        connection.execute("PRAGMA journal_mode = WAL")
+    shutil.copy(other / "ledger.db", folder / "ledger.db")
+
+
 def copy(folder: Path, name: str, of: str = "ledger.db") -> None:
     shutil.copy(folder / of, folder / name)
 
@@ -105,7 +121,7 @@ REPLACED = [
     log_replaced,
     index_deleted,
 ]
-WRITTEN_OVER = [emptied, written_over, older_copied_over]
+WRITTEN_OVER = [emptied, written_over, older_copied_over, another_copied_over]
 
 
 def opened(folder: Path, use: Use = Use.ROUTE) -> Database:
@@ -196,6 +212,50 @@ async def test_what_was_gone_once_is_gone_for_everybody(tmp_path: Path) -> None:
         assert thread.lost() is not None
         with pytest.raises(LedgerGone):
             await thread.call(states)
+
+
+def restored(folder: Path) -> None:
+    """An older state by SQLite's own means, as its shell's `.restore` does."""
+    with (
+        closing(sqlite3.connect(folder / "backup.db")) as backup,
+        closing(sqlite3.connect(folder / "ledger.db")) as ledger,
+    ):
+        backup.backup(ledger)
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_an_older_state_that_is_restored_under_the_router_is_none_of_its(
+    tmp_path: Path, *, idle: bool
+) -> None:
+    with closing(opened(tmp_path / "ledger")) as database:
+        lanes = {user(1): [lane_of(database)]}
+        fill(database, [device(3)], lanes, first=200)
+        assert changes(database) == changes(database)
+        restored(tmp_path / "ledger")
+        with pytest.raises(LedgerGone, match="set back or exchanged while it was open"):
+            changes(database) if idle else fill(database, [device(4)], lanes, first=300)
+    assert in_it(tmp_path / "ledger" / "ledger.db") == 0
+
+
+def test_what_failed_to_be_written_is_not_missed(tmp_path: Path) -> None:
+    with closing(opened(tmp_path / "ledger")) as database:
+        lanes = {user(1): [lane_of(database)]}
+        with pytest.raises(IntegrityError):
+            fill(database, [device(3)], lanes, first=100)  # this fact is there already
+        fill(database, [device(3)], lanes, first=200)
+        assert len(states(database)) == BEFORE + 2
+
+
+def test_a_damaged_ledger_is_said_to_be_one(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger"
+    opened(folder).close()
+    with closing(open_database(f"sqlite:///{folder}/ledger.db", Use.ROUTE)) as database:
+        with (folder / "ledger.db").open("r+b") as file:
+            size = file.seek(0, 2)
+            file.seek(4096)
+            file.write(b"\xff" * (size - 4096))
+        with pytest.raises(LedgerGone, match=r"the ledger is damaged .*Restore a backup"):
+            states(database)
 
 
 # --- closing it -----------------------------------------------------------------------------

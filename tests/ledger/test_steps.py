@@ -80,6 +80,17 @@ def test_it_is_an_action(database: Database) -> None:
 
 
 def test_the_newest_moment_is_that_of_the_routers_last_word(database: Database) -> None:
-    assert newest_moment(database) == NOW  # the texts that were live
+    assert newest_moment(database, "router") == NOW  # the texts that were live
+    assert newest_moment(database, "operator") is None
     move_along(database, DAYS, NOW + DAYS)
-    assert newest_moment(database) == NOW + DAYS
+    assert newest_moment(database, "router") == NOW + DAYS
+
+
+def test_where_nobody_knows_the_step_only_the_inventory_is_brought_back(database: Database) -> None:
+    fill(database, [HUB], {user(1): [lane_of(database)]})
+    before = ask(database, "SELECT due_at, expires_at FROM deliveries")
+    with database.transaction() as connection:
+        write_hubs(connection, [(hub(), NOW + DAYS)])
+    assert move_along(database, timedelta(), NOW, known=NOW - HOUR) == MovedAlong(0, 1, 0)
+    assert ask(database, "SELECT updated_at FROM hubs") == [(stamp(NOW - HOUR),)]
+    assert ask(database, "SELECT due_at, expires_at FROM deliveries") == before

@@ -12,12 +12,13 @@ from structlog.testing import capture_logs
 from support.ledgers import ask, fill, lane_of, made
 from support.machine import Machine
 from support.relaying import NOTHING, Recipient, Running, relaying
-from support.samples import NOW, device, user
+from support.samples import NOW, device, hub, user
 
 from router.delivery.relay import Relay
-from router.domain.timestamps import moment
+from router.domain.timestamps import moment, stamp
 from router.ledger.actions import Operator, retry
 from router.ledger.database import Use, open_database
+from router.ledger.inventory import write_hubs
 from router.ledger.queries.lists import Filter
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -118,3 +119,20 @@ async def relaying_nothing(ledger: LedgerThread, metrics: Metrics) -> AsyncItera
         ledger, [], withdrawn=lambda _known, _pairs: set(), metrics=metrics, clock=lambda: NOW
     )
     yield Timekeeper(lambda: NOW, ledger=ledger, relay=relay, pause=free, metrics=metrics)
+
+
+async def test_an_import_from_the_future_makes_no_right_fact_stale(tmp_path: Path) -> None:
+    database = made(tmp_path)
+    with database.transaction() as connection:
+        write_hubs(connection, [(hub(), NOW + DAYS)])
+        Operator("someone", NOW + DAYS).record(connection, "inventory import", {})
+    metrics = Metrics()
+    with LedgerThread(database) as ledger:
+        async with relaying_nothing(ledger, metrics) as running:
+            with capture_logs() as logs:
+                await running.begin()
+        assert await ledger.call(ask, "SELECT updated_at FROM hubs") == [(stamp(NOW),)]
+    (told,) = logs
+    assert (told["event"], told["hubs"], told["deliveries"]) == ("clock.step", 1, 0)
+    assert "an import or a command" in told["detail"]
+    assert metrics.registry.get_sample_value("hubherald_ledger_ahead_seconds") == 172_800

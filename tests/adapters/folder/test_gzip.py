@@ -12,7 +12,7 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from support.inbox import add, bodies, named, places, read, reading, until
+from support.inbox import add, bodies, cursor, named, places, read, reading, until
 
 from adapters.folder.contents import GzipContents
 from adapters.folder.openfile import OpenFile
@@ -89,11 +89,19 @@ async def test_one_that_was_cut_is_told_once_and_read_again_when_it_is_whole(
         (WHOLE[:-8] + bytes(8), "incorrect data check"),
         (WHOLE[:-4] + bytes(4), "incorrect length check"),
         (WHOLE + b"what is this?", "what follows its end is not gzip"),
-        (b"".join(line + b"\n" for line in LINES), "incorrect header check"),
+        (b"\x28\xb5\x2f\xfd\x04\x00" + WHOLE[6:], "incorrect header check"),
         (b"", "it ends too early"),
         (b"\x1f", "it ends too early"),
     ],
-    ids=["in the middle", "checksum", "length", "behind it", "not gzip", "empty", "one byte"],
+    ids=[
+        "in the middle",
+        "checksum",
+        "length",
+        "behind it",
+        "packed otherwise",
+        "empty",
+        "one byte",
+    ],
 )
 async def test_what_is_broken_stalls_nobody(tmp_path: Path, broken: bytes, why: str) -> None:
     file = tmp_path / "a.jsonl.gz"
@@ -113,6 +121,60 @@ async def test_what_is_broken_stalls_nobody(tmp_path: Path, broken: bytes, why: 
     (line,) = named(logs, "folder.broken_gzip")
     assert why in line["reason"]
     assert "looked at again" in line["advice"]
+
+
+PLAIN = b"".join(line + b"\n" for line in LINES)
+misnamed = pytest.mark.parametrize(
+    ("wrong", "right", "data"),
+    [("a.jsonl.gz", "a.jsonl", PLAIN), ("a.jsonl", "a.jsonl.gz", WHOLE)],
+    ids=["plain named .gz", "gzip named .jsonl"],
+)
+
+
+@misnamed
+async def test_what_has_the_wrong_name_is_read_all_the_same(
+    tmp_path: Path, wrong: str, right: str, data: bytes
+) -> None:
+    """And not again when somebody mends its name, whether or not the router runs."""
+    for running in (True, False):
+        folder = tmp_path / f"running {running}"
+        folder.mkdir()
+        file = folder / wrong
+        file.write_bytes(data)
+        with structlog.testing.capture_logs() as logs:
+            async with reading(folder) as reader:
+                assert bodies(await reader.until(len(LINES))) == LINES
+                if running:
+                    file.rename(folder / right)
+                    await until(lambda reader=reader: right in reader.cursors)  # type: ignore[misc]
+                    assert len(reader.messages) == len(LINES)
+            if not running:
+                file.rename(folder / right)
+            assert await read(folder, reader.cursors) == []
+        assert [line["event"] for line in logs if line["log_level"] == "warning"] == []
+
+
+@misnamed
+async def test_what_shows_only_later_what_it_is(
+    tmp_path: Path, wrong: str, right: str, data: bytes
+) -> None:
+    file = tmp_path / wrong
+    for start in (data[:0], data[:1]):
+        file.write_bytes(start)
+        async with reading(tmp_path) as reader:
+            await until(reader.source.exhausted)
+            add(file, data[len(start) :])
+            assert bodies(await reader.until(len(LINES))) == LINES
+
+
+async def test_what_was_read_as_it_was_named_is_read_anew(tmp_path: Path) -> None:
+    """By a router of before: its cursor counts compressed bytes."""
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(WHOLE)
+    before = {"a.jsonl": cursor(file, WHOLE.find(b"\n") + 1, 1)}
+    for name in ("a.jsonl", "a.jsonl.gz"):
+        file = file.rename(tmp_path / name)
+        assert bodies(await read(tmp_path, before)) == LINES
 
 
 async def test_what_stands_in_front_of_a_fault_is_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -212,6 +213,54 @@ async def test_an_inode_that_was_used_again_misleads_nobody(tmp_path: Path) -> N
         async with reading(tmp_path, {"old.jsonl": row}) as reader:
             assert bodies(await reader.until(3)) == [b"4", b"5", b"6"]
             await until(lambda: reader.source.files().ignored == 1)
+
+
+@pytest.mark.parametrize(("old", "new"), [("1.jsonl", "2.jsonl.gz"), ("1.jsonl.gz", "2.jsonl")])
+async def test_an_inode_goes_from_plain_to_gzip_and_back(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    """The other name says nothing of what stands there now."""
+
+    def write(file: Path, data: bytes) -> None:
+        file.write_bytes(gzip.compress(data) if file.suffix == ".gz" else data)
+
+    write(tmp_path / old, b"1\n2\n")
+    async with reading(tmp_path) as first:
+        await first.until(2)
+    (tmp_path / old).rename(tmp_path / new)
+    write(tmp_path / new, b"3\n4\n")
+    with structlog.testing.capture_logs() as logs:
+        async with reading(tmp_path, first.cursors) as second:
+            assert bodies(await second.until(2)) == [b"3", b"4"]
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == []
+    assert await read(tmp_path, second.cursors) == []
+
+
+async def test_of_all_that_had_an_inode_the_right_one_is_found(tmp_path: Path) -> None:
+    """Files that come and go leave many rows with the same one."""
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b"1\n2\n3\n")
+    row = cursor(file, 2, 1)
+    rows = {f"{n}.jsonl": Cursor(f"{n}.jsonl", n, 1, "f" * 64, row.identity) for n in range(9)}
+    file.rename(tmp_path / "archived")
+    file.write_bytes(b"4\n")
+    async with reading(tmp_path, rows | {"a.jsonl": row}) as reader:
+        assert sorted(bodies(await reader.until(3))) == [b"2", b"3", b"4"]
+    assert await read(tmp_path, reader.cursors) == []
+
+
+async def test_an_inode_given_out_again_does_not_pass_for_the_old_file(tmp_path: Path) -> None:
+    """What says that the old one is still read must be of it."""
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(b"1\n2\n3\n")
+    row = cursor(file, 4, 2)
+    file.rename(tmp_path / "b.jsonl")
+    (tmp_path / "b.jsonl").write_bytes(b"another\n")
+    (tmp_path / "a.jsonl").write_bytes(b"4\n")
+    with structlog.testing.capture_logs() as logs:
+        given = await read(tmp_path, {"a.jsonl": row})
+    assert sorted(bodies(given)) == [b"4", b"another"]
+    assert [line["log_level"] for line in named(logs, "folder.replaced")] == ["warning"]
 
 
 async def test_a_rotated_file_that_is_written_anew_is_no_file_of_facts(tmp_path: Path) -> None:
