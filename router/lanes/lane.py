@@ -9,7 +9,7 @@ is set aside. Its failures are its own, and hold nobody up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
