@@ -83,6 +83,7 @@ async def test_an_operators_retry_works_after_a_step(tmp_path: Path, step: timed
         running.relay.clock = machine.clock()
         await running.record([device(1)])
         await running.until(lambda: running.lane().rest_until is not None)
+        await running.quiet()  # the answer is in the ledger, too
         machine.wall += step
         await keeper(running).look()
         with_url = f"sqlite:///{tmp_path}/ledger.db"
