@@ -107,6 +107,17 @@ class Claimed:
     unrendered: Outcome | None = None
     """What to answer when there are no bytes to send: the adapter could not make them."""
 
+    @property
+    def on_its_own(self) -> bool:
+        """Whether it holds nobody up: it was refused, or set aside."""
+        return self.refusals > 0 or self.aside
+
+    @property
+    def tries(self) -> int:
+        """How often it went as it goes now: once where it was parted from its batch before."""
+        parted = self.batch is not None and self.batch.endswith(f"+{self.attempt - 1}")
+        return 1 if parted else self.attempt
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -129,8 +140,10 @@ class Wish:
     """The kind of what sends: forms that another kind has sent are not its own."""
     render: Callable[[Alert], bytes | Outcome] | None
     """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
-    span: int = 1
-    """How far ahead of one that must wait others may start, in Alerts."""
+    on_their_own: int = 1
+    """How many requests may be of what was refused or set aside: the room is not theirs alone."""
+    meanwhile: datetime | None = None
+    """The oldest has failed again and rests until then: another is tried meanwhile."""
     idle_at: int | None = None
     """The version of the ledger at which nothing waited on the lane; None: something may wait."""
 

@@ -192,7 +192,7 @@ class Metrics:
         )
         self.lane_failures = self._gauge(
             "lane_consecutive_failures",
-            "Sends in vain since one came through; from 1 on the oldest Alert goes alone.",
+            "Failures of the oldest Alert since one came through; from 1 on one goes at a time.",
             "recipient",
             "channel",
         )
