@@ -72,20 +72,22 @@ class BoundedReader(asyncio.StreamReader):
         self._where = where
         self._contents = contents
         self._agreed = FRAME
-        self._admitted = bytearray()
+        self._admitted = b""
+        self._given = 0
+        """Bytes of what was admitted that were asked for."""
         self._frames = 0
 
     def at_eof(self) -> bool:
         """Whether nothing more will come."""
-        return not self._admitted and super().at_eof()
+        return self._given == len(self._admitted) and super().at_eof()
 
     async def readexactly(self, n: int) -> bytes:
         """So many bytes of frames that were admitted. BrokerError for one that is not."""
-        while len(self._admitted) < n:
-            self._admitted += await self._frame()
-        found = bytes(self._admitted[:n])
-        del self._admitted[:n]
-        return found
+        while len(self._admitted) - self._given < n:
+            self._admitted = self._admitted[self._given :] + await self._frame()
+            self._given = 0
+        self._given += n
+        return self._admitted[self._given - n : self._given]
 
     async def _frame(self) -> bytes:
         """The next one; nothing of one that nobody would look at."""
@@ -100,9 +102,12 @@ class BoundedReader(asyncio.StreamReader):
         if size > most:
             raise self._excess(f"a frame of {size:,} bytes, where at most {most:,} may come")
         content = await super().readexactly(size + _END)
-        payload = self._looked_at(kind, content[:-_END])
+        found = content[:-_END]
+        payload = self._looked_at(kind, found)
         if payload is None:
             return b""
+        if payload is found:
+            return head + content
         return _HEAD.pack(kind, channel, len(payload)) + payload + content[-_END:]
 
     def _looked_at(self, kind: int, payload: bytes) -> bytes | None:
@@ -119,7 +124,8 @@ class BoundedReader(asyncio.StreamReader):
         start, size = _CONTENT.unpack_from(payload)
         properties = payload[_CONTENT.size :]
         if self._contents:
-            return payload[: _CONTENT.size] + thinned(properties)
+            kept = thinned(properties)
+            return payload if kept is properties else payload[: _CONTENT.size] + kept
         if size > RETURNED:
             raise self._excess(f"a message of {size:,} bytes, and ours are far smaller")
         if len(properties) > METHOD:

@@ -177,6 +177,7 @@ class Relay:
         """The clock was set by `step`, as the ledger has it already; only `between` exchanges."""
         for lane in self.lanes.values():
             lane.move_along(step)
+        self._settled = [each.moved_along(step) for each in self._settled]  # not in the ledger yet
 
     def take_over(self, old: int, new: int) -> None:
         """What is under way on one lane is the other's from now on: its answers settle there, and

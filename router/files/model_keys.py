@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -69,7 +69,7 @@ def _below(kind: Any, part: str | int) -> Iterator[Any]:
                 yield from _kinds(field.annotation)
     elif isinstance(part, int) and inner:
         yield from _kinds(inner[0])
-    elif isinstance(part, str) and len(inner) == 2:
+    elif isinstance(part, str) and len(inner) == 2 and issubclass(get_origin(kind), Mapping):
         yield from _kinds(inner[1])
 
 

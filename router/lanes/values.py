@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from router.domain.inventory import Inventory
 from router.ports import Alert, Delivery, Outcome
@@ -149,6 +150,10 @@ class Settlement:
     refusals: int = 0
     batch: str | None = None
     aside: bool = False
+
+    def moved_along(self, step: timedelta) -> Self:
+        """The same, after the clock was set by `step`: when it is due moves, what was stays."""
+        return self if self.due_at is None else replace(self, due_at=self.due_at + step)
 
 
 @dataclass(frozen=True, slots=True)

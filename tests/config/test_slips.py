@@ -37,11 +37,12 @@ SLIPS = {
     "a second colon": "secret: {secret}: x",
     "no colon at all": "secret {secret} url",
     "a number": "window: {secret}",
+    "a number of digits": "secret: 1, batch: 53435245545333",
     "an adapter": "adapter: {secret}",
     "a comment": "wndow: 1 # {secret}",
     "a name": "name: {secret}!",
 }
-PARTS = ("S3CRET", "s3cret", "xyz")
+PARTS = ("S3CRET", "s3cret", "xyz", "53435245545333")
 
 
 def channel(options: str) -> str:
@@ -126,6 +127,11 @@ def test_the_other_file_shows_none_either(tmp_path: Path, line: str) -> None:
         f"sources:\n  dsp:\n    adapter: rabbitmq\n    user: me\n    {line}\n"
     )
     assert "S3CRET" not in shown(tmp_path, channel(""), config)
+
+
+def test_a_mapping_where_a_list_must_stand(tmp_path: Path) -> None:
+    users = channel("").rpartition("      - ")[0] + f"      {SECRET}: 1\n"
+    assert "S3CRET" not in shown(tmp_path, users)
 
 
 def test_where_the_mistake_is_stays_to_be_seen(tmp_path: Path) -> None:

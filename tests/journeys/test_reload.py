@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import Popen
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from support.commandline import call
@@ -295,3 +297,13 @@ print(number)
             yield stop
         finally:
             feeder.kill()
+
+
+def test_the_command_knows_the_token_and_others_do_not(estate: Estate) -> None:
+    port = configure(estate)
+    operations = {"listen": f"127.0.0.1:{port}", "token": "known to us and Prometheus"}
+    with running(estate, operations=operations) as live:
+        ask_by_command(live)
+        with pytest.raises(HTTPError, match="401") as caught:
+            urlopen(f"http://127.0.0.1:{port}/metrics")
+        caught.value.close()

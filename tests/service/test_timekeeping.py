@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from support import intaking
 from support.ledgers import ask, fill, lane_of, made
 from support.machine import Machine
-from support.relaying import NOTHING, Recipient, Running, relaying
+from support.relaying import NOTHING, Recipient, Running, Slow, relaying
 from support.samples import NOW, activation, device, hub, user
 
 from router.deciding.engine import Engine
@@ -87,7 +87,7 @@ async def test_an_operators_retry_works_after_a_step(tmp_path: Path, step: timed
         running.relay.clock = machine.clock()
         await running.record([device(1)])
         await running.until(lambda: running.lane().rest_until is not None)
-        await running.quiet()  # and the ledger knows it too
+        await running.quiet()
         machine.wall += step
         await keeper(running).look()
         with_url = f"sqlite:///{tmp_path}/ledger.db"
@@ -96,6 +96,28 @@ async def test_an_operators_retry_works_after_a_step(tmp_path: Path, step: timed
         beside.close()
         running.relay.refresh()
         await running.until(lambda: len(recipient.bodies) == 2)
+
+
+@pytest.mark.parametrize("step", [DAYS, -DAYS])
+async def test_an_answer_that_is_not_written_yet_is_moved_along_too(
+    tmp_path: Path, step: timedelta
+) -> None:
+    recipient = Slow(lambda *_: FAILED)
+    async with relaying(tmp_path, recipient) as running:
+        await running.record([device(1)])
+        await running.until(lambda: bool(recipient.requests))
+        rests = []
+
+        async def meanwhile() -> None:
+            recipient.may_answer.set()
+            await running.until(lambda: running.lane().rest_until is not None)
+            rests.append(running.lane().rest_until)
+            running.relay.move_along(step)
+
+        await running.relay.between(meanwhile)
+        await running.quiet()
+        ((due,),) = await running.ask("SELECT due_at FROM deliveries")
+        assert rests == [moment(due) - step]
 
 
 async def test_a_ledger_from_the_future_is_told_at_the_start_and_stalls_nothing(
