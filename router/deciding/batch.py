@@ -90,7 +90,7 @@ class Batch:
     resolved: list[int] = field(default_factory=list)
     """Quarantine rows that need to wait no longer."""
     more: bool = False
-    """There waits something for its hubs that was not taken along."""
+    """Something may leave quarantine behind it: for its hubs, or what it has put there itself."""
     noted: Sequence[Arrival] = ()
     """What was noted before it was taken up; the notes go with the commit."""
     following: Sequence[Arrival] = ()
@@ -110,6 +110,8 @@ class Known:
     inventory: Inventory
     version: int = 0
     """Of the ledger, when this was read: it moves when another process has changed it."""
+    held: Mapping[str, bool] = field(default_factory=dict)
+    """Hubs for which others wait in quarantine; True where registrations await their turn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
 from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
 from router.intake.reading import awaited, read_all
+from router.intake.turns import Turns
 from router.lanes.outlet import Outlet
 from router.lanes.values import Recorded
 from router.ledger.database import LedgerUnavailable
@@ -79,6 +80,7 @@ class Intake:
         self._deaths = 0
         self._wary: dict[str, int] = {}
         self._releasing = asyncio.Lock()
+        self._turns = Turns()
 
     @asynccontextmanager
     async def between(self) -> AsyncIterator[None]:
@@ -182,14 +184,14 @@ class Intake:
             await source.acknowledge([each.message for each in piece.arrivals])
 
         left = deque(cut(arrivals, known or ()))
-        while left:
-            if left[0].alone and not await self._settled():
-                return False  # there may be hundreds, each with a commit of its own: they go back
-            batch = await self._decide(left, committed, noting=wary)
-            if batch is None:
-                return False
-            if batch.more:
-                await self.release()  # what waited for these, and was left out
+        with self._turns.together(left):
+            while left:
+                if left[0].alone and not await self._settled():
+                    return False  # there may be hundreds, each with its own commit: they go back
+                if await self._decide(left, committed, noting=wary) is None:
+                    return False
+        if self._turns.left and not self._releasing.locked():  # else it is released with the others
+            await self.release()
         return True
 
     async def _settled(self) -> bool:
@@ -220,19 +222,22 @@ class Intake:
         """
         total = 0
         async with self._releasing:
-            for registrations_only in (True, False):
-                while not self._stopping.is_set():
-                    count = await self._release_some(registrations_only=registrations_only)
-                    if not count:
-                        break
-                    total += count
+            while not self._stopping.is_set():
+                self._turns.look()
+                count = await self._release_some()
+                total += count
+                if self._turns.over(count):
+                    break
         return total
 
-    async def _release_some(self, *, registrations_only: bool) -> int:
-        """One portion of it; 0 when there is no more, or the router stops."""
+    async def _release_some(self) -> int:
+        """One portion of it; 0 when there is no more, or the router stops.
+
+        Of registrations alone while a batch is in pieces.
+        """
         term = self.judgement.acceptance.await_registration
         arrivals = await self._patience.call(
-            released, self.clock(), term, registrations_only=registrations_only
+            released, self.clock(), term, registrations_only=not self._turns.whole
         )
         if not arrivals:
             return 0
@@ -328,7 +333,7 @@ class Intake:
                 else:
                     batch, version = await self._judge(found, alone=piece.alone)
                 batch.noted = piece.arrivals if up is not None else ()
-                batch.following = () if batch.more else follows()
+                batch.following = follows()
                 recorded = await self._record(batch, version)
                 break
             except Outdated:
@@ -336,6 +341,7 @@ class Intake:
             except LedgerUnavailable as error:
                 if not await self._patience.hold(error):
                     return None, None
+        self._turns.recorded(batch)
         self.metrics.ledger_up.set(1)
         self._observed.recorded([each for each, _ in found] or piece.arrivals, batch)
         if not batch.following:
@@ -361,20 +367,25 @@ class Intake:
     async def _judge(self, found: Sequence[Found], *, alone: bool) -> tuple[Batch, int]:
         """The batch, and the version of the ledger that it was judged on."""
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
-        devices = awaited(found)
-        version = await self.ledger.call(changes) if devices else None
-        now = self.clock()
-        none: tuple[list[Arrival], bool] = ([], True)
-        held, whole = await self.ledger.call(waiting_for, devices, now) if devices else none
-        waiting = [] if alone else await read_all(held)
+        whole = self._turns.whole
+        by = awaited(found)
+        alone = alone or not whole or not by.devices
+        version = None if alone else await self.ledger.call(changes)
+        held: list[Arrival] = []
+        all_of_it = not by.devices
+        if not alone:
+            now = self.clock()
+            held, all_of_it = await self.ledger.call(waiting_for, by.devices, by.hubs, now)
+        waiting = await read_all(held)
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
-        known = await self.ledger.call(look_up, [*facts, *early])
+        numbers = [each.quarantined_id for each, _ in (*found, *waiting) if each.quarantined_id]
+        known = await self.ledger.call(look_up, [*facts, *early], numbers)
         started = time.perf_counter()
         engine = self.judgement.engine
         mismatches, rebuilds = engine.mismatches, engine.rebuilds
-        batch = self.judgement.judge(found, known, self.clock(), waiting)
+        batch = self.judgement.judge(found, known, self.clock(), waiting, whole=whole)
         self.metrics.evaluation.observe(time.perf_counter() - started)
         self.metrics.mismatches.inc(engine.mismatches - mismatches)
         self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
-        batch.more = bool(held) if alone else not whole
+        batch.more |= not all_of_it
         return batch, known.version if version is None else version

@@ -41,7 +41,10 @@ class ObservedIntake:
             )
         told = {id(each.arrival) for each in batch.accepted}
         told |= {id(each.arrival) for each in batch.quarantined}
-        repeated = sum(id(arrival) not in told for arrival in arrivals)
+        resolved = {None, *batch.resolved}  # what is neither goes on waiting
+        repeated = sum(
+            id(each) not in told and each.quarantined_id in resolved for each in arrivals
+        )
         if repeated:
             metrics.duplicates.labels(arrivals[0].intake).inc(repeated)
 

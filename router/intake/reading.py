@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from router.deciding.batch import Arrival
 from router.deciding.judgement import Found
-from router.domain.facts import Activation, Defect, Fact, QuarantineReason, parse_all
+from router.domain.facts import Activation, Defect, Fact, Hub, QuarantineReason, parse_all
 
 AT_ONCE = 8 * 1024
 """Bytes that are read on the loop: a lone fact is decided without going to a thread and back."""
@@ -56,15 +56,28 @@ def _part(arrival: Arrival, number: int, fact: Fact | Defect) -> Arrival:
     return replace(arrival, message=replace(arrival.message, body=fact.body, origin=origin))
 
 
-def awaited(found: Sequence[Found]) -> set[str]:
-    """The hubs for whose word, or first registration, others may wait in quarantine.
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """The hubs for whose word, or first registration, others may wait in quarantine."""
+
+    devices: frozenset[str]
+    hubs: frozenset[str]
+    """Those of them that are known from here on, if they were not before."""
+
+
+def awaited(found: Sequence[Found]) -> Awaited:
+    """What these are waited for.
 
     What leaves quarantine itself takes nobody along: those follow by themselves, and are noted.
     """
-    return {
-        fact.data.device_id
+    told = [
+        fact.data
         for arrival, fact in found
         if arrival.quarantined_id is None
         and isinstance(fact, Fact)
         and not isinstance(fact.data, Activation)
-    }
+    ]
+    return Awaited(
+        frozenset(each.device_id for each in told),
+        frozenset(each.device_id for each in told if isinstance(each, Hub)),
+    )

@@ -221,7 +221,7 @@ class _Router:
         finally:
             self.live.engine.close()
         with suppress(LedgerUnavailable):  # then the next start is careful for nothing
-            await self.ledger.call(lives.end)
+            await self.ledger.call(lives.end, self.live.clock())
         _log.info("router.stopped")
 
     def _stop(self) -> None:

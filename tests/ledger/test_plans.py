@@ -190,7 +190,7 @@ def test_deciding_a_fact_reads_no_table_whole(database: Database) -> None:
         record(database, batch, standing({user(1): [lane]}))
         for first in (True, False):
             released(database, NOW, timedelta(hours=24), registrations_only=first)
-        waiting_for(database, [device(1)], NOW)
+        waiting_for(database, [device(1)], [device(2)], NOW)
         go_live(database, TEXTS, [], NOW)
         swap(database, changes=[LaneChange(lane, ClosedReason.ENDPOINT, "", NOW)])
         swap(database, changes=[LaneChange(lane, None, "", NOW)])
