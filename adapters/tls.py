@@ -14,11 +14,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
-from router.ports import require_private
+from adapters.revocation import RevocationError, valid_until
+from router.ports import Aside, exposure, open_plain, require_private, unreadable
 
 MOST_BYTES = 4_000_000
 """The system's bundle of all CAs has 200,000."""
+
+
+SYSTEMS = ("ca_file", Path("the file of the system's CAs"))
+"""What is read where no file is given."""
+READ_S = 5.0
+"""Seconds that files have to be read; a mount that is away may take for ever."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class TlsFilesError(Exception):
@@ -40,6 +50,8 @@ class TlsFiles:
     """Who we are; with those of its issuers behind it, where the server wants them."""
     key_file: Path | None = None
     """The key of that certificate; closed to others."""
+    crl_file: Path | None = None
+    """The revocation lists of every CA between the server's certificate and the trusted one."""
 
     def context(self) -> ssl.SSLContext:
         """A new context for TLS 1.2 or later. TlsFilesError when a file is of no use.
@@ -55,7 +67,7 @@ class TlsFiles:
 
     def faults(self) -> list[TlsFilesError]:
         """Everything that is wrong with the files as they are now; at most one for each."""
-        found = _fault(self._trusting) if self.ca_file is not None else []
+        found = _fault(self._trusting) if self.ca_file or self.crl_file else []
         if self.certificate_file is not None and self.key_file is not None:
             certificate, key = self.certificate_file, self.key_file
             alone = _fault(lambda: _require_certificate(certificate))
@@ -63,6 +75,11 @@ class TlsFiles:
             together = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             found += alone or _fault(lambda: _show(together, certificate, key))
         return found
+
+    def doubts(self) -> list[TlsFilesError]:
+        """What is doubtful about files that are of use."""
+        doubt = exposure(self.key_file) if self.key_file is not None else None
+        return [TlsFilesError("key_file", doubt)] if doubt else []
 
     def _trusting(self) -> ssl.SSLContext:
         if self.ca_file is not None:
@@ -73,6 +90,13 @@ class TlsFiles:
             why = f"{self.ca_file} holds no PEM certificate ({_reason(error)})"
             raise TlsFilesError("ca_file", why) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # Apache and IIS ask for our certificate only when they have read which address we want
+        context.post_handshake_auth = True
+        context.hostname_checks_common_name = False
+        if self.crl_file is not None:
+            _require_lists(self.crl_file)
+            context.load_verify_locations(self.crl_file)
+            context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
         if self.ca_file is not None and (known := context.get_ca_certs()):
             ends = max(ssl.cert_time_to_seconds(str(each["notAfter"])) for each in known)
             if ends < datetime.now(UTC).timestamp():
@@ -80,13 +104,23 @@ class TlsFiles:
                 raise TlsFilesError("ca_file", f"{self.ca_file} expired on {_day(expired)}")
         return context
 
+    def expiry(self) -> datetime | None:
+        """The moment at which one of the files is of no more use. TlsFilesError when it is now."""
+        ends = [
+            _require_certificate(self.certificate_file) if self.certificate_file else None,
+            _require_lists(self.crl_file) if self.crl_file else None,
+        ]
+        return min((each for each in ends if each is not None), default=None)
+
     def stamp(self) -> tuple[tuple[int, ...] | None, ...]:
         """Changes when one of the files is written, replaced, opened or closed to others."""
-        return tuple(
-            _stamp(file)
-            for file in (self.ca_file, self.certificate_file, self.key_file)
-            if file is not None
-        )
+        return tuple(_stamp(file) for _, file in self.named())
+
+    def named(self) -> list[tuple[str, Path]]:
+        """Those that are given, with the options that name them."""
+        options = ("ca_file", "certificate_file", "key_file", "crl_file")
+        given = [(option, getattr(self, option)) for option in options]
+        return [(option, file) for option, file in given if file is not None]
 
 
 class Trust:
@@ -98,20 +132,48 @@ class Trust:
         self._stamp: tuple[tuple[int, ...] | None, ...] = ()
         self._expires: datetime | None = None
         self._making = asyncio.Lock()
+        self._thread = Aside("certificates")
 
     async def context(self) -> ssl.SSLContext:
         """For the next connection. TlsFilesError when a file is of no use."""
         async with self._making:  # one of many that send at once reads for all
-            stamp = self.files.stamp()
+            stamp = await self._read(self.files.stamp)
             expired = self._expires is not None and self._expires < datetime.now(UTC)
             if self._made is None or stamp != self._stamp or expired:
                 self._made = None
-                self._made = await asyncio.to_thread(_context, self.files)
+                self._made = await self._read(_context, self.files)
                 # what changed while it was read is read next time
                 self._stamp = stamp
-                if self.files.certificate_file is not None:
-                    self._expires = await asyncio.to_thread(expiry, self.files.certificate_file)
+                self._expires = await self._read(self.files.expiry)
             return self._made
+
+    async def _read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the function gives; TlsFilesError when the disk does not answer, now or yet."""
+        try:
+            async with asyncio.timeout(READ_S):
+                return await self._thread.call(function, *args, **kwargs)
+        except TimeoutError:
+            option, file = (self.files.named() or [SYSTEMS])[0]
+            why = f"{file} does not answer within {READ_S:g} s; is what it is mounted from away?"
+            raise TlsFilesError(option, why) from None
+
+
+def distrust(error: BaseException) -> str | None:
+    """Why we don't trust a server, and what to have done; None where that is not the matter."""
+    why = str(getattr(error, "verify_message", "")).rstrip(".")
+    if not why:
+        return None
+    for sign, words in _DISTRUST.items():
+        if sign in why:
+            return f"{why}: {words}"
+    return why
+
+
+_DISTRUST = {
+    " mismatch": "only its subject alternative names count, a common name does not",
+    "unable to get certificate CRL": "`crl_file` has no list of the CA that issued it",
+    "CRL": "correct `crl_file`",
+}
 
 
 def expiry(certificate_file: Path) -> datetime:
@@ -145,6 +207,14 @@ def _require_certificate(file: Path) -> datetime:
     if begins > now:
         raise TlsFilesError("certificate_file", f"{file} does not hold before {_day(begins)}")
     return ends
+
+
+def _require_lists(file: Path) -> datetime | None:
+    """The moment until which the revocation lists hold, where they say so."""
+    try:
+        return valid_until(_read("crl_file", file), datetime.now(UTC))
+    except RevocationError as error:
+        raise TlsFilesError("crl_file", f"{file} {error}") from None
 
 
 def _require_key(file: Path) -> None:
@@ -188,10 +258,10 @@ def _read(option: str, file: Path, *, private: bool = False) -> bytes:
             require_private(file)
         if not file.is_file():
             raise TlsFilesError(option, f"{file} is {'not a file' if file.exists() else 'missing'}")
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             found = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        raise TlsFilesError(option, f"{file} cannot be read: {error.strerror}") from None
+        raise TlsFilesError(option, unreadable(file, error)) from None
     except ValueError as error:
         raise TlsFilesError(option, str(error)) from None
     if len(found) > MOST_BYTES:

@@ -44,8 +44,8 @@ def _state() -> list[Panel]:
         ),
         number(
             "Lanes failing",
-            "Lanes whose last send was in vain: only their oldest Alert is tried, less and less "
-            "often, until one comes through.",
+            "Lanes whose last send was in vain: their oldest Alert is tried alone, less and less "
+            "often, and a few others after it, until one comes through.",
             f"sum({of(FAILURES)} > bool 0)",
             steps=panels.FEW_ARE_GOOD,
         ),

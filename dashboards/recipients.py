@@ -118,8 +118,8 @@ def _lanes() -> list[Panel]:
     return [
         lines(
             "Failures in a row",
-            "Sends in vain since one came through. From 1 on the oldest Alert goes alone, and the "
-            "others wait for it.",
+            "Times that the oldest Alert failed since one came through. From 1 on one goes at a "
+            "time: the oldest, and from 2 on a few others after it.",
             (failures, "{{channel}}"),
             unit="short",
             limit=panels.FEW_ARE_GOOD,

@@ -89,7 +89,18 @@ def process() -> list[Panel]:
             "connect nor write.",
             (of_routers(limit), "{{instance}}"),
             unit="percentunit",
+            width=8,
             limit=((None, "green"), (0.8, "orange")),
+            no_value="no router",
+        ),
+        lines(
+            "Dropped lines of the log",
+            "Since the start. What reads standard error was too slow or stood still, and the "
+            "router did not wait for it; the log says where lines are missing. 0 is good.",
+            (of_routers(of("hubherald_log_dropped_lines")), "{{instance}}"),
+            unit="locale",
+            width=8,
+            limit=((None, "green"), (1, "orange")),
             no_value="no router",
         ),
         rows(
@@ -103,6 +114,6 @@ def process() -> list[Panel]:
                 decimals=None,
             ),
             no_value="no router",
-            width=12,
+            width=8,
         ),
     ]

@@ -1,10 +1,11 @@
 """Makes what the containers of compose.yaml share in secret, since no repository may hold it.
 
-Certificates for RabbitMQ, its password, and that of Grafana's admin: each file belongs to the user
+Certificates for RabbitMQ, its password, that of Grafana's admin, and the token of Hubherald's
+operations port: each file belongs to the user
 who reads it and is closed to everybody else. What is there stays; without one of them all are made
 anew. The key that signed the certificate is thrown away: nobody can sign another.
 
-    python keys.py FOLDER rabbitmq=UID hubherald=UID grafana=UID
+    python keys.py FOLDER rabbitmq=UID hubherald=UID grafana=UID prometheus=UID
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ FILES = (
     "hubherald/ca.pem",
     "hubherald/rabbitmq.password",
     "grafana/admin.password",
+    "hubherald/operations.token",
+    "prometheus/operations.token",
 )
 
 
 def contents() -> dict[str, bytes]:
     """Of all files, by name: new ones, that fit each other."""
     key, certificate, authority = _certificates()
-    password = secrets.token_urlsafe(24)
+    password, token = (secrets.token_urlsafe(24) for _ in range(2))
     private = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -51,6 +54,7 @@ def contents() -> dict[str, bytes]:
         authority.public_bytes(serialization.Encoding.PEM),
         password.encode(),
         secrets.token_urlsafe(24).encode(),
+        *[token.encode()] * 2,
     )
     return dict(zip(FILES, made, strict=True))
 

@@ -19,17 +19,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from router.files.problems import Problem
 
+MOST_PROBLEMS = 300
+"""That are told at once, of all files together."""
+
 
 class RouterError(Exception):
     """The root: whatever Hubherald raises on purpose for an operator to read."""
 
 
 class FilesError(RouterError):
-    """Files that operators edit hold mistakes; `problems` has all of them, in file order."""
+    """Files that operators edit hold mistakes; `problems` has them in file order.
+
+    Of very many it has the first, and in `more` how many others there are.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problem.render() for problem in self.problems))
+        self.problems = tuple(problems[:MOST_PROBLEMS])
+        self.more = len(problems) - len(self.problems)
+        shown = [problem.render() for problem in self.problems]
+        if self.more:
+            shown.append(f"and {self.more:,} more problems, not told; mend these first")
+        super().__init__("\n".join(shown))
 
 
 class LedgerError(RouterError):

@@ -2,38 +2,85 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import logging
 import sys
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
 from router.files.redaction import escaped, escaped_lines
+from router.logstream import LogStream
+
+LONGEST = 20_000
+"""Characters of one text in a line of the log; a traceback may be as long."""
+MOST = 200
+"""Entries of a list or mapping in one."""
+
+
+def stand_aside() -> LogStream | None:
+    """Have a thread write standard error from now on, and what is left as the process ends."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # none, or not one of the system's
+        return None
+    chain = _chain(on_terminal=sys.stderr.isatty())
+    sys.stderr = stream = LogStream(descriptor, partial(_dropped, chain))
+    atexit.register(stream.drain)
+    return stream
 
 
 def configure() -> None:
     """Set up structlog for this process."""
-    on_terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=_chain(on_terminal=sys.stderr.isatty()),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _chain(*, on_terminal: bool) -> list[Any]:
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
     if on_terminal:
-        shared += [
-            _escape,
-            structlog.dev.ConsoleRenderer(sort_keys=False, exception_formatter=_write_traceback),
-        ]
-    else:
-        shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    structlog.configure(
-        processors=shared,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=False,
-    )
+        renderer = structlog.dev.ConsoleRenderer(
+            sort_keys=False, exception_formatter=_write_traceback
+        )
+        return [*shared, _bound, _escape, renderer]
+    processors = structlog.processors
+    return [*shared, processors.format_exc_info, _bound, processors.JSONRenderer()]
+
+
+def _dropped(chain: Sequence[Any], lines: int) -> str:
+    """The line that stands for those that are missing."""
+    said: Any = {
+        "event": "log.dropped",
+        "lines": lines,
+        "advice": "what reads standard error was too slow or stood still; the router went on",
+    }
+    for process in chain:
+        said = process(None, "warning", said)
+    return f"{said}\n"
+
+
+def _bound(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """No line is longer than a collector takes, whatever somebody put into it."""
+    for key, value in event.items():
+        if isinstance(value, str) and len(value) > LONGEST:
+            event[key] = f"{value[:LONGEST]}... ({len(value):,} characters)"
+        elif isinstance(value, list | tuple) and len(value) > MOST:
+            event[key] = [*value[:MOST], f"and {len(value) - MOST:,} more"]
+        elif isinstance(value, dict) and len(value) > MOST:
+            event[key] = dict(list(value.items())[:MOST])
+    return event
 
 
 def _escape(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

@@ -77,6 +77,15 @@ def test_one_word_means_one_thing() -> None:
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
+def test_one_place_shows_text_and_one_ends_commands() -> None:
+    shows = re.compile(r"\bclick\.(?:echo|secho|style)\b|\bsys\.exit\b|(?<![\w.])print\(")
+    places = [*(ROOT / "router" / "cli").glob("*.py")]
+    assert {named(file) for file in places if shows.search(file.read_text())} == {
+        "router/cli/__init__.py",
+        "router/cli/printing.py",
+    }
+
+
 # --- documents ------------------------------------------------------------------------------
 
 DOCUMENTS = [

@@ -68,3 +68,14 @@ def test_otherwise_each_event_is_a_line_of_json(screen: Screen) -> None:
     event = json.loads(line)
     assert (event["event"], event["detail"]) == ("bug", "no\x1b[31m\u2028way")
     assert event["exception"].endswith("gone\x1b[2J\nand \u202eback")
+
+
+def test_a_line_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    before = structlog.get_config()
+    logs.configure()
+    many = {str(number): number for number in range(100_000)}
+    structlog.get_logger().error("x" * 100_000, a="y" * 10**6, b=list(many), c=many)
+    structlog.configure(**before)
+    line = capsys.readouterr().err
+    assert len(line) < 100_000
+    assert json.loads(line)["b"][-1] == "and 99,800 more"

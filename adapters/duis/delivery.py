@@ -17,7 +17,8 @@ from adapters.duis import rendering
 from adapters.duis.handshake import refusal, unwanted
 from adapters.duis.rendering import RENEWAL, Renderer
 from adapters.http.answer import Answer, outcome_of, outcome_of_failure
-from adapters.http.session import NO_ANSWER, HttpSession, HungUpError, reachable
+from adapters.http.session import NO_ANSWER, HttpSession, HungUpError
+from adapters.http.target import reachable
 from adapters.tls import TlsFiles, TlsFilesError, expiry
 from router.ports import (
     Adapter,
@@ -59,21 +60,27 @@ class DuisOptions(Options):
     ]
     key_file: Annotated[Path, Field(description="PEM; its key; nobody else may read it")]
     ca_file: Annotated[Path, Field(description="PEM; the CAs that vouch for the receiver")]
+    crl_file: Annotated[
+        Path | None,
+        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
+    ] = None
 
     @property
     def files(self) -> TlsFiles:
         """Those of the connection."""
-        return TlsFiles(self.ca_file, self.certificate_file, self.key_file)
+        return TlsFiles(self.ca_file, self.certificate_file, self.key_file, self.crl_file)
 
     def unfit(self) -> Sequence[Unfit]:
         """What is wrong with the files now, or will be soon."""
         if found := self.files.faults():
             return [Unfit(each.option, each.why) for each in found]
+        warnings = [(each.option, each.why) for each in self.files.doubts()]
         ends = expiry(self.certificate_file)
-        if ends > datetime.now(UTC) + RENEWAL:
-            return []
-        why = f"{self.certificate_file} expires on {ends:%Y-%m-%d}; renew it, and its key, before"
-        return [Unfit("certificate_file", why, warning=True)]
+        if ends <= datetime.now(UTC) + RENEWAL:
+            file = self.certificate_file
+            why = f"{file} expires on {ends:%Y-%m-%d}; renew it, and its key, before"
+            warnings.append(("certificate_file", why))
+        return [Unfit(option, why, warning=True) for option, why in warnings]
 
 
 class DuisAdapter(Adapter[DuisOptions]):

@@ -8,14 +8,25 @@ channel's trouble.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from adapters.duis.document import DocumentError, build
-from adapters.duis.signature import CERTIFICATE, DocumentSigner, SigningError, faults, load, stamp
+from adapters.duis.signature import (
+    CERTIFICATE,
+    KEY,
+    DocumentSigner,
+    SigningError,
+    doubts,
+    faults,
+    load,
+    stamp,
+)
 from router.ports import (
     Alert,
+    Aside,
     Certificate,
     ChannelFault,
     Closed,
@@ -27,6 +38,8 @@ from router.ports import (
     Unfit,
 )
 
+READ_S = 1.0
+"""Seconds that key and certificate have to be read."""
 RENEWAL = timedelta(days=30)
 """How long before its end a certificate asks to be renewed."""
 _log = structlog.get_logger(__name__)
@@ -46,6 +59,8 @@ class Renderer:
         self._now = now
         self._signer: DocumentSigner | None = None
         self._stamp: object = None
+        self._thread = Aside("signing key")
+        self._reading: Future[DocumentSigner] | None = None
 
     def render(self, alert: Alert) -> bytes:
         """The signed document. RenderError: Refused for this Alert, Closed for all at present."""
@@ -75,10 +90,25 @@ class Renderer:
         return signer
 
     def _loaded(self) -> DocumentSigner:
-        """What the files hold; while they are being exchanged, what they held before.
+        """What the files hold; what they held before, while the disk does not answer.
 
-        Asked by the ledger's thread for documents and by the loop for metrics.
+        Asked within the ledger's transaction, where nobody may wait for a mount that is away.
         """
+        known = self._reading
+        if known is None or known.done():
+            self._reading = self._thread.submit(self._read)
+        assert self._reading is not None
+        try:
+            return self._reading.result(READ_S if self._reading is not known else 0)
+        except TimeoutError:
+            if self._signer is not None:
+                return self._signer
+            file = self._originator.signing_key_file
+            why = f"{file} does not answer within {READ_S:g} s; is what it is mounted from away?"
+            raise SigningError(KEY, why) from None
+
+    def _read(self) -> DocumentSigner:
+        """What the files hold; while they are being exchanged, what they held before."""
         found, signer = stamp(self._originator), self._signer
         if signer is not None and found == self._stamp:
             return signer
@@ -102,11 +132,12 @@ def unfit_originator(originator: Originator, now: datetime | None = None) -> Seq
     signer = load(originator)
     if fault := signer.fault(now):
         return [Unfit(fault.option, fault.why)]
+    warnings = [Unfit(each.option, each.why, warning=True) for each in doubts(originator)]
     if signer.expires_at < now + RENEWAL:
         day = f"{signer.expires_at:%Y-%m-%d}"
         why = f"the certificate expires on {day}; put a new one, and its key, in place before"
-        return [Unfit(CERTIFICATE, why, warning=True)]
-    return []
+        warnings.append(Unfit(CERTIFICATE, why, warning=True))
+    return warnings
 
 
 def unfit_recipient(recipient: Recipient) -> Sequence[Unfit]:

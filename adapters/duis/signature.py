@@ -22,7 +22,7 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
 
-from router.ports import Originator, require_private
+from router.ports import Originator, exposure, open_plain, require_private, unreadable
 
 NAMESPACE = "http://www.w3.org/2000/09/xmldsig#"
 KEY, CERTIFICATE = "signing_key_file", "signing_certificate_file"
@@ -93,6 +93,13 @@ def faults(originator: Originator) -> list[SigningError]:
     return found or _fault(lambda: load(originator))
 
 
+def doubts(originator: Originator) -> list[SigningError]:
+    """What is doubtful about files that are of use."""
+    file = originator.signing_key_file
+    doubt = exposure(file) if file is not None else None
+    return [SigningError(KEY, doubt)] if doubt else []
+
+
 def _given(option: str, file: Path | None) -> Path:
     if file is None:
         raise SigningError(option, "is missing; DUIS messages are signed")
@@ -148,10 +155,10 @@ def _certificate(file: Path) -> x509.Certificate:
 
 def _read(option: str, file: Path) -> bytes:
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             content = opened.read(LARGEST + 1)
     except OSError as error:
-        raise SigningError(option, f"{file} cannot be read: {error.strerror}") from None
+        raise SigningError(option, unreadable(file, error)) from None
     if len(content) > LARGEST:
         raise SigningError(option, f"{file} is too large")
     return content

@@ -29,7 +29,7 @@ def verify(message: bytes, certificate: bytes) -> str:
         signed = _verified(message, shown)
     except etree.XMLSyntaxError as error:
         raise SignatureError(f"not valid: it is no XML ({error})") from None
-    except (SignXMLException, etree.DocumentInvalid, ValueError, KeyError) as error:
+    except (SignXMLException, etree.LxmlError, ValueError, KeyError) as error:
         raise SignatureError(_why(error, message, shown)) from None
     assert signed.signed_xml is not None, "it was parsed before"
     header = signed.signed_xml.find("./sr:Header", _SIGNED)

@@ -1,25 +1,29 @@
 """The lines of one growing file, a block at a time, from any line on. Pure.
 
 Lines are cut in bounded memory, however long they are: what is kept of a line is enough for the
-core to see that it is too large.
+core to see that it is too large. A line ends by LF (CRLF), or by CR alone between two objects, as
+old Macs write it; a CR elsewhere is white space of JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
-from router.ports import Cursor, Message
+from router.ports import MAX_BODY, Cursor, Message, beginning_of
 
-MAX_LINE = 262_144
-"""The longest fact in bytes that the core takes; one byte more is kept, so that it sees why."""
 BLOCK = 524_288
 """Bytes that are read at once: some 1,000 facts of usual size."""
+LONGEST = 256 * 1024 * 1024
+"""Bytes after which a line is none, nor a hole one to skip: others in the folder wait so long."""
 
 _BLANK = b" \t\r"
+_BOM = b"\xef\xbb\xbf"
+_END = re.compile(rb"\n|(?<=\})\r(?=\{)")
 
 
 class Contents(Protocol):
@@ -73,6 +77,8 @@ class Block:
     """Where to read on. Not moved: there is nothing more to give out."""
     unfinished: bool = False
     """An unfinished line is left."""
+    endless: bool = False
+    """The next line is longer than LONGEST; nothing behind its begin is read."""
 
 
 def beginning(contents: Contents, *, rewritten: bool) -> ReadPoint:
@@ -82,7 +88,7 @@ def beginning(contents: Contents, *, rewritten: bool) -> ReadPoint:
     which reads as zeros: there is no fact in it.
     """
     passed, offset = hashlib.sha256(), 0
-    while rewritten and (data := contents.read(offset, BLOCK)):
+    while rewritten and offset < LONGEST and (data := contents.read(offset, BLOCK)):
         zeros = len(data) - len(data.lstrip(b"\0"))
         passed.update(data[:zeros])
         offset += zeros
@@ -108,7 +114,7 @@ def recognise(contents: Contents, marks: Iterable[Cursor]) -> ReadPoint | None:
             position += len(data)
             last = data[-1:]
         if mark.digest in {"", passed.hexdigest()}:
-            found[mark] = ReadPoint(mark, passed.copy(), inside=last != b"\n")
+            found[mark] = ReadPoint(mark, passed.copy(), inside=last not in {b"\n", b"\r"})
     return _first(marks, found)
 
 
@@ -119,12 +125,17 @@ def _first(marks: Sequence[Cursor], found: dict[Cursor, ReadPoint]) -> ReadPoint
 def read_block(contents: Contents, place: ReadPoint) -> Block:
     """The lines from `place` on, as far as one block goes."""
     data = contents.read(place.cursor.offset, BLOCK)
-    last = data.rfind(b"\n")
-    if last >= 0:
-        return _cut(data[: last + 1], place)
+    if end := _end_of_last(data):
+        return _cut(data[:end], place)
     if len(data) == BLOCK:
         return _overlong(contents, data, place)
     return _fragment(data, place)
+
+
+def _end_of_last(data: bytes) -> int:
+    """Where the last whole line ends; 0 when there is none."""
+    between = data.rfind(b"}\r{")
+    return max(data.rfind(b"\n") + 1, between + 2 if between >= 0 else 0)
 
 
 def _cut(data: bytes, place: ReadPoint) -> Block:
@@ -134,15 +145,15 @@ def _cut(data: bytes, place: ReadPoint) -> Block:
     passed = place.passed.copy()
     messages = []
     position = taken = 0
-    for line in data[:-1].split(b"\n"):
+    for line in _END.split(data[:-1]):
         position += len(line) + 1
         number += 1
-        body = line[: MAX_LINE + 1].rstrip(b"\r")
-        if body.strip(_BLANK):
+        body = line.rstrip(b"\r")
+        if body.removeprefix(_BOM).strip(_BLANK):
             passed.update(data[taken:position])
             taken = position
             cursor = Cursor(key, offset + position, number, passed.hexdigest(), identity)
-            messages.append(Message(body, f"{key}:{number}", cursor))
+            messages.append(_message(body, cursor))
     passed.update(data[taken:])
     reached = Cursor(key, offset + position, number, passed.hexdigest(), identity)
     return Block(messages, ReadPoint(reached, passed))
@@ -150,29 +161,34 @@ def _cut(data: bytes, place: ReadPoint) -> Block:
 
 def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
     """One line that is longer than a block: its start, and where the next line begins."""
-    passed = place.passed.copy()
+    passed, line = place.passed.copy(), hashlib.sha256(start)
     passed.update(start)
     position = place.cursor.offset + len(start)
-    while data := contents.read(position, BLOCK):
+    end = place.cursor.offset + LONGEST
+    while position < end and (data := contents.read(position, BLOCK)):
         newline = data.find(b"\n")
+        line.update(data if newline < 0 else data[:newline])
         if newline >= 0:
             passed.update(data[: newline + 1])
             reached = _at(place, position + newline + 1, passed)
-            return Block([_message(start[: MAX_LINE + 1], reached)], ReadPoint(reached, passed))
+            size = position + newline - place.cursor.offset
+            whole = beginning_of(size, line.hexdigest())
+            message = replace(_message(start[: MAX_BODY + 1], reached), evidence=whole)
+            return Block([message], ReadPoint(reached, passed))
         passed.update(data)
         position += len(data)
-    return Block([], place, unfinished=True)
+    return Block([], place, unfinished=position < end, endless=position >= end)
 
 
 def _fragment(data: bytes, place: ReadPoint) -> Block:
     """A last line without its newline: whole only when it is a JSON object that has closed."""
-    body = data.strip(_BLANK)
+    body = data.removeprefix(_BOM).strip(_BLANK)
     passed = place.passed.copy()
     passed.update(data)
     reached = _at(place, place.cursor.offset + len(data), passed)
     if not body:
         return Block([], ReadPoint(reached, passed, inside=True) if data else place)
-    if len(data) > MAX_LINE or not _is_object(body):
+    if len(data) > MAX_BODY or not _is_object(body):
         return Block([], place, unfinished=True)
     return Block([_message(body, reached)], ReadPoint(reached, passed, inside=True))
 
@@ -188,7 +204,7 @@ def _at(place: ReadPoint, offset: int, passed: RunningDigest) -> Cursor:
 
 
 def _message(body: bytes, cursor: Cursor) -> Message:
-    return Message(body, f"{cursor.key}:{cursor.line}", cursor)
+    return Message(body, f"{cursor.key}:{cursor.line}", cursor).bounded()
 
 
 def _is_object(body: bytes) -> bool:

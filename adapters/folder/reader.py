@@ -108,6 +108,8 @@ class FolderReader:
             return Step()
         if block.reached.cursor == reading.place.cursor:
             reading.done(now, unfinished=block.unfinished)
+            if block.endless:
+                self._tell.endless(reading.name, reading.place.cursor.line + 1)
             if reading.trouble:
                 self._tell.broken(reading.name, reading.place.cursor.line, reading.trouble)
             return None

@@ -7,8 +7,8 @@ how far each has been read is in the ledger, in the same transaction as its fact
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Annotated, ParamSpec, Self, TypeVar
@@ -19,12 +19,24 @@ from pydantic import Field
 from adapters.folder.look import ENDINGS, few, look
 from adapters.folder.reader import FolderReader
 from adapters.folder.telling import FolderLog
-from router.ports import Code, Cursor, FileCounts, Message, Options, Source, Unfit, UsageError
+from router.ports import (
+    Aside,
+    Code,
+    Cursor,
+    FileCounts,
+    Message,
+    Options,
+    Source,
+    Unfit,
+    UsageError,
+)
 
 SOON = 0.02
 """Seconds until the next look where something came: what comes in small pieces is read together."""
 QUIET = 0.5
 """Seconds in which a file must not change that seems to be half written."""
+SILENCE = 15.0
+"""Seconds after which a folder that has not answered is said to be down."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -71,7 +83,8 @@ class FolderSource(Source[FolderSourceOptions]):
         self._poll = config.poll
         self._tell = FolderLog(structlog.get_logger().bind(source=name, folder=str(config.path)))
         # One thread: what is open is used only there, and a disk that hangs stalls nobody else.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"folder {name}")
+        self._thread = Aside(f"source {name}")
+        self._asked: float | None = None
         self._stopped = Event()
         self._reader = FolderReader(self._folder, (), self._tell, self._pause)
         self._readable = True
@@ -90,7 +103,7 @@ class FolderSource(Source[FolderSourceOptions]):
     async def __aexit__(self, *exc: object) -> None:
         self._stopped.set()
         self._thread.submit(self._reader.close)
-        self._thread.shutdown(wait=False)
+        self._thread.shutdown()
 
     async def messages(
         self, cursors: Mapping[str, Cursor]
@@ -121,7 +134,9 @@ class FolderSource(Source[FolderSourceOptions]):
         return self._exhausted
 
     def down(self) -> str | None:
-        """Set while the folder can't be read."""
+        """Set while the folder can't be read, or does not answer."""
+        if self._asked is not None and time.monotonic() - self._asked > SILENCE:
+            return f"folder {self._folder} does not answer; is what it is mounted from away?"
         if self._readable:
             return None
         return f"folder {self._folder} can't be read; see the log line folder.unreadable"
@@ -142,8 +157,11 @@ class FolderSource(Source[FolderSourceOptions]):
         return news
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+        self._asked = time.monotonic()
+        try:
+            return await self._thread.call(function, *args, **kwargs)
+        finally:
+            self._asked = None
 
     def _pause(self) -> None:
         if self._stopped.is_set():

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from structlog.typing import FilteringBoundLogger
 
+from adapters.folder.lines import LONGEST
 from adapters.folder.look import ENDINGS, few
 from router.ports import Cursor
 
@@ -88,6 +89,15 @@ class FolderLog:
         if self._first("unfinished", name, str(line)):
             advice = "it is read when it ends with a newline"
             self._log.warning("folder.unfinished_line", file=name, line=line, advice=advice)
+
+    def endless(self, name: str, line: int) -> None:
+        """A line so long that it is none; a file with a hole in it looks so, too."""
+        if self._first("endless", name, str(line)):
+            advice = (
+                f"more than {LONGEST:,} bytes without a line break: not read, nor is what stands "
+                "behind; mend the file, or move it away"
+            )
+            self._log.warning("folder.endless_line", file=name, line=line, advice=advice)
 
     def broken(self, name: str, line: int, reason: str) -> None:
         """A .gz that can't be read to its end."""

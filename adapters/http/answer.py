@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from adapters.http.page import words_of
+from adapters.tls import distrust
 from router.ports import (
     ChannelFault,
     Closed,
@@ -27,6 +29,18 @@ _SHOWN = 200
 """Characters of an answer's body that are worth keeping with the attempt."""
 
 
+class NoStatusError(Exception):
+    """What came can't be an answer. The text, for people, holds nothing of the request."""
+
+
+class EndedError(Exception):
+    """The connection ended, or broke, before a status came."""
+
+
+class SilenceError(EndedError):
+    """And before a single byte did."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a receiver said."""
@@ -36,6 +50,34 @@ class Answer:
     """The beginning of it."""
     retry_after: str | None = None
     location: str | None = None
+    untidy: str = ""
+    """What was wrong with its form, for people; it changes nothing."""
+
+
+_SHUT_OUT: Mapping[int, str] = {
+    401: "",
+    402: "our account with it lacks something; ",
+    403: "",
+    407: "a proxy on the way wants a login; ",
+    511: "a network on the way wants a login; ",
+}
+"""What speaks of us, and what it means besides."""
+_POST = "nobody takes a POST at this address; correct `url`"
+_NOBODY = "nobody takes Alerts at this address; correct `url`"
+_PROTOCOL = "it wants another protocol than HTTP/1.1; correct `url`"
+_FORM = "it can't take requests as we send them; ask the receiver what is in the way"
+_MISPLACED: Mapping[int, str] = {
+    404: _NOBODY,
+    405: _POST,
+    410: _NOBODY,
+    411: _FORM,
+    421: "this server is not for that name; correct `url`",
+    426: _PROTOCOL,
+    431: _FORM,
+    501: _POST,
+    505: _PROTOCOL,
+}
+"""What speaks of the address, and what to do."""
 
 
 def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
@@ -45,36 +87,49 @@ def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
     """
     said = _said(answer)
     match answer.status // 100:
+        case _ if closed := _about_us(answer.status, credentials):
+            reason, advice = closed
+            return Closed(reason, f"{said}; {advice}")
         case 2:
-            return Delivered(str(answer.status))
+            return Delivered(f"{answer.status}{_note(answer)}")
+        case 3:
+            to = f" to {in_one_line(_bare(answer.location), _SHOWN)}" if answer.location else ""
+            advice = "redirects are not followed; correct `url`"
+            return Closed(ChannelFault.ENDPOINT, f"{said}{to}; {advice}")
         case 4:
-            return _complaint(answer, said, now, credentials)
+            return _complaint(answer, said, now)
         case 5:
             return Retry(Reason.SERVER, said, _rest(answer.retry_after, now))
-    to = f" to {in_one_line(_bare(answer.location), _SHOWN)}" if answer.location else ""
-    advice = "redirects are not followed; correct `url`"
-    return Closed(ChannelFault.ENDPOINT, f"{said}{to}; {advice}")
+    return Closed(ChannelFault.ENDPOINT, f"{said}; no such answer ends a POST; correct `url`")
 
 
-def _complaint(answer: Answer, said: str, now: datetime, credentials: str) -> Outcome:
-    """4xx: about us, about the address, about the moment, or else about the Alerts."""
+def _about_us(status: int, credentials: str) -> tuple[ChannelFault, str] | None:
+    """What blames no Alert: whose fault it is, and what to do."""
+    if status in _SHUT_OUT:
+        return ChannelFault.CREDENTIALS, f"{_SHUT_OUT[status]}{credentials}"
+    if status in _MISPLACED:
+        return ChannelFault.ENDPOINT, _MISPLACED[status]
+    return None
+
+
+def _complaint(answer: Answer, said: str, now: datetime) -> Outcome:
+    """Of 4xx what is about the moment, or else about the Alerts."""
     match answer.status:
-        case 401 | 403:
-            return Closed(ChannelFault.CREDENTIALS, f"{said}; {credentials}")
-        case 404 | 410:
-            advice = "nobody takes Alerts at this address; correct `url`"
-            return Closed(ChannelFault.ENDPOINT, f"{said}; {advice}")
         case 408 | 425 | 429:
             return Retry(Reason.BUSY, said, _rest(answer.retry_after, now))
+        case 409:
+            known = "counts as delivered: the receiver has it already"
+            return Delivered(f"{said.removeprefix('answered ')}; {known}")
     return Refused(Reason.REJECTED, said)
 
 
 def outcome_of_failure(error: Exception, host: str, trust: str) -> Outcome:
     """What it means that no answer came; `trust` is the advice for a certificate that is wrong."""
+    if isinstance(error, NoStatusError):
+        return Retry(Reason.SERVER, f"{host}: {in_one_line(str(error), _SHOWN)}")
     for cause in causes_of(error):
-        # aiohttp's errors are ssl.SSLErrors too, but only those below them know more
-        if why := getattr(cause, "verify_message", ""):
-            detail = in_one_line(f"the certificate that {host} shows is not valid: {why}", _SHOWN)
+        if why := distrust(cause):
+            detail = in_one_line(f"the certificate that {host} shows is not valid: {why}")
             return Closed(ChannelFault.ENDPOINT, f"{detail}; nothing was sent; {trust}")
     return Retry(Reason.NETWORK, f"{host}: {in_one_line(_reason(error), _SHOWN)}")
 
@@ -97,6 +152,8 @@ def _reason(error: Exception) -> str:
     for cause in causes:
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
+    if isinstance(error, EndedError):
+        return "the connection ended before an answer came"
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(causes[-1]).__name__).lower()
 
 
@@ -106,7 +163,11 @@ def _said(answer: Answer) -> str:
     except ValueError:
         phrase = ""
     text = in_one_line(words_of(answer.body.decode(errors="replace")), _SHOWN)
-    return f"answered {answer.status}{phrase}" + (f": {text}" if text else "")
+    return f"answered {answer.status}{phrase}{_note(answer)}" + (f": {text}" if text else "")
+
+
+def _note(answer: Answer) -> str:
+    return f" (untidy: {answer.untidy})" if answer.untidy else ""
 
 
 def _bare(url: str | None) -> str:

@@ -3,97 +3,85 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from io import BytesIO
+from dataclasses import replace
 from typing import Self
 
-import aiohttp
-from yarl import URL
-
-from adapters.http.answer import Answer
+from adapters.http.answer import Answer, EndedError, NoStatusError, SilenceError
+from adapters.http.parser import AnswerParser
+from adapters.http.target import Target
+from adapters.http.wire import Dialler, Wire
 from adapters.tls import TlsFiles, TlsFilesError, Trust
 
-MAX_ANSWER = 4096
-"""Bytes of an answer's body that are read; a longer one costs its connection."""
-BODY_S = 2.0
-"""Seconds that an answer's body has after its status line, which alone decides."""
+REST_S = 2.0
+"""Seconds that the rest of an answer has after its status, which alone decides."""
 KEEP_ALIVE_S = 4.0
 """Less than the 5 s after which common servers close: else sends would run into the closing."""
 PATIENCE_S = 1.0
 """Seconds in which a server that does not want us has hung up after a handshake."""
-LARGE = 1_000_000
-"""Bytes above which a body is sent in pieces."""
-NO_ANSWER = (aiohttp.ClientError, OSError)
-"""What `post` raises when no answer came; ssl.SSLError is an OSError too."""
 
 
 class HungUpError(Exception):
     """The server ended the connection although nothing had been sent."""
 
 
-def reachable(url: str) -> str:
-    """A check of options: that the host's name is one that can be looked up."""
-    host = URL(url).host or ""
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        raise ValueError(f"{host!r} cannot be the name of a host") from None
-    return url
+NO_ANSWER = (NoStatusError, EndedError, OSError)
+"""What `post` raises when no answer came; ssl.SSLError is an OSError too."""
 
 
 class HttpSession:
     """Follows no redirect, asks no proxy, keeps no cookie; what is in flight is up to the relay."""
 
     def __init__(self, url: str, files: TlsFiles) -> None:
-        self._url = URL(url)
+        self._target = Target.of(url)
         self._trust = Trust(files)
-        self._session: aiohttp.ClientSession | None = None
+        self._dialler = Dialler(self._target.host, self._target.port)
+        self._idle: dict[Wire, asyncio.TimerHandle] = {}
 
     @property
     def where(self) -> str:
         """The server, for people: `host:port`."""
-        return f"{self._url.host}:{self._url.port}"
+        return self._target.where
 
     async def __aenter__(self) -> Self:
         with suppress(TlsFilesError):  # which the first send tells; its deadline has begun then
             await self._trust.context()
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            headers={"User-Agent": "hubherald", "Accept-Encoding": "identity"},
-            trust_env=False,
-            auto_decompress=False,
-            read_bufsize=MAX_ANSWER,
-        )
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for wire in list(self._idle):
+            self._forget(wire)
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The answer; NO_ANSWER when none came, TlsFilesError when nothing could be sent.
 
         Without a deadline of its own: the caller's holds for all of it.
         """
-        assert self._session is not None, "entered before use"
-        # other files, another context: aiohttp then takes none of the connections of the old one
         context = await self._trust.context()
-        async with self._session.post(
-            self._url,
-            data=BytesIO(body) if len(body) > LARGE else body,
-            headers=headers,
-            allow_redirects=False,
-            ssl=context,
-        ) as response:
-            return Answer(
-                response.status,
-                self._without_query(await _beginning(response)),
-                response.headers.get("Retry-After"),
-                response.headers.get("Location"),
-            )
+        tls = context if self._target.tls else None
+        request = self._target.request(body, headers)
+        if wire := self._reuse(tls):
+            # Servers end connections that wait, and may do so just when a request is on its way.
+            # That one was not read: it goes again at once, on a connection of its own.
+            with suppress(SilenceError):
+                return await self._ask(wire, request, reused=True)
+        return await self._ask(await self._dialler.connect(tls), request, reused=False)
+
+    async def _ask(self, wire: Wire, request: bytes, *, reused: bool) -> Answer:
+        parser = AnswerParser(reused=reused)
+        try:
+            wire.write(request)
+            await _read_status(wire, parser)
+            await _read_rest(wire, parser)
+            if parser.reusable and wire.idle:
+                self._keep(wire)
+        finally:
+            if wire not in self._idle:
+                wire.cut()
+        answer = parser.answer
+        return replace(answer, body=self._without_query(answer.body))
 
     async def shake_hands(self) -> None:
         """Connect with TLS, send nothing and hang up.
@@ -101,32 +89,67 @@ class HttpSession:
         Raises what `post` does, and HungUpError when the server hangs up within PATIENCE_S: with
         TLS 1.3 it looks at our certificate only after our side of the handshake.
         """
-        context = await self._trust.context()
-        reader, writer = await asyncio.open_connection(self._url.host, self._url.port, ssl=context)
+        wire = await self._dialler.connect(await self._trust.context())
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await reader.read(1)
+                if await wire.more():
+                    return
         except TimeoutError:
             return  # it waits for what we have to say
         except ConnectionResetError:
             raise HungUpError from None
         finally:
-            writer.transport.abort()
+            wire.cut()
         raise HungUpError
+
+    def _reuse(self, tls: ssl.SSLContext | None) -> Wire | None:
+        """The latest connection that waits, if it was made as one would be made now."""
+        while self._idle:
+            wire, ends = self._idle.popitem()
+            ends.cancel()
+            if wire.quiet and wire.tls is tls:
+                return wire
+            wire.cut()
+        return None
+
+    def _keep(self, wire: Wire) -> None:
+        """For the next request, if it comes soon."""
+        ends = asyncio.get_running_loop().call_later(KEEP_ALIVE_S, self._forget, wire)
+        self._idle[wire] = ends
+
+    def _forget(self, wire: Wire) -> None:
+        self._idle.pop(wire).cancel()
+        wire.cut()
 
     def _without_query(self, body: bytes) -> bytes:
         """Some servers show the whole address in their error pages; its query may be a secret."""
-        query = self._url.raw_query_string.encode()
+        query = self._target.path.partition("?")[2].encode()
         return body.replace(query, b"***") if query else body
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """What comes of the body in good time; nothing that goes wrong here undoes the status."""
-    found = b""
-    try:
-        async with asyncio.timeout(BODY_S):
-            while len(found) < MAX_ANSWER and not response.content.at_eof():
-                found += await response.content.read(MAX_ANSWER - len(found))
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        response.close()
-    return found
+async def _read_status(wire: Wire, parser: AnswerParser) -> None:
+    """EndedError when the connection ends before there is one."""
+    kind: type[EndedError] = SilenceError
+    while parser.status is None:
+        try:
+            came = await wire.more()
+        except OSError as error:
+            raise kind from error
+        if came:
+            kind = EndedError
+            parser.feed(came)
+        else:
+            parser.end()
+            if parser.status is None:
+                raise kind
+
+
+async def _read_rest(wire: Wire, parser: AnswerParser) -> None:
+    """What comes in good time; nothing that goes wrong here undoes the status."""
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(REST_S):
+            while not parser.done:
+                if came := await wire.more():
+                    parser.feed(came)
+                else:
+                    parser.end()

@@ -7,18 +7,21 @@ import logging
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import unquote
 
 import aio_pika
+from aio_pika import exceptions as amqp
 from aio_pika.abc import AbstractConnection
 from pydantic import Field, model_validator
 from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
+from adapters.rabbitmq.wire import BoundedTransports
 from adapters.tls import TlsFiles, TlsFilesError
-from router.ports import AmqpUrl, Options, Secret, Unfit
+from router.ports import AmqpUrl, Aside, Options, Secret, Unfit, in_one_line, redactor
 
 DIAL_S = 10.0
 """Seconds in which a connection stands or has failed."""
@@ -34,11 +37,18 @@ class BrokerOptions(Options):
     url: Annotated[
         AmqpUrl,
         Field(
-            description="amqps://host/vhost, or amqp:// to this machine; an empty path is vhost /"
+            description="amqps://host/vhost, or amqp:// to this machine; an empty path is vhost /;"
+            " several nodes of a cluster: amqps://one,two:5671/vhost"
         ),
     ]
     user: Annotated[str, Field(min_length=1, description="who we are there")] = "guest"
-    password: Annotated[Secret | None, Field(description="none: that of `guest`")] = None
+    password: Annotated[
+        Secret | None,
+        Field(
+            description="none: that of `guest`, or with `certificate_file` the login is by"
+            " certificate, where the broker offers that (EXTERNAL)"
+        ),
+    ] = None
     ca_file: Annotated[
         Path | None, Field(description="PEM; trusted instead of the system's certificates")
     ] = None
@@ -48,6 +58,10 @@ class BrokerOptions(Options):
     key_file: Annotated[Path | None, Field(description="PEM; its key; nobody else may read it")] = (
         None
     )
+    crl_file: Annotated[
+        Path | None,
+        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
+    ] = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -59,50 +73,107 @@ class BrokerOptions(Options):
 
     def unfit(self) -> Sequence[Unfit]:
         """What is wrong with the files now."""
-        return [Unfit(each.option, each.why) for each in self.files.faults()]
+        faults, doubts = self.files.faults(), self.files.doubts()
+        return [
+            *(Unfit(each.option, each.why) for each in faults),
+            *(Unfit(each.option, each.why, warning=True) for each in doubts),
+        ]
 
     @property
     def files(self) -> TlsFiles:
         """Those of TLS."""
-        return TlsFiles(self.ca_file, self.certificate_file, self.key_file)
+        return TlsFiles(self.ca_file, self.certificate_file, self.key_file, self.crl_file)
+
+    @property
+    def nodes(self) -> tuple[Self, ...]:
+        """The same for each node that the URL names, in its order."""
+        scheme, _, rest = self.url.partition("://")
+        hosts, slash, path = rest.partition("/")
+        urls = [f"{scheme}://{host}{slash}{path}" for host in hosts.split(",")]
+        return tuple(self.model_copy(update={"url": url}) for url in urls)
 
     @property
     def where(self) -> str:
-        """The node, for people: `host:port`."""
-        url = URL(self.url)
-        return f"{url.host}:{url.port or (5671 if url.scheme == 'amqps' else 5672)}"
+        """The node, for people: `host:port`; of several with commas."""
+        urls = [URL(each.url) for each in self.nodes]
+        ports = [url.port or (5671 if url.scheme == "amqps" else 5672) for url in urls]
+        return ",".join(f"{url.host}:{port}" for url, port in zip(urls, ports, strict=True))
 
     @property
     def virtual_host(self) -> str:
         """Its name: the URL's path, or `/`."""
-        return unquote(URL(self.url).raw_path.removeprefix("/")) or "/"
+        return unquote(URL(self.nodes[0].url).raw_path.removeprefix("/")) or "/"
+
+    @property
+    def by_certificate(self) -> bool:
+        """Whether we would rather show who we are than say it."""
+        return self.certificate_file is not None and self.password is None
 
 
-async def dial(options: BrokerOptions, name: str) -> AbstractConnection:
+async def dial(options: BrokerOptions, name: str, *, contents: bool = False) -> AbstractConnection:
     """A new connection, that the broker knows by `name`. BrokerError when there is none to be had.
 
-    It does not mend itself: whoever holds it makes a new one, and so knows that it is new.
+    Of several nodes the first that is to be had. It does not mend itself: whoever holds it makes a
+    new one, and so knows that it is new. `contents`: whether bodies that come are of use.
     """
-    url = URL(options.url).with_query(heartbeat=HEARTBEAT_S, name=name)
-    password = options.password.get_secret_value() if options.password is not None else "guest"
-    _hush()
-    with in_words(options):
+    nodes = options.nodes
+    failed = []
+    for node in nodes:
+        transports = BoundedTransports(node.where, await _trusted(node), contents=contents)
         try:
-            async with asyncio.timeout(DIAL_S):
-                connection = aio_pika.Connection(
-                    url.with_user(options.user).with_password(password),
-                    ssl_context=await asyncio.to_thread(_trust, options),
-                )
-                try:
-                    await connection.connect()
-                except BaseException:
-                    await _close(connection)
-                    raise
-                return connection
-        except TimeoutError:
-            raise BrokerError(
-                TroubleKind.NETWORK, f"{options.where} did not answer within {DIAL_S:g} s"
-            ) from None
+            return await _login(node, transports, name, DIAL_S / len(nodes))
+        except BrokerError as error:
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    worst = next((each for each in failed if each.kind is not TroubleKind.NETWORK), failed[0])
+    raise BrokerError(worst.kind, "; ".join(str(each) for each in failed))
+
+
+async def _login(
+    options: BrokerOptions, transports: BoundedTransports, name: str, patience: float
+) -> AbstractConnection:
+    """By certificate where both sides can, or by password."""
+    url = URL(options.url).with_query(heartbeat=HEARTBEAT_S, name=name)
+    if options.by_certificate:
+        with in_words(options):
+            try:
+                return await _connect(url.update_query(auth="external"), transports, patience)
+            except amqp.ProbableAuthenticationError:
+                raise BrokerError(TroubleKind.CREDENTIALS, _unknown(options)) from None
+            except amqp.AuthenticationError:
+                pass  # it does not offer that
+    password = options.password.get_secret_value() if options.password is not None else "guest"
+    with in_words(options):
+        return await _connect(
+            url.with_user(options.user).with_password(password), transports, patience
+        )
+
+
+def _unknown(options: BrokerOptions) -> str:
+    return (
+        f"{options.where}: knows no user of the name that our certificate bears"
+        f" ({options.certificate_file}); have that user made (which part of the certificate is the"
+        " name, `ssl_cert_login_from` says there), or give `user` and `password_file`"
+    )
+
+
+async def _connect(url: URL, transports: BoundedTransports, patience: float) -> AbstractConnection:
+    _hush()
+    try:
+        async with asyncio.timeout(patience):
+            connection = aio_pika.Connection(url)
+            connection.kwargs["transport_factory"] = transports
+            try:
+                await connection.connect()
+            except BaseException:
+                await _close(connection)
+                raise
+            return connection
+    except TimeoutError:
+        raise BrokerError(
+            TroubleKind.NETWORK, f"{transports.where} did not answer within {patience:.3g} s"
+        ) from None
 
 
 @contextmanager
@@ -160,6 +231,17 @@ def alive(connection: AbstractConnection | None) -> bool:
     )
 
 
+def introduced(connection: AbstractConnection) -> tuple[str, str]:
+    """What the broker says it is: product and version; empty where it does not."""
+    assert connection.transport is not None
+    said = connection.transport.connection.server_properties or {}
+    return _text(said.get("product")), _text(said.get("version"))
+
+
+def _text(said: object) -> str:
+    return in_one_line(said)[:60] if isinstance(said, str) else ""
+
+
 async def blocked(connection: AbstractConnection | None) -> bool:
     """Whether the broker takes nothing from publishers: it is short of disk or memory.
 
@@ -175,6 +257,11 @@ async def blocked(connection: AbstractConnection | None) -> bool:
     return False
 
 
+async def _trusted(options: BrokerOptions) -> ssl.SSLContext | None:
+    with in_words(options):
+        return await _beside(options.files).call(_trust, options)
+
+
 def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
     """Reads the files anew for each connection, so that a renewed certificate needs no restart."""
     if not options.url.startswith("amqps:"):
@@ -182,7 +269,14 @@ def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
     try:
         return options.files.context()
     except TlsFilesError as error:
-        raise BrokerError(TroubleKind.CREDENTIALS, str(error)) from None
+        # the name of the option, not the file's: that may be a key itself, by mistake
+        raise BrokerError(TroubleKind.CREDENTIALS, redactor(options)(str(error))) from None
+
+
+@lru_cache(maxsize=1024)
+def _beside(files: TlsFiles) -> Aside:
+    """One thread for all that read the same files: they may be on a mount that is away."""
+    return Aside("certificates")
 
 
 def _hush() -> None:

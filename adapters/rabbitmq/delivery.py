@@ -24,6 +24,7 @@ from adapters.rabbitmq.connection import (
     dial,
     hang_up,
     in_words,
+    introduced,
 )
 from adapters.rabbitmq.routing import ExchangeName, RoutingKey, keys
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, said
@@ -107,6 +108,7 @@ class RabbitAdapter(Adapter[RabbitOptions]):
         """Of what waits for a confirmation; none ends before the broker takes nothing."""
         self._watch: asyncio.Task[None] | None = None
         self._made = 0
+        self._peer = ""
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,7 +118,7 @@ class RabbitAdapter(Adapter[RabbitOptions]):
 
     def link(self) -> Link:
         """How the connection stands; it is made with the first Alert."""
-        return Link(up=alive(self._connection), made=self._made)
+        return Link(alive(self._connection), self._made, self._peer)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """A message for each routing key; the same outcome for all that were in it."""
@@ -166,6 +168,7 @@ class RabbitAdapter(Adapter[RabbitOptions]):
         await self._hang_up()
         self._connection = await dial(self._options, f"hubherald {self._options.exchange}")
         self._made += 1
+        self._peer = " ".join(introduced(self._connection)).strip()
         with in_words(self._options):
             async with asyncio.timeout(CHANNEL_S):
                 channel = await self._connection.channel(on_return_raises=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +19,18 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as BareChannel
 from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
-from pamqp.commands import Basic
 
-from adapters.rabbitmq.connection import dial, hang_up, in_words
+from adapters.rabbitmq.binary import structured
+from adapters.rabbitmq.connection import dial, hang_up, in_words, introduced
+from adapters.rabbitmq.content import CutMessage, keep_beginnings
+from adapters.rabbitmq.inspection import (
+    Inspected,
+    inspect,
+    is_a_stream,
+    refuse,
+    soon_given_up,
+    why_silent,
+)
 from adapters.rabbitmq.topology import QueueOptions, prepare
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 from router.ports import Message
@@ -34,7 +43,12 @@ LOOK_S = 0.5
 """Seconds between two looks at the queue."""
 SILENT_S = 10.0
 """Seconds without a message, although some wait and we would take them, until we dial anew."""
-_COUNT = "x-delivery-count"
+IN_HAND_BYTES = 32 * 1024 * 1024
+"""The most bytes in hand. The broker bounds only messages, and can't be made to wait for long: a
+connection that is not read is ended."""
+_COUNTS = ("x-delivery-count", "x-acquired-count")
+"""From RabbitMQ 4.3 on the first counts failures only, and the second what was given out."""
+_OFFSET = "x-stream-offset"
 _HEADERS = 20
 _HEADER = 500
 """The most headers that are kept as evidence, and characters of each."""
@@ -64,11 +78,25 @@ class ConsumerSession:
         self._channel: AbstractChannel | None = None
         self._bare: BareChannel | None = None
         self._consumer = ""
+        self.peer = ""
+        """Who answers: product and version."""
+        self._inspected = Inspected()
+        self.notice: str | None = None
+        """What should be different about the queue, though it can be worked with."""
         self._stopped = False
         self._broken: BrokerError | None = None
         """What went wrong beside the watch; it ends the session."""
-        self._given = 0
+        self.given = 0
+        """Messages, since its beginning."""
+        self._as_of_a_stream = True
+        """All that came bears what streams give; senders can write it, so it proves nothing."""
         self._in_hand = 0
+        self._bytes = 0
+        """Of what is in hand."""
+        self._full = False
+        """There was no room for one: it and all behind it were let go, and come again."""
+        self._over = asyncio.Event()
+        """Nothing is in hand any more, and we are full."""
         self._last = time.monotonic()
         self.empty = False
         """At the last look nothing waited, and nothing has come since."""
@@ -76,17 +104,28 @@ class ConsumerSession:
     async def begin(self) -> None:
         """Dial, make or check the queue, and consume. BrokerError when any of it fails."""
         options = self._options
-        self._connection = await dial(options, f"hubherald {options.queue}")
+        self._connection = await dial(options, f"hubherald {options.queue}", contents=True)
         with in_words(options):
             async with asyncio.timeout(ANSWER_S):
                 # each on its own channel: the broker closes the one on which it said no
                 await prepare(await self._connection.channel(), options)
+                product, version = introduced(self._connection)
+                self.peer = f"{product} {version}".strip()
+                if not options.declare:
+                    self.notice = await self._inspect(self._connection, version)
                 self._looking = await self._connection.channel()
                 self._channel = await self._connection.channel()
                 bare = await self._channel.get_underlay_channel()
                 assert isinstance(bare, BareChannel)
                 self._bare = bare
+                keep_beginnings(bare)
                 await self._consume(bare)
+
+    async def _inspect(self, connection: AbstractConnection, version: str) -> str | None:
+        name, options = self._options.queue, self._options
+        self._inspected = found = await inspect(connection, name)
+        refuse(found, options.where, name)
+        return soon_given_up(found, version=version, queue=name, virtual_host=options.virtual_host)
 
     async def _consume(self, bare: BareChannel) -> None:
         """By the bare library: the message that aio_pika makes of it can't be made of every one,
@@ -101,29 +140,42 @@ class ConsumerSession:
         self._consumer = answer.consumer_tag or ""
 
     async def _take(self, message: DeliveredMessage) -> None:
-        if self._stopped:
+        if self._stopped or self._full:
             return  # it goes back when we hang up
-        self._given += 1
+        self._as_of_a_stream &= _OFFSET in (message.header.properties.headers or {})
+        taken = _taken(message, self._options.queue, self.number)
+        if self._bytes and self._bytes + taken.size > IN_HAND_BYTES:
+            self._full = True
+            return
+        self.given += 1
         self._in_hand += 1
+        self._bytes += taken.size
         self._last = time.monotonic()
         self.empty = False
-        self._give(_taken(message, self._options.queue, self.number))
+        self._give(taken)
 
     async def watch(self) -> None:
-        """Look after the consumer for as long as it lives; BrokerError says why it died."""
+        """Look after the consumer for as long as it lives; BrokerError says why it died.
+
+        Returns when it has done what there was room for: what it let go comes with the next.
+        """
         async with self._in_words():
-            while True:
-                await asyncio.sleep(LOOK_S)
+            while not self._over.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S):
+                        await self._over.wait()
                 await self._look()
 
     async def _look(self) -> None:
-        """Ask what waits and who consumes; the answer also shows that the connection lives."""
+        """Ask what waits; the answer also shows that the connection lives.
+
+        Not how many consume: some of RabbitMQ 4 tell the messages in hand as that number.
+        """
         assert self._looking is not None
-        given, in_hand = self._given, self._in_hand
+        given, in_hand = self.given, self._in_hand
         async with asyncio.timeout(ANSWER_S):
             queue = await self._looking.declare_queue(self._options.queue, passive=True)
         waiting = queue.declaration_result.message_count or 0
-        consumers = queue.declaration_result.consumer_count or 0
         where, name = self._options.where, self._options.queue
         assert self._bare is not None
         if self._broken is not None:
@@ -133,32 +185,37 @@ class ConsumerSession:
             raise BrokerError(TroubleKind.NETWORK, f"{where}: our channel is closed")
         if self._stopped:
             return
-        if not consumers or self._consumer not in self._bare.consumers:
+        if self._consumer not in self._bare.consumers:
             raise BrokerError(
                 TroubleKind.NETWORK, f"{where}: the broker has ended our consumer of queue {name!r}"
             )
         room = self._in_hand < self._prefetch
-        if not waiting or not room:
+        if not waiting or not room or self._full:
             self._last = time.monotonic()
         if time.monotonic() - self._last > SILENT_S:
+            if self._as_of_a_stream and self.given:
+                raise BrokerError(TroubleKind.ENDPOINT, f"{where}: {is_a_stream(name)}")
             raise BrokerError(
-                TroubleKind.NETWORK,
+                TroubleKind.ENDPOINT,
                 f"{where}: {waiting} messages wait in queue {name!r}, and none has come to us for "
-                f"{SILENT_S:g} s",
+                f"{SILENT_S:g} s: {why_silent(self._inspected, name)}",
             )
-        self.empty = not waiting and not in_hand and given == self._given
+        self.empty = not waiting and not in_hand and given == self.given and not self._full
 
-    async def acknowledge(self, tag: int, number: int) -> None:
-        """This one and all before it, `number` of them since the last time."""
+    async def acknowledge(self, taken: Sequence[Taken]) -> None:
+        """These, which are all in hand up to the last of them."""
         assert self._bare is not None
         try:
             async with self._in_words():
                 async with asyncio.timeout(ANSWER_S):
-                    await self._bare.basic_ack(tag, multiple=True)
+                    await self._bare.basic_ack(taken[-1].tag, multiple=True)
         except BrokerError as error:
             self._broken = error  # it may hold these for ours, and give us nothing more
             raise
-        self._in_hand -= number
+        self._in_hand -= len(taken)
+        self._bytes -= sum(each.size for each in taken)
+        if self._full and not self._in_hand:
+            self._over.set()
 
     @asynccontextmanager
     async def _in_words(self) -> AsyncIterator[None]:
@@ -190,34 +247,18 @@ class ConsumerSession:
         await hang_up(self._connection)
 
 
-_decode = Basic.Properties.unmarshal
-
-
-def _decode_what_can_be(self: Basic.Properties, flags: int, data: bytes) -> None:
-    """The properties in front of the first that is broken.
-
-    The library gives up the connection over a timestamp in microseconds or a message id that is no
-    UTF-8. The message would come again, first of all, and end the next: the broker gives it up
-    after a thousand times, and nothing else would pass for hours. We need no property to decide.
-    """
-    with suppress(Exception):
-        _decode(self, flags, data)
-
-
-Basic.Properties.unmarshal = _decode_what_can_be  # type: ignore[assignment, method-assign]
-
-
 def _taken(message: DeliveredMessage, queue: str, session: int) -> Taken:
     properties = message.header.properties
     headers = properties.headers or {}
-    # A sender may write the header; only what the broker gives again was given out before. A
+    # A sender may write the headers; only what the broker gives again was given out before. A
     # classic queue does not say how often.
-    count = headers.get(_COUNT)
-    again = max(1, count) if isinstance(count, int) else 1
+    counts = [headers.get(name) for name in _COUNTS]
+    again = max([1, *(each for each in counts if isinstance(each, int))])
+    whole = message.evidence if isinstance(message, CutMessage) else {}
     return Taken(
-        body=message.body,
+        body=structured(message.body, properties.content_type, headers),
         origin=f"{queue}#{properties.message_id or message.delivery_tag}",
-        evidence=_evidence(message, headers),
+        evidence={**whole, **_evidence(message, headers)},
         deliveries=again if message.redelivered else 0,
         tag=message.delivery_tag or 0,
         session=session,
@@ -232,6 +273,8 @@ def _evidence(message: DeliveredMessage, headers: Mapping[str, Any]) -> dict[str
         "routing_key": message.routing_key,
         "exchange": message.exchange,
         "content_type": properties.content_type,
+        "content_encoding": properties.content_encoding,
+        "type": properties.message_type,
         "app_id": properties.app_id,
         "user_id": properties.user_id,
         "timestamp": properties.timestamp.isoformat() if properties.timestamp else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Annotated, Self
@@ -22,7 +23,7 @@ from tenacity.wait import wait_exponential, wait_random
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.session import ConsumerSession, Taken
 from adapters.rabbitmq.topology import QueueOptions
-from adapters.rabbitmq.trouble import BrokerError
+from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 from router.ports import Cursor, Link, Message, Source
 
 FIRST_PAUSE_S = 0.5
@@ -56,6 +57,9 @@ class RabbitSource(Source[RabbitSourceOptions]):
         self._begun = 0
         self._made = 0
         self._stopping = False
+        self._vain = 0
+        """Sessions in a row that ended for what somebody has to mend, and gave us nothing since."""
+        self._noticed = ""
         self._told = ""
         """The trouble that was said last."""
         self._said: dict[str, float] = {}
@@ -88,16 +92,14 @@ class RabbitSource(Source[RabbitSourceOptions]):
         session = self._session
         if session is None:
             return
-        tags = [
-            each.tag
-            for each in messages
-            if isinstance(each, Taken) and each.session == session.number
+        ours = [
+            each for each in messages if isinstance(each, Taken) and each.session == session.number
         ]
-        if tags:
+        if ours:
             try:
-                await session.acknowledge(tags[-1], len(tags))
+                await session.acknowledge(ours)
             except BrokerError as error:  # the session is at its end, and the keeper finds out
-                self._log.warning("rabbitmq.not_acknowledged", facts=len(tags), detail=str(error))
+                self._log.warning("rabbitmq.not_acknowledged", facts=len(ours), detail=str(error))
 
     def exhausted(self) -> bool:
         """True when the broker had nothing more at the last look, and we have given out all."""
@@ -105,11 +107,13 @@ class RabbitSource(Source[RabbitSourceOptions]):
 
     def down(self) -> str | None:
         """Why no facts can come; None while they can."""
-        return self._trouble
+        session = self._session
+        return None if session is not None and session.empty else self._trouble
 
     def link(self) -> Link:
         """How the connection stands."""
-        return Link(up=self._session is not None, made=self._made)
+        session = self._session
+        return Link(session is not None, self._made, session.peer if session else "")
 
     def publisher(self) -> RabbitPublisher:
         """For `hubherald publish`: into the exchange that the queue is bound to."""
@@ -118,21 +122,44 @@ class RabbitSource(Source[RabbitSourceOptions]):
     async def _keep(self) -> None:
         while not self._stopping:
             session = await self._connect()
-            self._session, self._trouble, self._told = session, None, ""
-            self._said.clear()
+            self._session = session
             self._made += 1
-            self._log.info("rabbitmq.connected", prefetch=self._options.prefetch)
+            if not self._vain or session.given:
+                self._welcome(session)
             try:
                 await session.watch()
+                continue
             except BrokerError as error:
-                self._trouble = self._told = str(error)
-                self._log.error("rabbitmq.lost", detail=str(error), advice="dialling again")
+                self._farewell(error)
             finally:
                 self._session = None
                 self._forget()
                 await session.end()
                 self._forget()  # what came while the broker took leave
-            await asyncio.sleep(FIRST_PAUSE_S)
+            await asyncio.sleep(min(FIRST_PAUSE_S * 2**self._vain, LONGEST_PAUSE_S))
+
+    def _welcome(self, session: ConsumerSession) -> None:
+        """It is at work."""
+        self._vain, self._trouble, self._told = 0, None, ""
+        self._said.clear()
+        prefetch = self._options.prefetch
+        self._log.info("rabbitmq.connected", version=session.peer, prefetch=prefetch)
+        if session.notice and session.notice != self._noticed:
+            self._noticed = session.notice
+            self._log.warning("rabbitmq.queue", detail=session.notice)
+
+    def _farewell(self, error: BrokerError) -> None:
+        """It has ended. What somebody has to mend will end the next as well, until it is mended."""
+        news = self._is_news(_without_numbers(str(error)))
+        if news or not self._vain:
+            self._log.error("rabbitmq.lost", detail=str(error), advice="dialling again")
+        self._vain = min(self._vain + 1, 10) if error.kind is TroubleKind.ENDPOINT else 0
+        self._trouble = self._told = str(error)
+
+    def _take(self, taken: Taken) -> None:
+        if self._vain and self._session is not None:
+            self._welcome(self._session)
+        self._arrived.put_nowait(taken)
 
     async def _connect(self) -> ConsumerSession:
         """A session that has begun; tries for as long as it takes."""
@@ -146,9 +173,7 @@ class RabbitSource(Source[RabbitSourceOptions]):
 
     async def _begin(self) -> ConsumerSession:
         self._begun += 1
-        session = ConsumerSession(
-            self._options, self._options.prefetch, self._begun, self._arrived.put_nowait
-        )
+        session = ConsumerSession(self._options, self._options.prefetch, self._begun, self._take)
         try:
             await session.begin()
         except BaseException:
@@ -163,13 +188,19 @@ class RabbitSource(Source[RabbitSourceOptions]):
         A broker that wants our certificate may answer with that or with a reset, as it happens.
         """
         assert state.outcome is not None
-        detail, now = str(state.outcome.exception()), time.monotonic()
-        self._trouble = detail
-        if detail == self._told or now - self._said.get(detail, -math.inf) < AGAIN_S:
+        self._trouble = detail = str(state.outcome.exception())
+        if detail == self._told or not self._is_news(detail):
             return
         self._told = detail
-        self._said[detail] = now
         self._log.error("rabbitmq.unavailable", detail=detail, advice="trying again")
+
+    def _is_news(self, detail: str) -> bool:
+        """Whether it was not said lately; from now on it was."""
+        now = time.monotonic()
+        if now - self._said.get(detail, -math.inf) < AGAIN_S:
+            return False
+        self._said[detail] = now
+        return True
 
     def _forget(self) -> None:
         """What the intake has not taken comes again, with the next session."""
@@ -187,3 +218,8 @@ class RabbitSource(Source[RabbitSourceOptions]):
                 await self._session.stop()
             except BrokerError as error:
                 self._log.info("rabbitmq.stopped_late", detail=str(error))
+
+
+def _without_numbers(detail: str) -> str:
+    """What is the same trouble while it grows."""
+    return re.sub(r"\d+", "#", detail)

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from aio_pika import exceptions as amqp
 from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource, PublishError
 
+from adapters.tls import distrust
 from router.ports import in_one_line
 
 
@@ -53,7 +54,13 @@ def _of_the_broker(
     words = said(error)
     found: tuple[TroubleKind, str] | None = None
     match error:
-        case amqp.ProbableAuthenticationError() | amqp.AuthenticationError():
+        case amqp.AuthenticationError():
+            text = (
+                f"lets nobody in by password, only by {words}; for EXTERNAL give `certificate_file`"
+                " and `key_file`, and no `password`"
+            )
+            found = TroubleKind.CREDENTIALS, text
+        case amqp.ProbableAuthenticationError():
             text = (
                 f"does not know user {user!r} with this password; correct `user` and "
                 "`password_file` (guest is let in from the broker's own machine only)"
@@ -67,6 +74,9 @@ def _of_the_broker(
                 f"rabbitmqctl add_vhost {shlex.quote(virtual_host)}; "
                 f"rabbitmqctl set_permissions {_whom(virtual_host, user)} '.*' '.*' '.*'"
             )
+            found = TroubleKind.ENDPOINT, text
+        case ChannelAccessRefused() if "exclusive use" in words:
+            text = f"{words}: another consumer has it to itself; once that one ends, facts come"
             found = TroubleKind.ENDPOINT, text
         case ChannelAccessRefused():
             how = f"rabbitmqctl set_permissions {_whom(virtual_host, user)} CONFIGURE WRITE READ"
@@ -101,7 +111,7 @@ def _of_the_line(error: BaseException) -> tuple[TroubleKind, str]:
     )
     if invalid is not None:
         kind = TroubleKind.ENDPOINT
-        words = f"its certificate is not valid: {invalid.verify_message}"
+        words = f"its certificate is not valid: {distrust(invalid)}"
         words += "; have it put right, or set `ca_file`"
     elif "WRONG_VERSION_NUMBER" in words:
         kind = TroubleKind.ENDPOINT

@@ -10,7 +10,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from adapters.http.answer import outcome_of, outcome_of_failure
-from adapters.http.session import NO_ANSWER, HttpSession, reachable
+from adapters.http.session import NO_ANSWER, HttpSession
+from adapters.http.target import reachable
 from adapters.tls import TlsFiles, TlsFilesError
 from adapters.webhook.signing import SigningSecret, WebhookSigner
 from router.ports import (
@@ -53,10 +54,19 @@ class WebhookOptions(Options):
     ca_file: Annotated[
         Path | None, Field(description="PEM certificates to trust instead of the system's")
     ] = None
+    crl_file: Annotated[
+        Path | None,
+        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
+    ] = None
+
+    @property
+    def files(self) -> TlsFiles:
+        """Those of the connection."""
+        return TlsFiles(self.ca_file, crl_file=self.crl_file)
 
     def unfit(self) -> Sequence[Unfit]:
-        """What is wrong with the CA file now."""
-        return [Unfit(each.option, each.why) for each in TlsFiles(self.ca_file).faults()]
+        """What is wrong with the files now."""
+        return [Unfit(each.option, each.why) for each in self.files.faults()]
 
     @model_validator(mode="after")
     def _in_turn(self) -> Self:
@@ -74,7 +84,7 @@ class WebhookAdapter(Adapter[WebhookOptions]):
         self, config: WebhookOptions, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self.batch: int = config.batch
-        self._session = HttpSession(config.url, TlsFiles(config.ca_file))
+        self._session = HttpSession(config.url, config.files)
         secrets = (config.secret, config.previous_secret)
         self._signer = WebhookSigner([secret for secret in secrets if secret is not None])
         self._now = now

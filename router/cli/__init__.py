@@ -1,22 +1,22 @@
 """The command line.
 
 Every command is a module of its own that is imported when it is called: `hubherald --help` must
-not wait for a rules engine. What operators did wrong is told in a line on standard error, never
-with a traceback: exit 1 for findings and failures, 2 for wrong use.
+not wait for a rules engine. What is shown goes through `printing`, and whatever goes wrong ends in
+`ending`.
 """
 
 from __future__ import annotations
 
 import difflib
+import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from router.errors import FilesError, RouterError
-from router.files.counts import plural
-from router.files.redaction import escaped_lines
+from router.cli.ending import end
 
 COMMANDS = {
     "demo": "The main job on a small made-up estate, without any set-up.",
@@ -42,16 +42,8 @@ COMMANDS = {
 """Each command's name, which is its module's too, and what it does in a line."""
 
 
-class InWords(click.ClickException):
-    """A failure in words for the operator, on standard error, with exit code 1."""
-
-    def show(self, file: Any = None) -> None:
-        """The words alone: lines with a position stay whole, and nothing in them acts."""
-        click.echo(escaped_lines(self.message), err=True, file=file)
-
-
 class Commands(click.Group):
-    """Finds commands by name, and tells the errors of the router as errors of the operator."""
+    """Finds commands by name; all of them end in one place."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which they are met."""
@@ -80,19 +72,24 @@ class Commands(click.Group):
             ctx.fail(f"no such command {args[0]!r}{hint}")
         return super().resolve_command(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except FilesError as error:
-            raise InWords(f"{error}\n{plural(len(error.problems), 'problem')}") from error
-        except RouterError as error:
-            raise InWords(f"error: {error}") from error
-        except click.UsageError as error:
-            said = error.format_message()  # may repeat an argument
-            if said == escaped_lines(said):
-                raise
-            raise click.UsageError(escaped_lines(said), error.ctx) from error
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command, and end with its exit code."""
+
+        def work() -> object:
+            return super(Commands, self).main(
+                args, prog_name, complete_var, standalone_mode=False, **extra
+            )
+
+        if not standalone_mode:
+            return work()
+        sys.exit(end(work))
 
 
 @click.command(

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from router.cli.context import InstalledKind, eui64, ledger, moment_of, operator
-from router.cli.printing import as_json, as_table, line, output
+from router.cli.context import InstalledKind, eui64, ledger, moment_of, operator, whole
+from router.cli.printing import as_json, as_table, line, output, raw
 from router.cli.story import tell
 from router.config.loading import settings
 from router.config.usersfile import load as load_users
@@ -44,6 +44,11 @@ COLUMNS = (
 )
 
 
+LARGEST_MESSAGE = 10_000_000
+"""Bytes of a file whose signature is checked."""
+LARGEST_CERTIFICATE = 1_000_000
+MOST = 1_000_000
+"""Rows of one list."""
 SIGNED = InstalledKind(VERIFIERS)
 """The formats whose signatures can be checked."""
 
@@ -92,7 +97,7 @@ def _alert_id(text: str) -> str:
 @command.command("list")
 @filters
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+    "--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="At most so many."
 )
 @output
 @click.pass_obj
@@ -107,7 +112,7 @@ def list_(config_file: Path, *, wanted: Filter, limit: int, output: str) -> None
         rows = list_alerts(database, wanted, limit=limit + 1)
     _print(rows[:limit], output)
     if len(rows) > limit:
-        click.echo(f"there are more than {limit:,}; see --limit", err=True)
+        line(f"there are more than {limit:,}; see --limit", err=True)
 
 
 def _print(rows: list[AlertRow], output: str) -> None:
@@ -175,7 +180,7 @@ def _print_rendered(config_file: Path, alert_id: str, form: str, channel: str | 
     if mine[0].body is None:
         state = mine[0].state
         raise UsageError(f"not rendered yet (it is {state}): that happens right before it is sent")
-    click.echo(mine[0].body, nl=False)
+    raw(mine[0].body)
 
 
 def _no_such(alert_id: str) -> UsageError:
@@ -201,7 +206,7 @@ def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint | None) -> No
       hubherald alerts verify alert.xml --certificate dcc.pem
     """
     check: Verify = (form or SIGNED.only()).load()
-    line(check(file.read(), certificate.read()))
+    line(check(whole(file, LARGEST_MESSAGE), whole(certificate, LARGEST_CERTIFICATE)))
 
 
 @command.command("retry")

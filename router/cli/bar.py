@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -14,6 +13,8 @@ from rich.progress import (
     Progress,
     TimeRemainingColumn,
 )
+
+from router.cli.printing import line, shown
 
 
 class Bar:
@@ -49,6 +50,6 @@ class Bar:
     def say(self, text: str) -> None:
         """A line on standard error, above the bar and never wrapped."""
         if self._console.is_terminal:
-            self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+            self._console.print(shown(text), soft_wrap=True, markup=False, highlight=False)
         else:
-            click.echo(text, err=True)
+            line(text, err=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from router.cli.context import ledger, rules_folder
-from router.cli.printing import line
+from router.cli.printing import line, raw
 from router.errors import UsageError
 from router.language.folder import TESTS
 from router.ledger.queries.history import past_of_alert, text_of
@@ -42,7 +42,7 @@ def command(config_file: Path, alert: UUID, file: Path | None) -> None:
         users = users_of(text_of(database, past.users_digest), past.users_digest)
     text = test_of(past, users, str(alert))
     if file == Path("-"):
-        click.echo(text, nl=False)
+        raw(text)
         return
     if file is None:
         file = rules_folder(config_file) / "captured" / f"{alert}.test.yaml"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from router.cli.printing import shown
 from router.files.counts import plural
 
 TOLD = 20
@@ -26,7 +25,7 @@ class Cautions:
         """One more."""
         self.heard += 1
         if self.heard <= TOLD:
-            self.say(shown(str(warning)))
+            self.say(str(warning))
 
     def end(self) -> None:
         """Say how many were not told."""

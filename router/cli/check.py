@@ -31,10 +31,10 @@ def command(ctx: click.Context, output: str) -> None:
     """
     found = check(ctx.obj)
     for warning in found.warnings:
-        click.echo(f"{warning.location}: warning: {warning.message}", err=True)
+        line(f"{warning.location}: warning: {warning.message}", err=True)
     if found.config is not None:
         for waiting in left_waiting(found.config):
-            click.echo(f"{Location(found.config.users_file)}: warning: {waiting}", err=True)
+            line(f"{Location(found.config.users_file)}: warning: {waiting}", err=True)
     problems = found.problems or (_tried(found.config) if found.config else [])
     if problems or found.config is None:
         raise FilesError(problems)

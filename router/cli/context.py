@@ -6,22 +6,30 @@ operator from asking why something happened.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
+from router.cli.printing import line
 from router.config.loading import settings
 from router.domain import identifiers
 from router.domain.inventory import LOCAL
 from router.domain.timestamps import duration
+from router.errors import UsageError
 from router.ledger.actions import Operator, system_user
 from router.ledger.database import Database, Use, open_database
 from router.ports.entrypoints import installed
+
+ROW = click.IntRange(1, 2**63 - 1)
+"""The number of a row in the ledger."""
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2900, 1, 1, tzinfo=UTC)
+"""Between which a moment may lie that somebody asks for."""
 
 
 class InstalledKind(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on alone
@@ -75,12 +83,14 @@ def eui64(text: str) -> str:
 
 def moment_of(text: str) -> datetime:
     """A moment: RFC 3339, a day or time in Europe/London, or so long ago; aware, UTC."""
-    with suppress(ValueError):
-        return now() - duration(text)
+    with suppress(ValueError, OverflowError):
+        return max(EARLIEST, now() - duration(text))
     try:
         found = datetime.fromisoformat(text)
         local = found if found.tzinfo else found.replace(tzinfo=LOCAL)
-        return local.astimezone(UTC)
+        if EARLIEST <= (moment := local.astimezone(UTC)) <= LATEST:
+            return moment
+        raise click.BadParameter(f"{text!r}: nothing happened in that year")
     except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{text!r} is no time; write 2026-01-31T23:59:00Z, 2026-01-31 (midnight in London) "
@@ -88,12 +98,37 @@ def moment_of(text: str) -> datetime:
         ) from None
 
 
+def plain_file(text: str) -> Path:
+    """A file that has an end, and can be read from any place on: no pipe, no device."""
+    file = Path(text)
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not the name of a file"
+        raise click.BadParameter(f"{text} can't be read: {why}") from None
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "not a plain file"
+        raise click.BadParameter(f"{text} is {what}")
+    return file
+
+
+def whole(file: BinaryIO, most: int) -> bytes:
+    """All that a file holds. UsageError where that is more than `most` bytes, or has no end."""
+    found = b""
+    while len(found) <= most and (more := file.read(most + 1 - len(found))):
+        found += more
+    if len(found) > most:
+        raise UsageError(f"{file.name} holds more than {most:,} bytes; is it the right file?")
+    return found
+
+
 @contextmanager
 def ledger(config_file: Path, use: Use = Use.READ) -> Iterator[Database]:
     """The ledger that the configuration names; one that was not there yet is told of."""
-    with closing(open_database(settings(config_file).ledger.url, use)) as database:
+    options = settings(config_file).ledger
+    with closing(open_database(options.url, use, access=options.access)) as database:
         if database.made:
-            click.echo(f"a new, empty ledger: {database.engine.url.database}", err=True)
+            line(f"a new, empty ledger: {database.engine.url.database}", err=True)
         yield database
 
 

@@ -37,7 +37,7 @@ from router.workbench.pastusers import users_of
 )
 @click.option(
     "--each",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000),
     metavar="N",
     help="List the Alerts one by one, at most the newest N, rather than how many.",
 )
@@ -70,7 +70,7 @@ def command(
     else:
         _tell(rows, found)
     if each and found.total() > each:
-        click.echo(f"there are more than {each:,}; see --each", err=True)
+        line(f"there are more than {each:,}; see --each", err=True)
 
 
 def _decide_again(database: Database, rules: Rules, since: datetime, each: int) -> Difference:

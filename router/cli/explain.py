@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from router.cli.context import ledger, now, rules_folder
+from router.cli.context import ledger, now, rules_folder, whole
+from router.cli.ending import Listed
 from router.cli.explanation import rows, tell
 from router.cli.printing import as_json, line, output
 from router.config.loading import load
@@ -18,7 +20,9 @@ from router.domain.facts import Activation, Defect, Fact, parse
 from router.domain.timestamps import lasting
 from router.errors import FilesError, UsageError
 from router.files.document import Document
+from router.files.redaction import escaped
 from router.files.suggestions import did_you_mean
+from router.files.yamlfile import MAX_BYTES
 from router.files.yamlfile import parse as parse_yaml
 from router.language.folder import load as load_rules
 from router.ledger.intake import look_up
@@ -49,7 +53,7 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
       hubherald explain what-if.yaml
       hubherald explain rules/suppressions.test.yaml --test 'a pending hub is not announced'
     """
-    name, raw = getattr(file, "name", "-"), file.read()
+    name, raw = getattr(file, "name", "-"), whole(file, MAX_BYTES)
     document = parse_yaml(raw, Path(name))
     notes: list[str] = []
     if what_if.is_what_if(document) or not (name.endswith(".json") or _is_json(raw)):
@@ -68,7 +72,7 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
 
 def _is_json(raw: bytes) -> bool:
     """Whether it is meant as a fact; in an empty file a fact is missing, too."""
-    return raw.strip()[:1] in {b"{", b""}
+    return raw.removeprefix(BOM_UTF8).strip()[:1] in {b"{", b""}
 
 
 # --- what the file gives --------------------------------------------------------------------
@@ -81,10 +85,9 @@ def _chosen(document: Document, wanted: str | None) -> int | None:
         meant = did_you_mean(wanted, names)
         raise click.UsageError(f"there is no test {wanted!r} in {document.file}{meant}")
     if wanted is None and len(names) > 1:
-        listed = "\n".join(f"  {name}" for name in names)
-        raise click.UsageError(
-            f"{document.file} has {len(names)} tests; say which with --test NAME:\n{listed}"
-        )
+        listed = "\n".join(f"  {escaped(name)}" for name in names)
+        file = escaped(str(document.file))
+        raise Listed(f"{file} has {len(names)} tests; say which with --test NAME:\n{listed}")
     return names.index(wanted) if wanted is not None else (0 if names else None)
 
 

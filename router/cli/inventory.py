@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,23 @@ from pydantic import TypeAdapter, ValidationError
 
 from router.cli.bar import Bar
 from router.cli.cautions import Cautions
-from router.cli.context import eui64, ledger, moment_of, now, operator
+from router.cli.context import eui64, ledger, moment_of, now, operator, plain_file
 from router.cli.printing import as_json, line, output, shown
 from router.config.loading import settings
 from router.domain.identifiers import FirmwareVersion
 from router.domain.inventory import Home, Running, in_effect, responsible, until
 from router.errors import UsageError
 from router.files.counts import plural
-from router.intake.inventory_import import BadRow, DoubtfulRow, Imported, import_inventory
+from router.intake.inventory_import import (
+    BadRow,
+    DoubtfulRow,
+    Imported,
+    ImportWatch,
+    import_inventory,
+)
 from router.ledger.actions import correct_firmware
 from router.ledger.database import Use
 from router.ledger.queries.lists import find_home
-
-csv_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group("inventory")
@@ -33,16 +38,21 @@ def command() -> None:
 
 
 @command.command("import")
-@click.option("--hubs", type=csv_file, help="CSV of hubs.")
-@click.option("--registrations", type=csv_file, help="CSV of registrations.")
+@click.option("--hubs", type=plain_file, metavar="FILE", help="CSV of hubs.")
+@click.option("--registrations", type=plain_file, metavar="FILE", help="CSV of registrations.")
 @click.pass_context
 def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -> None:
-    """Load CSV files into the ledger, in one transaction; a router may run meanwhile.
+    """Load CSV files into the ledger; a router may run meanwhile.
 
     What is there already under the same key is replaced. A bad row is told as `file:line: what`
     and left out, the rest is loaded, and the exit code is 1. A meter point number whose check
     digits do not fit is loaded, counted, and told as `file:line: warning: what` (the first ones),
     or is a bad row with `facts: {check_digits: refuse}` in hubherald.yaml.
+
+    All rows are checked before the first is loaded; until then they stand in a temporary file (in
+    TMPDIR). Up to 5,000 hubs are loaded in one transaction, more in several, each hub with its
+    registrations and with the hubs that share a meter point with it. What is broken off leaves no
+    half of a home, and the same command again loads all of it.
 
     \b
     Columns of hubs (the last five may be missing; groups are separated by `;`):
@@ -63,32 +73,50 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
         raise click.UsageError("give --hubs, --registrations or both")
     who = operator()
     size = sum(file.stat().st_size for file in files)
-    with (
-        ledger(ctx.obj, Use.CHANGE) as database,
-        Bar("importing", size, of_bytes=True) as bar,
-    ):
-        cautions = Cautions(bar.say)
-
-        def report(row: BadRow | DoubtfulRow) -> None:
-            if isinstance(row, DoubtfulRow):
-                cautions.hear(row)
-            else:
-                bar.say(shown(str(row)))
-
+    with ledger(ctx.obj, Use.CHANGE) as database, _Watch(size) as watch:
         done = import_inventory(
             database,
             hubs=hubs,
             registrations=registrations,
             operator=who.name,
             clock=now,
-            report=report,
+            report=watch.report,
             check_digits=settings(ctx.obj).facts.check_digits,
-            progress=bar.advance,
+            watch=watch,
         )
-        cautions.end()
     _tell(done)
     if done.bad:
         ctx.exit(1)
+
+
+class _Watch(ImportWatch, ExitStack):
+    """A bar for the reading, then one for the loading; and what is said of rows."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._bar = self.enter_context(Bar("checking", size, of_bytes=True))
+        self._cautions = Cautions(self._bar.say)
+        self._loaded = 0
+
+    def report(self, row: BadRow | DoubtfulRow) -> None:
+        """Bad ones all, doubtful ones in part."""
+        if isinstance(row, DoubtfulRow):
+            self._cautions.hear(row)
+        else:
+            self._bar.say(str(row))
+
+    def read(self, count: int) -> None:
+        """So many bytes more."""
+        self._bar.advance(count)
+
+    def loaded(self, done: int, total: int) -> None:
+        """So many hubs, of all."""
+        if not done:
+            self._cautions.end()
+            self.close()
+            self._bar = self.enter_context(Bar("loading", total))
+        self._bar.advance(done - self._loaded)
+        self._loaded = done
 
 
 def _tell(done: Imported) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from router.cli import InWords
 from router.cli.context import eui64, ledger, operator
-from router.cli.printing import as_json, as_table, flat, line, output
+from router.cli.ending import InWords
+from router.cli.printing import as_json, as_table, flat, line, lines, output
 from router.files.counts import plural
-from router.files.redaction import escaped_lines
 from router.lanes.values import LaneKey
 from router.ledger.actions import LaneChanged, pause_lanes, resume_lanes
 from router.ledger.database import Use
@@ -158,4 +157,4 @@ def _say(changed: list[LaneChanged], done: str) -> None:
     if refused and len(refused) == len(changed):
         raise InWords(f"error: {text}")
     if refused:
-        click.echo(escaped_lines(text), err=True)
+        lines(text, err=True)

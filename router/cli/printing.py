@@ -1,4 +1,7 @@
-"""Rows on a terminal, in a pipe or as JSON; nothing from outside may move a cursor."""
+"""The one place that shows text: rows on a terminal, in a pipe or as JSON.
+
+Nothing from outside may move a cursor, colour the screen or make a line that looks like ours.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,18 @@ import dataclasses
 import functools
 import io
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from router.domain.timestamps import rfc3339
 from router.errors import FilesError
+from router.files.codes import Code
 from router.files.problems import Problem
-from router.files.redaction import escaped
+from router.files.redaction import escaped, escaped_lines
 
 WIDEST = 100_000
 """Columns of a table: ids and positions are copied, so it is never cut or folded."""
@@ -43,7 +45,11 @@ def output(command: Callable[..., None]) -> Callable[..., None]:
         except FilesError as error:
             if output != "json":
                 raise
-            as_json([problem_row(problem) for problem in error.problems])
+            rows = [problem_row(problem) for problem in error.problems]
+            if error.more:
+                message = f"and {error.more:,} more problems, not told; mend these first"
+                rows.append({**rows[-1], "code": Code.TOO_LARGE, "message": message})
+            as_json(rows)
             click.get_current_context().exit(1)
 
     return _output(told)
@@ -62,7 +68,7 @@ def problem_row(problem: Problem) -> dict[str, object]:
 
 def as_json(rows: Sequence[Any]) -> None:
     """A JSON array of flat objects, from dataclasses or mappings."""
-    click.echo(json.dumps([flat(row) for row in rows], indent=1, default=_plain))
+    raw(json.dumps([flat(row) for row in rows], indent=1, default=_plain) + "\n")
 
 
 def flat(row: Any) -> dict[str, Any]:
@@ -83,8 +89,12 @@ def _plain(value: object) -> str:
 def as_table(rows: Sequence[Any], columns: Sequence[str], *, nothing: str) -> None:
     """These fields of each row; `nothing` is said when there are no rows."""
     if not rows:
-        click.echo(nothing)
+        line(nothing)
         return
+    from rich.console import Console  # noqa: PLC0415 - `--help` must not wait for it
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False)
     for name in columns:
         table.add_column(name.replace("_", " "))
@@ -110,6 +120,19 @@ def shown(value: object) -> str:
     return escaped(_plain(value))
 
 
-def line(text: str, *, style: str | None = None) -> None:
+def line(text: str, *, style: str | None = None, err: bool = False) -> None:
     """A line that is never wrapped."""
-    click.echo(click.style(shown(text), fg=style) if style else shown(text))
+    click.echo(click.style(shown(text), fg=style) if style else shown(text), err=err)
+
+
+def lines(text: str, *, err: bool = False) -> None:
+    """Several lines, each shown as one."""
+    click.echo(escaped_lines(text), err=err)
+
+
+def raw(content: str | bytes) -> None:
+    """For programs and files: as it is, no end of line added; on a terminal nothing of it acts."""
+    if sys.stdout.isatty():
+        text = content if isinstance(content, str) else content.decode(errors="backslashreplace")
+        content = escaped_lines(text)
+    click.echo(content, nl=False)

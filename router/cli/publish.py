@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +14,13 @@ import click
 
 from router.cli.bar import Bar
 from router.cli.cautions import Cautions
-from router.cli.printing import line, shown
+from router.cli.context import plain_file
+from router.cli.printing import line
 from router.config.loading import settings
 from router.domain.acceptance import CheckDigits
 from router.errors import PublishError, UsageError
 from router.files.counts import plural
+from router.files.plainfile import open_plain
 from router.publishing.checking import BadLine, DoubtfulLine, check_lines, holds_facts
 from router.publishing.progress import Progress
 from router.publishing.sending import send
@@ -29,26 +30,16 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
 
 
-def _plain_file(text: str) -> Path:
-    """A file that can be read from any place on."""
+def _again_readable(text: str) -> Path:
     if text == "-":
         raise click.BadParameter(
             "standard input can't be read again after an interruption; write it to a file first"
         )
-    file = Path(text)
-    try:
-        mode = file.stat().st_mode
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not the name of a file"
-        raise click.BadParameter(f"{shown(text)} can't be read: {why}") from None
-    if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "not a plain file"
-        raise click.BadParameter(f"{shown(text)} is {what}; give a file with a fact a line")
-    return file
+    return plain_file(text)
 
 
 @click.command("publish")
-@click.argument("file", metavar="FILE.jsonl", type=_plain_file)
+@click.argument("file", metavar="FILE.jsonl", type=_again_readable)
 @click.option(
     "--source", metavar="NAME", help="The source in hubherald.yaml; if there are several."
 )
@@ -91,7 +82,7 @@ def command(
     """
     known = settings(ctx.obj)
     publisher = publisher_of(known, source)
-    progress = Progress(file, target_of(publisher))
+    progress = Progress(file, target_of(publisher), known.ledger.access)
     with _opened(file) as opened:
         end = os.fstat(opened.fileno()).st_size
         progress.require_writable()
@@ -110,7 +101,7 @@ def command(
         except PublishError as error:
             raise PublishError(f"{error}; {_standing(file, progress, again=again)}") from error
         except KeyboardInterrupt:
-            click.echo(shown(f"interrupted; {_standing(file, progress, again=again)}"), err=True)
+            line(f"interrupted; {_standing(file, progress, again=again)}", err=True)
             ctx.exit(INTERRUPTED)
     seconds = time.monotonic() - started
     speed = f"{seconds:,.1f} s, {sent / seconds:,.0f} a second"
@@ -121,7 +112,7 @@ def command(
 def _opened(file: Path) -> Iterator[BinaryIO]:
     """The file, for us alone: two that publish it would each forget what the other confirmed."""
     try:
-        opened = file.open("rb")
+        opened = open_plain(file)
     except OSError as error:
         raise UsageError(f"{file} can't be read: {error.strerror}") from None
     with opened:
@@ -144,7 +135,7 @@ def _check(
             if isinstance(found, DoubtfulLine):
                 cautions.hear(found)
             else:
-                bar.say(shown(str(found)))
+                bar.say(str(found))
 
         bad = check_lines(
             file,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.context import ledger, operator
+from router.cli.context import ROW, ledger, operator
 from router.cli.printing import as_json, as_table, flat, line, output, shown
 from router.domain.facts import QuarantineReason
 from router.errors import UsageError
@@ -39,7 +39,11 @@ def command() -> None:
 @command.command("list")
 @by_reason
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=100,
+    show_default=True,
+    help="At most so many.",
 )
 @output
 @click.pass_obj
@@ -57,15 +61,15 @@ def list_(config_file: Path, reason: str | None, limit: int, output: str) -> Non
     else:
         as_table(rows[:limit], COLUMNS, nothing="nothing is in quarantine")
     if len(rows) > limit:
-        click.echo(f"there are more than {limit:,}; see --limit", err=True)
+        line(f"there are more than {limit:,}; see --limit", err=True)
 
 
 @command.command("show")
-@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.argument("number", metavar="ID", type=ROW)
 @output
 @click.pass_obj
 def show(config_file: Path, number: int, output: str) -> None:
-    """Show one fact with its body as it came.
+    """Show one fact with its body as it came, and with what came beside it, such as headers.
 
     \b
     Example:
@@ -75,18 +79,21 @@ def show(config_file: Path, number: int, output: str) -> None:
         found = quarantined_fact(database, number)
     if found is None:
         raise UsageError(f"nothing with number {number} was ever in quarantine")
-    row, body = found
+    row, body, evidence = found
     text = body.decode("utf-8", "backslashreplace")
+    came_with = [f"{name}: {value}" for name, value in evidence.items()]
     if output == "json":
-        as_json([{**flat(row), "body": text}])
+        as_json([{**flat(row), "came_with": came_with, "body": text}])
         return
     for name, value in flat(row).items():
         line(f"{name}: {shown(value)}")
+    for each in came_with:
+        line(f"came with {each}")
     line(f"body, {plural(len(body), 'byte')}: {text[:LONGEST_BODY]}")
 
 
 @command.command("release")
-@click.argument("numbers", metavar="[ID]...", nargs=-1, type=click.IntRange(min=1))
+@click.argument("numbers", metavar="[ID]...", nargs=-1, type=ROW)
 @by_reason
 @click.pass_obj
 def release(config_file: Path, numbers: tuple[int, ...], reason: str | None) -> None:

@@ -9,10 +9,10 @@ import aiohttp
 import click
 
 from router.cli.context import ledger, operator
+from router.cli.printing import line, lines
 from router.config.configfile import OperationsOptions
 from router.config.loading import settings
 from router.errors import UsageError
-from router.files.redaction import escaped_lines
 from router.ledger.database import Use
 
 PATIENCE = 60.0
@@ -37,10 +37,10 @@ def command(ctx: click.Context) -> None:
     config_file: Path = ctx.obj
     status, said = asyncio.run(_ask(settings(config_file).operations))
     if status != 200:
-        click.echo(escaped_lines(said), err=True)
-        click.echo("not reloaded: the old rules and users serve on", err=True)
+        lines(said, err=True)
+        line("not reloaded: the old rules and users serve on", err=True)
         ctx.exit(1)
-    click.echo(escaped_lines(said))
+    lines(said)
     with ledger(config_file, Use.CHANGE) as database, database.transaction() as connection:
         operator().record(connection, "reload", {"answer": said})
 
@@ -57,8 +57,10 @@ async def _ask(operations: OperationsOptions) -> tuple[int, str]:
     url = f"http://{host}:{operations.port}/-/reload"
     try:
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        known = operations.token
+        headers = {"Authorization": f"Bearer {known.get_secret_value()}"} if known else {}
         async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
             session.post(url, allow_redirects=False) as response,
         ):
             return response.status, (await response.text()).rstrip()

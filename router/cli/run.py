@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import structlog
 
 from router import logs
 from router.cli.context import ledger
 from router.cli.totals import tell_totals
 from router.config.loading import load
+from router.errors import RouterError, UsageError
 from router.ledger.queries.totals import ledger_totals
 from router.service import app
+from router.service.lastresort import LastResort
+
+_log = structlog.get_logger(__name__)
 
 
 @click.command("run")
@@ -27,7 +32,8 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     Stops on SIGTERM or Ctrl-C: finishes and commits what it has taken, waits up to 30 s for
     answers, exits 0. Ends with 1, and says why, when its ledger is deleted, moved or replaced
     meanwhile; nothing is acknowledged or sent from then on. Logs go to standard error, as JSON
-    unless that is a terminal.
+    unless that is a terminal; nobody waits for what reads them, and `log.dropped` stands where
+    lines are missing.
 
     \b
     Example:
@@ -36,8 +42,16 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     """
     app.keep_hangup()
     config = load(config_file)
+    log = logs.stand_aside()
+    last = LastResort(log) if log is not None else None  # else the process is not ours to end
     logs.configure()
-    app.run(config, until_idle=until_idle)
+    try:
+        app.run(config, until_idle=until_idle, log=log, last=last)
+    except (RouterError, OSError):
+        raise
+    except Exception as error:
+        _log.critical("router.bug", exc_info=error)
+        raise UsageError("the router ended by a bug of its own; its log says where") from error
     if until_idle:
         with ledger(config_file) as database:
             tell_totals(ledger_totals(database))

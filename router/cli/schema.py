@@ -6,6 +6,7 @@ import json
 
 import click
 
+from router.cli.printing import raw
 from router.workbench.schema import SCHEMAS
 
 
@@ -20,4 +21,4 @@ def command(what: str) -> None:
     and as the first line of a file of rules, for editors with a YAML language server:
       # yaml-language-server: $schema=.schema.json
     """
-    click.echo(json.dumps(SCHEMAS[what](), indent=2))
+    raw(json.dumps(SCHEMAS[what](), indent=2) + "\n")

@@ -12,12 +12,15 @@ from router.files.counts import plural
 from router.simulation import simulate
 from router.workbench.starter import shipped_rules
 
+MOST = 100_000_000
+"""Of anything that is made up."""
+
 
 @click.command("simulate")
-@click.option("--hubs", type=click.IntRange(min=1), required=True, help="So many hubs.")
-@click.option("--users", type=click.IntRange(min=1), required=True, help="So many Service Users.")
+@click.option("--hubs", type=click.IntRange(1, MOST), required=True, help="So many hubs.")
+@click.option("--users", type=click.IntRange(1, MOST), required=True, help="So many Service Users.")
 @click.option(
-    "--activations", type=click.IntRange(min=0), required=True, help="So many activations."
+    "--activations", type=click.IntRange(0, MOST), required=True, help="So many activations."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same gives the same.")
 @click.option(

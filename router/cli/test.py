@@ -10,8 +10,9 @@ import click
 from router.cli import test_report
 from router.cli.bar import Bar
 from router.cli.context import rules_folder
-from router.cli.printing import as_json, output, shown
+from router.cli.printing import as_json, line, output
 from router.errors import FilesError, UsageError
+from router.files.newfiles import write_over
 from router.language.folder import load as load_rules
 from router.language.rules import Rules
 from router.workbench.ruletests import mutation
@@ -81,9 +82,9 @@ def command(
         test_report.tell(report, tried, coverage=coverage)
     empty = [path for path, found in files.items() if not found]
     for path in empty:
-        click.echo(f"no tests in {shown(path)} (*.test.yaml)", err=True)
+        line(f"no tests in {path} (*.test.yaml)", err=True)
     if mutate and not report.passed:
-        click.echo("nothing was changed: for --mutate all tests must pass first", err=True)
+        line("nothing was changed: for --mutate all tests must pass first", err=True)
     unseen = coverage and report.uncovered
     if empty or not report.passed or unseen or any(not each.noticed_by for each in tried or ()):
         ctx.exit(1)
@@ -102,6 +103,6 @@ def _mutate(rules: Rules, files: Sequence[Path]) -> list[Tried]:
 
 def _write(file: Path, content: bytes) -> None:
     try:
-        file.write_bytes(content)
+        write_over(file, content)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from None

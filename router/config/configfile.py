@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,9 @@ from pydantic.config import JsonDict
 from router.domain.acceptance import Acceptance, CheckDigits
 from router.domain.identifiers import UserId, Word, text_only
 from router.domain.timestamps import duration
-from router.ports import Options, Originator
+from router.files.newfiles import Access
+from router.ports import Options, Originator, Secret
+from router.ports.options import is_loopback
 
 
 def _ledger_url(url: str, info: ValidationInfo) -> str:
@@ -72,6 +75,9 @@ class LedgerOptions(Options):
         WithJsonSchema({"type": "string", "pattern": "^sqlite:///."}),
         Field(description="sqlite:///FILE; a relative FILE lies beside this file"),
     ] = "sqlite:///hubherald.db"
+    access: Annotated[
+        Access, Field(description="who may open its files: owner, or its group too")
+    ] = Access.OWNER
 
 
 class DccOptions(Options):
@@ -91,6 +97,19 @@ class DccOptions(Options):
         return Originator(self.id, self.signing_key_file, self.signing_certificate_file)
 
 
+def _host_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?", name):
+        raise ValueError("must be the name of a host without port, such as alerts.example.com")
+    return name
+
+
+HostName = Annotated[
+    str,
+    AfterValidator(_host_name),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,254}$"}),
+]
+
+
 class OperationsOptions(Options):
     """The endpoint for metrics and health."""
 
@@ -100,6 +119,22 @@ class OperationsOptions(Options):
         WithJsonSchema({"type": "string", "pattern": ".:[0-9]{1,5}$"}),
         Field(description="HOST:PORT; port 0 takes a free one"),
     ] = "127.0.0.1:9464"
+    token: Annotated[
+        Secret | None,
+        Field(
+            min_length=16,
+            description="who asks must know it: as Bearer, or as the password of any user",
+        ),
+    ] = None
+    hosts: Annotated[
+        tuple[HostName, ...],
+        Field(max_length=20, description="names that it is asked by, such as that of a proxy"),
+    ] = ()
+
+    @property
+    def exposed(self) -> bool:
+        """Whether others than this machine reach it, and nothing is asked of them."""
+        return self.token is None and not is_loopback(self.host)
 
     @property
     def host(self) -> str:

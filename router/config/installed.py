@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from router.config.unready import UnreadyOptions
 from router.files.codes import Code
-from router.files.document import Document
+from router.files.document import Document, Place
 from router.files.problems import Problem
 from router.files.suggestions import closest
 from router.files.values import read_model
-from router.ports import Introduced, Options
+from router.ports import Aside, Introduced, Options, Unfit
+from router.ports.discretion import redactor
 from router.ports.entrypoints import installed
+
+FIRST_S, AGAIN_S = 5.0, 0.5
+"""Seconds that files named by one channel have to answer, and after the first that did not."""
 
 
 class InstalledKinds:
@@ -20,6 +25,8 @@ class InstalledKinds:
     def __init__(self, group: str) -> None:
         self._installed = installed(group)
         self._models: dict[str, type[Options] | str] = {}
+        self._thread = Aside("files")
+        self._patience = FIRST_S
 
     def introduced(self, kind: str) -> type[Introduced] | None:
         """The adapter's class when it wants to know the parties; None for all others."""
@@ -36,7 +43,8 @@ class InstalledKinds:
     ) -> Options | None:
         """The options that `value` has for its `adapter`; None when problems were added.
 
-        `own` are the keys of `value` that the router reads itself.
+        UnreadyOptions when nothing but a file of secrets is of no use, which is put into the
+        papers. `own` are the keys of `value` that the router reads itself.
         """
         kind = value.get("adapter")
         if not isinstance(kind, str):
@@ -45,15 +53,32 @@ class InstalledKinds:
             self._models[kind] = self._load(kind)
         model = self._models[kind]
         if isinstance(model, str):
-            document.add(document.at(*within, "adapter"), model, Code.UNKNOWN_ADAPTER)
+            said = model.format(kind=document.named(kind, "this adapter"))
+            document.add(document.at(*within, "adapter"), said, Code.UNKNOWN_ADAPTER)
             return None
         rest = {key: inner for key, inner in value.items() if key not in own}
-        found = read_model(document, model, rest, *within, also=own)
-        for unfit in found.unfit() if found is not None else ():
+        before, unfit_files = len(document.problems), dict[Place, str]()
+        found = read_model(document, model, rest, *within, also=own, unfit=unfit_files)
+        if unfit_files:
+            for place, why in unfit_files.items():
+                problem = Problem(document.at(*place), why, Code.KEY_FILE)
+                document.papers.add(problem, warning=False)
+            mistaken = len(document.problems) > before
+            return None if mistaken else UnreadyOptions(why="; ".join(unfit_files.values()))
+        for unfit in self._unfit(found) if found is not None else ():
             where = document.at(*within, unfit.key)
-            problem = Problem(where, f"{unfit.key}: {unfit.message}", unfit.code)
-            document.papers.add(problem, warning=unfit.warning)
+            said = redactor(found)(f"{unfit.key}: {unfit.message}")
+            document.papers.add(Problem(where, said, unfit.code), warning=unfit.warning)
         return found
+
+    def _unfit(self, options: Options) -> Sequence[Unfit]:
+        """What it finds wrong, in a thread: it may look at files on a mount that is away."""
+        try:
+            return self._thread.submit(options.unfit).result(self._patience)
+        except TimeoutError:
+            self._thread, self._patience = Aside("files"), AGAIN_S
+            why = "a file or folder named here does not answer; is what it is mounted from away?"
+            return [Unfit("adapter", why, code=Code.FILE)]
 
     def models(self) -> dict[str, type[Options]]:
         """The options of all that are installed and can be loaded, by kind."""
@@ -61,16 +86,17 @@ class InstalledKinds:
         return {kind: model for kind, model in found.items() if not isinstance(model, str)}
 
     def _load(self, kind: str) -> type[Options] | str:
-        """The model of the options, or why there is none."""
+        """The model of the options, or why there is none; `{kind}` stands for the kind."""
         if kind not in self._installed:
             names = ", ".join(sorted(self._installed)) or "none"
             meant = closest(kind, self._installed)
             hint = f"did you mean {meant!r}? " if meant else ""
-            return f"{kind!r} is not installed; {hint}(installed: {names})"
+            return f"{{kind}} is not installed; {hint}(installed: {names})"
         try:
             model = self._installed[kind].load().Config
         except (ImportError, AttributeError) as error:
-            return f"{kind!r} is installed but cannot be loaded: {error}"
+            why = str(error).replace("{", "{{").replace("}", "}}")
+            return f"{{kind}} is installed but cannot be loaded: {why}"
         if not (isinstance(model, type) and issubclass(model, Options)):
-            return f"{kind!r} is broken: its Config is not made from router.ports.Options"
+            return "{kind} is broken: its Config is not made from router.ports.Options"
         return model

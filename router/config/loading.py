@@ -22,12 +22,15 @@ from router.files.codes import Code
 from router.files.document import Document
 from router.files.keyfiles import require_private
 from router.files.problems import Location, Papers, Problem
+from router.files.secrecy import Redactor
+from router.files.secretfiles import find_exposed
 from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import read
 from router.language import shadows, unmet
 from router.language.folder import survey as survey_rules
 from router.language.rules import Rules
 from router.ports import Options
+from router.ports.discretion import redactor
 from router.ports.entrypoints import ADAPTERS, SOURCES
 
 READINGS = 3
@@ -184,8 +187,8 @@ def _hold_against_adapters(document: Document, found: Settings, users: ServiceUs
     for adapter in map(kinds.introduced, sorted(named)):
         for unfit in adapter.unfit_originator(found.dcc.originator) if adapter else ():
             where = document.at("dcc", unfit.key)
-            problem = Problem(where, f"{unfit.key}: {unfit.message}", unfit.code)
-            document.papers.add(problem, warning=unfit.warning)
+            said = redactor(found.dcc)(f"{unfit.key}: {unfit.message}")
+            document.papers.add(Problem(where, said, unfit.code), warning=unfit.warning)
 
 
 def _beside(document: Document, key: str) -> Path | None:
@@ -202,7 +205,7 @@ def _beside(document: Document, key: str) -> Path | None:
 
 
 def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | None, Document]:
-    document = read(file)
+    document = read(file, guarded=True)
     if document.value is None:
         if not file.exists():
             document.problems[:] = []
@@ -218,6 +221,14 @@ def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | No
     found = read_model(document, ConfigFile, document.value)
     if found is None or document.problems:
         return None, document
+    find_exposed(document)
+    if found.operations.exposed:
+        message = (
+            f"listen: {found.operations.listen} is open to whoever reaches it, and its page says "
+            f"who is told what; set operations.token (or token_file), or listen on 127.0.0.1"
+        )
+        where = document.at("operations", "listen")
+        document.papers.add(Problem(where, message, Code.CONFLICT), warning=False)
     return Settings(
         file=file,
         sources=sources,
@@ -257,9 +268,9 @@ def _check_signing_key(document: Document) -> None:
     given = value.get("signing_key_file") if isinstance(value, dict) else None
     if not isinstance(given, str):
         return
+    key, file = "signing_key_file", document.file.absolute().parent / given
     try:
-        require_private(document.file.absolute().parent / given)
+        require_private(file)
     except ValueError as error:
-        where = document.at("dcc", "signing_key_file")
-        problem = Problem(where, f"signing_key_file: {error}", Code.KEY_FILE)
-        document.papers.add(problem, warning=False)
+        said = Redactor([(str(file), key)])(f"{key}: {error}")
+        document.papers.add(Problem(document.at("dcc", key), said, Code.KEY_FILE), warning=False)

@@ -20,6 +20,7 @@ from router.domain.users import Channel, Role, ServiceUser, ServiceUsers, UserSt
 from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.problems import Papers, Problem
+from router.files.secretfiles import find_exposed
 from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import read
 from router.ports import Options
@@ -101,7 +102,7 @@ def load(
 
     What there is to say of keys and certificates that channels name is put into `papers`.
     """
-    document = read(file)
+    document = read(file, guarded=True)
     document.papers = papers or document.papers
     if document.value is None:
         if not document.problems:
@@ -110,10 +111,11 @@ def load(
         return None, document.problems
     expand(document, environment)
     users = _Users(document).read()
-    text = "\n".join(document.lines) + "\n"  # without secrets, which are no evidence of anything
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if document.problems or users is None:
+    if document.problems or users is None or document.cover is None:
         return None, document.problems
+    find_exposed(document)
+    text = document.cover.trust()  # without secrets and comments, which are no evidence of anything
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return ServiceUsers({user.id: user for user in users}, digest, text), []
 
 
@@ -128,7 +130,7 @@ class _Users:
         value = self.document.value
         entries = value.get("service_users") if isinstance(value, dict) else None
         channels = [
-            self._channels(entry, number)
+            [] if self.document.is_full else self._channels(entry, number)
             for number, entry in enumerate(entries if isinstance(entries, list) else [])
         ]
         found = read_model(self.document, UsersFile, value)
@@ -164,7 +166,7 @@ class _Users:
                 code = Code.VALUE if there else Code.MISSING_KEY
                 problem = Problem(where, f"{unfit.key}: {unfit.message}", code)
                 if problem not in self.document.problems:
-                    self.document.problems.append(problem)
+                    self.document.add(where, problem.message, code)
 
     def _find_duplicates(self, entries: Any) -> None:
         first: dict[str, int] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -91,9 +90,11 @@ class Batch:
     resolved: list[int] = field(default_factory=list)
     """Quarantine rows that need to wait no longer."""
     more: bool = False
-    """There waits more for its hubs than was taken along."""
+    """Something may leave quarantine behind it: for its hubs, or what it has put there itself."""
     noted: Sequence[Arrival] = ()
     """What was noted before it was taken up; the notes go with the commit."""
+    following: Sequence[Arrival] = ()
+    """What is taken up next, at once: its notes come with the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class Known:
     inventory: Inventory
     version: int = 0
     """Of the ledger, when this was read: it moves when another process has changed it."""
+    held: Mapping[str, bool] = field(default_factory=dict)
+    """Hubs for which others wait in quarantine; True where registrations await their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +140,4 @@ Note = tuple[str, str]
 
 def note_of(arrival: Arrival) -> Note:
     """Under what a message is noted."""
-    return (arrival.intake, hashlib.sha256(arrival.message.body).hexdigest())
+    return (arrival.intake, arrival.message.digest)

@@ -60,11 +60,17 @@ class _Docket:
     batch: Batch
     came: Mapping[int, int]
     """The arrivals of this batch by identity, in order; all others wait in quarantine."""
+    whole: bool
+    """All that came together is here: no registration of it is still to come."""
     opened: list[_Opened] = field(default_factory=list)
     early: defaultdict[str, list[tuple[Arrival, Fact]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     """By hub: facts that came before it, or activations before its first registration."""
+    behind: defaultdict[str, list[tuple[Arrival, Fact]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """By hub: activations that let others pass which wait in quarantine, or are still to come."""
     asked: set[int] = field(default_factory=set)
     """Those of `early` from quarantine that were found to be new: asked a second time, they would
     be taken for their own redelivery, and be gone."""
@@ -86,15 +92,22 @@ class Judgement:
         self.acceptance = acceptance
 
     def judge(
-        self, found: Sequence[Found], known: Known, now: datetime, waiting: Sequence[Found] = ()
+        self,
+        found: Sequence[Found],
+        known: Known,
+        now: datetime,
+        waiting: Sequence[Found] = (),
+        *,
+        whole: bool = True,
     ) -> Batch:
         """What these messages come to, given what the ledger knows, at the moment `now`.
 
         `waiting` are the facts in quarantine that wait for a hub or registration among `found`:
-        they count from there on, as those of this batch do that came too early.
+        they count from there on, as those of this batch do that came too early. Where these are
+        not the `whole` of what came together, activations that waited go on until it is.
         """
         came = {id(arrival): place for place, (arrival, _) in enumerate(found)}
-        docket = _Docket(Batch(now), came)
+        docket = _Docket(Batch(now), came, whole)
         for arrival, fact in waiting:
             if isinstance(fact, Fact):
                 docket.early[fact.data.device_id].append((arrival, fact))
@@ -126,10 +139,7 @@ class Judgement:
         if not isinstance(data, Hub) and device_id not in known.inventory.hubs:
             docket.early[device_id].append((arrival, fact))
         elif isinstance(data, Activation):
-            if self._waits(arrival, data, known, docket.batch.decided_at):
-                docket.early[device_id].append((arrival, fact))
-            else:
-                docket.opened.append(_Opened(arrival, fact, data, self._case(data, docket, known)))
+            self._open(docket, arrival, fact, known, waited=False)
         else:
             _apply(docket.batch, known, arrival, fact)
             self._take_along(docket, device_id, known)
@@ -142,13 +152,28 @@ class Judgement:
                 docket.asked.add(id(then))
                 if not self._is_new(docket.batch, then, each, known):
                     continue
-            if isinstance(each.data, Activation) and not self._waits(
-                then, each.data, known, docket.batch.decided_at
-            ):
-                # the registrations right behind are to count for it
-                docket.opened.append(_Opened(then, each, each.data, None))
+            if isinstance(each.data, Activation):
+                self._open(docket, then, each, known, waited=True)
             else:
                 self._place(docket, then, each, known)
+
+    def _open(
+        self, docket: _Docket, arrival: Arrival, fact: Fact, known: Known, *, waited: bool
+    ) -> None:
+        """An activation of a known hub is decided in this batch, or waits."""
+        activation = fact.data
+        assert isinstance(activation, Activation)
+        device_id = activation.device_id
+        if known.held.get(device_id):
+            docket.behind[device_id].append((arrival, fact))
+        elif self._waits(arrival, activation, known, docket.batch.decided_at):
+            docket.early[device_id].append((arrival, fact))
+        elif _lets_pass(docket, arrival, device_id, known, waited=waited):
+            docket.behind[device_id].append((arrival, fact))
+        else:
+            # for one that waited, the registrations right behind are to count
+            case = None if waited else self._case(activation, docket, known)
+            docket.opened.append(_Opened(arrival, fact, activation, case))
 
     def _waits(self, arrival: Arrival, activation: Activation, known: Known, now: datetime) -> bool:
         """Whether an activation must wait for the first registration of its hub."""
@@ -173,6 +198,16 @@ class Judgement:
             for arrival, fact in early:
                 if id(arrival) in docket.came or arrival.waits_as is not reason:
                     _quarantine(docket.batch, arrival, reason, detail, fact)
+        for device_id, behind in docket.behind.items():
+            detail = (
+                f"facts of hub {device_id} that came before have yet to be taken up; waits behind"
+            )
+            for arrival, fact in behind:
+                if arrival.quarantined_id is None:  # the others stay as they are
+                    _quarantine(
+                        docket.batch, arrival, QuarantineReason.NO_REGISTRATION, detail, fact
+                    )
+        docket.batch.more = bool(docket.behind)
 
     def _is_new(self, batch: Batch, arrival: Arrival, fact: Fact, known: Known) -> bool:
         taken = known.taken.get(fact.key)
@@ -214,6 +249,21 @@ class Judgement:
                 docket.batch,
                 Accepted(each.fact, each.arrival, Effect.DECIDED, grounds, tuple(decided), alerts),
             )
+
+
+def _lets_pass(
+    docket: _Docket, arrival: Arrival, device_id: str, known: Known, *, waited: bool
+) -> bool:
+    """Whether an activation goes behind others, though its hub is registered.
+
+    None overtakes what waits for its hub; and what waited itself is not decided on part of what
+    came together.
+    """
+    if arrival.quarantined_id is not None:
+        return not docket.whole
+    if device_id in known.held or device_id in docket.behind:
+        return True
+    return waited and not docket.whole
 
 
 def _once(activation: Activation, decided: list[Decision], known: Known) -> list[Decision]:

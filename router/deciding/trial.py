@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pickle
+import resource
 import subprocess
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 from router.deciding.engine import Engine, EngineAnomaly
 from router.errors import EngineError
 from router.language.alternatives import Alternative, Leaf, alternatives_of
 from router.language.fields import Value
 from router.language.rules import Rules
+
+MEMORY = 400_000_000
+"""Bytes that the child may take; rules within their budget come to a quarter of it."""
 
 
 def trial(rules: Rules, timeout_s: float = 10.0) -> None:
@@ -30,10 +37,17 @@ def trial(rules: Rules, timeout_s: float = 10.0) -> None:
         "signal.signal(signal.SIGHUP, signal.SIG_IGN); sys.path[:] = json.loads(sys.argv[1]); "
         "from router.deciding.trial import child; child(sys.stdin.buffer.read())"
     )
-    command = [sys.executable, "-c", code, json.dumps(sys.path), str(math.ceil(timeout_s) + 1)]
+    path, longest = json.dumps(_import_path(sys.path)), str(math.ceil(timeout_s) + 1)
+    # Isolated: else a json.py in the folder where somebody checks foreign rules would be run.
+    command = [sys.executable, "-I", "-c", code, path, longest]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and words
-            command, input=pickle.dumps(rules), capture_output=True, timeout=timeout_s, check=False
+            command,
+            cwd="/",
+            input=pickle.dumps(rules),
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise EngineError(
@@ -48,9 +62,24 @@ def trial(rules: Rules, timeout_s: float = 10.0) -> None:
         )
 
 
+def _import_path(path: Iterable[str]) -> list[str]:
+    """What the child may import from: all but the working directory, unless the router is there.
+
+    Then it comes last, so that nothing in it is taken for a module that stands elsewhere.
+    """
+    home = str(Path(__file__).resolve().parents[2])
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:  # deleted
+        here = ""
+    found = [each for each in path if Path(each).is_absolute() and os.path.realpath(each) != here]
+    return [*found, here] if here == home else found
+
+
 def child(pickled: bytes) -> None:
     """What the child does: every rule once with values that should make it match."""
     rules: Rules = pickle.loads(pickled)  # noqa: S301 - from our own parent
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     try:
         engine = Engine(rules)
         tried = [
@@ -60,6 +89,8 @@ def child(pickled: bytes) -> None:
         found = engine.evaluate(tried)
     except EngineError as error:
         sys.exit(str(error))
+    except MemoryError:
+        sys.exit(f"it needs more than {MEMORY:,} bytes for them")
     anomaly = next((each for each in found if isinstance(each, EngineAnomaly)), None)
     if anomaly or engine.rebuilds:
         sys.exit(str(anomaly or "durable_rules contradicts the second opinion"))

@@ -8,22 +8,24 @@ last send is over. An adapter is left in the task that entered it, as client lib
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
-import structlog
-
+from router.config.unready import UnreadyOptions
+from router.delivery.sending import log_bug
+from router.delivery.standin import StandIn
 from router.domain.users import Channel, ServiceUser
 from router.errors import RouterError, UsageError
+from router.files.secrecy import Redactor
 from router.lanes.values import LaneKey
 from router.ports import Adapter, Introduced, Options, Originator, Recipient
+from router.ports.discretion import redactor
 from router.ports.entrypoints import ADAPTERS, installed
 
 ENTER = 30.0
 """Seconds that an adapter has to set itself up; connecting to others comes later."""
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,17 @@ class AdapterSpec:
     originator: Originator
     recipient: Recipient
 
+    def make(self) -> Adapter[Options]:
+        """A new adapter, or what answers for it as long as its options can't be made."""
+        if isinstance(self.options, UnreadyOptions):
+            return StandIn(self.options.why)
+        made: Adapter[Options] = installed(ADAPTERS)[self.kind].load()(self.options)
+        return made
+
+    def redactor(self) -> Redactor:
+        """Takes out of what such an adapter says what nobody may see."""
+        return redactor(self.options, self.originator)
+
 
 @dataclass(eq=False, slots=True)
 class RunningAdapter:
@@ -44,6 +57,7 @@ class RunningAdapter:
     adapter: Adapter[Options]
     timeout: float
     """Seconds after which no send of it can still be under way."""
+    redact: Callable[[str], str] = str
     may_leave: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -84,8 +98,9 @@ class AdapterPool:
                         spec = self._spec_of(user, channel, channel.options)
                         stays = self._serving.get(key)
                         if stays is None or stays.spec != spec:
-                            made: Adapter[Options] = known[spec.kind].load()(spec.options)
-                            stays = await self._enter(RunningAdapter(spec, made, channel.timeout))
+                            stays = await self._enter(
+                                RunningAdapter(spec, spec.make(), channel.timeout, spec.redactor())
+                            )
                         found[key] = stays
                         stays.timeout = max(stays.timeout, channel.timeout)
         except BaseException:
@@ -137,7 +152,7 @@ class AdapterPool:
                 await running.may_leave.wait()
         except Exception as error:  # an adapter's bug must not stop others
             if entered.done():
-                _log.exception("adapter.bug", adapter=running.spec.kind)
+                log_bug(error, running.redact, adapter=running.spec.kind)
             else:
                 entered.set_exception(_not_set_up(running, error))
         finally:
@@ -147,6 +162,7 @@ class AdapterPool:
 def _not_set_up(running: RunningAdapter, error: Exception) -> Exception:
     if isinstance(error, RouterError):
         return error
-    _log.error("adapter.bug", adapter=running.spec.kind, exc_info=error)
+    log_bug(error, running.redact, adapter=running.spec.kind)
     who = f"adapter {running.spec.kind} of {running.spec.recipient.id}"
-    return UsageError(f"{who} could not be set up: {type(error).__name__}: {error}")
+    said = running.redact(f"{type(error).__name__}: {error}")
+    return UsageError(f"{who} could not be set up: {said}")

@@ -32,6 +32,7 @@ def reconcile(
             named.add(row.id)
             running = adapters.get(key)
             _reconcile_one(relay, row, user, channel, running.adapter if running else None)
+            relay.lanes[row.id].redact = running.redact if running else str
             if row.took_over is not None:
                 relay.take_over(row.took_over.lane_id, row.id)
     for row in rows.values():

@@ -177,6 +177,7 @@ class Relay:
         """The clock was set by `step`, as the ledger has it already; only `between` exchanges."""
         for lane in self.lanes.values():
             lane.move_along(step)
+        self._settled = [each.moved_along(step) for each in self._settled]  # not in the ledger yet
 
     def take_over(self, old: int, new: int) -> None:
         """What is under way on one lane is the other's from now on: its answers settle there, and
@@ -227,7 +228,7 @@ class Relay:
         for lane in self.lanes.values():
             self._take_over(lane, closed[lane.id], changing=lane.id in changing)
             if lane.id not in rest | self._answers.keys():
-                lane.rest_until = None
+                lane.rise()
             lane.look()
 
     def _take_over(self, lane: Lane, reason: ClosedReason | None, *, changing: bool) -> None:
@@ -319,7 +320,8 @@ class Relay:
         for wish in wishes:
             lane = self.lanes[wish.lane_id]
             requests = exchanged.sends.get(lane.id, ())
-            lane.took(requests, exchanged.next_due.get(lane.id))
+            another = wish.meanwhile is not None
+            lane.took(requests, exchanged.next_due.get(lane.id), another=another)
             lane.idle_at = None if lane.ready else exchanged.idle_at.get(lane.id)
             for each in exchanged.ended.get(lane.id, ()):
                 lane.ready = True

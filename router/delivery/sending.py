@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from traceback import format_exception
 
 import structlog
 
@@ -39,6 +40,7 @@ async def send(
     Channel and adapter are those of the lane when the send began.
     """
     assert adapter is not None
+    redact = lane.redact  # that of the adapter; a reload may come meanwhile
     if any(each.unrendered is not None for each in claimed):
         neighbour = Retry(Reason.BUG, "an Alert of the same batch has no bytes")
         return [each.unrendered or neighbour for each in claimed]
@@ -47,7 +49,7 @@ async def send(
             outcomes = await adapter.deliver([each.delivery for each in claimed])
         if len(outcomes) != len(claimed):
             raise ValueError(f"{len(outcomes)} outcomes for {len(claimed)} Alerts")
-        return outcomes
+        return [_discreet(each, redact) for each in outcomes]
     except TimeoutError:
         return [Retry(Reason.TIMEOUT, f"no answer within {channel.timeout:g} s") for _ in claimed]
     except asyncio.CancelledError:
@@ -57,8 +59,8 @@ async def send(
         # some client libraries cancel their callers when a connection is lost
         return [Retry(Reason.NETWORK, "the connection was lost") for _ in claimed]
     except Exception as error:  # an adapter's bug must not stop others
-        _bug(lane)
-        detail = f"{type(error).__name__}: {error}"[:300]
+        _bug(lane, error)
+        detail = redact(f"{type(error).__name__}: {error}")[:300]
         return [Retry(Reason.BUG, detail) for _ in claimed]
 
 
@@ -72,16 +74,30 @@ def renders_safely(lane: Lane, wish: Wish) -> Wish:
         try:
             return render(alert)
         except RenderError as error:
-            return error.outcome
-        except Exception:  # in the ledger's transaction, which is everybody's
-            _bug(lane)
+            return _discreet(error.outcome, lane.redact)
+        except Exception as error:  # in the ledger's transaction, which is everybody's
+            _bug(lane, error)
             return Retry(Reason.BUG, "the adapter could not make the bytes")
 
     return replace(wish, render=safe)
 
 
-def _bug(lane: Lane) -> None:
-    _log.exception("adapter.bug", **names(lane), adapter=lane.channel.adapter)
+def _bug(lane: Lane, error: Exception) -> None:
+    log_bug(error, lane.redact, **names(lane), adapter=lane.channel.adapter)
+
+
+def log_bug(error: Exception, redact: Callable[[str], str], **where: str) -> None:
+    """The traceback of an adapter's bug; a library may have put an address into its error."""
+    _log.error("adapter.bug", **where, exception=redact("".join(format_exception(error))))
+
+
+def _discreet(outcome: Outcome, redact: Callable[[str], str]) -> Outcome:
+    """The same without what the other side repeated of our secrets."""
+    match outcome:
+        case Delivered(receipt):
+            return replace(outcome, receipt=redact(receipt))
+        case Retry() | Refused() | Closed():
+            return replace(outcome, detail=redact(outcome.detail))
 
 
 def names(lane: Lane) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The three facts that Hubherald takes in, and the reading of them from bytes.
 
-A fact is one CloudEvents 1.0 event in structured JSON. `parse` never raises for what a body
-holds: it gives a Fact, or a Defect that says why the body can't be used. Whatever text may
+A fact is one CloudEvents 1.0 event in structured JSON. `parse_all` never raises for what a body
+holds: it gives Facts, or Defects that say why one can't be used. Whatever text may
 reach an Alert passes an allow-list here, so nothing behind this door needs to distrust it.
 
 Sources: CloudEvents 1.0; for Device ID and version DUIS.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -28,6 +29,7 @@ from pydantic import (
 )
 
 from router.domain.acceptance import CheckDigits
+from router.domain.findings import FieldError, in_words
 from router.domain.identifiers import (
     DeviceId,
     FirmwareVersion,
@@ -43,9 +45,8 @@ from router.domain.identifiers import (
 from router.domain.meterpoints import mpan, mpan_misfit, mprn, mprn_misfit
 from router.domain.strictjson import MalformedJson, decode
 from router.domain.timestamps import lasting, rfc3339
-
-MAX_BODY = 262_144
-"""The largest body in bytes that is read as a fact; real ones have about 500."""
+from router.domain.wrapping import WrappedLarge, WrappedWrong, data_of, events, unpacked
+from router.ports import MAX_BODY
 
 
 class QuarantineReason(StrEnum):
@@ -176,14 +177,17 @@ class Registration(BaseModel):
 def check_registration(
     point: Point, mpxn: str, effective_from: date, effective_to: date | None
 ) -> str:
-    """What must hold between the fields of a registration; ValueError when it does not.
+    """What must hold between the fields of a registration; FieldError when it does not.
 
     Gives the number of the meter point as it is kept; whether its check digits fit is for
     `misfit`.
     """
-    kept = mprn(mpxn) if point is Point.MPRN else mpan(mpxn)
+    try:
+        kept = mprn(mpxn) if point is Point.MPRN else mpan(mpxn)
+    except ValueError as error:
+        raise FieldError("mpxn", str(error)) from None
     if effective_to is not None and effective_to < effective_from:
-        raise ValueError("effective_to lies before effective_from")
+        raise FieldError("effective_to", f"lies before effective_from, {effective_from}")
     return kept
 
 
@@ -226,7 +230,7 @@ class Fact:
     """When the sender says it became true, UTC; always there on hub and registration facts."""
     data: Data
     body: bytes
-    """As received, byte for byte."""
+    """As received, byte for byte, but for what it came wrapped in: gzip, a batch."""
     content_digest: str
     """SHA-256 over type and data, to tell a redelivery from a conflicting id."""
 
@@ -274,26 +278,41 @@ class Defect:
     """As in Fact where there is an id; else empty."""
 
 
-def _say(error: ValidationError) -> str:
-    """Each finding as `key: what is wrong`, without the value (it may be hostile)."""
-    found = []
-    for item in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in item["loc"]) or "data"
-        message = item["msg"].removeprefix("Value error, ")
-        found.append(f"{where}: {'missing' if item['type'] == 'missing' else message}")
-    return "; ".join(found)[:500]
-
-
 def parse(body: bytes, check_digits: CheckDigits = CheckDigits.WARN) -> Fact | Defect:
     """Read one fact. Never raises for what `body` holds.
 
     `check_digits` says whether a registration is one whose meter point number does not check;
     where it is, `misfit` of the Fact tells.
     """
+    found = parse_all(body, check_digits)
+    if len(found) == 1:
+        return found[0]
+    return Defect(QuarantineReason.MALFORMED, f"a batch of {len(found)} events, not one", body)
+
+
+def parse_all(body: bytes, check_digits: CheckDigits = CheckDigits.WARN) -> Sequence[Fact | Defect]:
+    """Read each fact of a body that may be a batch or compressed; at least one is given.
+
+    Never raises for what `body` holds. A fact of a batch has its own bytes as its body.
+    """
     if len(body) > MAX_BODY:
-        return Defect(
-            QuarantineReason.TOO_LARGE, f"more than {MAX_BODY:,} bytes", body[: MAX_BODY + 1]
-        )
+        return [_too_large(body)]
+    try:
+        body = unpacked(body)
+        found = events(body)
+    except WrappedLarge as error:
+        return [Defect(QuarantineReason.TOO_LARGE, str(error), body)]
+    except WrappedWrong as error:
+        return [Defect(QuarantineReason.MALFORMED, str(error), body)]
+    return [_parse_one(each, check_digits) for each in ([body] if found is None else found)]
+
+
+def _too_large(body: bytes) -> Defect:
+    detail = f"more than {MAX_BODY:,} bytes"
+    return Defect(QuarantineReason.TOO_LARGE, detail, body[: MAX_BODY + 1])
+
+
+def _parse_one(body: bytes, check_digits: CheckDigits) -> Fact | Defect:
     try:
         event = decode(body)
     except MalformedJson as error:
@@ -313,28 +332,44 @@ def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:
         return value if usable else None
 
     source, event_id, kind = name("source", 300), name("id", 100), name("type", 100)
-    data = event.get("data")
+    wrong = None
+    try:
+        data = data_of(event)
+    except WrappedWrong as error:
+        data, wrong = event.get("data_base64", event.get("data")), str(error)
     try:
         content = json.dumps([event.get("type"), data], sort_keys=True, separators=(",", ":"))
     except RecursionError:
         return Defect(QuarantineReason.MALFORMED, "nested too deeply", body, source, event_id, kind)
     digest = hashlib.sha256(content.encode()).hexdigest()
 
-    def defect(reason: QuarantineReason, detail: str) -> Defect:
-        return Defect(reason, detail, body, source, event_id, kind, digest)
+    try:
+        envelope, known = _understood(event, data, wrong)
+    except _UnusableError as error:
+        return Defect(error.reason, str(error), body, source, event_id, kind, digest)
+    return Fact(envelope.source, envelope.id, envelope.time, known, body, digest)
 
+
+class _UnusableError(Exception):
+    def __init__(self, reason: QuarantineReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def _understood(event: dict[str, Any], data: Any, wrong: str | None) -> tuple[Envelope, Data]:
+    """`wrong` is what is wrong with the form of the data."""
     try:
         envelope = Envelope.model_validate(event)
-    except ValidationError as error:
-        return defect(QuarantineReason.INVALID, _say(error))
-    model = DATA.get(envelope.type)
-    if model is None:
-        detail = f"type {envelope.type!r} is not one of {', '.join(DATA)}"
-        return defect(QuarantineReason.UNKNOWN_TYPE, detail)
-    try:
+        model = DATA.get(envelope.type)
+        if model is None:
+            detail = f"type {envelope.type!r} is not one of {', '.join(DATA)}"
+            raise _UnusableError(QuarantineReason.UNKNOWN_TYPE, detail)
+        if wrong is not None:
+            raise _UnusableError(QuarantineReason.INVALID, wrong)
         known = model.model_validate(data)
     except ValidationError as error:
-        return defect(QuarantineReason.INVALID, _say(error))
+        raise _UnusableError(QuarantineReason.INVALID, in_words(error)) from None
     if envelope.time is None and model is not Activation:
-        return defect(QuarantineReason.INVALID, "time: missing; hub and registration facts need it")
-    return Fact(envelope.source, envelope.id, envelope.time, known, body, digest)
+        detail = "time: missing; hub and registration facts need it"
+        raise _UnusableError(QuarantineReason.INVALID, detail)
+    return envelope, known

@@ -21,7 +21,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}")
 _VERSION = r"^[0-9A-Za-z._-]{1,8}$"
@@ -61,7 +61,25 @@ def _rfc3339(value: Any) -> Any:
     # pydantic would take numbers as Unix times, and dates without a time
     if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", value):
         raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T23:59:00+00:00")
-    return value
+    return _in_leap_second(value) or value
+
+
+_LEAP = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)60(?:\.\d+)?(.*)", re.DOTALL)
+
+
+def _in_leap_second(text: str) -> str | None:
+    """The last moment before it, which is of the same day; None where second 60 is not meant."""
+    found = _LEAP.fullmatch(text)
+    if found is None:
+        return None
+    before = f"{found[1]}59.999999{found[2]}"
+    try:
+        moment = datetime.fromisoformat(before.upper())
+    except ValueError:
+        return None
+    if moment.tzinfo is None or not _utc(moment).strftime("%H%M") == "2359":
+        raise ValueError("has a second 60, which there is only before midnight in UTC")
+    return before
 
 
 def _local_date(value: Any) -> Any:
@@ -105,7 +123,18 @@ Word = Annotated[
     shown_as(_WORD),
 ]
 """A free word such as `pilot`."""
-Groups = Annotated[tuple[Word, ...], Field(max_length=100)]
+MOST_GROUPS = 100
+
+
+def _few(value: Any) -> Any:
+    """Counted before the first of them is looked at: a message of 256 kB has 60,000."""
+    if isinstance(value, list | tuple) and len(value) > MOST_GROUPS:
+        counts = {"max_length": MOST_GROUPS, "actual_length": len(value)}
+        raise PydanticKnownError("too_long", {"field_type": "List", **counts})
+    return value
+
+
+Groups = Annotated[tuple[Word, ...], Field(max_length=MOST_GROUPS), BeforeValidator(_few)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_utc)]
 """RFC 3339 with offset, kept in UTC."""
 LocalDate = Annotated[date, BeforeValidator(_local_date)]

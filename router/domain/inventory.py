@@ -99,7 +99,10 @@ def in_effect(home: Home, moment: datetime) -> list[Registration]:
     A registration ends at its `effective_to` or when a later one for the same meter point
     begins, whichever comes first.
     """
-    today = moment.astimezone(LOCAL).date()
+    try:
+        today = moment.astimezone(LOCAL).date()
+    except OverflowError:  # the first hour of the year 1, or the last of 9999
+        today = moment.date()
     latest: dict[str, date] = {}
     for each in home.registrations:
         if each.effective_from <= today and each.effective_to != each.effective_from:

@@ -1,7 +1,8 @@
 """JSON from outside, read strictly: what Python's reader would let pass is refused.
 
 Of two values under one key another program may take the other one; NaN is not JSON; half of a
-surrogate pair can't be written down again.
+surrogate pair can't be written down again. A byte order mark in front, as Windows writes it, is
+no part of it (RFC 8259, 8.1).
 """
 
 from __future__ import annotations
@@ -17,8 +18,13 @@ class MalformedJson(Exception):
 
 def decode(body: bytes) -> dict[str, Any]:
     """The object that stands in `body`; MalformedJson when there is none."""
+    encoding = json.detect_encoding(body)
+    if not encoding.startswith("utf-8"):
+        raise MalformedJson(
+            f"{encoding[:6].upper()}, not UTF-8: whoever writes it has to change that"
+        )
     try:
-        text = body.decode("utf-8")
+        text = body.decode("utf-8").lstrip("\ufeff")
         event = _DECODER.decode(text)
         if "\\u" in text:  # only so can half of a surrogate pair come in
             json.dumps(event, ensure_ascii=False).encode()
@@ -27,12 +33,19 @@ def decode(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise MalformedJson("nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise MalformedJson(f"not JSON: {error.msg} at character {error.pos}") from None
+        raise MalformedJson(_in_words(error)) from None
     except ValueError as error:
         raise MalformedJson(f"not JSON: {str(error)[:100]}") from None
     if not isinstance(event, dict):
         raise MalformedJson("not a JSON object")
     return event
+
+
+def _in_words(error: json.JSONDecodeError) -> str:
+    if error.msg != "Extra data":
+        return f"not JSON: {error.msg} at character {error.pos}"
+    ends = "; lines end by LF, not by CR alone" if error.doc[: error.pos].endswith("\r") else ""
+    return f"more than one JSON value, the next at character {error.pos}{ends}"
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

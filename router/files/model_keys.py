@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -35,6 +35,19 @@ def known_models(model: type[BaseModel], key: str) -> list[type[BaseModel]]:
     return _models_at(model, (key,))
 
 
+FILE = "file"
+"""The kind of a value that names a file of keys or secrets."""
+
+
+def kinds_at(kinds: Iterable[Any], part: str | int) -> list[Any]:
+    """The kinds of value that may stand at a key or index of such; none where nothing is known."""
+    found = [inner for kind in kinds for inner in _below(kind, part)]
+    if not isinstance(part, str) or not part.endswith("_file"):
+        return found
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return [FILE] if found or any(part in _keys(model) for model in models) else []
+
+
 def _keys(model: type[BaseModel]) -> set[str]:
     plain = {field.alias or name for name, field in model.model_fields.items()}
     return plain | {f"{name}_file" for name in secret_keys(model)}
@@ -56,7 +69,7 @@ def _below(kind: Any, part: str | int) -> Iterator[Any]:
                 yield from _kinds(field.annotation)
     elif isinstance(part, int) and inner:
         yield from _kinds(inner[0])
-    elif isinstance(part, str) and len(inner) == 2:
+    elif isinstance(part, str) and len(inner) == 2 and issubclass(get_origin(kind), Mapping):
         yield from _kinds(inner[1])
 
 

@@ -8,6 +8,11 @@ from pathlib import Path
 from router.files.codes import Code
 from router.files.redaction import covered, escaped
 
+LONGEST = 600
+"""Characters of a message, which may quote what stands in a file."""
+MOST = 100
+"""Problems that are told of one file; who mends these sees the others next."""
+
 
 @dataclass(frozen=True)
 class Location:
@@ -16,7 +21,7 @@ class Location:
     file: Path
     line: int = 1
     column: int = 1
-    text: str = ""
+    text: str = field(default="", compare=False)
     """The source line, for the caret under it; secrets and control characters are covered."""
 
     def __str__(self) -> str:
@@ -42,7 +47,10 @@ class Problem:
     code: Code
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", escaped(self.message))
+        message = escaped(self.message)
+        if len(message) > LONGEST:
+            message = f"{message[:LONGEST]}..."
+        object.__setattr__(self, "message", message)
 
     @property
     def head(self) -> str:
@@ -63,7 +71,10 @@ class Papers:
     warnings: list[Problem] = field(default_factory=list)
     """Of use now, but they ask for somebody's hand: a certificate that is about to expire."""
 
+    _known: set[Problem] = field(default_factory=set)
+
     def add(self, problem: Problem, *, warning: bool) -> None:
         """Once, whoever finds it."""
-        if problem not in self.unfit + self.warnings:
+        if problem not in self._known:
+            self._known.add(problem)
             (self.warnings if warning else self.unfit).append(problem)

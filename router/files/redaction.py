@@ -13,7 +13,7 @@ _IN_QUOTES = r"""\[[^\]\r\n]*|"[^"\r\n]*"?|'[^'\r\n]*'?"""
 _BLOCK_VALUE = re.compile(rf"{_IN_QUOTES}|[^\r\n]*")
 _FLOW_VALUE = re.compile(rf"{_IN_QUOTES}|[^,}}\r\n]*")
 _USER_IN_URL = re.compile(r"(?<=://)[^/\s]*(?=@)")
-_ENDS = "\r\n\x85\u2028\u2029"
+ENDS = "\r\n\x85\u2028\u2029"
 """What ends a line, to `str.splitlines`."""
 
 
@@ -54,7 +54,7 @@ def presentable(line: str) -> str:
     the options of an adapter call a secret is hidden besides. No character comes or goes, and the
     line keeps what ends it.
     """
-    bare = line.rstrip(_ENDS)
+    bare = line.rstrip(ENDS)
     end_of_line = line[len(bare) :]
     line = _USER_IN_URL.sub(lambda found: "*" * len(found[0]), covered(bare, kept="\t"))
     parts: list[str] = []

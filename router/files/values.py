@@ -8,21 +8,19 @@ here, before a model looks at the values, and so work for every adapter alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from router.files.codes import Code
 from router.files.document import Document, Place
-from router.files.keyfiles import require_private
 from router.files.messages import mistyped
-from router.files.model_keys import known_models, number_or_boolean, secret_keys
+from router.files.model_keys import FILE, kinds_at, known_models, number_or_boolean
+from router.files.secrecy import plain_variable
+from router.files.secretfiles import SecretFiles
 from router.files.suggestions import closest
 
-LARGEST_SECRET = 65_536
-"""Bytes; certificates with their chains have a tenth of it."""
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 Model = TypeVar("Model", bound=BaseModel)
@@ -55,7 +53,9 @@ def _expanded(document: Document, place: Place, value: Any, environment: Mapping
             message = "must be ${NAME}; write $${ for a plain ${"
             document.add(document.at(*place), message, Code.VARIABLE)
         elif name not in environment:
-            message = f"${{{name}}} is not set in the environment"
+            is_name = document.cover is None or plain_variable(name)
+            named = f"${{{name}}}" if is_name else "the variable that is named here"
+            message = f"{named} is not set in the environment"
             document.add(document.at(*place), message, Code.VARIABLE)
         document.filled.add(place)
         return environment.get(name, "")
@@ -69,47 +69,54 @@ def read_model(
     value: Any,
     *within: str | int,
     also: frozenset[str] = frozenset(),
+    unfit: dict[Place, str] | None = None,
 ) -> Model | None:
     """The model of `value`, which stands at `within`; None when problems were added.
 
-    `also` are keys that are right there but belong to another model.
+    `also` are keys that are right there but belong to another model. What is wrong with files of
+    secrets is a problem, too; or, where there is an `unfit`, it is put there by the place of the
+    secret, and then there is no model either.
     """
     before = len(document.problems)
-    value = _with_secrets(document, model, value, within)
+    _reveal(document, [model], value, within)
+    files = SecretFiles(document)
+    value = files.fill(model, value, within)
     _find_mistyped(document, model, value, within)
+    found: Model | None = None
     try:
         found = model.model_validate(value, context={"folder": document.file.absolute().parent})
     except ValidationError as error:
-        document.add_invalid(error, model, *within, also=also)
-        return None
-    return found if len(document.problems) == before else None
+        if unfit is not None:
+            files.blame(error, within)
+        document.add_invalid(error, model, *within, also=also, told=files.unfit)
+    if unfit is not None:
+        unfit |= files.unfit
+    else:
+        for place, why in files.unfit.items():
+            document.add(document.at(*place), why, Code.KEY_FILE)
+    return found if len(document.problems) == before and not files.unfit else None
 
 
-def _with_secrets(document: Document, model: type[BaseModel], value: Any, within: Place) -> Any:
-    """The value with what its `..._file` keys name; everything secret in it is hidden."""
-    if not isinstance(value, dict):
-        return value
-    value = dict(value)
-    for name in secret_keys(model):
-        place, key = (*within, name), f"{name}_file"
-        document.hide(*place)
-        if key not in value or key in model.model_fields:
-            continue
-        path = value.pop(key)
-        if name in value:
-            message = f"give {name!r} or {key!r}, not both"
-            document.add(document.key(*within, key), message, Code.CONFLICT)
-            continue
-        document.values[place] = document.at(*within, key)
-        try:
-            value[name] = read_secret(document.file.absolute().parent, path)
-        except ValueError as error:
-            value[name] = None
-            document.add(document.at(*place), f"{key}: {error}", Code.KEY_FILE)
-    for name, inner in value.items():
-        for below in known_models(model, name):
-            value[name] = _with_secrets(document, below, inner, (*within, name))
-    return value
+def _reveal(document: Document, kinds: Sequence[Any], value: Any, place: Place) -> None:
+    """Let be seen what these kinds of values know, but for secrets and the names of files.
+
+    Each value is looked at once: a file has as many as a megabyte holds.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            below = kinds_at(kinds, key)
+            if below:
+                document.reveal_key(*place, key)
+                _reveal(document, below, inner, (*place, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _reveal(document, kinds_at(kinds, number), inner, (*place, number))
+    elif kinds and not any(kind in {Any, FILE} or _is_secret(kind) for kind in kinds):
+        document.reveal(*place)
+
+
+def _is_secret(kind: Any) -> bool:
+    return hasattr(kind, "get_secret_value")
 
 
 def _find_mistyped(document: Document, model: type[BaseModel], value: Any, within: Place) -> None:
@@ -131,24 +138,6 @@ def _find_mistyped(document: Document, model: type[BaseModel], value: Any, withi
             document.add(document.at(*place), f"{name}: {said}", Code.WRONG_TYPE)
         for below in known_models(model, name):
             _find_mistyped(document, below, inner, place)
-
-
-def read_secret(folder: Path, path: object) -> str:
-    """The text of a file that only its owner can read; ValueError says why there is none."""
-    if not isinstance(path, str) or not path:
-        raise ValueError("must be the path of a file")
-    file = folder / path
-    require_private(file)
-    try:
-        with file.open("rb") as opened:
-            text = opened.read(LARGEST_SECRET + 1).decode().strip()
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{file} is not text in UTF-8") from None
-    if not 0 < len(text) <= LARGEST_SECRET:
-        raise ValueError(f"{file} is {'too large' if text else 'empty'}")
-    return text
 
 
 def has_adapter(document: Document, value: Mapping[str, Any], *within: str | int) -> bool:

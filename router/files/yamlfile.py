@@ -28,9 +28,11 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from router.files.codes import Code
+from router.files.cover import Cover, Token
 from router.files.document import Document, Place
+from router.files.plainfile import open_plain
 from router.files.problems import Location
-from router.files.redaction import presentable
+from router.files.redaction import ENDS, covered, presentable
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -38,20 +40,23 @@ MAX_COPIED = 200_000
 """How many values the aliases of a file may stand for, all together."""
 
 
-def read(file: Path) -> Document:
-    """Read one YAML file. Never raises for what it holds: look at `problems`."""
+def read(file: Path, *, guarded: bool = False) -> Document:
+    """Read one YAML file. Never raises for what it holds: look at `problems`.
+
+    `guarded`: secrets may stand in it, so nothing of it is shown but what a model reveals.
+    """
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             raw = opened.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         document = Document(file)
         why = error.strerror if isinstance(error, OSError) else "its name is not one of a file"
         document.add(Location(file), f"cannot be read: {why}", Code.FILE)
         return document
-    return parse(raw, file)
+    return parse(raw, file, guarded=guarded)
 
 
-def parse(raw: bytes, file: Path) -> Document:
+def parse(raw: bytes, file: Path, *, guarded: bool = False) -> Document:
     """Read YAML from bytes; `file` is what locations will name."""
     document = Document(file)
     if len(raw) > MAX_BYTES:
@@ -64,7 +69,10 @@ def parse(raw: bytes, file: Path) -> Document:
         line = raw[: error.start].count(b"\n")
         document.add(Location(file, line + 1), "not UTF-8; save the file as UTF-8", Code.FILE)
         return document
-    document.lines = [presentable(line) for line in text.splitlines()]
+    if guarded:
+        document.cover = Cover(text)
+    else:
+        document.lines = [presentable(line) for line in text.splitlines()]
     try:
         _Reader(document, text).read()
     except ReaderError as error:
@@ -74,9 +82,9 @@ def parse(raw: bytes, file: Path) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = document.location(mark.line, mark.column) if mark else document.location(0, 0)
-        in_braces = where.text[: where.column - 1].endswith("$")
+        in_braces = mark is not None and text[: mark.index].endswith("$")
         hint = "; put a text with ${NAME} in quotes here" if in_braces else ""
-        document.add(where, f"{_say(error)}{hint}", Code.YAML)
+        document.add(where, f"{_say(error, guarded=guarded)}{hint}", Code.YAML)
     except (YAMLError, ValueError) as error:
         document.add(Location(file), " ".join(str(error).split()), Code.YAML)
     return document
@@ -98,13 +106,15 @@ _IN_OUR_WORDS = {
 """What the parser says most often, for people who know nothing of tokens and scalars."""
 
 
-def _say(error: MarkedYAMLError) -> str:
+def _say(error: MarkedYAMLError, *, guarded: bool) -> str:
     begun = error.context_mark.line + 1 if error.context_mark else 0
     said = " ".join(f"{error.problem or ''} {error.context or ''}".split())
     for pattern, words in _IN_OUR_WORDS.items():
         found = re.search(pattern, said)
         if found:
             return words.format(*found.groups(), begun=begun)
+    if guarded:  # it may repeat what stands there
+        said = re.sub(r"(['\"]).{2,}\1", "this", said)
     return f"{said} that began in line {begun}" if begun and error.problem else said
 
 
@@ -132,8 +142,12 @@ class _Reader:
 
     def __init__(self, document: Document, text: str) -> None:
         self.document = document
+        self.text = text
         # as long as `text`, character for character
-        self.shown = "".join(presentable(line) for line in text.splitlines(keepends=True))
+        if document.cover is not None:
+            self.shown = covered(text, kept="\t" + ENDS)
+        else:
+            self.shown = "".join(presentable(line) for line in text.splitlines(keepends=True))
         self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
         self.anchored: dict[str, Any] = {}
         """What an alias stands for."""
@@ -148,6 +162,7 @@ class _Reader:
                     self._unfit(event, "more than one document in a file", Code.YAML)
                 value = self.value(next(self.events), ())
             self.document.value = value
+            self.document.lay_cover()
         except _StopReading:
             return
 
@@ -156,7 +171,7 @@ class _Reader:
             if isinstance(event, DocumentStartEvent):
                 if event.version or event.tags:
                     # the event begins where the document does, below them
-                    before = enumerate(self.document.lines[: event.start_mark.line])
+                    before = enumerate(self.text.splitlines()[: event.start_mark.line])
                     row = next((number for number, line in before if line[:1] == "%"), 0)
                     message = "directives (%YAML, %TAG) are not allowed; take them out"
                     self.document.add(self.document.location(row, 0), message, Code.YAML)
@@ -170,6 +185,10 @@ class _Reader:
     def _where(self, event: Event) -> Location:
         return self.document.location(event.start_mark.line, event.start_mark.column)
 
+    def _token(self, event: Event) -> Token:
+        start, end = event.start_mark, event.end_mark
+        return Token(start.line, start.column, self.shown[start.index : end.index])
+
     def value(self, event: Event, path: Place) -> Any:
         self.document.values[path] = self._where(event)
         if len(path) > MAX_DEPTH:
@@ -179,7 +198,9 @@ class _Reader:
         tag = getattr(event, "ctag", None)
         if tag is not None:
             name = str(tag).replace("tag:yaml.org,2002:", "!!")
-            self._unfit(event, f"tag {name} is not allowed; write a plain value", Code.YAML)
+            known = self.document.cover is None or re.fullmatch(r"!![a-z/:._]+", name)
+            said = f"tag {name} is not allowed" if known else "a text that begins so needs quotes"
+            self._unfit(event, f"{said}; write a plain value", Code.YAML)
         anchor = getattr(event, "anchor", None)
         if anchor:
             self.document.add(self._where(event), NO_ALIASES, Code.ALIAS)
@@ -238,12 +259,15 @@ class _Reader:
             self._unfit(event, "a key must be a plain word", Code.YAML)
         if key in result:
             first = self.document.keys[place]
-            message = f"{key!r} stands here already, in line {first.line}"
+            named = self.document.named(key)
+            message = f"{named} stands here already, in line {first.line}"
             self.document.add(where, message, Code.DUPLICATE_KEY)
             value_event = next(self.events)
             self.value(value_event, (*path, key, "duplicate"))
             return value_event
         self.document.keys[place] = where
+        if self.document.cover is not None:
+            self.document.covered_keys[place] = self._token(event)
         value_event = next(self.events)
         result[key] = self.value(value_event, place)
         if result[key] is None and value_event.start_mark.index == value_event.end_mark.index:
@@ -252,8 +276,11 @@ class _Reader:
 
     def scalar(self, event: ScalarEvent, path: Place) -> Any:
         text = str(event.value)
-        start, end = event.start_mark.index, event.end_mark.index
-        self.document.written[path] = self.shown[start:end]
+        token = self._token(event)
+        if self.document.cover is not None:
+            self.document.covered[path] = token
+        else:
+            self.document.written[path] = token.text
         if event.style is not None:
             return text
         try:

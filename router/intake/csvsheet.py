@@ -1,28 +1,30 @@
-"""A CSV file with a header, read row by row, whatever it holds.
+"""A CSV file with a header, read line by line, whatever it holds.
 
-One bad row must not take others with it: a quote that is never closed swallows, to the csv
-module, everything behind it. No cell of ours spans lines, so such a row is reported and
-reading goes on in its second line. Quotes that stand where none can are an error, not a guess.
+One bad row must not take others with it, nor cost more than its length: a quote that is never
+closed swallows, to the csv module, everything behind it. So a line is a row, unless the few lines
+behind it close its quote and make a row of the right width together. Quotes that stand where none
+can are an error, not a guess.
 """
 
 from __future__ import annotations
 
 import csv
-from collections import deque
+import re
 from collections.abc import Callable, Iterator, Sequence
-from io import TextIOWrapper
 from operator import itemgetter
 from pathlib import Path
-from typing import TextIO
 
 from router.files.codes import Code
 from router.files.problems import Location, Problem
 from router.files.redaction import presentable
 from router.files.suggestions import did_you_mean
+from router.intake.csvlines import LONGEST, CsvLines, is_plain
 
-LONGEST_HEADER = 65_536
 TELL = 1_000
-"""Rows after which progress is told."""
+"""Lines after which progress is told."""
+BROKEN_ROW = 8
+"""The most lines of a row whose values have line breaks in them."""
+_TOO_LONG = f"is longer than {LONGEST:,} characters"
 
 
 class Sheet:
@@ -36,87 +38,205 @@ class Sheet:
         self._header: list[str] = []
 
     def problems(self) -> list[Problem]:
-        """Reads the header; gives what is wrong with it."""
+        """Reads the header; gives what is wrong with it, or with the file as a whole."""
         try:
-            with self.file.open("rb") as raw:
-                line = raw.readline(LONGEST_HEADER).decode("utf-8-sig", "replace").rstrip("\r\n")
+            if not is_plain(self.file):
+                return [self._problem("is not a plain file", Code.FILE)]
+            with CsvLines(self.file) as lines:
+                if lines.misfit:
+                    return [self._problem(lines.misfit, Code.FILE)]
+                return list(self._wrong_header(lines.take() or ""))
         except OSError as error:
-            return [Problem(Location(self.file), f"cannot be read: {error.strerror}", Code.FILE)]
-        seen = presentable(line)
-        try:
-            self._header = next(csv.reader([line], strict=True), [])
-        except csv.Error as error:
-            return [Problem(Location(self.file, 1, 1, seen), _in_words(error), Code.VALUE)]
-        found = []
-        for name in dict.fromkeys(self._header):
-            where = Location(self.file, 1, max(line.find(name), 0) + 1, seen)
+            return [self._problem(f"cannot be read: {error.strerror}", Code.FILE)]
+
+    def _problem(self, message: str, code: Code, line: str = "", column: int = 1) -> Problem:
+        return Problem(Location(self.file, 1, column, presentable(line)), message, code)
+
+    def _wrong_header(self, line: str) -> Iterator[Problem]:
+        if len(line) >= LONGEST:
+            yield self._problem(f"the first line {_TOO_LONG}", Code.TOO_LARGE)
+        elif said := _other_separator(line, self.columns):
+            yield self._problem(said, Code.VALUE, line)
+        else:
+            try:
+                self._header = next(csv.reader([line], strict=True), [])
+            except csv.Error as error:
+                yield self._problem(_in_words(error), Code.VALUE, line)
+            else:
+                yield from self._wrong_columns(line)
+
+    def _wrong_columns(self, line: str) -> Iterator[Problem]:
+        for name in dict.fromkeys(filter(None, self._header)):
+            column = max(line.find(name), 0) + 1
             if name not in self.columns:
-                message = (
-                    f"column {name[:60]!r} means nothing here{did_you_mean(name, self.columns)}"
-                )
-                found.append(Problem(where, message, Code.UNKNOWN_KEY))
+                meant = did_you_mean(name, self.columns)
+                message = f"column {name[:60]!r} means nothing here{meant}"
+                yield self._problem(message, Code.UNKNOWN_KEY, line, column)
             elif self._header.count(name) > 1:
                 message = f"column {name!r} stands there twice"
-                found.append(Problem(where, message, Code.DUPLICATE_KEY))
+                yield self._problem(message, Code.DUPLICATE_KEY, line, column)
         missing = [name for name in self.required if name not in self._header]
         if missing:
             message = f"{', '.join(missing)}: needed in the first line, which names the columns"
-            found.append(Problem(Location(self.file, 1, 1, seen), message, Code.MISSING_KEY))
-        return found
+            yield self._problem(message, Code.MISSING_KEY, line)
 
     def rows(
         self, refuse: Callable[[int, str], None], progress: Callable[[int], None]
     ) -> Iterator[tuple[int, Sequence[str]]]:
-        """Each row by its line, cells in the order of `columns`.
+        """Each row by its line, cells in the order of `columns`; rows without any value are none.
 
         Lines that are no rows go to `refuse`. `progress` is told the bytes read since last time.
         """
         width = len(self._header)
-        places = [
-            self._header.index(name) if name in self._header else width for name in self.columns
-        ]
+        named = [place for place, name in enumerate(self._header) if name]
+        nameless = sorted(set(range(width)) - set(named))
+        places = [self._header.index(name) if name in self._header else -1 for name in self.columns]
         pick = itemgetter(*places)
-        with self.file.open("rb") as raw:
+        with CsvLines(self.file) as lines:
             told = 0
-            lines = _Lines(TextIOWrapper(raw, "utf-8-sig", "surrogateescape", newline=""))
-            for line, cells in _parsed(lines, refuse):
-                if line == 1 or not cells:
-                    continue
-                if len(cells) != width:
+            lines.take()
+            for line, cells in _parsed(lines, width, refuse):
+                if len(cells) <= named[-1] or any(cells[width:]):
                     refuse(line, f"has {len(cells)} columns, the header has {width}")
                     continue
-                cells.append("")
+                cells.append("")  # what stands in a column that is not there
+                if said := _without_name(cells, nameless):
+                    refuse(line, said)
+                    continue
                 yield line, pick(cells)
                 if line % TELL == 0:
-                    progress(raw.tell() - told)
-                    told = raw.tell()
-            progress(raw.tell() - told)
+                    progress(lines.passed - told)
+                    told = lines.passed
+            progress(lines.passed - told)
 
 
-def _parsed(lines: _Lines, refuse: Callable[[int, str], None]) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(lines, strict=True)
-    while True:
-        first = lines.start_row()
-        complaint = ""
-        cells: list[str] = []
+def _without_name(cells: Sequence[str], nameless: Sequence[int]) -> str | None:
+    """What is wrong with a row that has a value in a column of which nobody knows what it is."""
+    for place in nameless:
+        if cells[place : place + 1] not in ([], [""]):
+            value = cells[place][:60]
+            return f"column {place + 1} has no name in the header, and {value!r} stands in it"
+    return None
+
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def _other_separator(line: str, columns: Sequence[str]) -> str | None:
+    """What separates the columns when it is no comma, and what to do; or None."""
+    if found := re.fullmatch(r'"?sep=(.)"?', line.strip(), re.IGNORECASE):
+        return (
+            f"the first line is `sep={found[1]}`, which Excel alone reads; remove it: the first"
+            " line names the columns"
+        )
+    if "," in line:
+        return None
+    for separator, name in _SEPARATORS.items():
+        cells = [cell.strip(' "').lower() for cell in line.split(separator)]
+        if len(cells) > 1 and any(cell in columns for cell in cells):
+            return (
+                f"the columns are separated by {name}, not by commas; save it as `CSV UTF-8"
+                " (Comma delimited)`, under a region whose list separator is the comma"
+            )
+    return None
+
+
+# --- rows -----------------------------------------------------------------------------------
+
+
+def _parsed(
+    lines: CsvLines, width: int, refuse: Callable[[int, str], None]
+) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each row by its first line, of any number."""
+    parser = _Parser()
+    while (line := lines.take()) is not None:
+        number = lines.number
+        if len(line) >= LONGEST:
+            refuse(number, _TOO_LONG)
+            continue
+        cells: list[str] | None
         try:
-            cells = next(reader)
-        except StopIteration:
-            return
+            cells = line.split(",") if '"' not in line else parser.cells(line)
         except csv.Error as error:
-            complaint = _in_words(error)
-        if lines.put_back_rest():
-            complaint = _OPEN
-        if complaint:
-            refuse(first, complaint)
-        else:
-            yield first, cells
+            refuse(number, _in_words(error))
+            continue
+        if cells is None:
+            cells = _continued(line, lines, width, parser)
+        if cells is None:
+            refuse(number, _OPEN)
+        elif any(cell and not cell.isspace() for cell in cells):
+            yield number, cells
+
+
+def _continued(first: str, lines: CsvLines, width: int, parser: _Parser) -> list[str] | None:
+    """The cells of a row with line breaks in quotes; None when its quote is simply not closed.
+
+    A line that is a row by itself is no part of another one.
+    """
+    text = first
+    for count in range(BROKEN_ROW - 1):
+        line = lines.ahead(count)
+        if line is None or len(text) + len(line) > LONGEST or parser.is_row(line, width):
+            return None
+        text = f"{text}\n{line}"
+        if '"' not in line:
+            continue
+        try:
+            cells = parser.cells(text)
+        except csv.Error:
+            return None
+        if cells is None:
+            continue
+        if len(cells) < width:
+            return None
+        for _ in range(count + 1):
+            lines.take()
+        return cells
+    return None
+
+
+class _Parser:
+    """The csv module, given one text at a time."""
+
+    def __init__(self) -> None:
+        self._text: str | None = None
+        self._reader = csv.reader(self, strict=True)
+
+    def __iter__(self) -> _Parser:
+        return self
+
+    def __next__(self) -> str:
+        text, self._text = self._text, None
+        if text is None:
+            raise StopIteration
+        return text
+
+    def cells(self, text: str) -> list[str] | None:
+        """Those of one row; None when a quote is open at its end. csv.Error."""
+        self._text = text
+        try:
+            return next(self._reader)
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                return None
+            raise
+
+    def is_row(self, line: str, width: int) -> bool:
+        """Whether it could be a row by itself."""
+        if '"' not in line:
+            return line.count(",") == width - 1
+        try:
+            cells = self.cells(line)
+        except csv.Error:
+            return False
+        return cells is not None and len(cells) == width
 
 
 _OPEN = "a quote is not closed"
 _WORDS = {
     "unexpected end of data": _OPEN,
     "expected after": "a quote ends before its value does; a quote within a value is written twice",
+    "new-line character": "a carriage return stands in it",
 }
 
 
@@ -124,34 +244,3 @@ def _in_words(error: csv.Error) -> str:
     """What the csv module found, for people."""
     said = str(error)
     return next((words for part, words in _WORDS.items() if part in said), f"not CSV: {said}")
-
-
-class _Lines:
-    """Gives lines to the csv module, and gives them again when it took too many for one row."""
-
-    def __init__(self, text: TextIO) -> None:
-        self._text = text
-        self._again: deque[str] = deque()
-        self._row: list[str] = []
-        self._number = 0
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._text)
-        self._row.append(line)
-        return line
-
-    def start_row(self) -> int:
-        """The number of the line in which the next row begins."""
-        self._number += 1
-        self._row.clear()
-        return self._number
-
-    def put_back_rest(self) -> bool:
-        """True when the row took more than a line: all but its first will be given again."""
-        if len(self._row) < 2:
-            return False
-        self._again.extendleft(reversed(self._row[1:]))
-        return True

@@ -9,43 +9,44 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from datetime import datetime
-from typing import Concatenate, ParamSpec, TypeVar
+from functools import partial
+from itertools import count
 
 import structlog
 
 from router.clock import Clock
-from router.deciding.batch import Arrival, Batch, Note, Standing, note_of
+from router.deciding.batch import Arrival, Batch, Standing
 from router.deciding.judgement import Found, Judgement
-from router.domain.facts import Activation, Fact, parse
+from router.domain.facts import Fact
+from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
-from router.intake.poison import Piece, cut, given_up, hopeless
+from router.intake.patience import Patience
+from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
+from router.intake.reading import awaited, read_all
+from router.intake.turns import Turns
 from router.lanes.outlet import Outlet
 from router.lanes.values import Recorded
-from router.ledger.database import Database, LedgerUnavailable
+from router.ledger.database import LedgerUnavailable
 from router.ledger.intake import Outdated, look_up, move_cursors, read_cursors, record
 from router.ledger.poison import lay_down, noted, take_up
-from router.ledger.quarantine import PORTION, released, waiting_for
+from router.ledger.quarantine import released, waiting_for
 from router.ledger.recorder import changes
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options, Source
 
-GATHER = 500
-"""The most messages in one batch."""
-IN_HAND = 3 * GATHER
-"""The most messages of one source that are in the intake's hands at a time."""
 SETTLED = 1.0
 """Seconds that a router has lived, after one that died, before it takes up a fact alone.
 
 Whatever ends routers soon after their start would otherwise find the same fact at hand each time.
 """
+RUN = 50
+"""Suspects that are taken up one behind the other before another source has its turn."""
 BETWEEN = 20.0
 """Seconds for which a reload waits until no fact is being decided."""
-P = ParamSpec("P")
-T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
@@ -71,11 +72,15 @@ class Intake:
         self._observed = ObservedIntake(metrics)
         self._born = time.monotonic()
         self._stopping = asyncio.Event()
+        self._patience = Patience(ledger, self._stopping, metrics)
         self._one_at_a_time = asyncio.Lock()
+        self._asked = 0
+        """Who wait for a moment between two facts."""
         self._busy = 0
         self._deaths = 0
         self._wary: dict[str, int] = {}
         self._releasing = asyncio.Lock()
+        self._turns = Turns()
 
     @asynccontextmanager
     async def between(self) -> AsyncIterator[None]:
@@ -83,6 +88,7 @@ class Intake:
 
         LedgerUnavailable when facts have waited for the ledger all the time.
         """
+        self._asked += 1
         try:
             async with asyncio.timeout(BETWEEN):
                 await self._one_at_a_time.acquire()
@@ -90,6 +96,8 @@ class Intake:
             raise LedgerUnavailable(
                 f"the ledger has taken no facts for {BETWEEN:g} s: is it locked, or its disk full?"
             ) from None
+        finally:
+            self._asked -= 1
         try:
             yield
         finally:
@@ -121,26 +129,25 @@ class Intake:
 
     async def run(self, name: str, source: Source[Options]) -> None:
         """Read one source until stopped."""
-        cursors = await self._patiently(read_cursors, name)
+        cursors = await self._patience.call(read_cursors, name)
         if cursors is None:
             return
-        gathered: asyncio.Queue[Message | Cursor] = asyncio.Queue(maxsize=2 * GATHER)
+        gathered = Gathered()
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(self._read(source, cursors, gathered))
             stopping = group.create_task(self._stopping.wait())
             while not self._stopping.is_set():
-                first = group.create_task(gathered.get())
-                await asyncio.wait({first, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not first.done():
-                    first.cancel()
+                batch = group.create_task(gathered.batch())
+                await asyncio.wait({batch, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not batch.done():
+                    batch.cancel()
                     break
-                given = [first.result()]
-                while len(given) < GATHER and not gathered.empty():
-                    given.append(gathered.get_nowait())
+                given = batch.result()
                 messages = [each for each in given if isinstance(each, Message)]
                 if not messages or await self._take(name, source, messages):
                     await self._move(name, given)
                 self._busy -= len(given)
+                gathered.settled(given)
             reading.cancel()
             stopping.cancel()
 
@@ -148,12 +155,12 @@ class Intake:
         self,
         source: Source[Options],
         cursors: Mapping[str, Cursor],
-        gathered: asyncio.Queue[Message | Cursor],
+        gathered: Gathered,
     ) -> None:
         async with aclosing(source.messages(cursors)) as messages:
             async for given in messages:
                 self._busy += 1
-                await gathered.put(given)
+                await gathered.put(given.bounded() if isinstance(given, Message) else given)
 
     async def _move(self, name: str, given: Sequence[Message | Cursor]) -> None:
         """Store what moved by itself, or has moved on since, now that all before is committed."""
@@ -161,7 +168,7 @@ class Intake:
         reached = [each if isinstance(each, Cursor) else each.cursor for each in given]
         moved = {each.key: each for each in reached if each and each.key in alone}
         if moved:
-            await self._patiently(move_cursors, name, list(moved.values()))
+            await self._patience.call(move_cursors, name, list(moved.values()))
 
     async def _take(self, name: str, source: Source[Options], messages: Sequence[Message]) -> bool:
         """Decide, record and acknowledge these; False when the router stops before it could."""
@@ -170,26 +177,34 @@ class Intake:
         self.metrics.messages.labels(name).inc(len(arrivals))
         self.metrics.redelivered.labels(name).inc(sum(each.suspect for each in arrivals))
         wary = self._is_wary(name, len(arrivals))
-        known = await self._patiently(noted, arrivals) if wary else None
-        for piece in cut(arrivals, known or ()):
-            if piece.alone and not await self._settled():
-                return False  # there may be hundreds, and each has two commits: they go back
+        known = await self._patience.call(noted, arrivals) if wary else None
+
+        async def committed(piece: Piece) -> None:
             self.metrics.batch.observe(len(piece.arrivals))
-            batch = await self._decide(piece, noting=piece.alone or wary)
-            if batch is None:
-                return False
             await source.acknowledge([each.message for each in piece.arrivals])
-            if batch.more or (piece.alone and (batch.hubs or batch.registrations)):
-                await self.release()  # what waited for these, and was left out
+
+        left = deque(cut(arrivals, known or ()))
+        with self._turns.together(left):
+            while left:
+                if left[0].alone and not await self._settled():
+                    return False  # there may be hundreds, each with its own commit: they go back
+                if await self._decide(left, committed, noting=wary) is None:
+                    return False
+        if self._turns.left and not self._releasing.locked():  # else it is released with the others
+            await self.release()
         return True
 
     async def _settled(self) -> bool:
         """Once this router has lived for a moment, if the last one died; False when it stops."""
-        if self._deaths:
+        if (rest := self._unsettled()) > 0:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._born + SETTLED - time.monotonic()):
+                async with asyncio.timeout(rest):
                     await self._stopping.wait()
         return not self._stopping.is_set()
+
+    def _unsettled(self) -> float:
+        """Seconds for which nothing is taken up alone; not above 0 when that is over."""
+        return self._born + SETTLED - time.monotonic() if self._deaths else 0.0
 
     def _is_wary(self, name: str, count: int) -> bool:
         """Whether these may be among those that a dead router was at: what it can have in hand."""
@@ -207,63 +222,109 @@ class Intake:
         """
         total = 0
         async with self._releasing:
-            for registrations_only in (True, False):
-                while not self._stopping.is_set():
-                    count = await self._release_some(registrations_only=registrations_only)
-                    if not count:
-                        break
-                    total += count
+            while not self._stopping.is_set():
+                self._turns.look()
+                count = await self._release_some()
+                total += count
+                if self._turns.over(count):
+                    break
         return total
 
-    async def _release_some(self, *, registrations_only: bool) -> int:
-        """One portion of it; 0 when there is no more, or the router stops."""
+    async def _release_some(self) -> int:
+        """One portion of it; 0 when there is no more, or the router stops.
+
+        Of registrations alone while a batch is in pieces.
+        """
         term = self.judgement.acceptance.await_registration
-        arrivals = await self._patiently(
-            released, self.clock(), term, registrations_only=registrations_only
+        arrivals = await self._patience.call(
+            released, self.clock(), term, registrations_only=not self._turns.whole
         )
         if not arrivals:
             return 0
         _log.info("quarantine.released", facts=len(arrivals))
-        for piece in cut(arrivals, await self._patiently(noted, arrivals) or ()):
-            if piece.alone and not await self._settled():
+
+        async def committed(piece: Piece) -> None:
+            """Nobody is to be told."""
+
+        left = deque(cut(arrivals, await self._patience.call(noted, arrivals) or ()))
+        while left:
+            if left[0].alone and not await self._settled():
                 return 0
-            if self._stopping.is_set() or await self._decide(piece, noting=True) is None:
+            if self._stopping.is_set() or await self._decide(left, committed, noting=True) is None:
                 return 0
         return len(arrivals)
 
-    async def _decide(self, piece: Piece, *, noting: bool) -> Batch | None:
-        """The batch, once it is committed; None when the router stops before it could be.
+    async def _decide(
+        self,
+        left: deque[Piece],
+        committed: Callable[[Piece], Awaitable[None]],
+        *,
+        noting: bool,
+    ) -> Batch | None:
+        """Takes the next from `left`, and suspects behind it: each is noted by the commit before.
 
-        A note stays when the process ends meanwhile, by whatever means, and not when the facts
-        are given back.
+        `committed` is told of each. Gives the last batch; None when the router stops before it
+        could be committed. A note stays when the process ends meanwhile, by whatever means, and
+        not when the facts are given back.
         """
+        up: TakenUp | None = None
         async with self._one_at_a_time:  # what is noted is all that the process could die of
-            if not noting:
-                return await self._judge_and_record(piece)
-            now = self.clock()
-            batch = None
             try:
-                before = await self._patiently(take_up, piece.arrivals, now)
-                if before is not None:
-                    batch = await self._judge_and_record(piece, before)
+                for number in count(1):
+                    piece = left.popleft()
+                    if up is None and (piece.alone or noting):
+                        up = await self._take_up(piece)
+                        if up is None:
+                            return None
+                    room = number < RUN
+                    follows = partial(self._follows, left if room else (), noting=noting)
+                    batch, following = await self._judge_and_record(piece, up, follows)
+                    if batch is None:
+                        break
+                    up = following
+                    await committed(piece)
+                    if up is None:
+                        return batch
             except asyncio.CancelledError:
-                await self._lay_down(piece, now)
+                await self._lay_down(up)
                 raise
-            if batch is None:
-                await self._lay_down(piece, now)
-            return batch
+            await self._lay_down(up)
+            return None
 
-    async def _lay_down(self, piece: Piece, taken_up: datetime) -> None:
-        with suppress(LedgerUnavailable):  # then one kill too many is noted; it takes three
-            await self.ledger.call(lay_down, piece.arrivals, taken_up)
+    async def _take_up(self, piece: Piece) -> TakenUp | None:
+        """In a commit of its own; None when the router stops before it could be."""
+        now = self.clock()
+        try:
+            before = await self._patience.call(take_up, piece.arrivals, now)
+        except asyncio.CancelledError:  # it may be written
+            await self._lay_down(TakenUp(piece.arrivals, now, {}))
+            raise
+        return None if before is None else TakenUp(piece.arrivals, now, before)
+
+    def _follows(self, left: Sequence[Piece], *, noting: bool) -> Sequence[Arrival]:
+        """What is taken up, and noted, as soon as what is before it is committed.
+
+        Not where a reload waits: nothing may come between a note and its fact.
+        """
+        if not left or self._stopping.is_set() or self._asked:
+            return ()
+        may = self._unsettled() <= 0 if left[0].alone else noting
+        return left[0].arrivals if may else ()
+
+    async def _lay_down(self, up: TakenUp | None) -> None:
+        if up is not None and up.arrivals:
+            with suppress(LedgerUnavailable):  # then one kill too many is noted; it takes three
+                await self.ledger.call(lay_down, up.arrivals, up.at)
 
     async def _judge_and_record(
-        self, piece: Piece, before: Mapping[Note, int] | None = None
-    ) -> Batch | None:
-        """`before` says how often these had been noted, where they are noted now."""
-        kills = self._kills(piece, before) if before else 0
+        self, piece: Piece, up: TakenUp | None, follows: Callable[[], Sequence[Arrival]]
+    ) -> tuple[Batch | None, TakenUp | None]:
+        """The batch, and what follows it as taken up, where that is to be taken up at once."""
+        kills = piece.kills(up.before) if up else 0
+        if kills:
+            self._observed.suspect(piece.arrivals[0], kills)
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
-        found = [] if doomed else self._read_all(piece.arrivals)
+        found = [] if doomed else await read_all(piece.arrivals)
         while True:
             try:
                 version = None
@@ -271,19 +332,23 @@ class Intake:
                     batch = given_up(piece.arrivals[0], kills, self.clock())
                 else:
                     batch, version = await self._judge(found, alone=piece.alone)
-                batch.noted = piece.arrivals if before is not None else ()
-                await self._record(batch, version)
+                batch.noted = piece.arrivals if up is not None else ()
+                batch.following = follows()
+                recorded = await self._record(batch, version)
                 break
             except Outdated:
                 continue  # an import or an operator came in between: judge on what is true now
             except LedgerUnavailable as error:
-                if not await self._hold(error):
-                    return None
+                if not await self._patience.hold(error):
+                    return None, None
+        self._turns.recorded(batch)
         self.metrics.ledger_up.set(1)
-        self._observed.recorded(piece.arrivals, batch)
-        return batch
+        self._observed.recorded([each for each, _ in found] or piece.arrivals, batch)
+        if not batch.following:
+            return batch, None
+        return batch, TakenUp(batch.following, batch.decided_at, recorded.before)
 
-    async def _record(self, batch: Batch, version: int | None) -> None:
+    async def _record(self, batch: Batch, version: int | None) -> Recorded:
         """What lanes have room for goes out as soon as it is committed."""
         recorded = Recorded(frozenset(), {}, 0)
         offers = self.outlet.offer()
@@ -292,79 +357,35 @@ class Intake:
                 recorded = await self.ledger.call(
                     record, batch, self.standing, version=version, offers=offers
                 )
+        except asyncio.CancelledError:  # it may be recorded
+            await self._lay_down(TakenUp(batch.following, batch.decided_at, {}))
+            raise
         finally:
             self.outlet.take(offers, recorded)
-
-    def _kills(self, piece: Piece, before: Mapping[Note, int]) -> int:
-        """How often the router died on a fact that was taken up alone."""
-        arrival = piece.arrivals[0]
-        kills = before.get(note_of(arrival), 0) if piece.alone else 0
-        if kills:
-            _log.warning(
-                "fact.suspect",
-                origin=f"{arrival.intake} {arrival.message.origin}",
-                kills=kills,
-                deliveries=arrival.message.deliveries,
-            )
-        return kills
+        return recorded
 
     async def _judge(self, found: Sequence[Found], *, alone: bool) -> tuple[Batch, int]:
         """The batch, and the version of the ledger that it was judged on."""
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
-        devices = set() if alone else _awaited(found)
-        version = await self.ledger.call(changes) if devices else None
-        waiting = await self._waiting(devices) if devices else []
+        whole = self._turns.whole
+        by = awaited(found)
+        alone = alone or not whole or not by.devices
+        version = None if alone else await self.ledger.call(changes)
+        held: list[Arrival] = []
+        all_of_it = not by.devices
+        if not alone:
+            now = self.clock()
+            held, all_of_it = await self.ledger.call(waiting_for, by.devices, by.hubs, now)
+        waiting = await read_all(held)
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
-        known = await self.ledger.call(look_up, [*facts, *early])
+        numbers = [each.quarantined_id for each, _ in (*found, *waiting) if each.quarantined_id]
+        known = await self.ledger.call(look_up, [*facts, *early], numbers)
         started = time.perf_counter()
         engine = self.judgement.engine
         mismatches, rebuilds = engine.mismatches, engine.rebuilds
-        batch = self.judgement.judge(found, known, self.clock(), waiting)
+        batch = self.judgement.judge(found, known, self.clock(), waiting, whole=whole)
         self.metrics.evaluation.observe(time.perf_counter() - started)
         self.metrics.mismatches.inc(engine.mismatches - mismatches)
         self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
-        batch.more = len(waiting) == PORTION
+        batch.more |= not all_of_it
         return batch, known.version if version is None else version
-
-    async def _waiting(self, devices: set[str]) -> list[Found]:
-        """A portion of what waits in quarantine for these hubs."""
-        return self._read_all(await self.ledger.call(waiting_for, devices, self.clock()))
-
-    def _read_all(self, arrivals: Sequence[Arrival]) -> list[Found]:
-        return [(each, parse(each.message.body)) for each in arrivals]
-
-    async def _patiently(
-        self, function: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T | None:
-        """What a function of the ledger gives, whenever it does; None when the router stops."""
-        while True:
-            try:
-                return await self.ledger.call(function, *args, **kwargs)
-            except LedgerUnavailable as error:
-                if not await self._hold(error):
-                    return None
-
-    async def _hold(self, error: LedgerUnavailable) -> bool:
-        """The messages stay in hand, unacknowledged; False when the router stops."""
-        self.metrics.ledger_up.set(0)
-        _log.error("ledger.unavailable", part="intake", detail=str(error), advice="holding facts")
-        try:
-            async with asyncio.timeout(1.0):
-                await self._stopping.wait()
-        except TimeoutError:
-            return True
-        return False
-
-
-def _awaited(found: Sequence[Found]) -> set[str]:
-    """The hubs for whose word, or first registration, others may wait in quarantine.
-
-    What leaves quarantine itself takes nobody along: those follow by themselves, and are noted.
-    """
-    return {
-        fact.data.device_id
-        for arrival, fact in found
-        if arrival.quarantined_id is None
-        and isinstance(fact, Fact)
-        and not isinstance(fact.data, Activation)
-    }

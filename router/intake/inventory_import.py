@@ -8,9 +8,10 @@ for words that an operator can use.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -27,12 +28,12 @@ from router.domain.facts import (
     check_registration,
     misfit,
 )
+from router.domain.findings import field_of
 from router.domain.identifiers import Groups, LocalDate, ShortText, UserId, eui64
-from router.domain.timestamps import stamp
 from router.errors import FilesError
 from router.intake.csvsheet import Sheet
 from router.ledger.database import Database
-from router.ledger.imports import Import, RefusedRows
+from router.ledger.imports import Import, ImportRecord, RefusedRows
 from router.ledger.inventory import HubRow, RegistrationRow
 
 HUB_COLUMNS = (
@@ -86,6 +87,16 @@ class DoubtfulRow:
         return f"{self.file}:{self.line}: warning: {self.message}"
 
 
+class ImportWatch:
+    """Hears how far an import is; this one does nothing with it."""
+
+    def read(self, count: int) -> None:
+        """So many bytes of the files have been read since it was last told."""
+
+    def loaded(self, done: int, total: int) -> None:
+        """All is read, and of the hubs so many are loaded; told from 0 on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What an import came to, in rows."""
@@ -106,15 +117,18 @@ def import_inventory(
     clock: Clock,
     report: Callable[[BadRow | DoubtfulRow], None],
     check_digits: CheckDigits = CheckDigits.WARN,
-    progress: Callable[[int], None] = lambda _: None,
+    watch: ImportWatch | None = None,
 ) -> Imported:
-    """Load the files in one transaction; `report` hears of each bad row, the rest is loaded.
+    """Check the files, then load them; `report` hears of each bad row, the rest is loaded.
 
+    Nobody waits for the checks. What is fit is loaded in portions, each hub with its registrations
+    and those that share meter points with it: what is broken off leaves whole homes, and the same
+    import again loads all of it.
     `check_digits` says whether a meter point number that does not check makes a row bad; where it
     does not, `report` hears of the row as a doubtful one.
     FilesError, and nothing is loaded, when a file can't be read or has the wrong columns.
-    `progress` is told how many bytes have been read since it was last told.
     """
+    watch = watch or ImportWatch()
     hub_sheet = Sheet(hubs, HUB_COLUMNS, required=3) if hubs else None
     registration_sheet = (
         Sheet(registrations, REGISTRATION_COLUMNS, required=7) if registrations else None
@@ -122,18 +136,15 @@ def import_inventory(
     sheets = [sheet for sheet in (hub_sheet, registration_sheet) if sheet]
     if problems := [problem for sheet in sheets for problem in sheet.problems()]:
         raise FilesError(problems)
-    with database.transaction() as connection:
-        now = clock()  # behind the lock: what was recorded before is not newer than the import
-        loading = Import(connection, now)
-        told = _Told(report)
+    told = _Told(report)
+    with Import(database) as loading:
         if hub_sheet:
-            _load(hub_sheet, _hub_reader(now), loading.add_hubs, told, progress)
-            loading.end_of_hubs()
+            _check(hub_sheet, _hub_reader(), loading.add_hubs, told, watch)
         if registration_sheet:
-            reader = _registration_reader(now, check_digits)
-            _load(registration_sheet, reader, loading.add_registrations, told, progress)
+            reader = _registration_reader(check_digits)
+            _check(registration_sheet, reader, loading.add_registrations, told, watch)
         files = [str(sheet.file) for sheet in sheets]
-        loading.finish(operator=operator, files=files, bad=told.bad, misfits=told.doubtful)
+        loading.load(ImportRecord(operator, files, told.bad, told.doubtful), clock, watch.loaded)
     return Imported(loading.hubs, loading.registrations, told.bad, told.doubtful)
 
 
@@ -155,14 +166,14 @@ class _Told:
                 self.report(DoubtfulRow(file, line, doubts[line]))
 
 
-def _load(
+def _check(
     sheet: Sheet,
     reader: _RowReader[RowT],
     add: Callable[[Mapping[int, RowT]], RefusedRows],
     told: _Told,
-    progress: Callable[[int], None],
+    watch: ImportWatch,
 ) -> None:
-    """Load one file, a chunk at a time."""
+    """Check one file and set its rows aside, a chunk at a time."""
     refused: RefusedRows = {}
     doubts: dict[int, str] = {}
     chunk: dict[int, RowT] = {}
@@ -175,7 +186,7 @@ def _load(
         refused.clear()
         doubts.clear()
 
-    for line, cells in sheet.rows(refused.__setitem__, progress):
+    for line, cells in sheet.rows(refused.__setitem__, watch.read):
         try:
             chunk[line] = row = reader.read(cells)
         except ValueError:
@@ -209,13 +220,12 @@ def _optional(kind: TypeAdapter[str]) -> _CheckedTexts[str | None]:
     return _CheckedTexts(lambda text: kind.validate_python(text) if text else None)
 
 
-def _hub_reader(now: datetime) -> _RowReader[HubRow]:
+def _hub_reader() -> _RowReader[HubRow]:
     status = _CheckedTexts(lambda text: str(HubStatus(text)))
     smets = _CheckedTexts(lambda text: str(SmetsVersion(text)))
     short = _optional(TypeAdapter(ShortText))
     words: TypeAdapter[tuple[str, ...]] = TypeAdapter(Groups)
     groups = _CheckedTexts(lambda text: json.dumps(words.validate_python(_groups(text))))
-    at = stamp(now)
 
     def read(cells: Sequence[str]) -> HubRow:
         device, status_, smets_, region, model, hardware, replaced_by, groups_ = cells
@@ -228,7 +238,6 @@ def _hub_reader(now: datetime) -> _RowReader[HubRow]:
             short[hardware],
             eui64(replaced_by) if replaced_by else None,
             groups[groups_],
-            at,
         )
 
     def check(cells: Mapping[str, str | None]) -> None:
@@ -241,12 +250,11 @@ def _groups(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(";") if word.strip())
 
 
-def _registration_reader(now: datetime, check_digits: CheckDigits) -> _RowReader[RegistrationRow]:
+def _registration_reader(check_digits: CheckDigits) -> _RowReader[RegistrationRow]:
     company = _optional(TypeAdapter(UserId))
     local_date: TypeAdapter[date] = TypeAdapter(LocalDate)
     day = _CheckedTexts(local_date.validate_python)
     point = _CheckedTexts(Point)
-    at = stamp(now)
     refusing = check_digits is CheckDigits.REFUSE
 
     def read(cells: Sequence[str]) -> RegistrationRow:
@@ -263,7 +271,6 @@ def _registration_reader(now: datetime, check_digits: CheckDigits) -> _RowReader
             company[supplier],
             company[operator],
             ends.isoformat() if ends else None,
-            at,
         )
 
     def check(cells: Mapping[str, str | None]) -> str | None:
@@ -288,28 +295,38 @@ class _RowReader(Generic[RowT]):
     """What may be wrong with a row that was read."""
 
     def complaint(self, columns: Sequence[str], cells: Sequence[str]) -> str:
-        """What is wrong with a row that `read` refused."""
-        if any(not cell.isprintable() for cell in cells):
-            return "holds control characters, or is not UTF-8"
+        """What is wrong with a row that `read` refused: each value with its column."""
         named = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
+        found = {name: said for name, cell in named.items() if (said := _unseen(cell or ""))}
         try:
-            said = self.check(named)
+            if said := self.check(named):
+                found["mpxn"] = said
         except ValidationError as error:
-            return _words(error, named)
-        if said is None:
+            for item in error.errors(include_url=False):
+                said = item["msg"].removeprefix("Value error, ")
+                said = said.replace("Input should be", "must be")
+                found.setdefault(field_of(item).partition(".")[0], said)
+        if not found:
             raise AssertionError("a row is wrong for `read` and right for the model")
-        return said
+        return "; ".join(_words(name, named.get(name), said) for name, said in found.items())
 
 
-def _words(error: ValidationError, cells: Mapping[str, str | None]) -> str:
-    found = []
-    for item in error.errors(include_url=False):
-        message = item["msg"].removeprefix("Value error, ")
-        name = str(item["loc"][0]) if item["loc"] else ""
-        if not name:
-            found.append(message)
-        elif cells.get(name) is None:
-            found.append(f"{name} is empty")
-        else:
-            found.append(f"{name} {(cells[name] or '')[:60]!r}: {message}")
-    return "; ".join(found)
+def _words(name: str, value: str | None, said: str) -> str:
+    if value is None:
+        return f"{name} is empty"
+    number = " (a spreadsheet made a number of it: format the column as text)"
+    return f"{name} {value[:60]!r}{number if _AS_NUMBER.fullmatch(value) else ''}: {said}"
+
+
+_AS_NUMBER = re.compile(r"[0-9]([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+
+
+def _unseen(cell: str) -> str | None:
+    """What can't be seen in a cell, in words; None: nothing."""
+    if cell.isprintable():
+        return None
+    if any("\udc80" <= character <= "\udcff" for character in cell):
+        return "is not UTF-8; save the file as `CSV UTF-8`"
+    if "\n" in cell or "\r" in cell:
+        return "holds a line break"
+    return "holds control or invisible characters"

@@ -41,9 +41,21 @@ class ObservedIntake:
             )
         told = {id(each.arrival) for each in batch.accepted}
         told |= {id(each.arrival) for each in batch.quarantined}
-        repeated = sum(id(arrival) not in told for arrival in arrivals)
+        resolved = {None, *batch.resolved}  # what is neither goes on waiting
+        repeated = sum(
+            id(each) not in told and each.quarantined_id in resolved for each in arrivals
+        )
         if repeated:
             metrics.duplicates.labels(arrivals[0].intake).inc(repeated)
+
+    def suspect(self, arrival: Arrival, kills: int) -> None:
+        """A fact is taken up that the router has died on."""
+        _log.warning(
+            "fact.suspect",
+            origin=f"{arrival.intake} {arrival.message.origin}",
+            kills=kills,
+            deliveries=arrival.message.deliveries,
+        )
 
     def _misfits(self, batch: Batch) -> None:
         """Registrations whose meter point number does not check: all counted, one line for all."""

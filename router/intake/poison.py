@@ -7,7 +7,7 @@ ledger (`ledger/poison.py`), and only what such notes say counts as a kill.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +26,21 @@ class Piece:
     arrivals: list[Arrival]
     alone: bool
     """One suspect, and nothing that waits for it either."""
+
+    def kills(self, before: Mapping[Note, int]) -> int:
+        """How often the router died on a fact that was taken up alone, by its notes."""
+        return before.get(note_of(self.arrivals[0]), 0) if self.alone else 0
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A piece whose notes are in the ledger, and that is not recorded yet."""
+
+    arrivals: Sequence[Arrival]
+    at: datetime
+    """When they were written: what is given back takes no later note away."""
+    before: Mapping[Note, int]
+    """How often each had been noted before."""
 
 
 def cut(arrivals: Sequence[Arrival], noted: Container[Note] = ()) -> list[Piece]:

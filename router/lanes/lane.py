@@ -2,28 +2,26 @@
 
 A lane decides, without I/O, what it would send now and what an answer means: first sends start
 in sequence order, at most `window` are in flight, and after a failure the lane rests and then the
-oldest goes alone, so that nobody's outage makes a heap of attempts. An Alert that fails again while
-others come through is set aside: its failures are its own, and hold nobody up.
+oldest goes alone, so that nobody's outage makes a heap of attempts. Where that fails again, a few
+others are tried, one after another: if one comes through, the lane is well, and what fails then
+is set aside. Its failures are its own, and hold nobody up.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from router.domain.users import Channel
-from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement, Wish
-from router.ports import Adapter, Closed, Delivered, Options, Outcome, Refused, Renders, Retry
+from router.lanes.settling import halved, settlement, spread, unanswered
+from router.lanes.values import Claimed, ClosedReason, Settlement, Wish
+from router.ports import Adapter, Delivered, Options, Outcome, Refused, Renders, Retry
 from router.rate import TokenBucket
 
-SCHEDULE = (5.0, 30.0, 120.0, 240.0, 600.0, 1800.0, 3600.0)
-"""Seconds from a failed attempt to the next; the last goes on for ever. DCC rules for Alerts that
-can't be delivered ask for a retry within 300 s."""
-JITTER = 0.2
-REFUSALS = 3
-"""A refused Alert is parked after so many tries."""
+OTHERS = (4, 8, 16, 32)
+"""How many others are tried each time that the oldest has failed again; the last goes on. Twice as
+many each time, as a whole run of Alerts may be bad; not more, as the other side may be down."""
 PROBE = (60.0, 120.0, 300.0, 900.0, 1800.0)
 """Seconds after which a lane that closed by itself tries its oldest Alert again."""
 
@@ -39,15 +37,23 @@ class Lane:
     closed: ClosedReason | None = None
     failing: bool = False
     failures: int = 0
-    """Sends in vain since one came through; those that were under way together count as one."""
+    """Times that the oldest failed since one came through; those that were under way together
+    count as one, and others that are tried for it not at all."""
     rest_until: datetime | None = None
-    """Nothing is sent before: the lane fails, or the other side asked to be left alone."""
+    """Nothing is sent before, but for `others`: the lane fails, or is asked to be left alone."""
+    asked_until: datetime | None = None
+    """The other side has asked to be left alone; whatever comes through does not end that."""
+    others: int = 0
+    """How many may still be tried, one by one, to see whether the fault is the oldest's own."""
     alone: int | None = None
     """The request that went alone, by the id of its first delivery."""
+    another: bool = False
+    """What went alone was one of the others."""
     passes: int = 0
     """Requests that came through since the start."""
     failed: dict[int, int] = field(default_factory=dict)
-    """By delivery that failed and waits: `passes` at that moment."""
+    """By delivery that failed and waits: `passes` when it did; of what is set aside, when it had
+    failed the last time before, or when it was parted from others."""
     probes: int = 0
     probe_at: datetime | None = None
     ready: bool = True
@@ -60,6 +66,8 @@ class Lane:
     in_flight: dict[int, Sequence[Claimed]] = field(default_factory=dict)
     """Requests under way, by the id of their first delivery."""
     bucket: TokenBucket = field(default_factory=TokenBucket)
+    redact: Callable[[str], str] = str
+    """Takes out of what the adapter says what nobody may see."""
 
     @property
     def batch(self) -> int:
@@ -81,7 +89,8 @@ class Lane:
     def _room(self, now: datetime, monotonic: float) -> Wish | None:
         if self.closed is not None or self.adapter is None or self.claiming:
             return None
-        if self.rest_until is not None and self.rest_until > now:
+        meanwhile = _still(self.rest_until, now)
+        if meanwhile is not None and not self.tries_others(now):
             return None
         room = self.channel.window - len(self.in_flight)
         if self.failing:
@@ -99,13 +108,25 @@ class Lane:
         busy = frozenset(
             each.delivery.alert.device_id for group in self.in_flight.values() for each in group
         )
-        render = self.adapter.render if isinstance(self.adapter, Renders) else None
-        hopeless, kind = self.failures > 0, self.channel.adapter
-        span = self.channel.window * most
-        failing, idle_at = self.failing, self.idle_at
+        mine = sum(group[0].on_its_own for group in self.in_flight.values())
         return Wish(
-            self.id, room, batch, most, busy, failing, hopeless, kind, render, span, idle_at
+            self.id,
+            room,
+            batch,
+            most,
+            busy,
+            failing=self.failing,
+            hopeless=self.failures > 0,
+            adapter=self.channel.adapter,
+            render=self.adapter.render if isinstance(self.adapter, Renders) else None,
+            on_their_own=max(0, max(1, self.channel.window // 2) - mine),
+            meanwhile=meanwhile,
+            idle_at=self.idle_at,
         )
+
+    def tries_others(self, now: datetime) -> bool:
+        """Whether it goes on though it rests."""
+        return self.others > 0 and _still(self.asked_until, now) is None
 
     def wait_for_rate(self) -> float | None:
         """Seconds until the rate allows another Alert; None where nothing is to be waited for."""
@@ -114,9 +135,17 @@ class Lane:
             return None
         return self.bucket.wait(rate=_steady(rate, self.batch)) or None
 
-    def took(self, requests: Sequence[Sequence[Claimed]], next_due: datetime | None) -> None:
-        """The ledger has claimed these of what waits."""
+    def took(
+        self,
+        requests: Sequence[Sequence[Claimed]],
+        next_due: datetime | None,
+        *,
+        another: bool = False,
+    ) -> None:
+        """The ledger has claimed these of what waits; `another`: one that is not the oldest."""
         self.claimed(requests)
+        self.another = another and self.alone is not None
+        self.others -= self.another
         self.next_due = next_due
         self.ready = self.ready or bool(requests)
 
@@ -126,7 +155,7 @@ class Lane:
             self.in_flight[group[0].id] = group
             if self.channel.rate is not None:
                 self.bucket.take(len(group))
-            self.alone = group[0].id if self.failing else None
+            self.alone = group[0].id if self.failing and len(self.in_flight) == 1 else None
 
     def look(self) -> None:
         """Something may wait: the ledger says what."""
@@ -141,16 +170,36 @@ class Lane:
         if self.idle_at is None or not all(isinstance(each, Delivered) for each in outcomes):
             self.look()
         first = outcomes[0]
-        own = self._learn(claimed, outcomes)
+        parts = len(claimed) > 1 and self._parts(claimed, outcomes)
+        own = self._learn(claimed, outcomes, now, parts=parts)
         pause = self._pause(claimed, outcomes, own, now)
-        if isinstance(first, Refused) and len(claimed) > 1 and _all_refused(outcomes):
-            return _halved(claimed, first, now)
+        if parts and isinstance(first, Refused | Retry):
+            return halved(claimed, first, now)
         return [
-            self._settlement(each, outcome, now, pause, aside=each.id in own)
+            settlement(each, outcome, now, pause, aside=each.id in own)
             for each, outcome in zip(claimed, outcomes, strict=True)
         ]
 
-    def _learn(self, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> frozenset[int]:
+    def _parts(self, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> bool:
+        """Whether the batch goes on in halves: it was refused, so it was not taken; or it was set
+        aside, as others came through, and has failed again."""
+        if all(isinstance(outcome, Refused) for outcome in outcomes):
+            return True
+        failed = all(isinstance(outcome, Retry) for outcome in outcomes)
+        return failed and all(each.aside and self._came_since(each) for each in claimed)
+
+    def _came_since(self, each: Claimed) -> bool:
+        """Whether anything came through since this failed."""
+        return self.passes > self.failed.get(each.id, self.passes)
+
+    def _learn(
+        self,
+        claimed: Sequence[Claimed],
+        outcomes: Sequence[Outcome],
+        now: datetime,
+        *,
+        parts: bool,
+    ) -> frozenset[int]:
         """What the outcomes say of the lane; gives those that failed by their own fault.
 
         One request that fails is one failure, however many Alerts were in it. What was under way
@@ -161,24 +210,32 @@ class Lane:
         retried = [
             each for each, outcome in zip(claimed, outcomes, strict=True) if _is(outcome, Retry)
         ]
-        own = frozenset(
-            each.id
-            for each in retried
-            if each.aside or self.passes > self.failed.get(each.id, self.passes)
-        )
-        self.passes += any(_is(outcome, Delivered) or _is(outcome, Refused) for outcome in outcomes)
+        own = frozenset(each.id for each in retried if each.aside or self._came_since(each))
+        came = any(_is(outcome, Delivered) or _is(outcome, Refused) for outcome in outcomes)
+        self.passes += came
         for each in claimed:
-            self.failed.pop(each.id, None)
-        if failed := {each.id for each in retried} - own:
-            self.failed |= dict.fromkeys(failed, self.passes)
-            self.failures += alone or not self.failing
-            self.failing = True
-        elif not any(_is(outcome, Closed) for outcome in outcomes) and (alone or not self.failing):
-            self.failing = False
-            self.failures = 0
-            self.probes = 0
-            self.rest_until = None
+            if each.id not in own or parts:
+                self.failed.pop(each.id, None)
+        for each in retried:
+            self.failed.setdefault(each.id, self.passes)
+        if {each.id for each in retried} - own:
+            self._fails(alone=alone)
+        elif (came or any(not each.aside for each in retried)) and (alone or not self.failing):
+            self._is_well(now)
         return own
+
+    def _fails(self, *, alone: bool) -> None:
+        if self.failing and not (alone and not self.another):
+            return
+        self.failing = True
+        self.failures += 1
+        again = self.failures - 2
+        self.others = OTHERS[min(again, len(OTHERS) - 1)] if again >= 0 else 0
+
+    def _is_well(self, now: datetime) -> None:
+        self.failing = False
+        self.failures = self.others = self.probes = 0
+        self.rest_until = _still(self.asked_until, now)
 
     def _pause(
         self,
@@ -201,105 +258,29 @@ class Lane:
             return timedelta()
         # attempts that a crash cut off say nothing of the other side
         attempts = max(
-            each.attempt if each.id in own else min(each.attempt, self.failures)
+            each.tries if each.id in own else min(each.attempt, self.failures)
             for each, _ in retries
         )
         asked = max((outcome.after or timedelta() for _, outcome in retries))
-        pause = max(_spread(attempts), asked)
+        pause = max(spread(attempts), asked)
         latest = max(now, min(each.expires_at for each, _ in retries))
+        if asked:
+            self.asked_until = _later(self.asked_until, min(now + asked, latest))
+            self.rest_until = _later(self.rest_until, self.asked_until)
         if any(each.id not in own for each, _ in retries):
-            self.rest_until = min(now + pause, latest)
-        elif asked:
-            self.rest_until = min(now + asked, latest)
+            self.rest_until = _later(self.rest_until, min(now + pause, latest))
         return pause
 
-    def _settlement(
-        self, each: Claimed, outcome: Outcome, now: datetime, pause: timedelta, *, aside: bool
-    ) -> Settlement:
-        match outcome:
-            case Delivered(receipt):
-                return Settlement(
-                    each.id,
-                    "delivered",
-                    DeliveryState.DELIVERED,
-                    now,
-                    each.attempt,
-                    detail=receipt,
-                    refusals=each.refusals,
-                    batch=each.batch,
-                )
-            case Retry(reason, detail):
-                due = min(now + pause, max(each.expires_at, now))
-                return Settlement(
-                    each.id,
-                    "retry",
-                    DeliveryState.WAITING,
-                    now,
-                    each.attempt,
-                    reason.value,
-                    detail,
-                    due,
-                    each.refusals,
-                    each.batch,
-                    aside,
-                )
-            case Refused(reason, detail):
-                refusals = each.refusals + 1
-                parked = refusals >= REFUSALS
-                return Settlement(
-                    each.id,
-                    "parked" if parked else "refused",
-                    DeliveryState.PARKED if parked else DeliveryState.WAITING,
-                    now,
-                    each.attempt,
-                    reason.value,
-                    detail,
-                    None if parked else now + _spread(refusals),
-                    refusals,
-                    _by_itself(each) if each.batch is not None else None,
-                    each.aside,
-                )
-            case Closed(closed, detail):
-                return Settlement(
-                    each.id,
-                    "closed",
-                    DeliveryState.WAITING,
-                    now,
-                    each.attempt,
-                    closed.value,
-                    detail,
-                    now,
-                    each.refusals,
-                    each.batch,
-                    each.aside,
-                )
-
     def unanswered(self, now: datetime) -> list[Settlement]:
-        """What is still under way when the router stops: nobody knows whether it arrived."""
-        detail = "the router stopped before the answer came"
-        return [
-            Settlement(
-                each.id,
-                "unknown",
-                DeliveryState.UNKNOWN,
-                now,
-                each.attempt,
-                "stopped",
-                detail,
-                now,
-                each.refusals,
-                each.batch,
-                each.aside,
-            )
-            for group in self.in_flight.values()
-            for each in group
-        ]
+        """What is still under way when the router stops."""
+        return [unanswered(each, now) for group in self.in_flight.values() for each in group]
 
     def move_along(self, step: timedelta) -> None:
         """The clock was set by `step`: all moments move with it."""
         self.next_due = self.next_due + step if self.next_due else None
         self.probe_at = self.probe_at + step if self.probe_at else None
         self.rest_until = self.rest_until + step if self.rest_until else None
+        self.asked_until = self.asked_until + step if self.asked_until else None
         self.in_flight = {
             number: [replace(each, expires_at=each.expires_at + step) for each in group]
             for number, group in self.in_flight.items()
@@ -318,15 +299,23 @@ class Lane:
         """Claim again; carefully: the oldest goes alone first."""
         self.closed = None
         self.probe_at = None
-        self.rest_until = None
+        self.rise()
+        self.others = 0
         self.failing = self.failing or carefully
         self.look()
 
+    def rise(self) -> None:
+        """It need not rest any more: an operator, or a new adapter, has seen to it."""
+        self.rest_until = self.asked_until = None
 
-def _spread(attempt: int) -> timedelta:
-    planned = SCHEDULE[min(attempt, len(SCHEDULE)) - 1]
-    spread: Callable[[float, float], float] = random.uniform  # spreads load, guards no secret
-    return timedelta(seconds=planned * spread(1 - JITTER, 1 + JITTER))
+
+def _still(moment: datetime | None, now: datetime) -> datetime | None:
+    """The same where it is still to come."""
+    return moment if moment is not None and moment > now else None
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None else max(one, other)
 
 
 def _burst(rate: float, batch: int) -> float:
@@ -341,36 +330,3 @@ def _steady(rate: float, batch: int) -> float:
 
 def _is(outcome: Outcome, kind: type[Outcome]) -> bool:
     return isinstance(outcome, kind)
-
-
-def _all_refused(outcomes: Sequence[Outcome]) -> bool:
-    return all(isinstance(outcome, Refused) for outcome in outcomes)
-
-
-def _by_itself(first: Claimed) -> str:
-    """The name of a new batch that begins with this one: in the form that the other side knows."""
-    return f"{first.id}+{first.attempt}"
-
-
-def _halved(claimed: Sequence[Claimed], refused: Refused, now: datetime) -> list[Settlement]:
-    """No Alert is blamed for its batch: each half is sent again until the guilty one is alone."""
-    middle = (len(claimed) + 1) // 2
-    settled = []
-    for half in (claimed[:middle], claimed[middle:]):
-        name = _by_itself(half[0])  # the old one would join the halves again
-        settled += [
-            Settlement(
-                each.id,
-                "refused",
-                DeliveryState.WAITING,
-                now,
-                each.attempt,
-                refused.reason.value,
-                f"with {len(claimed) - 1} others: {refused.detail}",
-                now,
-                each.refusals,
-                name,
-            )
-            for each in half
-        ]
-    return settled

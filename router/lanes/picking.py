@@ -1,8 +1,8 @@
 """What a lane sends next: from the deliveries that wait on it to requests. Pure.
 
 First sends start in sequence order, never two for one hub; a batch that was sent once goes again
-as it was. Nothing passes one that must wait for its second try; what failed again may be at fault
-itself, so others pass it within the window. What was refused or set aside holds nobody up.
+as it was. What has failed waits only with its lane. What was refused or set aside waits for its own
+next try, holds nobody up, and takes half of the room at most.
 """
 
 from __future__ import annotations
@@ -48,8 +48,6 @@ class WaitingDelivery(NamedTuple):
 
 
 T = TypeVar("T")
-AGAIN = 2
-"""What was tried so often has failed again: the fault may be its own."""
 
 
 @dataclass(slots=True)
@@ -82,9 +80,10 @@ def pick(
     """
     kept, ended = _without_ended(waiting, wish, now, gone)
     together = _together(kept)
-    picked = _alone(together, wish, now) if wish.failing else _in_turn(together, wish, now)
+    held = [members for members in together if not members[0].on_its_own]
+    alone = wish.failing and held
+    picked = _alone(held, wish, now) if alone else _in_turn(together, wish, now)
     picked.ended = ended
-    picked.requests = _gathered(picked.requests, wish.batch)[: wish.sends]
     return picked
 
 
@@ -124,47 +123,52 @@ def _together(kept: Sequence[WaitingDelivery]) -> list[list[WaitingDelivery]]:
     return found
 
 
-def _alone(together: Sequence[list[WaitingDelivery]], wish: Wish, now: datetime) -> Picked:
+def _alone(held: Sequence[list[WaitingDelivery]], wish: Wish, now: datetime) -> Picked:
     """Of a lane that fails: the oldest, or another where that has failed again.
 
-    Which of them comes through shows whether the lane fails or the Alert.
+    Which of them comes through shows whether the lane fails or the Alert: the one that was tried
+    least, and was not tried just now.
     """
-    held = [members for members in together if not members[0].on_its_own]
-    if not held:
-        return _in_turn(together, wish, now)
-    first = held[0][0]
-    near = [each for each in held if each[0].sequence < first.sequence + wish.span]
-    chosen = held[0]
-    if first.attempts >= AGAIN:
-        chosen = min(near, key=lambda members: (members[0].attempts, members[0].sequence))
-    if chosen[0].due_at > stamp(now):
-        return Picked(next_due=moment(chosen[0].due_at))
-    return Picked([chosen])
+    if wish.meanwhile is None:
+        return Picked([held[0]])
+    others = [members for members in held[1:] if _due(members) <= stamp(now)]
+    if not others:
+        return Picked(next_due=wish.meanwhile)
+    return Picked([min(others, key=lambda members: (members[0].attempts, members[0].sequence))])
 
 
 def _in_turn(together: Sequence[list[WaitingDelivery]], wish: Wish, now: datetime) -> Picked:
     """As many as there is room for, up to the first that holds up all behind it."""
     picked = Picked()
-    at, hubs, end = stamp(now), set(wish.busy_hubs), None
+    hubs = set(wish.busy_hubs)
+    held: list[list[WaitingDelivery]] = []
+    mine: list[list[WaitingDelivery]] = []
+    turn = _longest_due(together, wish, now)
     for members in together:
-        first, devices = members[0], {each.device_id for each in members}
-        if end is not None and first.sequence >= end:
-            break
-        if first.due_at > at:
-            due = moment(first.due_at)
-            picked.next_due = min(due, picked.next_due or due)
-            if first.attempts < AGAIN:
-                break
-            end = first.sequence + wish.span if end is None else end
-            hubs |= devices  # what is for the same hub does not pass it
-        elif devices & hubs:
+        devices = {each.device_id for each in members}
+        on_its_own = members[0].on_its_own
+        if on_its_own and (due := _due(members)) > stamp(now):
+            picked.next_due = min(moment(due), picked.next_due or moment(due))
+        elif devices & hubs or (on_its_own and members[0].id not in turn):
             picked.blocked = True
-            if not first.on_its_own:
+            if not on_its_own:
                 break
         else:
             hubs |= devices
-            picked.requests.append(members)
+            (mine if on_its_own else held).append(members)
+    requests = _gathered(mine, wish.batch) + _gathered(held, wish.batch)
+    picked.requests = requests[: wish.sends]
     return picked
+
+
+def _longest_due(together: Sequence[list[WaitingDelivery]], wish: Wish, now: datetime) -> set[int]:
+    """Whose turn it is of those on their own, by the id of the first."""
+    due = [each for each in together if each[0].on_its_own and _due(each) <= stamp(now)]
+    return {each[0].id for each in sorted(due, key=_due)[: wish.on_their_own]}
+
+
+def _due(members: Sequence[WaitingDelivery]) -> int:
+    return min(each.due_at for each in members)
 
 
 def _without_ended(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from router.domain.inventory import Inventory
 from router.ports import Alert, Delivery, Outcome
@@ -106,6 +107,17 @@ class Claimed:
     unrendered: Outcome | None = None
     """What to answer when there are no bytes to send: the adapter could not make them."""
 
+    @property
+    def on_its_own(self) -> bool:
+        """Whether it holds nobody up: it was refused, or set aside."""
+        return self.refusals > 0 or self.aside
+
+    @property
+    def tries(self) -> int:
+        """How often it went as it goes now: once where it was parted from its batch before."""
+        parted = self.batch is not None and self.batch.endswith(f"+{self.attempt - 1}")
+        return 1 if parted else self.attempt
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -128,8 +140,10 @@ class Wish:
     """The kind of what sends: forms that another kind has sent are not its own."""
     render: Callable[[Alert], bytes | Outcome] | None
     """Makes the bytes to send where they are not the Alert's JSON, or says why it could not."""
-    span: int = 1
-    """How far ahead of one that must wait others may start, in Alerts."""
+    on_their_own: int = 1
+    """How many requests may be of what was refused or set aside: the room is not theirs alone."""
+    meanwhile: datetime | None = None
+    """The oldest has failed again and rests until then: another is tried meanwhile."""
     idle_at: int | None = None
     """The version of the ledger at which nothing waited on the lane; None: something may wait."""
 
@@ -149,6 +163,10 @@ class Settlement:
     refusals: int = 0
     batch: str | None = None
     aside: bool = False
+
+    def moved_along(self, step: timedelta) -> Self:
+        """The same, after the clock was set by `step`: when it is due moves, what was stays."""
+        return self if self.due_at is None else replace(self, due_at=self.due_at + step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +194,15 @@ class Exchanged:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the transaction that recorded a batch of facts did to lanes."""
+    """What the transaction that recorded a batch of facts did that others want to hear of."""
 
     lanes: frozenset[int]
     """With new deliveries that wait."""
     sends: Mapping[int, Sequence[Sequence[Claimed]]]
     """By lane: new deliveries that were claimed at once; each inner sequence is one request."""
     alerts: int
+    before: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By note, how often what is taken up next had been noted before."""
 
 
 Withdrawn = Callable[[Inventory, Sequence[tuple[str, str]]], set[tuple[str, str]]]

@@ -21,7 +21,8 @@ def pause(lanes: Iterable[Lane], now: datetime) -> float:
             continue
         if lane.rest_until is not None and lane.rest_until > now:
             pauses.append((lane.rest_until - now).total_seconds())
-            continue
+            if not lane.tries_others(now):
+                continue
         if lane.next_due is not None and lane.next_due > now:
             pauses.append((lane.next_due - now).total_seconds())
         rate = lane.wait_for_rate()

@@ -11,14 +11,17 @@ from pathlib import Path
 
 from router.files.codes import Code
 from router.files.document import Document
+from router.files.plainfile import open_plain
 from router.files.problems import Location, Problem
 from router.files.yamlfile import MAX_BYTES, parse
-from router.language import contradictions
+from router.language import budget, contradictions
 from router.language.rule_reader import RuleReader
 from router.language.rules import Rules
 
 TESTS = ".test.yaml"
 """How the names of files with tests of rules end."""
+MOST_TEXT = 8_000_000
+"""Characters of all rules together: they are kept, with every decision's digest."""
 MOST_FILES = 10_000
 """How much is looked at: `rules: /` must not be a walk through all disks."""
 
@@ -35,7 +38,7 @@ def load(folder: Path) -> tuple[Rules | None, list[Problem]]:
 def survey(folder: Path) -> tuple[Rules, list[Problem]]:
     """The rules that can be read, and the same problems as `load` has."""
     found, problems = read(folder)
-    return found, problems + contradictions.find(found)
+    return found, problems + (budget.find(found) or contradictions.find(found))
 
 
 def read(folder: Path) -> tuple[Rules, list[Problem]]:
@@ -43,10 +46,15 @@ def read(folder: Path) -> tuple[Rules, list[Problem]]:
     files, problems = find(folder)
     texts: dict[str, str] = {}
     reader = RuleReader()
+    size = 0
     for file in files:
         if file.name.endswith(TESTS):
             continue
         document, text = _open(file)
+        size += len(text)
+        if size > MOST_TEXT:
+            message = f"more than {MOST_TEXT:,} characters of rules below, all files together"
+            return Rules.of([], {}), [*problems, Problem(Location(folder), message, Code.TOO_LARGE)]
         reader.read(document)
         texts[file.relative_to(folder).as_posix()] = text
         problems += document.problems
@@ -100,9 +108,7 @@ def find(folder: Path) -> tuple[list[Path], list[Problem]]:
 def _open(file: Path) -> tuple[Document, str]:
     """A document and its whole text, from one reading: evidence must be what was decided by."""
     try:
-        if not file.is_file():
-            raise FileNotFoundError(0, "there is no such file, or it is not a plain one")
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             raw = opened.read(MAX_BYTES + 1)
     except OSError as error:
         document = Document(file)

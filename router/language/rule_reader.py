@@ -61,6 +61,8 @@ class RuleReader:
         if not isinstance(listed, list):
             return
         for number, item in enumerate(listed):
+            if document.is_full:
+                return
             self.rule(("rules", number), item)
 
     def keys(

@@ -15,29 +15,32 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from router.errors import LedgerError
-from router.ledger.files import LedgerFiles, LedgerGone
+from router.files.newfiles import Access, make_file
+from router.ledger.files import LedgerFiles, LedgerGone, close_beside
 from router.ledger.lock import RouterLock, take_lock
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = max(each.name[:4] for each in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+"""The revision that this program works with."""
 BUSY_SECONDS = 5.0
 WRITTEN = "written"
 """Where a connection keeps the number and hash of the last link that its router has written."""
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 INSTRUCTIONS = 10_000
 """Of SQLite's machine, between two looks at the clock: well under a millisecond."""
+
+ASIDE = "aside"
+"""The option of a connection whose transactions change nothing that others see."""
 
 
 class Use(StrEnum):
@@ -94,6 +97,19 @@ class Database:
                 f"over, is the disk at fault? Restore a backup before the router is started again"
             ) from error
 
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """BEGIN ... COMMIT, for reading and for temporary tables: nobody waits for it.
+
+        LedgerUnavailable when it can't.
+        """
+        self.connection.execution_options(**{ASIDE: True})
+        try:
+            with self.transaction() as connection:
+                yield connection
+        finally:
+            self.connection.execution_options(**{ASIDE: False})
+
     def lost(self) -> str | None:
         """Why this is not the ledger at its path any more, and what to do; None while it is."""
         return self.files.lost() if self.files is not None else None
@@ -140,18 +156,28 @@ def version_of(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
-def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_database(
+    url: str,
+    use: Use,
+    *,
+    access: Access = Access.OWNER,
+    busy_seconds: float = BUSY_SECONDS,
+) -> Database:
     """Open the ledger at an SQLAlchemy URL. LedgerError, in one line, when it can't be used.
 
+    `access` is who may open its files: kept to by the router, and by whoever makes them.
     `busy_seconds` is how long a transaction waits for another program's.
     """
     path = _path(url)
     real = Path(os.path.realpath(path))
     _may_be_there(real, use)
     with ExitStack() as undo:
-        lock = take_lock(path, real) if use is Use.ROUTE else None
+        lock = take_lock(path, real, access) if use is Use.ROUTE else None
         if lock is not None:
             undo.callback(lock.let_go)
+            close_beside(real, access)
+        elif use is Use.CHANGE:
+            _make(real, access)
         try:
             engine = _engine(real, use, busy_seconds)
             undo.callback(engine.dispose)
@@ -168,12 +194,24 @@ def open_database(url: str, use: Use, *, busy_seconds: float = BUSY_SECONDS) -> 
     return Database(engine, connection, use, files, lock, made)
 
 
+def _make(path: Path, access: Access) -> None:
+    """An empty file where there is none: SQLite would make one that everybody may read."""
+    try:
+        make_file(path, access).close()
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise LedgerError(f"{path}: the ledger can't be opened: {error.strerror}") from error
+
+
 def _may_be_there(path: Path, use: Use) -> None:
     if use is Use.READ and not path.exists():
         raise LedgerError(
             f"{path}: there is no ledger; it is made by `hubherald run` or `hubherald inventory "
             f"import` (is ledger.url in the configuration right?)"
         )
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise LedgerError(f"{path}: not a plain file; mend ledger.url, or move it away")
     if not path.parent.is_dir():
         raise LedgerError(f"{path}: its folder does not exist; make it, or mend ledger.url")
 
@@ -183,6 +221,12 @@ def _explain(path: Path, reason: str, busy_seconds: float) -> str:
         return (
             f"{path}: the ledger is locked by another program for more than {busy_seconds:g} s; "
             f"wait for it (a long import?) or look with `fuser {path}`"
+        )
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        found = path.stat()
+        return (
+            f"{path}: the ledger is closed to you; run this as user {found.st_uid}, or with "
+            f"`ledger: {{access: group}}`, from the router's next start on, in group {found.st_gid}"
         )
     if "not a database" in reason:
         return f"{path}: not a ledger of Hubherald; mend ledger.url or move the file away"
@@ -221,7 +265,8 @@ def _engine(path: Path, use: Use, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if use is Use.READ else "BEGIN IMMEDIATE")
+        alone = use is not Use.READ and not connection.get_execution_options().get(ASIDE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if alone else "BEGIN")
 
     return engine
 
@@ -241,24 +286,17 @@ def _named(connection: Connection, use: Use) -> int:
 
 def _migrate(connection: Connection, use: Use, path: Path) -> bool:
     """Bring the tables up to this program; gives whether there were none."""
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    scripts = ScriptDirectory.from_config(config)
-    newest = scripts.get_current_head()
     with connection.begin():
-        present = MigrationContext.configure(connection).get_current_heads()
-        known = {revision.revision for revision in scripts.walk_revisions()}
-        if any(revision not in known for revision in present):
-            raise LedgerError(
-                f"{path}: written by a newer Hubherald (revision {present[0]}, this program knows "
-                f"up to {newest}); install the newer version again"
-            )
-        if present == (newest,):
+        if _revision(connection) == NEWEST:
             return False
-        if use is Use.READ:
-            raise LedgerError(
-                f"{path}: made by an older Hubherald, or empty; `hubherald run` mends that"
-            )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        return not present
+        # Alembic takes longer to import than most commands to run, and most need none of it
+        migrating = import_module("router.ledger.migrating")
+        return bool(migrating.migrate(connection, path, may_change=use is not Use.READ))
+
+
+def _revision(connection: Connection) -> str | None:
+    question = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
+    if not connection.exec_driver_sql(question).scalar_one():
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+    return str(found[0]) if len(found) == 1 else None

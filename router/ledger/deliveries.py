@@ -9,8 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from router.domain.timestamps import moment, stamp
 from router.lanes.picking import Picked, WaitingDelivery, pick
@@ -32,6 +44,8 @@ from router.ledger.prepared import Parameters, Prepared
 from router.ledger.recorder import Recorder
 from router.ledger.tables import alerts, deliveries, facts, forms, outcomes
 
+ENDING = 100
+"""How much a lane that fails looks at, at least: their time may be up, all together."""
 _ITS_OWN = deliveries.c.sent_by.is_not_distinct_from(bindparam("adapter"))
 """What the delivery's own columns say of its form is of the adapter that asks."""
 _COLUMNS = {
@@ -52,16 +66,18 @@ _DELIVERIES = (
     )
     .order_by(deliveries.c.sequence)
 )
-_WAITING = _DELIVERIES.where(
+_IN_ORDER = (deliveries.c.refusals == 0) & (deliveries.c.aside == 0)
+_DUE = deliveries.c.due_at <= bindparam("now")
+_OF_LANE = _DELIVERIES.where(
     deliveries.c.lane_id == bindparam("lane"),
     PENDING,
     deliveries.c.state != DeliveryState.SENDING.value,
-    # a refusal is the Alert's own: others may pass while it waits for its next try
-    or_(
-        (deliveries.c.refusals == 0) & (deliveries.c.aside == 0),
-        deliveries.c.due_at <= bindparam("now"),
-    ),
 ).limit(bindparam("most"))
+# a refusal is the Alert's own: others may pass while it waits for its next try
+_WAITING = _OF_LANE.where(or_(_IN_ORDER, _DUE))
+_HELD = _OF_LANE.where(_IN_ORDER)
+_NEVER_TRIED = _HELD.where(deliveries.c.attempts == 0)
+_LEAST_TRIED = _HELD.where(_DUE).order_by(None).order_by(deliveries.c.attempts, "sequence")
 _NAMES: BindParameter[str] = bindparam("names", expanding=True)
 _TOGETHER = _DELIVERIES.where(
     deliveries.c.id.in_(
@@ -169,19 +185,28 @@ def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdr
 
 def _waiting(connection: Connection, wish: Wish, now: datetime) -> list[WaitingDelivery]:
     """Enough of what waits on the lane, with all that goes together with it."""
-    most = max(wish.sends * wish.most, wish.span if wish.failing else 0)
+    most = max(wish.sends * wish.most, ENDING if wish.failing else 0)
     of = {"lane": wish.lane_id, "adapter": wish.adapter}
-    given = {**of, "now": stamp(now), "most": most}
-    found = [WaitingDelivery._make(row) for row in connection.execute(_WAITING, given)]
+
+    def read(statement: Select[Any], **more: object) -> list[WaitingDelivery]:
+        rows = connection.execute(statement, {**of, **more})
+        return [WaitingDelivery._make(row) for row in rows]
+
+    given = {"now": stamp(now), "most": most}
+    found = read(_HELD, **given) if wish.failing else []
+    found = found or read(_WAITING, **given)
+    mine = [each for each in found if each.on_its_own]
+    full = len(found) == most
+    if full and mine and not wish.failing:  # they leave room for others
+        found += read(_HELD, **given)
+    if wish.meanwhile is not None:
+        two = {**given, "most": 2}  # one of them may be the oldest
+        found += read(_NEVER_TRIED, **two) or read(_LEAST_TRIED, **two)
     names = {each.batch for each in found if each.batch is not None}
-    if not names or len(found) < most:
-        return found
-    # a batch may be larger than what the adapter takes by now
-    known = {each.id for each in found}
-    rows = connection.execute(_TOGETHER, {**of, "names": sorted(names)})
-    more = [each for each in map(WaitingDelivery._make, rows) if each.id not in known]
-    missing = [each for each in more if each.batch in names]
-    return sorted([*found, *missing], key=lambda each: each.sequence)
+    if names and (full or mine):  # all of it, though the adapter takes fewer by now
+        more = read(_TOGETHER, names=sorted(names))
+        found += [each for each in more if each.batch in names]
+    return sorted({each.id: each for each in found}.values(), key=lambda each: each.sequence)
 
 
 def lost_attempts(database: Database, now: datetime) -> int:

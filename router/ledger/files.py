@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from router.errors import LedgerError
+from router.files.newfiles import Access
 from router.ledger.lock import RouterLock
 
 LOG, INDEX = "-wal", "-shm"
@@ -137,6 +138,18 @@ class LedgerFiles:
 
     def _beside(self, end: str) -> Path:
         return self.real.with_name(self.real.name + end)
+
+
+def close_beside(real: Path, access: Access) -> None:
+    """What a router left beside its database gets the permissions of the database.
+
+    What is made anew has them from SQLite.
+    """
+    for end in (LOG, INDEX):
+        file = real.with_name(real.name + end)
+        with suppress(OSError):  # somebody else's
+            if file.is_file() and not file.is_symlink():
+                file.chmod(access.file_mode)
 
 
 def _identity(path: Path) -> Identity | None:

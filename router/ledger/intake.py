@@ -29,8 +29,13 @@ from router.ledger.inventory import (
     write_registrations,
     write_running,
 )
-from router.ledger.poison import clear
-from router.ledger.quarantine import add_quarantined, arrival_columns, settle_quarantine
+from router.ledger.poison import add_notes, clear
+from router.ledger.quarantine import (
+    add_quarantined,
+    arrival_columns,
+    read_held,
+    settle_quarantine,
+)
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import (
     alerts,
@@ -81,13 +86,17 @@ _ACTIVATIONS = select(
 )
 
 
-def look_up(database: Database, found: Sequence[Fact]) -> Known:
-    """Everything that deciding about these facts needs, in a handful of queries."""
+def look_up(database: Database, found: Sequence[Fact], taken_up: Sequence[int] = ()) -> Known:
+    """Everything that deciding about these facts needs, in a handful of queries.
+
+    `taken_up` are those in quarantine that are decided with them, by number.
+    """
     ids = sorted({fact.id for fact in found})
     keys = {"sources": sorted({fact.source for fact in found}), "ids": ids}
     devices = {fact.data.device_id for fact in found}
     points = {fact.data.mpxn for fact in found if isinstance(fact.data, Registration)}
-    moments = {stamp(fact.data.activated_at) for fact in found if isinstance(fact.data, Activation)}
+    activated = [fact.data for fact in found if isinstance(fact.data, Activation)]
+    moments = {stamp(each.activated_at) for each in activated}
     with database.transaction() as connection:
         taken = {(row[0], row[1]): row[2] for row in connection.execute(_FACTS, keys)}
         waiting = {(row[0], row[1]): row[2] for row in connection.execute(_WAITING, {"ids": ids})}
@@ -96,7 +105,8 @@ def look_up(database: Database, found: Sequence[Fact]) -> Known:
         )
         activations = {(row[0], row[1], row[2], row[3]) for row in same}
         inventory = read_inventory(connection, devices, points)
-        return Known(taken, waiting, activations, inventory, version_of(connection))
+        held = read_held(connection, {each.device_id for each in activated}, taken_up)
+        return Known(taken, waiting, activations, inventory, version_of(connection), held)
 
 
 class Outdated(Exception):
@@ -139,8 +149,9 @@ def record(
         settle_quarantine(connection, waiting, batch.resolved)
         _write_cursors(connection, batch.cursors)
         clear(connection, batch.noted)
+        before = add_notes(connection, batch.following, batch.decided_at)
         waits = frozenset(lane for lane, rows in new.items() if len(rows) > _count(sends.get(lane)))
-        return Recorded(waits, sends, len(due))
+        return Recorded(waits, sends, len(due), before)
 
 
 def _claim(

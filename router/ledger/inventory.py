@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -14,12 +14,11 @@ from router.domain.inventory import Inventory, Running
 from router.domain.timestamps import moment, stamp
 from router.ledger.tables import firmware, hubs, registrations
 
-HubRow = tuple[str, str, str, str | None, str | None, str | None, str | None, str, int]
+HubRow = tuple[str, str, str, str | None, str | None, str | None, str | None, str]
 """device_id, status, smets_version, csp_region, model, hardware_version, replaced_by, groups
-(JSON), updated_at."""
-RegistrationRow = tuple[str, str, str, str, str | None, str | None, str | None, int]
-"""device_id, mpxn, effective_from, point, supplier_id, network_operator_id, effective_to,
-updated_at."""
+(JSON)."""
+RegistrationRow = tuple[str, str, str, str, str | None, str | None, str | None]
+"""device_id, mpxn, effective_from, point, supplier_id, network_operator_id, effective_to."""
 
 
 _HUBS = (
@@ -85,23 +84,27 @@ def _registration(row: Row[Any]) -> Registration:
     )
 
 
-# Raw SQL for the driver's own executemany: an import of 20 million homes goes through here.
-_PUT_HUB = """
-INSERT INTO hubs (device_id, status, smets_version, csp_region, model, hardware_version,
-                  replaced_by, "groups", updated_at) VALUES (?,?,?,?,?,?,?,?,?)
+# Raw SQL: an import of 20 million homes goes through here, too.
+REPLACE_HUB = """
 ON CONFLICT (device_id) DO UPDATE SET
     status = excluded.status, smets_version = excluded.smets_version,
     csp_region = excluded.csp_region, model = excluded.model,
     hardware_version = excluded.hardware_version, replaced_by = excluded.replaced_by,
     "groups" = excluded."groups", updated_at = excluded.updated_at
 """
-_PUT_REGISTRATION = """
-INSERT INTO registrations (device_id, mpxn, effective_from, point, supplier_id,
-                           network_operator_id, effective_to, updated_at) VALUES (?,?,?,?,?,?,?,?)
+REPLACE_REGISTRATION = """
 ON CONFLICT (device_id, mpxn, effective_from) DO UPDATE SET
     point = excluded.point, supplier_id = excluded.supplier_id,
     network_operator_id = excluded.network_operator_id,
     effective_to = excluded.effective_to, updated_at = excluded.updated_at
+"""
+_PUT_HUB = """
+INSERT INTO hubs (device_id, status, smets_version, csp_region, model, hardware_version,
+                  replaced_by, "groups", updated_at) VALUES (?,?,?,?,?,?,?,?,?)
+"""
+_PUT_REGISTRATION = """
+INSERT INTO registrations (device_id, mpxn, effective_from, point, supplier_id,
+                           network_operator_id, effective_to, updated_at) VALUES (?,?,?,?,?,?,?,?)
 """
 _PUT_FIRMWARE = """
 INSERT INTO firmware (device_id, version, activated_at) VALUES (?,?,?)
@@ -109,8 +112,11 @@ ON CONFLICT (device_id) DO UPDATE SET
     version = excluded.version, activated_at = excluded.activated_at
 """
 # What facts say never goes over what is newer, whatever its writer has read before.
-_UPDATE_HUB = f"{_PUT_HUB} WHERE excluded.updated_at >= hubs.updated_at"
-_UPDATE_REGISTRATION = f"{_PUT_REGISTRATION} WHERE excluded.updated_at >= registrations.updated_at"
+_UPDATE_HUB = f"{_PUT_HUB} {REPLACE_HUB} WHERE excluded.updated_at >= hubs.updated_at"
+_UPDATE_REGISTRATION = (
+    f"{_PUT_REGISTRATION} {REPLACE_REGISTRATION}"
+    " WHERE excluded.updated_at >= registrations.updated_at"
+)
 _UPDATE_FIRMWARE = f"{_PUT_FIRMWARE} WHERE excluded.activated_at > firmware.activated_at"
 
 
@@ -153,18 +159,6 @@ def write_registrations(
     ]
     if rows:
         connection.exec_driver_sql(_UPDATE_REGISTRATION, rows)
-
-
-def import_hubs(connection: Connection, rows: Sequence[HubRow]) -> None:
-    """Insert or replace checked rows as they stand in the table: an import has the last word."""
-    if rows:
-        connection.exec_driver_sql(_PUT_HUB, list(rows))
-
-
-def import_registrations(connection: Connection, rows: Sequence[RegistrationRow]) -> None:
-    """The same for registrations."""
-    if rows:
-        connection.exec_driver_sql(_PUT_REGISTRATION, list(rows))
 
 
 def write_running(connection: Connection, found: Mapping[str, Running]) -> None:

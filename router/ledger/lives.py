@@ -1,10 +1,16 @@
-"""Whether the last router ended by itself, or died: only what is on disk before can say that."""
+"""Whether the last router ended by itself, or died, and when one last ran.
+
+Only what is on disk before can say that.
+"""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from router.domain.timestamps import stamp
 from router.ledger.database import Database
 from router.ledger.tables import lives
 
@@ -24,7 +30,7 @@ def begin(database: Database) -> int:
         return deaths
 
 
-def end(database: Database) -> None:
+def end(database: Database, now: datetime) -> None:
     """It ends by itself: what it was at is no suspect."""
     with database.transaction() as connection:
-        connection.execute(lives.update().values(running=0, deaths=0))
+        connection.execute(lives.update().values(running=0, deaths=0, seen_at=stamp(now)))

@@ -25,10 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.errors import LedgerError
+from router.files.newfiles import Access
 
 SHARED = 0x4000_0002
 """The first of the bytes on which SQLite has a shared lock as long as it has the file open."""
 LOCKS = Path("/proc/locks")
+_BESIDE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class RouterLock:
     def names(self) -> int:
         """How many names the database has; SQLite's log stands beside one of them."""
         return os.fstat(self.database).st_nlink
+
+    def exposed(self) -> bool:
+        """Whether everybody on this machine may read the database."""
+        return bool(os.fstat(self.database).st_mode & 0o004)
 
     def keep_open(self) -> None:
         """Tell other processes that the database is open, whatever becomes of SQLite's own locks.
@@ -69,22 +75,27 @@ class RouterLock:
             fcntl.fcntl(self.database, fcntl.F_OFD_SETLK, one_byte)
 
 
-def take_lock(path: Path, real: Path) -> RouterLock:
+def take_lock(path: Path, real: Path, access: Access) -> RouterLock:
     """Lock the database at a path, `real` without links; made, empty, when it is not there.
+
+    Its files are closed to all but those who may open them.
 
     LedgerError when another router holds it.
     """
     with ExitStack() as undo:
         before, beside = False, list[int]()
-        for name in sorted({os.path.realpath(f"{path}.lock"), f"{real}.lock"}):
+        given = path.parent.resolve() / path.name
+        for name in sorted({f"{given}.lock", f"{real}.lock"}):
             before = before or Path(name).exists()
+            if Path(name).exists() and not Path(name).is_file():
+                continue  # a pipe can be opened, but not read by its place
             with suppress(OSError):  # not ours to open, or no file: older versions did not get in
-                beside.append(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                beside.append(os.open(name, _BESIDE, access.file_mode))
                 undo.callback(os.close, beside[-1])
         for descriptor in beside:
             _lock(descriptor, real, said=os.pread(descriptor, 20, 0))
         try:
-            database = os.open(real, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            database = os.open(real, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, access.file_mode)
         except OSError as error:
             raise LedgerError(f"{real}: the ledger can't be opened: {error.strerror}") from error
         undo.callback(os.close, database)
@@ -93,6 +104,9 @@ def take_lock(path: Path, real: Path) -> RouterLock:
             with suppress(OSError):  # a full disk
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        for descriptor in (database, *beside):
+            with suppress(OSError):  # somebody else's
+                os.fchmod(descriptor, access.file_mode)
         undo.pop_all()
         return RouterLock(database, beside, before)
 

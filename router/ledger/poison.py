@@ -28,19 +28,28 @@ def noted(database: Database, arrivals: Sequence[Arrival]) -> dict[Note, int]:
 def take_up(database: Database, arrivals: Sequence[Arrival], now: datetime) -> dict[Note, int]:
     """Note that these are being taken up now; gives how often that had gone wrong before."""
     with database.transaction() as connection:
-        notes = {note_of(arrival) for arrival in arrivals}
-        before = _read(connection, notes)
-        write = upsert(suspects)
-        write = write.on_conflict_do_update(
-            index_elements=["intake", "digest"],
-            set_={"taken": write.excluded.taken, "at": write.excluded.at},
-        )
-        rows = [
-            {"intake": note[0], "digest": note[1], "taken": before.get(note, 0) + 1}
-            for note in sorted(notes)
-        ]
-        connection.execute(write, [{**row, "at": stamp(now)} for row in rows])
-        return before
+        return add_notes(connection, arrivals, now)
+
+
+def add_notes(
+    connection: Connection, arrivals: Sequence[Arrival], now: datetime
+) -> dict[Note, int]:
+    """The same, in the transaction that records what comes before these."""
+    if not arrivals:
+        return {}
+    notes = {note_of(arrival) for arrival in arrivals}
+    before = _read(connection, notes)
+    write = upsert(suspects)
+    write = write.on_conflict_do_update(
+        index_elements=["intake", "digest"],
+        set_={"taken": write.excluded.taken, "at": write.excluded.at},
+    )
+    rows = [
+        {"intake": note[0], "digest": note[1], "taken": before.get(note, 0) + 1}
+        for note in sorted(notes)
+    ]
+    connection.execute(write, [{**row, "at": stamp(now)} for row in rows])
+    return before
 
 
 def lay_down(database: Database, arrivals: Sequence[Arrival], now: datetime) -> None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Arrival, Batch, Quarantined
@@ -40,6 +40,8 @@ def add_quarantined(recorder: Recorder, batch: Batch) -> list[Row]:
                 "reason": each.reason.value,
                 "device_id": row["device_id"],
                 "released": 0,
+                "type": row["type"],
+                "waits_since": stamp(batch.decided_at),
             }
         )
         again = each.arrival.quarantined_id
@@ -57,7 +59,7 @@ def _quarantine_key(each: Quarantined) -> str:
         each.arrival.intake,
         found.source or "",
         found.id or "",
-        hashlib.sha256(found.body).hexdigest(),
+        each.arrival.message.digest,
         each.reason.value,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -100,79 +102,139 @@ def settle_quarantine(
 
 PORTION = 500
 """The most facts that leave quarantine together."""
+PORTION_BYTES = 512 * 1024
+"""What has so many bytes is a portion, too."""
 _WAITS = (QuarantineReason.UNKNOWN_HUB.value, QuarantineReason.NO_REGISTRATION.value)
 _REGISTRATION = FactType.REGISTRATION.value
-
-
-def _its_record(*conditions: Any) -> Any:
-    """Whether the record of what is held meets these; not a join: SQLite would begin it there."""
-    return (
-        select(quarantined.c.id)
-        .where(quarantined.c.id == holding.c.quarantined_id, *conditions)
-        .exists()
-    )
-
-
+_KNOWN = select(hubs.c.device_id).where(hubs.c.device_id == holding.c.device_id).exists()
 _MAY_LEAVE = (
     select(holding.c.quarantined_id)
     .where(
         or_(
             holding.c.released == 1,
-            (holding.c.reason == QuarantineReason.UNKNOWN_HUB.value)
-            & holding.c.device_id.in_(select(hubs.c.device_id)),
+            (holding.c.reason == QuarantineReason.UNKNOWN_HUB.value) & _KNOWN,
             (holding.c.reason == QuarantineReason.NO_REGISTRATION.value)
             & or_(
                 holding.c.device_id.in_(select(registrations.c.device_id)),
-                _its_record(quarantined.c.received_at <= bindparam("before")),
+                holding.c.waits_since <= bindparam("before"),
             ),
         )
     )
     .order_by(holding.c.quarantined_id)
     .limit(PORTION)
 )
-_REGISTRATIONS_THAT_MAY = _MAY_LEAVE.where(_its_record(quarantined.c.type == _REGISTRATION))
-_THESE = select(quarantined).where(quarantined.c.id.in_(bindparam("numbers", expanding=True)))
+# In the order of their index, so that no portion reads all that wait.
+_REGISTRATIONS_THAT_MAY = (
+    select(holding.c.quarantined_id)
+    .where(
+        holding.c.type == _REGISTRATION,
+        or_(
+            holding.c.released == 1,
+            (holding.c.reason == QuarantineReason.UNKNOWN_HUB.value) & _KNOWN,
+        ),
+    )
+    .order_by(holding.c.device_id, holding.c.quarantined_id)
+    .limit(PORTION)
+)
+_WAITING_FOR = (
+    select(holding.c.quarantined_id)
+    .where(
+        holding.c.device_id.in_(bindparam("devices", expanding=True)),
+        holding.c.reason.in_(_WAITS),
+        or_(holding.c.device_id.in_(bindparam("hubs", expanding=True)), _KNOWN),
+    )
+    .limit(PORTION + 1)
+)
+_NUMBERS = quarantined.c.id.in_(bindparam("numbers", expanding=True))
+_ORDER = (quarantined.c.type.is_distinct_from(_REGISTRATION), quarantined.c.id)
+_THESE = (
+    select(quarantined, holding.c.waits_since)
+    .join(holding, holding.c.quarantined_id == quarantined.c.id)
+    .where(_NUMBERS)
+    .order_by(*_ORDER)
+)
+_SIZES = select(quarantined.c.id, func.length(quarantined.c.body)).where(_NUMBERS).order_by(*_ORDER)
+# Whatever waits for one hub, one row of it is looked at; raw, for it is asked for each batch.
+_HELD = """
+SELECT value, EXISTS (
+    SELECT 1 FROM holding WHERE type = ? AND device_id = value
+        AND (reason = ? OR released = 1)
+        AND quarantined_id NOT IN (SELECT value FROM json_each(?)))
+FROM json_each(?) WHERE EXISTS (
+    SELECT 1 FROM holding WHERE device_id = value AND (reason IN (?, ?) OR released = 1)
+        AND quarantined_id NOT IN (SELECT value FROM json_each(?)))
+"""
 
 
 def released(
     database: Database, now: datetime, await_registration: timedelta, *, registrations_only: bool
 ) -> list[Arrival]:
-    """A portion of what may leave quarantine, in the order of receipt.
+    """A portion of what may leave quarantine; of registrations as long as there are any.
 
     An operator has released it, its hub or that hub's first registration has come, or it has
-    waited for a registration for long enough. Registrations are asked for first, so that
-    activations find their recipients.
+    waited for a registration for long enough. Registrations go home by home, all else in the order
+    of receipt.
     """
-    statement = _REGISTRATIONS_THAT_MAY if registrations_only else _MAY_LEAVE
     with database.transaction() as connection:
-        given = {"before": stamp(now - await_registration)}
-        numbers = list(connection.execute(statement, given).scalars())
-        if not numbers:
-            return []
-        rows = connection.execute(_THESE.order_by(quarantined.c.id), {"numbers": numbers})
-        return [_arrival(row, now) for row in rows]
+        numbers = list(connection.execute(_REGISTRATIONS_THAT_MAY).scalars())
+        if not numbers and not registrations_only:
+            given = {"before": stamp(now - await_registration)}
+            numbers = list(connection.execute(_MAY_LEAVE, given).scalars())
+        return _portion(connection, numbers, now)
 
 
-def waiting_for(database: Database, devices: Iterable[str], now: datetime) -> list[Arrival]:
-    """A portion of what waits for these hubs or their first registrations.
+def waiting_for(
+    database: Database, devices: Iterable[str], hubs: Iterable[str], now: datetime
+) -> tuple[list[Arrival], bool]:
+    """What waits for hubs, or first registrations, of `devices`; and whether that is all of it.
 
-    Registrations first, all in the order of receipt. What is more than PORTION leaves quarantine
-    behind it, by `released`.
+    Of those that are known, or are among `hubs`: for nothing else do others wait. Registrations
+    first, all in the order of receipt. Nothing, where it is more than a portion: part of a home
+    is no help.
     """
-    statement = (
-        select(quarantined)
-        .where(
-            quarantined.c.id.in_(
-                select(holding.c.quarantined_id).where(
-                    holding.c.reason.in_(_WAITS), holding.c.device_id.in_(sorted(devices))
-                )
-            )
-        )
-        .order_by(quarantined.c.type != _REGISTRATION, quarantined.c.id)
-        .limit(PORTION)
+    given = {"devices": sorted(devices), "hubs": sorted(hubs)}
+    with database.transaction() as connection:
+        numbers = list(connection.execute(_WAITING_FOR, given).scalars())
+        found = _portion(connection, numbers, now) if len(numbers) <= PORTION else []
+        whole = len(found) == len(numbers)
+        return found if whole else [], whole
+
+
+def read_held(
+    connection: Connection, devices: Collection[str], taken_up: Iterable[int]
+) -> dict[str, bool]:
+    """For which hubs facts wait that are not `taken_up`; True where registrations await their turn.
+
+    A registration waits for nothing but its hub.
+    """
+    if not devices:
+        return {}
+    apart = json.dumps(sorted(taken_up))
+    found = connection.exec_driver_sql(
+        _HELD,
+        (
+            *(_REGISTRATION, QuarantineReason.UNKNOWN_HUB.value, apart),
+            *(json.dumps(sorted(devices)), *_WAITS, apart),
+        ),
     )
-    with database.transaction() as connection:
-        return [_arrival(row, now) for row in connection.execute(statement)]
+    return {row[0]: bool(row[1]) for row in found}
+
+
+def _portion(connection: Connection, numbers: Sequence[int], now: datetime) -> list[Arrival]:
+    """As many of these as PORTION_BYTES have room for, always the first.
+
+    Registrations first, all in the order of receipt.
+    """
+    if not numbers:
+        return []
+    fit: list[int] = []
+    size = 0
+    for row in connection.execute(_SIZES, {"numbers": numbers}):
+        if fit and size + row[1] > PORTION_BYTES:
+            break
+        fit.append(row[0])
+        size += row[1]
+    return [_arrival(row, now) for row in connection.execute(_THESE, {"numbers": fit})]
 
 
 def _arrival(row: Any, now: datetime) -> Arrival:
@@ -186,7 +248,7 @@ def _arrival(row: Any, now: datetime) -> Arrival:
         now,
         quarantined_id=row.id,
         waits_as=reason,
-        waits_since=moment(row.received_at),
+        waits_since=moment(row.waits_since),
         suspect=reason is QuarantineReason.ENGINE,
     )
 

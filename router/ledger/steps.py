@@ -3,6 +3,9 @@
 What waits is moved along, so that it is due as long after now as it was before. Nothing that is
 known of the inventory stays ahead of the clock: it would make every later right fact stale. Records
 are left as they are: they say what the clock said.
+
+The time without a router is like a step for what waits for a registration, which could not come
+meanwhile: what has come is read only after the start. Nobody can tell the one from the other.
 """
 
 from __future__ import annotations
@@ -12,12 +15,23 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Table, bindparam, func, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
+from router.domain.facts import QuarantineReason
 from router.domain.timestamps import moment, stamp
 from router.ledger.database import Database
 from router.ledger.lanes import PENDING
 from router.ledger.recorder import Recorder
-from router.ledger.tables import actions, deliveries, hubs, lanes, links, registrations
+from router.ledger.tables import (
+    actions,
+    deliveries,
+    holding,
+    hubs,
+    lanes,
+    links,
+    lives,
+    registrations,
+)
 
 _NEWEST = (
     select(links.c.at)
@@ -34,6 +48,8 @@ class MovedAlong:
     deliveries: int
     hubs: int
     registrations: int
+    activations: int = 0
+    """Those that wait for a registration."""
 
 
 def newest_moment(database: Database, writer: str) -> datetime | None:
@@ -43,19 +59,47 @@ def newest_moment(database: Database, writer: str) -> datetime | None:
         return None if found is None else moment(found)
 
 
+def resume(database: Database, now: datetime, step: timedelta) -> None:
+    """At the start: what waits for a registration has waited for as long as when a router last ran.
+
+    What is no longer ago than `step` counts; nothing moves where no router ever ran.
+    """
+    with database.transaction() as connection:
+        seen = connection.execute(select(lives.c.seen_at)).scalar_one_or_none()
+        newest = connection.execute(_NEWEST, {"writer": "router"}).scalar_one_or_none()
+        last = max((at for at in (seen, newest) if at is not None), default=stamp(now))
+        if abs(now - moment(last)) > step:
+            _move_waits(connection, stamp(now) - last)
+        write = upsert(lives).values(id=1, running=0, deaths=0, seen_at=stamp(now))
+        connection.execute(
+            write.on_conflict_do_update(
+                index_elements=["id"], set_={"seen_at": write.excluded.seen_at}
+            )
+        )
+
+
 def move_along(
-    database: Database, step: timedelta, now: datetime, *, known: datetime | None = None
+    database: Database,
+    step: timedelta,
+    now: datetime,
+    *,
+    known: datetime | None = None,
+    resumed: bool = False,
 ) -> MovedAlong:
     """The clock was set by `step`, and says `now`. Recorded as an action.
 
     What is known of the inventory from moments ahead of `now` is known from `step` earlier, or
-    from `known`: then nothing else moves.
+    from `known`: then nothing else moves. What waits for a registration stays where it has been
+    `resumed`.
     """
     by = step // timedelta(microseconds=1)
     with database.transaction() as connection:
         waiting = _move_deliveries(connection, by) if known is None else 0
-        found = [_not_ahead(connection, table, now, by, known) for table in (hubs, registrations)]
-        moved = MovedAlong(waiting, *found)
+        of_hubs = _not_ahead(connection, hubs, now, by, known)
+        others = _not_ahead(connection, registrations, now, by, known)
+        waits = 0 if resumed else _move_waits(connection, by)
+        connection.execute(lives.update().values(seen_at=stamp(now)))
+        moved = MovedAlong(waiting, of_hubs, others, waits)
         recorder = Recorder(connection, "router", stamp(now))
         detail = {"step_s": round(step.total_seconds(), 3), **asdict(moved)}
         row = {"operator": "router", "action": "clock step", "detail": json.dumps(detail)}
@@ -73,6 +117,15 @@ def _move_deliveries(connection: Connection, by: int) -> int:
         .where(PENDING)
         .values(due_at=deliveries.c.due_at + by, expires_at=deliveries.c.expires_at + by)
     ).rowcount
+
+
+def _move_waits(connection: Connection, by: int) -> int:
+    statement = (
+        update(holding)
+        .where(holding.c.reason == QuarantineReason.NO_REGISTRATION.value)
+        .values(waits_since=holding.c.waits_since + by)
+    )
+    return connection.execute(statement).rowcount
 
 
 def _not_ahead(

@@ -356,7 +356,10 @@ holding = Table(
     Column("reason", Text, nullable=False),
     Column("device_id", Text),
     Column("released", Integer, nullable=False),  # 1: to be tried again
+    Column("type", Text),  # of the fact, where it could be read
+    Column("waits_since", BigInteger, nullable=False, server_default="0"),  # goes with the clock
     Index("ix_holding_device_id", "device_id"),
+    Index("ix_holding_type", "type", "device_id"),
 )
 
 suspects = Table(
@@ -374,4 +377,5 @@ lives = Table(
     Column("id", Integer, primary_key=True),
     Column("running", Integer, nullable=False),  # 1 until it ends by itself
     Column("deaths", Integer, nullable=False),  # how many in a row did not, before this one
+    Column("seen_at", BigInteger),  # when it was last known to run, but for what it wrote since
 )

@@ -192,7 +192,7 @@ class Metrics:
         )
         self.lane_failures = self._gauge(
             "lane_consecutive_failures",
-            "Sends in vain since one came through; from 1 on the oldest Alert goes alone.",
+            "Failures of the oldest Alert since one came through; from 1 on one goes at a time.",
             "recipient",
             "channel",
         )
@@ -233,4 +233,8 @@ class Metrics:
         )
         self.loop_lag = self._histogram(
             "event_loop_lag_seconds", "How late the event loop wakes up.", _SHORT
+        )
+        self.log_dropped = self._gauge(
+            "log_dropped_lines",
+            "Lines of the log that were dropped, as nobody took them, since the start.",
         )

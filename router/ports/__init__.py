@@ -8,7 +8,9 @@ alone needs, such as finding what is installed, it imports from the modules of t
 
 from router.errors import PublishError, SignatureError, UsageError
 from router.files.codes import Code
-from router.files.keyfiles import require_private
+from router.files.keyfiles import exposure, require_private, unreadable
+from router.files.newfiles import Access, make_file, make_folder
+from router.files.plainfile import open_plain
 from router.files.redaction import in_one_line
 from router.ports.alerts import (
     BATCH_CONTENT_TYPE,
@@ -18,6 +20,7 @@ from router.ports.alerts import (
     batch_body,
     batch_id,
 )
+from router.ports.aside import Aside
 from router.ports.delivery import (
     Adapter,
     ChannelFault,
@@ -31,11 +34,13 @@ from router.ports.delivery import (
     Renders,
     Retry,
 )
+from router.ports.discretion import redactor
 from router.ports.entrypoints import Verify
 from router.ports.links import Link, Linked
 from router.ports.options import AmqpUrl, HttpUrl, Options, Secret, Unfit
 from router.ports.parties import Certificate, Certified, Introduced, Originator, Recipient
 from router.ports.sources import (
+    MAX_BODY,
     Aimed,
     CountsFiles,
     Cursor,
@@ -45,16 +50,20 @@ from router.ports.sources import (
     Publisher,
     Publishes,
     Source,
+    beginning_of,
 )
 
 __all__ = [
     "BATCH_CONTENT_TYPE",
     "CONTENT_TYPE",
     "EVENT_TYPE",
+    "MAX_BODY",
+    "Access",
     "Adapter",
     "Aimed",
     "Alert",
     "AmqpUrl",
+    "Aside",
     "Certificate",
     "Certified",
     "ChannelFault",
@@ -91,6 +100,13 @@ __all__ = [
     "Verify",
     "batch_body",
     "batch_id",
+    "beginning_of",
+    "exposure",
     "in_one_line",
+    "make_file",
+    "make_folder",
+    "open_plain",
+    "redactor",
     "require_private",
+    "unreadable",
 ]

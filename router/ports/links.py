@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 
@@ -13,6 +13,8 @@ class Link:
     up: bool
     made: int
     """Connections made since the start; more than 1: it was lost and made again."""
+    peer: str = field(default="", compare=False)
+    """Who answers there, as it says itself: product and version; empty where it says nothing."""
 
 
 @runtime_checkable

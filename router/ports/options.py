@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -101,14 +102,36 @@ def _encrypted(plain: str) -> Callable[[str], str]:
     return check
 
 
+_ANONYMOUS = "must not hold a user or password: URLs are logged; use other options"
+
+
 def _anonymous(url: str) -> str:
     if "@" in urlsplit(url).netloc:
-        raise ValueError("must not hold a user or password: URLs are logged; use other options")
+        raise ValueError(_ANONYMOUS)
+    return url
+
+
+_amqp = _encrypted("amqp")
+
+
+def _nodes(url: str) -> str:
+    """Of one node, or of several of a cluster: `amqps://one,two:5671/vhost`."""
+    netloc = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    if "@" in netloc:
+        raise ValueError(_ANONYMOUS)
+    for node in netloc.split(","):
+        _amqp(url.replace(netloc, node, 1))
+    if "?" in url or "#" in url:
+        raise ValueError(
+            "must end with the virtual host: what others write behind `?` are keys beside `url`"
+            " here (`ca_file`, `certificate_file`, `key_file`), or not to be chosen"
+        )
     return url
 
 
 _URI = WithJsonSchema({"type": "string", "format": "uri"})
 HttpUrl = Annotated[str, AfterValidator(_encrypted("http")), AfterValidator(_anonymous), _URI]
 """https:// anywhere, http:// to loopback addresses; may be shown."""
-AmqpUrl = Annotated[str, AfterValidator(_encrypted("amqp")), AfterValidator(_anonymous), _URI]
-"""amqps:// anywhere, amqp:// to loopback addresses; its path is the virtual host."""
+AmqpUrl = Annotated[str, AfterValidator(_nodes), _URI]
+"""amqps:// anywhere, amqp:// to loopback addresses, of one node or of several with commas between
+them; its path is the virtual host."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self, runtime_checkable
 
 from router.ports.options import OptionsT
+
+MAX_BODY = 262_144
+"""The largest body in bytes that is read as a fact; real ones have about 500. Of a larger one, one
+byte more is enough."""
+_SIZE, _DIGEST = "whole bytes", "whole sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,30 @@ class Message:
     deliveries: int = 0
     """How often it had been given out before without being acknowledged; from 1 on it is suspected
     of having killed who took it. Always 0 where the source does not count."""
+
+    @property
+    def size(self) -> int:
+        """What it takes in memory, in bytes, but for a little."""
+        return len(self.body) + sum(len(key) + len(each) for key, each in self.evidence.items())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the body, and of the whole of it where only its beginning is here."""
+        return self.evidence.get(_DIGEST) or hashlib.sha256(self.body).hexdigest()
+
+    def bounded(self) -> Self:
+        """The same, with no more of its body than tells that it is too large."""
+        if len(self.body) <= MAX_BODY + 1:
+            return self
+        whole = beginning_of(len(self.body), self.digest)
+        evidence = {**whole, **self.evidence}
+        return replace(self, body=self.body[: MAX_BODY + 1], evidence=evidence)
+
+
+def beginning_of(size: int, digest: str) -> dict[str, str]:
+    """The evidence of a message whose source keeps only the beginning of a large body: the bytes
+    and the SHA-256 of all of it, by which it is told from others that begin alike."""
+    return {_SIZE: f"{size:,}", _DIGEST: digest}
 
 
 class Source(Protocol[OptionsT]):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from router.domain.acceptance import CheckDigits
-from router.domain.facts import MAX_BODY, Defect, parse
+from router.domain.facts import Defect, parse_all
+from router.ports import MAX_BODY
 from router.publishing.lines import Mark, read_lines
 
 
@@ -53,8 +54,7 @@ def check_lines(
     """
     bad = 0
     for line in read_lines(file, start, end, longest=MAX_BODY + 3):  # its end is no part of a body
-        if not line.blank:
-            read = parse(line.body, check_digits)
+        for read in () if line.blank else parse_all(line.body, check_digits):
             if isinstance(read, Defect):
                 bad += 1
                 report(BadLine(path, line.number, read.detail))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from router.domain.facts import Defect, parse
+from router.domain.facts import Fact, parse_all
 from router.ports import Outgoing
 
 LONGEST = 16 * 1024 * 1024
@@ -42,7 +43,7 @@ class Line:
     @property
     def blank(self) -> bool:
         """Nothing stands in it that could be a fact."""
-        return not self.raw.strip()
+        return not self.raw.removeprefix(BOM_UTF8).strip()
 
 
 def read_lines(file: BinaryIO, start: Mark, end: int, longest: int = LONGEST) -> Iterator[Line]:
@@ -63,8 +64,11 @@ def read_lines(file: BinaryIO, start: Mark, end: int, longest: int = LONGEST) ->
 
 
 def outgoing(body: bytes) -> Outgoing:
-    """The fact with what a broker wants to know about it, as far as that can be read."""
-    read = parse(body)
-    if isinstance(read, Defect):
-        return Outgoing(body, read.id or "", read.type or "")
-    return Outgoing(body, read.id, read.data.type)
+    """The fact with what a broker wants to know about it, as far as that can be read.
+
+    Of a batch that is the type, where its events have the same.
+    """
+    read = parse_all(body)
+    kinds = {each.data.type if isinstance(each, Fact) else each.type or "" for each in read}
+    known = (read[0].id or "") if len(read) == 1 else ""
+    return Outgoing(body, known, kinds.pop() if len(kinds) == 1 else "")

@@ -16,8 +16,12 @@ from typing import Annotated, BinaryIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from router.errors import PublishError, UsageError
+from router.files.newfiles import Access, make_file
+from router.files.plainfile import open_plain
 from router.publishing.lines import Line, Mark
 
+LARGEST = 65_536
+"""Bytes of the small file."""
 BLOCK = 1024 * 1024
 """Bytes that are hashed at once."""
 
@@ -38,13 +42,14 @@ class _Stored(BaseModel):
 class Progress:
     """How far one file is confirmed at one target."""
 
-    def __init__(self, file: Path, target: str) -> None:
+    def __init__(self, file: Path, target: str, access: Access) -> None:
         self.path = file.with_name(f"{file.name}.published")
         """The small file."""
         self.mark = Mark()
         """Behind the last confirmed line."""
         self._file = file
         self._target = target
+        self._access = access
         self._digest = hashlib.sha256()
         self._part = file.with_name(f".{file.name}.published.part")
 
@@ -71,7 +76,10 @@ class Progress:
     def require_writable(self) -> None:
         """UsageError when nothing could be remembered, before anything is sent."""
         try:
-            self._part.touch()
+            for file in (self._part, self.path):
+                if file.is_symlink():
+                    raise OSError(0, f"{file} is a symbolic link, which is not followed")
+            self._make().close()
             self._part.unlink()
             if self.path.exists() and not self.path.is_file():
                 raise IsADirectoryError(0, "not a file")
@@ -92,7 +100,8 @@ class Progress:
         ).model_dump_json(indent=1)
         try:
             # Not synced: what a power cut takes away is published again, which does no harm.
-            self._part.write_text(text + "\n")
+            with self._make() as out:
+                out.write(f"{text}\n".encode())
             self._part.replace(self.path)
         except OSError as error:
             with suppress(OSError):
@@ -107,9 +116,15 @@ class Progress:
         self.mark = Mark(self.mark.lines + len(lines), self.mark.bytes + size)
         self.save()
 
+    def _make(self) -> BinaryIO:
+        """In place of what a killed process left."""
+        self._part.unlink(missing_ok=True)
+        return make_file(self._part, self._access)
+
     def _stored(self) -> _Stored | None:
         try:
-            return _Stored.model_validate(json.loads(self.path.read_bytes()))
+            with open_plain(self.path, follow=False) as opened:
+                return _Stored.model_validate(json.loads(opened.read(LARGEST)))
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from router.config.loading import Settings
+from router.config.unready import UnreadyOptions
 from router.errors import UsageError
 from router.ports import Aimed, Publisher, Publishes
 from router.ports.entrypoints import SOURCES, installed
@@ -12,6 +13,10 @@ def publisher_of(settings: Settings, name: str | None) -> Publisher:
     """The publisher of source `name`, or of the only one that has one. UsageError when unclear."""
     able = {}
     for each, configured in settings.sources.items():
+        if isinstance(configured.options, UnreadyOptions):
+            if name in {each, None}:
+                raise UsageError(f"{settings.file}: source {each}: {configured.options.why}")
+            continue
         kind = installed(SOURCES)[configured.adapter].load()
         source = kind(each, configured.options)
         if isinstance(source, Publishes):

@@ -13,22 +13,26 @@ import uvloop
 
 from router.clock import Clock, SteadyClock
 from router.config.loading import Config
+from router.config.unready import UnreadyOptions
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
-from router.delivery.adapters import AdapterPool
+from router.delivery.adapters import ENTER, AdapterPool
 from router.delivery.relay import LAST, Relay
 from router.domain.facts import QuarantineReason
-from router.errors import RouterError
+from router.errors import RouterError, UsageError
+from router.intake.absent import AbsentSource
 from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.files import LedgerGone
 from router.ledger.recorder import changes
 from router.ledger.thread import LedgerThread
+from router.logstream import LogStream
 from router.metrics.metrics import Metrics
-from router.ports import Options, Source
+from router.ports import Aside, Options, Source
 from router.ports.entrypoints import SOURCES, installed
 from router.service.endpoint import OperationsEndpoint
+from router.service.lastresort import LastResort
 from router.service.loop_lag import watch_lag
 from router.service.observed import ObservedLedger
 from router.service.readiness import Readiness
@@ -39,6 +43,8 @@ from router.service.statuspage.state import gather
 
 LOOK = 0.5
 """Seconds between looks at what other processes changed in the ledger."""
+THREADS = 64
+"""For what libraries and adapters hand to a thread, and the pages."""
 AGAIN = 60
 """At how many looks quarantine is asked once what has waited there for long enough."""
 _log = structlog.get_logger(__name__)
@@ -49,8 +55,18 @@ def keep_hangup() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
-def run(config: Config, *, until_idle: bool = False, clock: Clock | None = None) -> None:
+def run(
+    config: Config,
+    *,
+    until_idle: bool = False,
+    clock: Clock | None = None,
+    log: LogStream | None = None,
+    last: LastResort | None = None,
+) -> None:
     """Route until SIGTERM, or until there is nothing left to do.
+
+    Where they are given, the metrics tell what `log` drops, and `last` ends the process when a
+    thread hangs.
 
     Raises EngineError when the rules can't be trusted, LedgerError when the ledger can't be
     used, UsageError when a port or folder is not to be had; nothing is acknowledged then. Also
@@ -60,19 +76,27 @@ def run(config: Config, *, until_idle: bool = False, clock: Clock | None = None)
     trial(config.rules)
     try:
         with (
-            LedgerThread(open_database(config.ledger.url, Use.ROUTE)) as ledger,
+            LedgerThread(_opened(config)) as ledger,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             _tell_of(ledger.database)
-            router = _Router(config, Engine(config.rules), ledger, clock)
+            router = _Router(config, Engine(config.rules), ledger, clock, last)
+            if log is not None:
+                router.metrics.log_dropped.set_function(lambda: log.dropped)
             runner.run(router.run(until_idle=until_idle))
             if ledger.gone is not None:
                 raise ledger.gone
+        if last is not None:
+            last.finished()
     except BaseExceptionGroup as group:
         expected = _first_expected(group)
         if expected is None:
             raise
         raise expected from group
+
+
+def _opened(config: Config) -> Database:
+    return open_database(config.ledger.url, Use.ROUTE, access=config.ledger.access)
 
 
 def _tell_of(database: Database) -> None:
@@ -84,6 +108,9 @@ def _tell_of(database: Database) -> None:
             f"with `find / -xdev -samefile {path}` and remove them"
         )
         _log.warning("ledger.linked", path=path, names=lock.names(), advice=advice)
+    if lock is not None and lock.exposed():
+        advice = f"it holds meter points, and is not ours to close; as its owner: chmod o= {path}*"
+        _log.warning("ledger.exposed", path=path, advice=advice)
     if not database.made:
         return
     told = "a new, empty ledger: each sequence begins at 1"
@@ -97,9 +124,17 @@ def _tell_of(database: Database) -> None:
         _log.info("ledger.made", path=path, detail=told)
 
 
-def _show(readiness: Readiness, relay: Relay) -> None:
+async def _ready(name: str, source: Source[Options], stack: AsyncExitStack) -> Source[Options]:
+    try:
+        async with asyncio.timeout(ENTER):
+            return await stack.enter_async_context(source)
+    except TimeoutError:
+        raise UsageError(f"source {name!r} was not ready within {ENTER:g} s") from None
+
+
+async def _show(readiness: Readiness, relay: Relay) -> None:
     """Set the gauges that are asked when somebody looks."""
-    readiness.show()
+    await readiness.show()
     relay.show()
 
 
@@ -121,7 +156,15 @@ def _first_expected(group: BaseExceptionGroup[BaseException]) -> RouterError | N
 
 
 class _Router:
-    def __init__(self, config: Config, engine: Engine, ledger: LedgerThread, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        ledger: LedgerThread,
+        clock: Clock,
+        last: LastResort | None,
+    ) -> None:
+        self.last = last
         self.config = config
         self.ledger = ledger
         self.metrics = Metrics()
@@ -135,8 +178,10 @@ class _Router:
 
     async def run(self, *, until_idle: bool) -> None:
         loop = asyncio.get_running_loop()
+        # what others hand to a thread may hang, too; uvloop takes any executor
+        loop.set_default_executor(Aside("aside", THREADS))
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopping.set)
+            loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self.hung_up.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         for warning in self.config.warnings:
@@ -152,8 +197,7 @@ class _Router:
                     self.metrics, sources=sources, lanes=lanes, lost=self.ledger.lost
                 )
                 operations = OperationsEndpoint(
-                    self.config.operations.host,
-                    self.config.operations.port,
+                    self.config.operations,
                     metrics=self.metrics,
                     not_ready=readiness.not_ready,
                     before_scrape=partial(_show, readiness, self.live.relay),
@@ -177,8 +221,13 @@ class _Router:
         finally:
             self.live.engine.close()
         with suppress(LedgerUnavailable):  # then the next start is careful for nothing
-            await self.ledger.call(lives.end)
+            await self.ledger.call(lives.end, self.live.clock())
         _log.info("router.stopped")
+
+    def _stop(self) -> None:
+        if self.last is not None:
+            self.last.begin()
+        self.stopping.set()
 
     async def _work(
         self, sources: Mapping[str, Source[Options]], readiness: Readiness, *, until_idle: bool
@@ -229,6 +278,7 @@ class _Router:
     async def _end(self, intake: Intake, readiness: Readiness) -> None:
         """Beside everything else: what is released at the start may take long, too."""
         await self.stopping.wait()
+        self._stop()
         readiness.started = False
         _log.info("router.stopping")
         intake.stop()
@@ -285,8 +335,12 @@ class _Router:
     async def _sources(self, stack: AsyncExitStack) -> dict[str, Source[Options]]:
         found: dict[str, Source[Options]] = {}
         for name, configured in self.config.sources.items():
-            kind = installed(SOURCES)[configured.adapter].load()
-            found[name] = await stack.enter_async_context(kind(name, configured.options))
+            options = configured.options
+            if isinstance(options, UnreadyOptions):
+                found[name] = AbsentSource(name, options.why)
+            else:
+                kind = installed(SOURCES)[configured.adapter].load()
+                found[name] = await _ready(name, kind(name, options), stack)
             self.metrics.duplicates.labels(name)  # counters that begin at 1 show no increase
             self.metrics.misfits.labels(name)
             for reason in QuarantineReason:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from router.config.configfile import OperationsOptions
 from router.errors import LedgerError, RouterError, UsageError
 from router.metrics.metrics import Metrics
+from router.service.door import BACKLOG, Doorkeeper
+from router.service.visitors import OPEN, asker, is_ours, knows
 
 SCRAPE = 2.0
 """Seconds that a scrape under way has when the router stops."""
@@ -41,61 +46,96 @@ class OperationsEndpoint:
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        options: OperationsOptions,
         *,
         metrics: Metrics,
         not_ready: Callable[[], str | None],
-        before_scrape: Callable[[], None],
-        reload: Callable[[str], Awaitable[str]],
+        before_scrape: Callable[[], Awaitable[None]],
+        reload: Callable[[str, str], Awaitable[str]],
         page: Callable[[str], Awaitable[Page]],
     ) -> None:
-        self.host = host
-        self.port = port
+        """`reload` learns what asked, and who."""
+        self.host = options.host
+        self.port = options.port
         self._metrics = metrics
         self._not_ready = not_ready
         self._before_scrape = before_scrape
         self._reload = reload
         self._page = page
+        self._token = options.token
+        self._hosts = {options.host, *options.hosts}
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._keeper: Doorkeeper | None = None
 
     async def __aenter__(self) -> OperationsEndpoint:
-        app = web.Application()
+        app = web.Application(middlewares=[self._let_in])
         app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/-/healthy", self._healthy)
         app.router.add_get("/-/ready", self._ready)
         app.router.add_post("/-/reload", self._serve_reload)
         app.router.add_get("/", self._serve_page)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SCRAPE)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=SCRAPE, lingering_time=0.0
+        )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
+        assert self._runner.server is not None, "it is set up"
+        self._keeper = Doorkeeper(self._runner.server)
         try:
-            await site.start()
+            self._server = await asyncio.get_running_loop().create_server(
+                self._keeper, self.host, self.port, backlog=BACKLOG
+            )
         except OSError as error:
             await self._runner.cleanup()
             raise UsageError(
                 f"operations.listen {self.host}:{self.port}: {error.strerror or error}; is another "
                 f"router running? give a free port, or 0 for any"
             ) from error
-        self.port = self._runner.addresses[0][1]
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
+        if self._server is not None:
+            self._server.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        for door in list(self._keeper.doors) if self._keeper is not None else ():
+            door.leave()
+
+    @web.middleware
+    async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer who asks by a name of ours, and knows the token where there is one."""
+        response = self._turned_away(request) or await _answer(request, handler)
+        response.force_close()  # each connection is for one request
+        return response
+
+    def _turned_away(self, request: web.Request) -> web.Response | None:
+        if not is_ours(request.headers.get("Host"), self._hosts):
+            said = "not known here by this name: add it to operations.hosts in hubherald.yaml\n"
+            return web.Response(status=421, text=said)
+        if request.path not in OPEN and not self._is_known(request):
+            asks = {"WWW-Authenticate": 'Basic realm="hubherald", charset="UTF-8"'}
+            said = "give operations.token: as Bearer, or as the password of any user\n"
+            return web.Response(status=401, text=said, headers=asks)
+        return None
+
+    def _is_known(self, request: web.Request) -> bool:
+        return self._token is None or knows(self._token, request.headers.get("Authorization"))
 
     async def _serve_metrics(self, _request: web.Request) -> web.Response:
-        self._before_scrape()
+        await self._before_scrape()
         body = generate_latest(self._metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _healthy(self, _request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
-    async def _ready(self, _request: web.Request) -> web.Response:
+    async def _ready(self, request: web.Request) -> web.Response:
         reason = self._not_ready()
         if reason is None:
             return web.Response(text="ready\n")
+        if not self._is_known(request):
+            return web.Response(status=503, text="not ready\n")
         return web.Response(status=503, text=f"not ready: {reason}\n")
 
     async def _serve_page(self, request: web.Request) -> web.Response:
@@ -112,8 +152,20 @@ class OperationsEndpoint:
         if "Origin" in request.headers:  # any page that an operator looks at could send it
             return web.Response(status=403, text="not for browsers: use `hubherald reload`\n")
         try:
-            return web.Response(text=f"{await self._reload('http')}\n")
+            return web.Response(text=f"{await self._reload('http', asker(request))}\n")
         except LedgerError as error:
             return web.Response(status=503, text=f"{error}\n")
         except RouterError as error:
             return web.Response(status=422, text=f"{error}\n")
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What there is, or that there is nothing: an answer like any other."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return web.Response(status=error.status, text=error.text, headers=_allowed(error))
+
+
+def _allowed(error: web.HTTPException) -> dict[str, str]:
+    return {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}

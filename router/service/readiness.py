@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from router.lanes.lane import Lane
 from router.metrics.metrics import Metrics
-from router.ports import Certified, CountsFiles, Linked, Options, Source
+from router.ports import (
+    Adapter,
+    Aside,
+    Certificate,
+    Certified,
+    CountsFiles,
+    Linked,
+    Options,
+    Source,
+)
+
+READ_S = 1.0
+"""Seconds that a scrape waits for files of certificates."""
 
 
 class Readiness:
@@ -25,6 +38,7 @@ class Readiness:
         self.lost = lost
         self._sources = sources
         self._lanes = lanes
+        self._thread = Aside("certificates shown")
         self.started = False
         """From when the sources are read until the router begins to stop."""
 
@@ -37,7 +51,7 @@ class Readiness:
         lines = [f"source {name}: {reason}" for name, reason in self.down().items()]
         return "\n".join(lines) or None
 
-    def show(self) -> None:
+    async def show(self) -> None:
         """Set the gauges of sources, connections and certificates."""
         metrics = self._metrics
         down = self.down()
@@ -60,20 +74,37 @@ class Readiness:
                 labels = (lane.service_user_id, lane.channel.name)
                 metrics.lane_connected.labels(*labels).set(link.up)
                 metrics.lane_connections.labels(*labels).set(link.made)
-        self._show_certificates()
+        await self._show_certificates()
 
-    def _show_certificates(self) -> None:
+    async def _show_certificates(self) -> None:
         """Anew each time: what can't be read any more must not look as it did."""
         expiry = self._metrics.certificate_expiry
+        found = await self._certificates()
         expiry.clear()
-        for lane in self._lanes.values():
-            if not isinstance(lane.adapter, Certified):
-                continue
-            for each in lane.adapter.certificates():
-                labels = (lane.service_user_id, lane.channel.name, each.use)
-                expiry.labels(*labels).set(each.expires_at.timestamp())
+        for lane, each in found:
+            labels = (lane.service_user_id, lane.channel.name, each.use)
+            expiry.labels(*labels).set(each.expires_at.timestamp())
+
+    async def _certificates(self) -> Sequence[tuple[Lane, Certificate]]:
+        """Of all lanes; none while the disk does not answer."""
+        asked = [(lane, lane.adapter) for lane in self._lanes.values()]
+        try:
+            async with asyncio.timeout(READ_S):
+                return await self._thread.call(_read, asked)
+        except TimeoutError:
+            return ()
 
     def down(self) -> dict[str, str]:
         """By name: the sources from which nothing can come, and why."""
         reasons = {name: source.down() for name, source in self._sources.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _read(
+    asked: Iterable[tuple[Lane, Adapter[Options] | None]],
+) -> list[tuple[Lane, Certificate]]:
+    found: list[tuple[Lane, Certificate]] = []
+    for lane, adapter in asked:
+        if isinstance(adapter, Certified):
+            found += [(lane, each) for each in adapter.certificates()]
+    return found

@@ -19,15 +19,21 @@ from router.config.loading import Config, load
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
 from router.errors import FilesError, RouterError, UsageError
+from router.files.redaction import in_one_line
 from router.metrics.metrics import Metrics
+from router.ports import Aside
 from router.service.runtime import Runtime
 
 LOOK = 1.0
 """Seconds between looks at the files, with `watch: true`."""
+READ = 30.0
+"""Seconds that the files have to be read."""
 LONGEST = 60.0
 """Seconds after which, at the latest, `watch` tries again what failed for no mistake in files."""
 MOST_WAITING = 5
 """How many may wait for their reload: each reads all files, and takes up what the others would."""
+MOST_TOLD = 50
+"""Problems in a line of the log, and channels in an answer."""
 TRIGGERS = ("http", "SIGHUP", "watch")
 """Who can ask."""
 FOR_A_RESTART = ("sources", "ledger", "dcc", "operations", "facts", "watch")
@@ -52,6 +58,7 @@ class Reloader:
         self._live = live
         self._metrics = metrics
         self._one_at_a_time = asyncio.Lock()
+        self._thread = Aside("reload")
         self._waiting = 0
         self.refused: ReloadRefused | None = None
         """The last reload; None when it succeeded, or when there was none."""
@@ -62,9 +69,9 @@ class Reloader:
             for outcome in ("successful", "refused"):
                 metrics.reloads.labels(trigger, outcome)
 
-    async def reload(self, trigger: str) -> str:
+    async def reload(self, trigger: str, by: str = "") -> str:
         """Make live what the files say now; gives what is live then, in a line for people, and a
-        line for each channel that took over from another or left Alerts behind.
+        line for each channel that took over from another or left Alerts behind. `by` is who asked.
 
         RouterError when nothing has changed: FilesError with every problem, EngineError when
         durable_rules can't be trusted with the rules, LedgerUnavailable, UsageError.
@@ -75,14 +82,14 @@ class Reloader:
         async with self._one_at_a_time:
             self._waiting -= 1
             try:
-                config, lanes = await self._reload(trigger)
+                config, lanes = await self._reload(trigger, by)
             except RouterError as error:
-                self._refused(trigger, error)
+                self._refused(trigger, by, error)
                 raise
             except Exception as error:  # of somebody's adapter or of ours: the router goes on
-                _log.exception("reload.bug", trigger=trigger)
+                _log.exception("reload.bug", trigger=trigger, by=by)
                 found = UsageError(f"the reload failed, the log says where: {error!r}")
-                self._refused(trigger, found)
+                self._refused(trigger, by, found)
                 raise found from error
             self.refused = None
             self._metrics.rules_reload.set(1)
@@ -90,14 +97,17 @@ class Reloader:
             _log.info(
                 "reload.done",
                 trigger=trigger,
+                by=by,
                 rules=len(config.rules.rules),
                 rules_digest=config.rules.digest,
                 users=len(config.users.by_id),
                 users_digest=config.users.digest,
             )
-            return "\n".join([_words(config), *lanes])
+            more = len(lanes) - MOST_TOLD
+            rest = [f"and {more:,} more channels; see `hubherald lanes list`"] if more > 0 else []
+            return "\n".join([_words(config), *lanes[:MOST_TOLD], *rest])
 
-    def _refused(self, trigger: str, error: RouterError) -> None:
+    def _refused(self, trigger: str, by: str, error: RouterError) -> None:
         advice = "the old rules and users serve on; "
         if isinstance(error, FilesError):
             advice += "mend the files and reload again"
@@ -111,14 +121,14 @@ class Reloader:
         _log.error(
             "reload.refused",
             trigger=trigger,
+            by=by,
             problems=problems,
             advice=advice,
         )
 
-    async def _reload(self, trigger: str) -> tuple[Config, Sequence[str]]:
+    async def _reload(self, trigger: str, by: str) -> tuple[Config, Sequence[str]]:
         live = self._live
-        self._looked = await asyncio.to_thread(self._look)
-        found = await asyncio.to_thread(load, live.config.file)
+        found = await self._read()
         self._looked = found.looked
         for warning in found.warnings:
             where, code = str(warning.location), str(warning.code)
@@ -127,7 +137,7 @@ class Reloader:
         if changed:
             advice = "rules and users are reloaded; the rest needs a restart"
             _log.warning("reload.needs_restart", changed=changed, advice=advice)
-        await asyncio.to_thread(trial, found.rules)
+        await self._thread.call(trial, found.rules)
         config = replace(
             live.config,
             rules_folder=found.rules_folder,
@@ -139,7 +149,7 @@ class Reloader:
         )
         engine = Engine(config.rules)
         try:
-            lanes = await live.change(config, engine, trigger=trigger)
+            lanes = await live.change(config, engine, trigger=trigger, by=by)
         except BaseException:
             engine.close()
             raise
@@ -150,7 +160,7 @@ class Reloader:
         last, pause = self._looked, LOOK
         while True:
             await asyncio.sleep(pause)
-            seen = await asyncio.to_thread(self._look)
+            seen = await self._thread.call(self._look)
             if seen == last != self._looked:
                 await self.quietly("watch")
             last = seen
@@ -161,6 +171,18 @@ class Reloader:
         with suppress(RouterError):
             await self.reload(trigger)
 
+    async def _read(self) -> Config:
+        """All files. FilesError has their mistakes; UsageError when they hang."""
+        try:
+            async with asyncio.timeout(READ):
+                self._looked = await self._thread.call(self._look)
+                return await self._thread.call(load, self._live.config.file)
+        except TimeoutError:
+            raise UsageError(
+                f"the files of rules and users do not answer within {READ:g} s; is what they, or "
+                f"the keys that they name, are mounted from away?"
+            ) from None
+
     def _look(self) -> Look:
         return look(self._live.config.rules_folder, self._live.config.users_file)
 
@@ -170,9 +192,12 @@ def _differ(ours: Config, theirs: Config, key: str) -> bool:
 
 
 def _problems(error: RouterError) -> list[str]:
-    if isinstance(error, FilesError):
-        return [problem.head for problem in error.problems]
-    return [str(error)]
+    if not isinstance(error, FilesError):
+        return [in_one_line(str(error), 2_000)]
+    told, all_of_them = error.problems[:MOST_TOLD], len(error.problems) + error.more
+    more = all_of_them - len(told)
+    rest = [f"and {more:,} more; `hubherald check` tells them"] if more else []
+    return [*(problem.head for problem in told), *rest]
 
 
 def _words(config: Config) -> str:

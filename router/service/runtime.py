@@ -87,15 +87,18 @@ class Runtime:
         if lost:
             _log.warning("deliveries.unknown", count=lost, advice="sent again, same id and body")
 
-    async def change(self, config: Config, engine: Engine, *, trigger: str) -> Sequence[str]:
+    async def change(
+        self, config: Config, engine: Engine, *, trigger: str, by: str = ""
+    ) -> Sequence[str]:
         """Make other rules and users live, between two facts; gives what there is to say of lanes.
 
         Nothing has changed when this raises: LedgerUnavailable, UsageError when the router stops,
-        or whatever kept an adapter from being set up. `trigger` says in the record who asked.
+        or whatever kept an adapter from being set up. `trigger` and `by` say in the record what
+        asked, and who.
         """
         adapters = await self._pool.prepare(config.users.by_id.values())
         old = self.engine
-        told = {"trigger": trigger, "from": _digests(self.config), "to": _digests(config)}
+        told = {"trigger": trigger, "by": by, "from": _digests(self.config), "to": _digests(config)}
 
         told_lanes: list[str] = []
 

@@ -11,7 +11,7 @@ import structlog
 
 from router.clock import STEP, Clock, SteadyClock
 from router.delivery.relay import Relay
-from router.ledger.steps import move_along, newest_moment
+from router.ledger.steps import move_along, newest_moment, resume
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 
@@ -35,17 +35,18 @@ class Timekeeper:
     async def begin(self) -> None:
         """At the start: the ledger may hold moments that have yet to come."""
         now = self._clock()
+        await self._ledger.call(resume, now, STEP)
         router = await self._ledger.call(newest_moment, "router")
         operator = await self._ledger.call(newest_moment, "operator")
         ahead = [each - now if each is not None else timedelta() for each in (router, operator)]
         self._metrics.ledger_ahead.set(max(0.0, *(each.total_seconds() for each in ahead)))
         if ahead[0] > STEP:
             what = "the ledger was last written by a clock that ran ahead of this machine's"
-            await self._move(-ahead[0], now, what)
+            await self._move(-ahead[0], now, what, resumed=True)
         elif ahead[1] > STEP:
             # when that was, nobody knows: what facts say since our own last word shall count
             what = "an import or a command wrote by a clock that ran ahead of this machine's"
-            await self._move(timedelta(), now, what, known=router or now)
+            await self._move(timedelta(), now, what, known=router or now, resumed=True)
 
     async def look(self) -> None:
         """While all runs. LedgerUnavailable when it could not be done now; nothing has changed."""
@@ -65,9 +66,15 @@ class Timekeeper:
             await self._relay.between(follow)
 
     async def _move(
-        self, step: timedelta, now: datetime, what: str, known: datetime | None = None
+        self,
+        step: timedelta,
+        now: datetime,
+        what: str,
+        *,
+        known: datetime | None = None,
+        resumed: bool = False,
     ) -> None:
-        moved = await self._ledger.call(move_along, step, now, known=known)
+        moved = await self._ledger.call(move_along, step, now, known=known, resumed=resumed)
         self._metrics.clock_steps.inc()
         _log.warning(
             "clock.step",

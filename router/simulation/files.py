@@ -162,7 +162,8 @@ def _check(hubs: int, activations: int, out: Path) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8", newline="\n")
+    with file.open("x", encoding="utf-8", newline="\n") as out:
+        out.write(text)
 
 
 def _write_inventory(
@@ -188,7 +189,7 @@ def _write_inventory(
 
 
 def _table(file: Path) -> TextIO:
-    return file.open("w", encoding="utf-8", newline="")
+    return file.open("x", encoding="utf-8", newline="")
 
 
 def _hub_cells(home: Household) -> Sequence[str]:
@@ -221,7 +222,7 @@ def _registration_cells(home: Household) -> Iterator[Sequence[str]]:
 @contextmanager
 def _expected(file: Path, market: Market, seed: int) -> Iterator[Oracle]:
     """An oracle whose findings go to `file` as they come, one line each; then its tally."""
-    with file.open("w", encoding="utf-8", newline="\n") as out:
+    with file.open("x", encoding="utf-8", newline="\n") as out:
         out.write('{"facts": [\n')
         separator = ""
 
@@ -243,7 +244,7 @@ def _expected(file: Path, market: Market, seed: int) -> Iterator[Oracle]:
 
 def _write_inbox(campaign: Campaign, file: Path, progress: Callable[[int], None]) -> None:
     begun = 0
-    with file.open("wb") as out:
+    with file.open("xb") as out:
         for told, line in campaign.lines():
             out.write(line)
             if told - begun >= _STEP:

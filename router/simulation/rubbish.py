@@ -55,7 +55,8 @@ def _nested(event: Event) -> bytes:
 
 
 def _list(event: Event) -> bytes:
-    return b"[" + _text(event).encode() + b"]\n"
+    """Not a batch of one, which would be taken, but of a list with one."""
+    return b"[[" + _text(event).encode() + b"]]\n"
 
 
 RUBBISH: Mapping[str, tuple[str, Callable[[Event], bytes]]] = {
@@ -65,7 +66,7 @@ RUBBISH: Mapping[str, tuple[str, Callable[[Event], bytes]]] = {
     "NaN": ("malformed", _replaced('"success"', "NaN")),
     "duplicate key": ("malformed", _replaced('"outcome"', '"outcome":"failure","outcome"')),
     "nested 100,000 deep": ("malformed", _nested),
-    "a list": ("malformed", _list),
+    "a list in a batch": ("malformed", _list),
     "version of nine": ("invalid", _data(firmware_version="010203040")),
     "version a number": ("invalid", _data(firmware_version=9001)),
     "version with a control character": ("invalid", _data(firmware_version="90\u001b01")),

@@ -50,7 +50,8 @@ def fact() -> Schema:
         )
     return _document(
         "A fact for Hubherald",
-        "One CloudEvents 1.0 event in structured JSON; unknown attributes are kept.",
+        "One CloudEvents 1.0 event in structured JSON; unknown attributes are kept. Its data may"
+        " also come as `data_base64` or as JSON text, and events in an array.",
         {"oneOf": choices},
         defs,
     )

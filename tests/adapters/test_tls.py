@@ -108,7 +108,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path, trustme.CA], object], str]] = {
         f"does not hold before {NOW + AN_HOUR:%Y-%m-%d %H:%M} UTC",
     ),
     "no key": ("key_file", lambda file, _: file.unlink(), "cannot be read"),
-    "an open key": ("key_file", lambda file, _: file.chmod(0o640), "mode 0640); run: chmod 600"),
+    "an open key": ("key_file", lambda file, _: file.chmod(0o644), "mode 0644); run: chmod 600"),
     "a key of text": ("key_file", lambda file, _: file.write_bytes(b"hello"), "holds no PEM key"),
     "a key with a password": (
         "key_file",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.commandline import call, rows, start
-from support.estate import ROOT, S1, S2, SUPPLIER, Estate
+from support.estate import ROOT, S1, S2, S3, SUPPLIER, Estate
 
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 COLUMNS = {"file", "line", "column", "code", "message"}
 """What each row of `-o json` has."""
 
@@ -99,3 +101,49 @@ def test_what_the_engine_can_not_be_trusted_with_is_a_problem_too(
     assert told.exit_code == 1
     (row,) = json.loads(told.stdout)
     assert (row["code"], row["line"]) == ("engine", 1)
+
+
+def test_nothing_that_lies_beside_the_rules_is_run(estate: Estate) -> None:
+    estate.all_roles()
+    proof = estate.folder / "proof"
+    for name in ("json", "signal", "pickle", "durable", "router", "sitecustomize"):
+        text = f"open({str(proof)!r}, 'a').write(__file__)\n"
+        (estate.folder / f"{name}.py").write_text(text)
+        (estate.folder / name).mkdir()
+        (estate.folder / name / "__init__.py").write_text(text)
+    program = Path(sys.executable).with_name("hubherald")
+    done = subprocess.run(
+        [program, "check"], cwd=estate.folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "secret", "told"),
+    [
+        (0o644, {"secret": SECRET}, True),
+        (0o604, {"secret": SECRET}, True),
+        (0o640, {"secret": SECRET}, False),
+        (0o600, {"secret": SECRET}, False),
+        (0o644, {"secret": "${HOOK}"}, False),
+        (0o644, {"secret_file": "hook.secret"}, False),
+    ],
+)
+def test_a_secret_in_a_file_that_everybody_may_read_is_a_finding(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, mode: int, secret: dict[str, str], told: bool
+) -> None:
+    monkeypatch.setenv("HOOK", SECRET)
+    estate.all_roles()
+    file = estate.folder / "hook.secret"
+    file.touch(0o600)
+    file.write_text(SECRET)
+    hook = {"adapter": "webhook", "url": "http://127.0.0.1:1/", **secret}
+    estate.user(S3, SUPPLIER, channels=[hook])
+    users = estate.folder / "service_users.yaml"
+    users.chmod(mode)
+    result = call("check", folder=estate.folder)
+    assert result.exit_code == (1 if told else 0)
+    said = f"can be read by everybody on this machine (mode {mode:04o}); run: chmod o= {users}"
+    assert (said in result.stdout + result.stderr) == told
+    assert SECRET not in result.stdout + result.stderr

@@ -23,6 +23,15 @@ def activation(estate: Estate, **more: object) -> bytes:
     return (estate.folder / "inbox" / "facts.jsonl").read_bytes().splitlines()[-1]
 
 
+def test_a_byte_order_mark_before_a_fact_is_passed_over(estate: Estate) -> None:
+    estate.hub()
+    estate.registration("import_mpan", S1)
+    estate.run()
+    result = call("explain", "-", folder=estate.folder, given=b"\xef\xbb\xbf" + activation(estate))
+    assert result.exit_code == 0
+    assert "\n1 Alert:\n" in result.stdout
+
+
 def test_explain_says_which_rule_and_which_condition_failed(estate: Estate) -> None:
     estate.hub()
     estate.registration("import_mpan", S1)

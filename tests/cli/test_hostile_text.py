@@ -45,7 +45,8 @@ def channel(estate: Estate, options: str) -> None:
 def test_the_name_of_a_secret_s_file(estate: Estate) -> None:
     channel(estate, r'secret_file: "no\e[31m\u202e.key"')
     shown = harmless(call("check", folder=estate.folder))
-    assert f"{SHOWN}.key cannot be read: No such file" in shown
+    assert "secret_file: FILE cannot be read: No such file" in shown
+    assert ".key" not in shown
 
 
 @pytest.mark.parametrize("apart", ["\n", "\u2028", "\x85"], ids=["LF", "U+2028", "NEL"])
@@ -72,7 +73,7 @@ def test_a_row_of_a_sheet(estate: Estate) -> None:
     sheet = estate.folder / f"{ESC}.csv"
     sheet.write_text(f"device_id,status,smets_version\n{ESC},Commissioned,SMETS2\n", "utf-8")
     shown = harmless(call("inventory", "import", "--hubs", sheet, folder=estate.folder))
-    assert f"{SHOWN}.csv:2: holds control characters, or is not UTF-8" in shown
+    assert f"{SHOWN}.csv:2: device_id '{SHOWN}': holds control or invisible characters" in shown
 
 
 def test_the_name_of_a_file_that_can_not_be_read(estate: Estate) -> None:

@@ -91,7 +91,7 @@ def test_a_number_that_does_not_check_is_a_bad_row_where_the_configuration_says_
     good = f"{HUB},{GAS},mprn,{S1},,2020-01-01,"
     done = load(estate, good, f"{HUB},{UNCHECKED},mprn,{S1},,2020-01-01,")
     assert done.exit_code == 1
-    told = f"{estate.folder}/registrations.csv:3: {WORDS}\n"
+    told = f"{estate.folder}/registrations.csv:3: mpxn '{UNCHECKED}': {WORDS}\n"
     assert done.stderr == new_ledger(estate) + told
     assert done.stdout == "loaded: 1 hub, 1 registration; 1 bad row left out\n"
 

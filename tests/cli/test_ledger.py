@@ -132,7 +132,7 @@ def test_a_table_in_a_pipe_is_neither_cut_nor_coloured(routed: Path) -> None:
         (["quarantine", "list", "--reason", "bad"], 2, "'bad' is not one of 'malformed'"),
         (["inventory", "show", "00-00-00-00-00-00-00-01"], 1, "is not in the inventory"),
         (["inventory", "import"], 2, "give --hubs, --registrations or both"),
-        (["inventory", "import", "--hubs", "no.csv"], 2, "'no.csv' does not exist"),
+        (["inventory", "import", "--hubs", "no.csv"], 2, "no.csv can't be read"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
@@ -228,7 +228,7 @@ def test_an_import_tells_bad_rows_and_loads_the_rest(folder: Path) -> None:
     )
     assert result.exit_code == 1
     assert result.stdout == "loaded: 1 hub, 1 registration; 1 bad row left out\n"
-    assert result.stderr.startswith(f"{hubs}:3: status 'Lost': Input should be 'Pending'")
+    assert result.stderr.startswith(f"{hubs}:3: status 'Lost': must be 'Pending'")
     # the activation that waited for this hub is decided by itself
     assert call("run", "--until-idle", folder=folder).exit_code == 0
     assert len(rows("alerts", "list", "--hub", UNKNOWN_HUB, folder=folder)) == 1

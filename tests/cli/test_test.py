@@ -254,3 +254,13 @@ def test_a_file_that_is_named_twice_is_run_once(estate: Estate) -> None:
     once = rows("test", rules, folder=estate.folder)
     again = rows("test", rules, rules / "alerts.test.yaml", folder=estate.folder)
     assert len(again) == len(once)
+
+
+def test_a_report_goes_by_no_link(estate: Estate) -> None:
+    victim, link = estate.folder / "victim", estate.folder / "report.xml"
+    victim.write_text("precious")
+    link.symlink_to(victim)
+    result = call("test", "--junit", link, folder=estate.folder)
+    assert result.exit_code == 1
+    assert f"{link}: a symbolic link stands in its place" in result.stderr
+    assert victim.read_text() == "precious"

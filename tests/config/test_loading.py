@@ -162,10 +162,10 @@ def test_a_signing_key_must_be_closed_to_others(folder: Path) -> None:
     key = folder / "dcc.key"
     key.write_text("key", encoding="utf-8")
     file = write(folder, SMALL.replace("02}", "02, signing_key_file: dcc.key}"))
-    key.chmod(0o640)
+    key.chmod(0o644)
     [found] = problems(file)
     assert found.startswith("hubherald.yaml:3:54: signing_key_file: others may open ")
-    assert found.endswith(f"run: chmod 600 {key}")
+    assert found.endswith("run: chmod 600 signing_key_file")
     key.chmod(0o600)
     assert read_settings(file).dcc.signing_key_file == key
 
@@ -253,3 +253,14 @@ def release(folder: Path, number: int) -> str:
         rule = f"{{name: r{number}-{place}, when: [hub.model exists], alert: N64}}"
         (made / f"{place:02}.yaml").write_text(f"rules: [{rule}]")
     return made.name
+
+
+def test_a_password_in_a_file_that_everybody_may_read_is_a_finding(folder: Path) -> None:
+    source = "{adapter: rabbitmq, url: 'amqp://127.0.0.1/', user: us, password: s3cret}"
+    file = write(folder, SMALL.replace("{adapter: folder, path: inbox}", source))
+    file.chmod(0o600)
+    assert problems(file) == []
+    file.chmod(0o644)
+    (found,) = problems(file)
+    assert "password: this secret can be read by everybody on this machine (mode 0644)" in found
+    assert "s3cret" not in found

@@ -96,3 +96,16 @@ def test_a_trial_that_fails_says_why(broken: Path) -> None:
         "durable_rules can't be imported (no PyEval_CallObject); build it again: CPPFLAGS=" in said
     )
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("spelt", ["", ".", "here/..", "{here}", "{here}/."])
+def test_a_trial_takes_nothing_from_the_working_directory(
+    spelt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    for name in ("json", "signal", "durable", "router", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name}.py was run')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [spelt.format(here=tmp_path), *sys.path])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    trial(shipped())

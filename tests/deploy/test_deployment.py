@@ -201,7 +201,7 @@ def test_what_is_ill_fails_it(composed: Composed) -> None:
 def test_keys_are_private_stay_and_let_nobody_else_in(composed: Composed) -> None:
     folder = composed.containers.path("/keys")
     files = [file for file in folder.rglob("*") if file.is_file()]
-    assert len(files) == 6
+    assert len(files) == 8
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o400}
     before = {file: hashlib.sha256(file.read_bytes()).digest() for file in files}
     _make_keys(composed.containers)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.files.codes import Code
 from router.files.document import Document
 from router.files.yamlfile import MAX_BYTES, MAX_DEPTH, parse, read
 
@@ -231,20 +230,6 @@ def test_the_name_of_a_file_never_moves_the_cursor() -> None:
 )
 def test_what_looks_like_a_secret_is_covered(line: str, shown: str) -> None:
     assert document(line).lines == [shown]
-
-
-def test_hiding_covers_a_value_in_all_its_lines_and_in_problems_found_before() -> None:
-    text = "key: |\n  one\n  two\nin: {key: three, key: four}\n"
-    hidden = document(text)
-    hidden.add(hidden.at("key"), "unfit", Code.VALUE)
-    hidden.hide("key")
-    hidden.hide("in", "key")
-    assert hidden.lines == ["key: *", "*****", "*****", "in: {key: *****, key: ****}"]
-    shown = "\n".join(problem.render() for problem in hidden.problems)
-    assert "three" not in shown
-    assert "four" not in shown
-    assert hidden.at("key").text == "key: *"
-    assert hidden.value["key"] == "one\ntwo\n"
 
 
 @given(st.text(st.sampled_from("ab:-[]{},'\"#&*!|>?%@`\\ \n\t~01.\0\x1b\u2028é"), max_size=80))

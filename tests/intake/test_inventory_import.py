@@ -29,6 +29,7 @@ from router.intake.inventory_import import (
     REGISTRATION_COLUMNS,
     BadRow,
     Imported,
+    ImportWatch,
     import_inventory,
 )
 from router.ledger.database import Database, Use, open_database
@@ -117,7 +118,7 @@ def test_each_bad_row_is_told_with_its_line_and_the_rest_is_loaded(load: Loader)
         ),
     )
     assert done == Imported(2, 1, 8 - 1)
-    words = "Input should be 'Pending', 'InstalledNotCommissioned', 'Commissioned'"
+    words = "must be 'Pending', 'InstalledNotCommissioned', 'Commissioned'"
     hub_lines = [line for line in load.told() if line.startswith("hubs.csv")]
     assert hub_lines[0].startswith(
         "hubs.csv:3: device_id 'nonsense': must be eight hyphenated hex octets"
@@ -126,8 +127,8 @@ def test_each_bad_row_is_told_with_its_line_and_the_rest_is_loaded(load: Loader)
     assert hub_lines[1] == "hubs.csv:4: has 2 columns, the header has 8"
     assert hub_lines[2].startswith("hubs.csv:5: status is empty; groups 'two words': ")
     assert load.told()[3:] == [
-        "registrations.csv:2: effective_to lies before effective_from",
-        "registrations.csv:3: an MPAN has 13 digits",
+        "registrations.csv:2: effective_to '2019-01-01': lies before effective_from, 2020-01-01",
+        "registrations.csv:3: mpxn '180002167984': an MPAN has 13 digits",
         f"registrations.csv:4: hub {device(9)} is neither in the file of hubs nor in the ledger",
         "registrations.csv:6: effective_from '01/01/2020': must be a date, such as 2026-01-31",
     ]
@@ -166,9 +167,15 @@ def test_a_row_that_comes_twice_names_the_line_of_the_first(load: Loader) -> Non
         (b'"90-B3,Commissioned,SMETS2,,,,,', "a quote is not closed"),
         (b'90-B3,Commissioned,SMETS2,"No"rth,,,,', QUOTED),
         (b'90-B3,Commissioned,SMETS2,"North" ,,,,', QUOTED),
-        (b"90-B3-\xff\xfe,Commissioned,SMETS2,,,,,", "holds control characters, or is not UTF-8"),
-        (b"90-B3\x00,Commissioned,SMETS2,,,,,", "holds control characters, or is not UTF-8"),
-        (b"x" * 200_000 + b",a,b,,,,,", "not CSV: field larger than field limit (131072)"),
+        (
+            b"90-B3-\xff\xfe,Commissioned,SMETS2,,,,,",
+            r"device_id '90-B3-\udcff\udcfe': is not UTF-8; save the file as `CSV UTF-8`",
+        ),
+        (
+            b"90-B3\x00,Commissioned,SMETS2,,,,,",
+            r"device_id '90-B3\x00': holds control or invisible characters",
+        ),
+        (b"x" * 200_000 + b",a,b,,,,,", "is longer than 65,536 characters"),
     ],
     ids=["quote", "quote in a value", "space behind a quote", "bytes", "nul", "huge"],
 )
@@ -252,6 +259,11 @@ def test_an_import_works_beside_a_router(database: Database, tmp_path: Path) -> 
 
 def test_progress_adds_up_to_the_size_of_the_files(load: Loader) -> None:
     told: list[int] = []
+
+    class Watch(ImportWatch):
+        def read(self, count: int) -> None:
+            told.append(count)
+
     hubs = [f"{device(number)},Commissioned,SMETS2,,,,," for number in range(5_000)]
     load.hubs.write_text(lines(HUBS, *hubs))
     import_inventory(
@@ -261,7 +273,7 @@ def test_progress_adds_up_to_the_size_of_the_files(load: Loader) -> None:
         operator="ann",
         clock=lambda: NOW,
         report=load.bad.append,
-        progress=told.append,
+        watch=Watch(),
     )
     assert sum(told) == load.hubs.stat().st_size
     assert len(told) > 2

@@ -193,7 +193,7 @@ def test_an_imported_number_that_does_not_check_can_be_refused(load: Loader, poi
     good = row(SPELLINGS[1], 2)
     done = load(GOOD_HUBS, lines(REGISTRATIONS, row(UNCHECKED[point], 1, point=point), good))
     assert done == Imported(2, 1, 1)
-    assert load.told() == [f"registrations.csv:2: {WORDS[point]}"]
+    assert load.told() == [f"registrations.csv:2: mpxn '{UNCHECKED[point]}': {WORDS[point]}"]
     assert load.doubtful == []
     assert kept(load.database) == [(KEPT, "2020-01-01", user(2))]
 

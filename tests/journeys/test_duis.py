@@ -113,7 +113,7 @@ def test_a_receiver_of_node_that_does_not_know_our_ca_closes_the_lane(
         assert receiver.messages == []
         (lane,) = rows("lanes", "list", folder=estate.folder)
         assert (lane["state"], lane["reason"]) == ("closed", "credentials")
-        assert f"does not accept our certificate ({mutual.certificate_file})" in lane["detail"]
+        assert "does not accept our certificate (certificate_file)" in lane["detail"]
         mutual.mend()
         estate.run()
     assert receiver.answers == [204]

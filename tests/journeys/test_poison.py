@@ -23,7 +23,7 @@ import asyncio, json, os, signal, sys
 from pathlib import Path
 from router.config.loading import load
 from router.deciding.engine import Engine
-from router.intake import intake
+from router.intake import reading
 from router.ports import Message
 from router.ports.entrypoints import SOURCES, installed
 from router.service import app
@@ -84,8 +84,8 @@ def deadly(what):
 
 
 if "parse" in sys.argv:
-    parse = intake.parse
-    intake.parse = lambda body: (deadly(body), parse(body))[1]
+    parse = reading.parse_all
+    reading.parse_all = lambda body: (deadly(body), parse(body))[1]
 if "engine" in sys.argv:
     evaluate = Engine.evaluate
     Engine.evaluate = lambda self, values: (deadly(values), evaluate(self, values))[1]

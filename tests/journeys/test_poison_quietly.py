@@ -21,14 +21,14 @@ DEADLY = """
 import os, signal, sys
 from pathlib import Path
 from router.config.loading import load
-from router.intake import intake
+from router.intake import reading
 from router.service import app
-parse = intake.parse
+parse = reading.parse_all
 def deadly(body):
     if b"POISON" in body:
         os.kill(os.getpid(), signal.SIGKILL)
     return parse(body)
-intake.parse = deadly
+reading.parse_all = deadly
 app.run(load(Path("hubherald.yaml")), until_idle=True)
 """
 
@@ -84,7 +84,7 @@ def test_what_fails_in_the_ledger_is_no_other(estate: Estate) -> None:
             "CREATE TRIGGER boom BEFORE INSERT ON facts WHEN new.firmware_version = 'POISON'"
             " BEGIN SELECT raise(abort, 'boom'); END"
         )
-    honest = DEADLY.replace("intake.parse = deadly", "")
+    honest = DEADLY.replace("reading.parse_all = deadly", "")
     found = []
     while len(found) < 8 and (not found or found[-1] != 0):
         command = [sys.executable, "-c", honest]

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import Popen
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from support.commandline import call
@@ -59,6 +61,7 @@ def test_edited_rules_become_live(estate: Estate, trigger: str) -> None:
     assert (operator, action) == ("router", "reload")
     said = json.loads(detail)
     assert (said["trigger"], said["from"]["rules"], said["to"]["rules"]) == (trigger, old, new)
+    assert ("of this machine" in said["by"]) is (trigger == "http"), said
     known = estate.ask("SELECT count(*) FROM documents WHERE kind = 'rules'")
     assert known == [(2,)]  # both can be read years later
 
@@ -294,3 +297,13 @@ print(number)
             yield stop
         finally:
             feeder.kill()
+
+
+def test_the_command_knows_the_token_and_others_do_not(estate: Estate) -> None:
+    port = configure(estate)
+    operations = {"listen": f"127.0.0.1:{port}", "token": "known to us and Prometheus"}
+    with running(estate, operations=operations) as live:
+        ask_by_command(live)
+        with pytest.raises(HTTPError, match="401") as caught:
+            urlopen(f"http://127.0.0.1:{port}/metrics")
+        caught.value.close()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.lanemaking import FAILED, REJECTED, Sealed, a_lane, answered, claimed, wished
+from support.lanemaking import FAILED, REJECTED, Sealed, a_lane, answered, claimed, send, wished
 from support.samples import ALERT, NOW, device
 
-from router.lanes.lane import JITTER, PROBE, SCHEDULE, Lane
-from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement
-from router.ports import ChannelFault, Closed, Delivered, Outcome, Reason, Retry
+from router.lanes.values import Claimed, ClosedReason, DeliveryState
+from router.ports import Delivered
 
 # --- wishes ---------------------------------------------------------------------------------
 
@@ -24,7 +22,7 @@ def test_a_lane_wishes_for_what_its_window_has_room_for() -> None:
     wish = wished(lane)
     assert (wish.lane_id, wish.sends, wish.batch, wish.most, wish.adapter) == (1, 3, 1, 1, "test")
     assert (wish.failing, wish.hopeless, wish.busy_hubs) == (False, False, frozenset())
-    assert wish.span == 3
+    assert (wish.on_their_own, wish.meanwhile) == (1, None)
     assert wish.render is None
     lane.took([[claimed(1)], [claimed(2)]], None)
     busy = frozenset({device(1), device(2)})
@@ -153,11 +151,6 @@ def test_no_second_has_more_than_the_rate_and_one(
 # --- batches --------------------------------------------------------------------------------
 
 
-def send(lane: Lane, group: Sequence[Claimed], outcomes: Sequence[Outcome]) -> list[Settlement]:
-    lane.took([group], None)
-    return lane.answered(group, outcomes, NOW)
-
-
 @given(st.integers(1, 40), st.data())
 def test_a_batch_is_halved_until_the_guilty_one_is_alone(size: int, data: st.DataObject) -> None:
     guilty = data.draw(st.integers(1, size))
@@ -216,123 +209,3 @@ def test_of_a_batch_only_those_that_were_refused_are_blamed() -> None:
 
 def test_what_was_refused_alone_stays_alone_and_as_it_is() -> None:
     assert answered(a_lane(), REJECTED).batch is None
-
-
-# --- the lane's own state -------------------------------------------------------------------
-
-
-def test_a_failing_lane_sends_one_at_a_time() -> None:
-    lane = a_lane(batch=5)
-    answered(lane, FAILED)
-    assert lane.wish(NOW, 0.0) is None  # it rests
-    assert (wished(lane, seconds=6).sends, wished(lane, seconds=6).failing) == (1, True)
-    lane.took([[claimed(1, attempt=2)]], None)
-    assert lane.wish(NOW + timedelta(seconds=6), 0.0) is None
-    lane.answered([claimed(1, attempt=2)], [Delivered()], NOW)
-    assert (wished(lane).sends, wished(lane).failing) == (16, False)
-
-
-def test_what_comes_through_beside_a_failure_does_not_make_the_lane_well() -> None:
-    lane = a_lane()
-    lane.took([[claimed(1)], [claimed(2)]], None)
-    lane.answered([claimed(1)], [FAILED], NOW)
-    lane.answered([claimed(2)], [Delivered()], NOW)
-    assert lane.failing
-    assert lane.wish(NOW, 0.0) is None
-
-
-def test_an_alert_that_fails_again_while_another_comes_through_is_set_aside() -> None:
-    lane = a_lane()
-    lane.took([[claimed(1)], [claimed(2)]], None)
-    (first,) = lane.answered([claimed(1)], [FAILED], NOW)
-    lane.answered([claimed(2)], [Delivered()], NOW)
-    assert not first.aside
-    again = answered(lane, FAILED, claimed(1, attempt=2))
-    assert again.aside
-    assert (lane.failing, lane.failures, lane.rest_until) == (False, 0, None)
-    assert again.due_at is not None
-    assert again.due_at - NOW > timedelta(seconds=SCHEDULE[1] * (1 - JITTER))  # by its own attempts
-    third = replace(claimed(1, attempt=3), aside=True)
-    assert answered(lane, FAILED, third).aside
-    assert not lane.failing
-
-
-def test_where_nothing_comes_through_the_lane_is_at_fault() -> None:
-    lane = a_lane()
-    for attempt in (1, 2, 3):
-        assert not answered(lane, FAILED, claimed(1, attempt=attempt)).aside
-        assert not answered(lane, FAILED, claimed(2, attempt=attempt)).aside
-    assert lane.failing
-
-
-def test_the_other_sides_wish_speaks_for_the_lane_within_the_alerts_time() -> None:
-    asked = Retry(Reason.BUSY, "429", after=timedelta(hours=1))
-    lane = a_lane()
-    answered(lane, asked)
-    assert lane.rest_until == NOW + timedelta(hours=1)
-    assert lane.wish(NOW + timedelta(minutes=59), 0.0) is None
-    assert wished(lane, hours=1).failing
-    late = replace(asked, after=timedelta(days=30))
-    answered(lane, late, claimed(1, attempt=2))
-    assert lane.rest_until == claimed(1).expires_at
-    lane.open(carefully=True)
-    assert lane.rest_until is None
-
-
-@pytest.mark.parametrize("answer", [Delivered(), REJECTED])
-def test_any_answer_that_shows_life_ends_the_failures(answer: Outcome) -> None:
-    lane = a_lane()
-    for failures in (1, 2, 3):
-        answered(lane, FAILED)
-        assert (lane.failing, lane.failures) == (True, failures)
-    answered(lane, answer)
-    assert (lane.failing, lane.failures) == (False, 0)
-
-
-def test_a_refused_batch_shows_life_too() -> None:
-    lane = a_lane(batch=2)
-    answered(lane, FAILED)
-    send(lane, [claimed(2, batch="b"), claimed(3, batch="b")], [REJECTED] * 2)
-    assert not lane.failing
-
-
-def test_a_failed_batch_is_one_failure() -> None:
-    lane = a_lane(batch=50)
-    send(lane, [claimed(number, batch="b") for number in range(1, 51)], [FAILED] * 50)
-    assert lane.failures == 1
-
-
-@pytest.mark.parametrize("outcomes", [[Delivered(), FAILED], [FAILED, Delivered()]])
-def test_a_batch_that_failed_in_part_is_failing_in_any_order(outcomes: list[Outcome]) -> None:
-    lane = a_lane(batch=2)
-    send(lane, [claimed(1, batch="b"), claimed(2, batch="b")], outcomes)
-    assert lane.failing
-
-
-def test_a_lane_that_closed_by_itself_is_tried_again_ever_later() -> None:
-    lane = a_lane()
-    for pause in (*PROBE, PROBE[-1]):
-        lane.close(ClosedReason.ENDPOINT, NOW)
-        assert lane.probe_at == NOW + timedelta(seconds=pause)
-        lane.open(carefully=True)
-        assert lane.failing
-        answered(lane, Closed(ChannelFault.ENDPOINT))
-    answered(lane, Delivered())
-    lane.close(ClosedReason.ENDPOINT, NOW)
-    assert lane.probe_at == NOW + timedelta(seconds=PROBE[0])
-
-
-@pytest.mark.parametrize(
-    "reason",
-    [
-        ClosedReason.OPERATOR,
-        ClosedReason.SUSPENDED,
-        ClosedReason.USER_REMOVED,
-        ClosedReason.ADAPTER_MISSING,
-    ],
-)
-def test_a_lane_that_was_closed_by_somebody_is_not_tried(reason: ClosedReason) -> None:
-    lane = a_lane()
-    lane.close(ClosedReason.ENDPOINT, NOW)
-    lane.close(reason, NOW)
-    assert (lane.closed, lane.probe_at) == (reason, None)

@@ -8,7 +8,8 @@ from datetime import timedelta
 from support.lanemaking import EXPIRES, FAILED, REJECTED, a_lane, answered, claimed
 from support.samples import NOW
 
-from router.lanes.lane import JITTER, REFUSALS, SCHEDULE, Lane
+from router.lanes.lane import Lane
+from router.lanes.settling import JITTER, REFUSALS, SCHEDULE
 from router.lanes.values import Claimed, DeliveryState, Settlement
 from router.ports import ChannelFault, Closed, Delivered, Reason, Retry
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.command import upgrade
 from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
 from support.holders import another
@@ -18,7 +21,7 @@ from support.ledgers import ask, fill, lane_of, made
 from support.samples import device, user
 
 from router.errors import LedgerError
-from router.ledger.database import MIGRATIONS, LedgerUnavailable, Use, open_database
+from router.ledger.database import MIGRATIONS, NEWEST, LedgerUnavailable, Use, open_database
 from router.ledger.intake import read_cursors
 from router.ledger.recorder import changes
 from router.ledger.tables import metadata
@@ -318,3 +321,14 @@ def test_it_is_known_whether_there_was_a_ledger_before(tmp_path: Path) -> None:
     for anew, use in ((True, Use.CHANGE), (False, Use.CHANGE), (False, Use.ROUTE)):
         with closing(open_database(url(tmp_path), use)) as database:
             assert database.made is anew
+
+
+def test_the_newest_revision_is_told_without_alembic() -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
+    program = (
+        "import sys; import router.cli.lanes; "
+        "assert 'sqlalchemy' in sys.modules; assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

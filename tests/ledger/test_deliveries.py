@@ -89,17 +89,55 @@ def test_a_lane_that_waits_for_a_hub_is_not_told_to_look_again(
     assert exchanged.next_due == {lane: None}
 
 
-def test_after_a_retry_nothing_new_starts_until_it_is_through(
+def test_what_failed_goes_before_what_is_new_and_its_time_is_that_of_the_lane(
     database: Database, lane: int
 ) -> None:
     fill(database, [device(n) for n in range(4)], {S1: [lane]})
     first, second = taken(database, lane, 2)
-    exchanged = swap(database, wish(lane), settled=[retry(first), answer(second)])
-    assert exchanged.sends == {}
-    assert exchanged.next_due[lane] == NOW + LATER
-    again = swap(database, wish(lane), now=NOW + LATER)
+    again = swap(database, wish(lane), settled=[retry(first), answer(second)])
     assert sequences(again.sends[lane]) == [[1], [3], [4]]
     assert again.sends[lane][0][0].attempt == 2
+
+
+@pytest.mark.parametrize("tried", [3, 40])
+def test_while_the_oldest_rests_another_is_found_wherever_it_stands(
+    database: Database, lane: int, tried: int
+) -> None:
+    fill(database, [device(n) for n in range(tried)], {S1: [lane]})
+    failed = taken(database, lane, tried)
+    swap(database, settled=[retry(each) for each in failed])
+    resting = {"failing": True, "meanwhile": NOW + LATER}
+    nobody = swap(database, wish(lane, 1, **resting))
+    assert (nobody.sends, nobody.next_due) == ({}, {lane: NOW + LATER})
+    fill(database, [device(n) for n in range(50, 60)], {S1: [lane]}, first=tried + 1)
+    for number in range(tried + 1, tried + 11):
+        assert numbers(taken(database, lane, 1, **resting)) == [number]
+    # all have been tried: whoever was tried least, but for the oldest
+    later = swap(database, wish(lane, 1, **resting), now=NOW + LATER)
+    assert sequences(later.sends[lane]) == [[2]]
+
+
+def test_what_is_set_aside_fills_no_look(database: Database, lane: int) -> None:
+    fill(database, [device(n) for n in range(30)], {S1: [lane]})
+    failed = taken(database, lane, 25)
+    aside = [answer(each, DeliveryState.WAITING, due_at=NOW, aside=True) for each in failed]
+    swap(database, settled=aside)
+    found = swap(database, wish(lane, 4, on_their_own=2)).sends[lane]
+    assert sequences(found) == [[1], [2], [26], [27]]
+    assert numbers(taken(database, lane, 1, failing=True)) == [28]
+
+
+def test_a_batch_that_is_set_aside_goes_whole_when_one_of_it_is_retried(
+    database: Database, lane: int
+) -> None:
+    fill(database, [device(n) for n in range(3)], {S1: [lane]})
+    (group,) = swap(database, wish(lane, 1, batch=3)).sends[lane]
+    due = [
+        answer(each, DeliveryState.WAITING, due_at=NOW + LATER * place, aside=True)
+        for place, each in enumerate(group)
+    ]
+    again = swap(database, wish(lane, 4, batch=10), settled=due).sends[lane]
+    assert sequences(again) == [[1, 2, 3]]
 
 
 def test_a_failing_lane_sends_the_oldest_alone(database: Database, lane: int) -> None:
@@ -169,8 +207,7 @@ def test_a_batch_that_failed_goes_again_with_the_same_members(
         answer(each, DeliveryState.WAITING, due_at=NOW + LATER * (place + 1))
         for place, each in enumerate(group)
     ]
-    assert swap(database, wish(lane, 4, batch=10), settled=due).sends == {}
-    again = swap(database, wish(lane, 4, batch=10), now=NOW + LATER).sends[lane]
+    again = swap(database, wish(lane, 4, batch=10), settled=due).sends[lane]
     assert sequences(again) == [[1, 2, 3], [4]]
     assert {each.batch for each in again[0]} == {group[0].batch}
     assert {each.attempt for each in again[0]} == {2}
@@ -275,7 +312,7 @@ def test_what_was_never_tried_is_parked_at_once_where_sends_have_failed(
 def test_it_is_parked_at_its_hour_and_not_before(database: Database, lane: int) -> None:
     fill(database, [device(1)], {S1: [lane]})
     (first,) = taken(database, lane)
-    due = answer(first, DeliveryState.WAITING, due_at=NOW + HOLD)
+    due = answer(first, DeliveryState.WAITING, due_at=NOW + HOLD, aside=True)
     swap(database, settled=[due])
     before = swap(database, wish(lane), now=NOW + HOLD - timedelta(microseconds=1))
     assert (before.ended, before.next_due) == ({}, {lane: NOW + HOLD})

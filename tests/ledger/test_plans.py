@@ -110,6 +110,19 @@ def test_claiming_and_settling_use_the_partial_index(database: Database) -> None
     assert not [line for _, line in found if "TEMP B-TREE" in line]
 
 
+def test_a_lane_that_fails_looks_in_the_partial_index_too(database: Database) -> None:
+    lane = lane_of(database)
+    fill(database, [device(n) for n in range(20)], {user(1): [lane]})
+    with plans(database) as found:
+        swap(database, wish(lane, 1, failing=True, meanwhile=NOW + timedelta(hours=1)))
+    assert found.reads("deliveries") == [
+        f"SEARCH deliveries {PENDING} (lane_id=?)",
+        "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+    ]
+    assert found.scans() == []
+    assert not [line for _, line in found if "TEMP B-TREE" in line]
+
+
 def test_closing_opening_and_starting_read_only_what_is_pending(database: Database) -> None:
     lane = lane_of(database)
     fill(database, [device(1), device(2)], {user(1): [lane]})
@@ -177,7 +190,7 @@ def test_deciding_a_fact_reads_no_table_whole(database: Database) -> None:
         record(database, batch, standing({user(1): [lane]}))
         for first in (True, False):
             released(database, NOW, timedelta(hours=24), registrations_only=first)
-        waiting_for(database, [device(1)], NOW)
+        waiting_for(database, [device(1)], [device(2)], NOW)
         go_live(database, TEXTS, [], NOW)
         swap(database, changes=[LaneChange(lane, ClosedReason.ENDPOINT, "", NOW)])
         swap(database, changes=[LaneChange(lane, None, "", NOW)])

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
-from support.ledgers import ask, fill, lane_of, swap, wish
-from support.samples import HUB, NOW, device, hub, registration, user
+from support.intaking import Running, fact
+from support.ledgers import ask, fill, lane_of, made, swap, wish
+from support.samples import HUB, NOW, activation, device, hub, registration, user
 
+from router.deciding.engine import Engine
 from router.domain.timestamps import stamp
 from router.lanes.values import ClosedReason, LaneChange
+from router.language.rules import Rules
+from router.ledger import lives
 from router.ledger.database import Database
 from router.ledger.inventory import write_hubs, write_registrations
-from router.ledger.steps import MovedAlong, move_along, newest_moment
+from router.ledger.steps import MovedAlong, move_along, newest_moment, resume
+from router.ledger.thread import LedgerThread
 
 DAYS = timedelta(days=2)
 HOUR = timedelta(hours=1)
+DAY = timedelta(hours=24)
+STEP = timedelta(seconds=60)
 MOMENTS = "SELECT due_at, expires_at FROM deliveries ORDER BY sequence"
 
 
@@ -76,6 +85,7 @@ def test_it_is_an_action(database: Database) -> None:
         "deliveries": 0,
         "hubs": 0,
         "registrations": 0,
+        "activations": 0,
     }
 
 
@@ -94,3 +104,76 @@ def test_where_nobody_knows_the_step_only_the_inventory_is_brought_back(database
     assert move_along(database, timedelta(), NOW, known=NOW - HOUR) == MovedAlong(0, 1, 0)
     assert ask(database, "SELECT updated_at FROM hubs") == [(stamp(NOW - HOUR),)]
     assert ask(database, "SELECT due_at, expires_at FROM deliveries") == before
+
+
+H, A = fact(hub(), "hub"), fact(activation(activated_at="2026-05-01T00:00:00Z"), "v1")
+RECEIVED = "SELECT received_at FROM quarantined"
+
+
+@pytest.fixture
+def running(tmp_path: Path, shipped_rules: Rules, shipped_engine: Engine) -> Iterator[Running]:
+    with LedgerThread(made(tmp_path)) as ledger:
+        yield Running(ledger, shipped_rules, shipped_engine)
+
+
+async def decided(running: Running, at: datetime) -> bool:
+    """Whether what waited for its first registration is decided without one at this moment."""
+    running.now = at
+    await running.take([], wait=False)
+    await running.intake.release()
+    await running.stop()
+    assert running.waiting() == ([] if running.verdicts() else ["no_registration"])
+    return running.verdicts() == [("v1", None, "no_recipient")]
+
+
+@pytest.mark.parametrize("step", [DAYS, -DAYS])
+async def test_a_step_neither_ends_nor_lengthens_the_wait_for_a_registration(
+    running: Running, step: timedelta
+) -> None:
+    await running.take([H, A])
+    received = running.ask(RECEIVED)
+    assert move_along(running.database, step, NOW + step).activations == 1
+    assert not await decided(running, NOW + step + DAY - HOUR)
+    assert running.ask(RECEIVED) == received == [(stamp(NOW),)]  # a record stays as it is
+    assert await decided(running, NOW + step + DAY)
+
+
+async def test_a_step_there_and_back_is_none(running: Running) -> None:
+    await running.take([H, A])
+    move_along(running.database, DAYS, NOW + DAYS)
+    move_along(running.database, -DAYS, NOW + HOUR)
+    assert not await decided(running, NOW + DAY - HOUR)
+    assert await decided(running, NOW + DAY)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("gap", [DAYS, -DAYS])
+async def test_nor_does_one_while_no_router_ran(
+    running: Running, gap: timedelta, killed: bool
+) -> None:
+    """It can't be told from a router that was down; what came meanwhile is read after the start."""
+    database = running.database
+    resume(database, NOW - HOUR, STEP)
+    await running.take([H, A])
+    if not killed:
+        lives.end(database, NOW + HOUR)
+    waited = timedelta() if killed else HOUR
+    resume(database, NOW + gap, STEP)
+    assert not await decided(running, NOW + gap + DAY - waited - STEP)
+    assert await decided(running, NOW + gap + DAY - waited)
+
+
+async def test_a_start_ahead_and_one_that_is_right_again(running: Running) -> None:
+    await running.take([H, A])
+    for at in (NOW + DAYS, NOW + HOUR, NOW + HOUR + DAYS, NOW + 2 * HOUR):
+        resume(running.database, at, STEP)
+        lives.end(running.database, at)
+    assert not await decided(running, NOW + HOUR + DAY - HOUR)
+
+
+async def test_a_start_after_a_moment_counts_it(running: Running) -> None:
+    await running.take([H, A])
+    lives.end(running.database, NOW)
+    for minute in range(1, 24 * 60):
+        resume(running.database, NOW + minute * STEP, STEP)
+    assert await decided(running, NOW + DAY)

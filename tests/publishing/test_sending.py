@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from support.samples import body
 
 from router.errors import PublishError
-from router.ports import Outgoing, Publisher
+from router.ports import Access, Outgoing, Publisher
 from router.publishing import lines
 from router.publishing.progress import Progress
 from router.publishing.rate import CHUNK
@@ -32,7 +33,7 @@ def sent(folder: Path, content: bytes, rate: float | None) -> list[int]:
     file.write_bytes(content)
     publisher = Counting()
     told: list[int] = []
-    progress = Progress(file, "nowhere")
+    progress = Progress(file, "nowhere", Access.OWNER)
     with file.open("rb") as opened:
         count = send(publisher, opened, len(content), progress, rate=rate, report=told.append)
     assert (count, sum(told)) == (sum(publisher.counts), len(content))
@@ -52,6 +53,20 @@ def test_with_a_rate_small_steps_go(tmp_path: Path) -> None:
 
 def test_blank_lines_are_no_facts(tmp_path: Path) -> None:
     assert sent(tmp_path, b"\n{}\n\n\n{}\n", None) == [2]
+
+
+def test_a_byte_order_mark_alone_is_no_fact(tmp_path: Path) -> None:
+    assert sent(tmp_path, b"\xef\xbb\xbf\r\n{}\r\n\xef\xbb\xbf{}\r\n", None) == [2]
+
+
+def test_a_batch_goes_under_the_type_of_its_events() -> None:
+    one, two = (body(id=name) for name in ("a", "b"))
+    kind = "hubherald.firmware.activated.v1"
+    assert lines.outgoing(one) == Outgoing(one, "a", kind)
+    batch = b"[" + one + b"," + two + b"]"
+    assert lines.outgoing(batch) == Outgoing(batch, "", kind)
+    mixed = b"[" + one + b"," + body(type="other") + b"]"
+    assert lines.outgoing(mixed) == Outgoing(mixed, "", "")
 
 
 def test_what_stands_before_a_line_that_is_too_long_is_confirmed(tmp_path: Path) -> None:

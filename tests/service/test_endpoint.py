@@ -9,46 +9,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from support.operations import Router
 
 from router.errors import EngineError, FilesError, LedgerError, RouterError, UsageError
 from router.files.codes import Code
 from router.files.problems import Location, Problem
-from router.metrics.metrics import Metrics
-from router.service.endpoint import OperationsEndpoint, Page
-
-
-class Router:
-    """What the endpoint asks of a router."""
-
-    def __init__(self) -> None:
-        self.metrics = Metrics()
-        self.reason: str | None = "starting"
-        self.scrapes = 0
-        self.asked: list[str] = []
-        self.refusal: RouterError | None = None
-
-    def scraped(self) -> None:
-        self.scrapes += 1
-
-    async def reload(self, trigger: str) -> str:
-        self.asked.append(trigger)
-        if self.refusal is not None:
-            raise self.refusal
-        return "live: 8 rules"
-
-    def operations(self, port: int = 0) -> OperationsEndpoint:
-        return OperationsEndpoint(
-            "127.0.0.1",
-            port,
-            metrics=self.metrics,
-            not_ready=lambda: self.reason,
-            before_scrape=self.scraped,
-            reload=self.reload,
-            page=self.page,
-        )
-
-    async def page(self, asked: str) -> Page:
-        return Page(200 if asked else 404, f"<p>{asked}", "default-src 'none'")
 
 
 @pytest.fixture

@@ -154,7 +154,9 @@ def test_it_is_ready_while_facts_can_come_from_every_source(
     )
 
 
-def test_without_its_ledger_it_is_not_ready(metrics: Metrics, sources: dict[str, Unlinked]) -> None:
+async def test_without_its_ledger_it_is_not_ready(
+    metrics: Metrics, sources: dict[str, Unlinked]
+) -> None:
     lost: list[str] = []
     readiness = Readiness(
         metrics, sources=sources, lanes={}, lost=lambda: lost[0] if lost else None
@@ -162,31 +164,31 @@ def test_without_its_ledger_it_is_not_ready(metrics: Metrics, sources: dict[str,
     for readiness.started in (True, False):
         lost[:] = ["/data/hubherald.db: gone"]
         assert readiness.not_ready() == "ledger /data/hubherald.db: gone"
-        readiness.show()
+        await readiness.show()
         assert value(metrics, "intake_up", source="drop") == 0
 
 
-def test_a_source_is_up_from_the_start_to_the_stop_unless_it_is_down(
+async def test_a_source_is_up_from_the_start_to_the_stop_unless_it_is_down(
     readiness: Readiness, sources: dict[str, Unlinked], metrics: Metrics
 ) -> None:
     seen = []
     for started, reason in ((False, None), (True, None), (True, "refused"), (False, None)):
         readiness.started, sources["dsp"].reason = started, reason
-        readiness.show()
+        await readiness.show()
         seen.append([value(metrics, "intake_up", source=name) for name in ("drop", "dsp")])
     assert seen == [[0, 0], [1, 1], [1, 0], [0, 0]]
 
 
-def test_connections_are_shown_where_there_are_any(
+async def test_connections_are_shown_where_there_are_any(
     readiness: Readiness, sources: dict[str, Unlinked], sender: Sender, metrics: Metrics
 ) -> None:
-    readiness.show()
+    await readiness.show()
     assert value(metrics, "intake_connected", source="dsp") == 1
     assert value(metrics, "intake_connected", source="drop") is None
     source = sources["dsp"]
     assert isinstance(source, Connected)
     source.standing, sender.standing = Link(up=False, made=3), Link(up=True, made=2)
-    readiness.show()
+    await readiness.show()
     assert value(metrics, "intake_connected", source="dsp") == 0
     assert value(metrics, "intake_connections", source="dsp") == 3
     lane = {"recipient": user(1), "channel": "main"}
@@ -195,27 +197,27 @@ def test_connections_are_shown_where_there_are_any(
     assert value(metrics, "lane_connected", recipient=user(1), channel="other") is None
 
 
-def test_files_that_are_not_read_are_shown_where_a_source_takes_files(
+async def test_files_that_are_not_read_are_shown_where_a_source_takes_files(
     readiness: Readiness, sources: dict[str, Unlinked], metrics: Metrics
 ) -> None:
     sources["drop"] = source = Filed("drop", Options())
-    readiness.show()
+    await readiness.show()
     assert value(metrics, "intake_ignored_files", source="drop") == 2
     assert value(metrics, "intake_replaced_files", source="drop") == 1
     assert value(metrics, "intake_ignored_files", source="dsp") is None
     source.found = FileCounts()
-    readiness.show()
+    await readiness.show()
     assert value(metrics, "intake_ignored_files", source="drop") == 0
 
 
-def test_certificates_are_shown_while_they_can_be_read(
+async def test_certificates_are_shown_while_they_can_be_read(
     readiness: Readiness, sender: Sender, metrics: Metrics
 ) -> None:
     labels = {"recipient": user(1), "channel": "main", "use": "signing"}
     seen = []
     for shown in ((), (Certificate("signing", NOW),), ()):
         sender.shown = shown
-        readiness.show()
+        await readiness.show()
         seen.append(value(metrics, "certificate_expiry_timestamp_seconds", **labels))
     assert seen == [None, NOW.timestamp(), None]
 

@@ -124,11 +124,12 @@ def test_the_front_page_says_how_intake_lanes_and_rules_stand(ask: Ask, state: R
 
 
 def test_it_says_why_no_facts_can_come(state: RouterState) -> None:
-    down = SourceState("dsp", "rabbitmq", "the broker is \u202eaway", 3)
+    down = SourceState("dsp", "rabbitmq", "the broker is \u202eaway", 3, "RabbitMQ 4.2.0\u202e")
     state = replace(state, not_ready="source dsp: the broker is away", sources=[down])
     html = shown(state)
     assert "Not ready" in text(html)
-    assert rows(html, "Sources") == [["dsp", "rabbitmq", r"down: the broker is \u202eaway", "3"]]
+    adapter = r"rabbitmq (RabbitMQ 4.2.0\u202e)"
+    assert rows(html, "Sources") == [["dsp", adapter, r"down: the broker is \u202eaway", "3"]]
 
 
 def shown(

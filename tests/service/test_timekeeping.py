@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from support import intaking
 from support.ledgers import ask, fill, lane_of, made
 from support.machine import Machine
-from support.relaying import NOTHING, Recipient, Running, relaying
-from support.samples import NOW, device, hub, user
+from support.relaying import NOTHING, Recipient, Running, Slow, relaying
+from support.samples import NOW, activation, device, hub, user
 
+from router.deciding.engine import Engine
 from router.delivery.relay import Relay
 from router.domain.timestamps import moment, stamp
+from router.language.rules import Rules
 from router.ledger.actions import Operator, retry
 from router.ledger.database import Use, open_database
 from router.ledger.inventory import write_hubs
@@ -26,6 +29,7 @@ from router.ports import Delivered, Reason, Retry
 from router.service.timekeeping import Timekeeper
 
 DAYS = timedelta(days=2)
+HOUR = timedelta(hours=1)
 FAILED = Retry(Reason.SERVER, "503")
 
 
@@ -83,6 +87,7 @@ async def test_an_operators_retry_works_after_a_step(tmp_path: Path, step: timed
         running.relay.clock = machine.clock()
         await running.record([device(1)])
         await running.until(lambda: running.lane().rest_until is not None)
+        await running.quiet()
         machine.wall += step
         await keeper(running).look()
         with_url = f"sqlite:///{tmp_path}/ledger.db"
@@ -91,6 +96,29 @@ async def test_an_operators_retry_works_after_a_step(tmp_path: Path, step: timed
         beside.close()
         running.relay.refresh()
         await running.until(lambda: len(recipient.bodies) == 2)
+
+
+@pytest.mark.parametrize("step", [DAYS, -DAYS])
+async def test_an_answer_that_is_not_written_yet_is_moved_along_too(
+    tmp_path: Path, step: timedelta
+) -> None:
+    recipient = Slow(lambda *_: FAILED)
+    async with relaying(tmp_path, recipient) as running:
+        await running.record([device(1)])
+        await running.until(lambda: bool(recipient.requests))
+        rests = []
+
+        async def meanwhile() -> None:
+            recipient.may_answer.set()
+            await running.until(lambda: running.lane().rest_until is not None)
+            rests.append(running.lane().rest_until)
+            running.now += step
+            running.relay.move_along(step)
+
+        await running.relay.between(meanwhile)
+        await running.quiet()
+        ((due,),) = await running.ask("SELECT due_at FROM deliveries")
+        assert rests == [moment(due) - step]
 
 
 async def test_a_ledger_from_the_future_is_told_at_the_start_and_stalls_nothing(
@@ -113,12 +141,27 @@ async def test_a_ledger_from_the_future_is_told_at_the_start_and_stalls_nothing(
     assert moment(due) == NOW
 
 
+async def test_what_waits_for_a_registration_has_not_waited_while_no_router_ran(
+    tmp_path: Path, shipped_rules: Rules, shipped_engine: Engine
+) -> None:
+    """Nor are the seconds of a clock that was set meanwhile: nobody can tell them apart."""
+    with LedgerThread(made(tmp_path)) as ledger:
+        intake = intaking.Running(ledger, shipped_rules, shipped_engine)
+        await intake.take([intaking.fact(hub(), "hub"), intaking.fact(activation(), "v1")])
+        for at in (NOW + DAYS, NOW + HOUR):
+            async with relaying_nothing(ledger, Metrics(), at) as running:
+                await running.begin()
+            assert intake.ask("SELECT waits_since FROM holding") == [(stamp(at),)]
+
+
 @asynccontextmanager
-async def relaying_nothing(ledger: LedgerThread, metrics: Metrics) -> AsyncIterator[Timekeeper]:
+async def relaying_nothing(
+    ledger: LedgerThread, metrics: Metrics, now: datetime = NOW
+) -> AsyncIterator[Timekeeper]:
     relay = Relay(
-        ledger, [], withdrawn=lambda _known, _pairs: set(), metrics=metrics, clock=lambda: NOW
+        ledger, [], withdrawn=lambda _known, _pairs: set(), metrics=metrics, clock=lambda: now
     )
-    yield Timekeeper(lambda: NOW, ledger=ledger, relay=relay, pause=free, metrics=metrics)
+    yield Timekeeper(lambda: now, ledger=ledger, relay=relay, pause=free, metrics=metrics)
 
 
 async def test_an_import_from_the_future_makes_no_right_fact_stale(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def call(*words: str | Path, folder: Path | None = None, given: str | bytes = b"
     result = CliRunner().invoke(main, [*config, *map(str, words)], input=given)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
+    assert "a bug of Hubherald" not in result.stderr, result.stderr
     return result
 
 

@@ -110,11 +110,17 @@ class Watched(Judgement):
     look: Callable[[Sequence[Found], Sequence[Found]], None]
 
     def judge(
-        self, found: Sequence[Found], known: Known, now: datetime, waiting: Sequence[Found] = ()
+        self,
+        found: Sequence[Found],
+        known: Known,
+        now: datetime,
+        waiting: Sequence[Found] = (),
+        *,
+        whole: bool = True,
     ) -> Batch:
         """Not before the test has had its look."""
         self.look(found, waiting)
-        return super().judge(found, known, now, waiting)
+        return super().judge(found, known, now, waiting, whole=whole)
 
 
 class Unsent:

@@ -72,3 +72,9 @@ def answered(lane: Lane, outcome: Outcome, each: Claimed | None = None) -> Settl
     lane.took([[each]], None)
     (settled,) = lane.answered([each], [outcome], NOW)
     return settled
+
+
+def send(lane: Lane, group: Sequence[Claimed], outcomes: Sequence[Outcome]) -> list[Settlement]:
+    """The lane sends these in one request and gets these answers."""
+    lane.took([group], None)
+    return lane.answered(group, outcomes, NOW)

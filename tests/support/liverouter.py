@@ -46,6 +46,15 @@ class Live:
             with error:
                 return error.code, error.read().decode()
 
+    def ready(self) -> tuple[int, str]:
+        """What `/-/ready` says."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=60) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
     def log(self, event: str) -> list[dict[str, Any]]:
         """What it has logged of this kind."""
         lines = [json.loads(line) for line in self._log.read_text().splitlines()]

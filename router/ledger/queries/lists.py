@@ -6,6 +6,7 @@ printed as a table or as JSON without another word list.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -248,8 +249,13 @@ def _quarantine_row(row: Any) -> QuarantineRow:
     )
 
 
-def quarantined_fact(database: Database, number: int) -> tuple[QuarantineRow, bytes] | None:
-    """One row of the quarantine with the body as it came; also when it has left since."""
+def quarantined_fact(
+    database: Database, number: int
+) -> tuple[QuarantineRow, bytes, dict[str, str]] | None:
+    """One row of the quarantine with the body as it came, and what came with it: headers.
+
+    Also when it has left since.
+    """
     statement = (
         select(quarantined, func.coalesce(holding.c.released, 1).label("released"))
         .outerjoin(holding, holding.c.quarantined_id == quarantined.c.id)
@@ -257,7 +263,9 @@ def quarantined_fact(database: Database, number: int) -> tuple[QuarantineRow, by
     )
     with database.transaction() as connection:
         row = connection.execute(statement).one_or_none()
-    return None if row is None else (_quarantine_row(row), row.body)
+    if row is None:
+        return None
+    return _quarantine_row(row), row.body, json.loads(row.evidence) if row.evidence else {}
 
 
 def find_home(database: Database, device_id: str) -> tuple[Home, Running | None] | None:

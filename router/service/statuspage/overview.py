@@ -48,7 +48,7 @@ def _intake(state: RouterState, seen: Overview | None) -> h.Node:
     rows = [
         (
             source.name,
-            source.adapter,
+            f"{source.adapter} ({clean(source.peer)})" if source.peer else source.adapter,
             _source(source.down),
             "-" if source.made is None else source.made,
         )

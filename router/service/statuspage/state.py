@@ -24,6 +24,8 @@ class SourceState:
     """Why no facts can come; None while they can."""
     made: int | None
     """Connections made since the start; None where the source keeps none."""
+    peer: str = ""
+    """Who answers there: product and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,7 @@ def gather(
         now=live.clock(),
         not_ready=readiness.not_ready(),
         sources=[
-            SourceState(
-                name,
-                live.config.sources[name].adapter,
-                down.get(name),
-                source.link().made if isinstance(source, Linked) else None,
-            )
+            _source(name, live.config.sources[name].adapter, down.get(name), source)
             for name, source in sources.items()
         ],
         config=live.config,
@@ -72,3 +69,10 @@ def gather(
         refused=reloader.refused,
         lost=readiness.lost(),
     )
+
+
+def _source(name: str, adapter: str, down: str | None, source: Source[Options]) -> SourceState:
+    if not isinstance(source, Linked):
+        return SourceState(name, adapter, down, None)
+    link = source.link()
+    return SourceState(name, adapter, down, link.made, link.peer)

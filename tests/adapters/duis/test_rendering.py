@@ -102,7 +102,7 @@ def test_what_no_document_can_hold_is_refused_and_blames_no_other(
 
 
 def _open(pair: KeyPair) -> None:
-    pair.key_file.chmod(0o640)
+    pair.key_file.chmod(0o644)
 
 
 def _remove_key(pair: KeyPair) -> None:
@@ -134,7 +134,7 @@ def _large(pair: KeyPair) -> None:
 @pytest.mark.parametrize(
     ("spoil", "option", "why"),
     [
-        (_open, KEY, "others may open {key} (mode 0640); run: chmod 600 {key}"),
+        (_open, KEY, "others may open {key} (mode 0644); run: chmod 600 {key}"),
         (_remove_key, KEY, "{key} cannot be read: No such file or directory"),
         (_remove_certificate, CERTIFICATE, "{certificate} cannot be read: No such file"),
         (_another_key, KEY, "{key} is not the key of the certificate in {certificate}"),

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -42,6 +43,25 @@ async def test_the_folder_is_made_with_those_above_it(tmp_path: Path, delivery: 
     assert len(contents(folder)) == 1
 
 
+@pytest.mark.parametrize(
+    ("access", "folder", "file"), [("owner", 0o700, 0o600), ("group", 0o770, 0o660)]
+)
+async def test_what_is_made_is_closed_to_others(
+    tmp_path: Path, delivery: Make, access: str, folder: int, file: int
+) -> None:
+    path = tmp_path / "alerts" / "acme"
+    config = FolderAdapter.Config.model_validate({"path": path, "access": access})
+    before = os.umask(0o022)
+    try:
+        async with FolderAdapter(config) as adapter:
+            await adapter.deliver([delivery(1)])
+    finally:
+        os.umask(before)
+    (alert,) = path.iterdir()
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path, alert)]
+    assert modes == [folder, folder, file]
+
+
 async def test_an_alert_that_is_there_already_is_delivered(tmp_path: Path, delivery: Make) -> None:
     await deliver(tmp_path, delivery(1))
     file = tmp_path / f"{delivery(1).alert.id}.json"
@@ -64,6 +84,48 @@ async def test_something_else_under_the_name_is_not_overwritten(
     assert file.name in refused.detail
     assert isinstance(delivered, Delivered)
     assert before.items() <= contents(tmp_path).items()
+
+
+def pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def linked(file: Path) -> None:
+    other = file.parent.parent / "elsewhere"
+    other.write_bytes(b"{}")
+    file.symlink_to(other)
+
+
+def linked_to_a_device(file: Path) -> None:
+    file.symlink_to("/dev/zero")
+
+
+def linked_to_nothing(file: Path) -> None:
+    file.symlink_to(file.parent.parent / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (pipe, "is not a plain file"),
+        (Path.mkdir, "is a folder"),
+        (linked, "is a symbolic link"),
+        (linked_to_a_device, "is a symbolic link"),
+        (linked_to_nothing, "is a symbolic link"),
+    ],
+)
+async def test_what_is_no_plain_file_under_the_name_is_refused_at_once(
+    tmp_path: Path, delivery: Make, make: Callable[[Path], None], words: str
+) -> None:
+    folder = tmp_path / "alerts"
+    folder.mkdir()
+    file = folder / f"{delivery(1).alert.id}.json"
+    make(file)
+    refused, delivered = await deliver(folder, delivery(1), delivery(2))
+    assert isinstance(refused, Refused)
+    assert f"{file.name} {words}; move it away" in refused.detail
+    assert isinstance(delivered, Delivered)
+    assert not (tmp_path / "nothing").exists()
 
 
 async def test_a_disk_that_takes_no_more_is_a_retry_and_leaves_nothing(

@@ -115,6 +115,18 @@ async def test_odd_properties_do_not_stop_the_stream(place: FactQueue) -> None:
         assert reader.source.link().made == 1
 
 
+@pytest.mark.parametrize("count", [1, 1_000_000, -3, True, "7", {"n": 1}])
+async def test_a_senders_delivery_count_is_no_hint(place: FactQueue, count: object) -> None:
+    forged: dict[str, Any] = {"x-delivery-count": count, "x-acquired-count": count}
+    async with reading(place.source(), acknowledging=False) as reader:
+        await raw(place, b"1", Basic.Properties(headers=forged))
+        (fresh,) = await reader.until(1)
+        assert fresh.deliveries == 0
+    async with reading(place.source()) as reader:
+        (again,) = await reader.until(1)
+        assert again.deliveries >= 1
+
+
 def _nested(depth: int) -> bytes:
     table = b""
     for _ in range(depth):

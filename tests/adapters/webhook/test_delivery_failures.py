@@ -61,17 +61,18 @@ async def test_a_reset_after_the_request_was_taken(delivery: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "reason", "why"),
     [
-        b"",
-        b"HTTP/1.1 2",
-        b"SSH-2.0-OpenSSH\r\n",
-        b"HTTP/1.1 204 x\r\nx: " + b"y" * 100_000,
-        b"\x00",
+        (b"", Reason.NETWORK, "ended before an answer came"),
+        (b"HTTP/1.1 2", Reason.NETWORK, "ended before an answer came"),
+        (b"SSH-2.0-OpenSSH\r\n", Reason.SERVER, "does not speak HTTP: 'SSH-2.0-OpenSSH"),
+        (b"\x00", Reason.SERVER, "does not speak HTTP"),
     ],
-    ids=["silence", "begun", "another protocol", "endless header", "nonsense"],
+    ids=["silence", "begun", "another protocol", "nonsense"],
 )
-async def test_an_answer_that_is_none(delivery: Make, answer: bytes) -> None:
+async def test_an_answer_that_is_none(
+    delivery: Make, answer: bytes, reason: Reason, why: str
+) -> None:
     async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
         writer.write_eof()
@@ -79,7 +80,10 @@ async def test_an_answer_that_is_none(delivery: Make, answer: bytes) -> None:
         await _reader.read()
 
     async with talking(talk) as line:
-        assert is_network(await delivered(f"http://127.0.0.1:{line.port}/", delivery(1)))
+        outcome = await delivered(f"http://127.0.0.1:{line.port}/", delivery(1))
+    assert isinstance(outcome, Retry)
+    assert outcome.reason is reason
+    assert why in outcome.detail
 
 
 @pytest.mark.parametrize("body", [b"", b"accep"])

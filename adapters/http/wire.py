@@ -1,0 +1,122 @@
+"""One connection, as bytes.
+
+Not asyncio's streams: on them an error hides what came before it, and what came must stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import cast
+
+from aiohappyeyeballs import start_connection
+
+MOST_AHEAD = 65_536
+"""Bytes that may wait to be read."""
+NEXT_ADDRESS_S = 0.25
+"""Seconds after which the next address of a host is tried beside the one before (RFC 8305)."""
+KNOWN_S = 10.0
+"""Seconds for which addresses are known: a burst of sends asks for them once."""
+
+
+class Wire(asyncio.Protocol):
+    """Gives what came, in order, and only then why no more comes."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
+        """What it was made with."""
+        self._came = bytearray()
+        self._over = False
+        self._why: Exception | None = None
+        self._news = asyncio.Event()
+        self._paused = False
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._came += data
+        if len(self._came) > MOST_AHEAD and self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._news.set()
+
+    def eof_received(self) -> None:
+        self._over = True
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._over = True
+        self._why = self._why or exc
+        self._news.set()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it stands, and nothing came that nobody asked for."""
+        return not self._came and not self._over
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is quiet, and all that was written has gone out."""
+        sent = self._transport is not None and not self._transport.get_write_buffer_size()
+        return self.quiet and sent
+
+    def write(self, data: bytes) -> None:
+        """Send; what fails is told by `more`."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    async def more(self) -> bytes:
+        """What came; empty at the end. OSError when the connection broke."""
+        if self.quiet:
+            self._news.clear()
+            await self._news.wait()
+        if self._came:
+            found = bytes(self._came)
+            self._came.clear()
+            if self._paused and self._transport is not None:
+                self._paused = False
+                self._transport.resume_reading()
+            return found
+        if self._why is not None:
+            raise self._why
+        return b""
+
+    def cut(self) -> None:
+        """End it now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Dialler:
+    """Connects to one host, whichever of its addresses answers first."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._addresses: list[tuple[int, int, int, str, tuple[str, int]]] = []
+        self._known_until = 0.0
+        self._looking = asyncio.Lock()
+
+    async def connect(self, tls: ssl.SSLContext | None) -> Wire:
+        """A new connection. OSError when there is none to be had."""
+        loop = asyncio.get_running_loop()
+        found = await start_connection(
+            await self._look_up(), happy_eyeballs_delay=NEXT_ADDRESS_S, loop=loop
+        )
+        name = self._host if tls is not None else None
+        _, wire = await loop.create_connection(
+            lambda: Wire(tls), sock=found, ssl=tls, server_hostname=name
+        )
+        return wire
+
+    async def _look_up(self) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        loop = asyncio.get_running_loop()
+        async with self._looking:  # one of many that send at once asks for all: a slow
+            # server of names must not take every thread that asks
+            if loop.time() >= self._known_until:
+                found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                self._addresses = cast(list[tuple[int, int, int, str, tuple[str, int]]], found)
+                self._known_until = loop.time() + KNOWN_S
+            return self._addresses

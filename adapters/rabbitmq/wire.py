@@ -1,0 +1,147 @@
+"""What a broker may send us: the library believes any size of a frame and of a body.
+
+A connection to somebody else's broker must not take the memory, nor the time, of all others. So
+whatever comes is looked at before the library has it: frames above the size that was agreed, and
+what no broker has a reason to send, end that connection, and that connection alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import struct
+from typing import Any
+
+from aiormq.connection import TransportFactory
+from aiormq.exceptions import AMQPConnectionError
+from yarl import URL
+
+from adapters.rabbitmq.properties import thinned
+from adapters.rabbitmq.trouble import BrokerError, TroubleKind
+
+FRAME = 131_072
+"""Bytes of the largest frame that we agree to; RabbitMQ's own default."""
+METHOD = 8_192
+"""Bytes of a frame that is not content; what RabbitMQ itself takes before it knows a client."""
+RETURNED = 16 * 1024 * 1024
+"""Bytes of a message that comes back to its publisher: more than we ever publish."""
+TURN = 64
+"""Frames after which others have their turn, however fast more come."""
+
+_HEAD = struct.Struct(">BHI")
+_END = 1
+_ENVELOPE = _HEAD.size + _END
+_METHOD, _HEADER, _BODY = 1, 2, 3
+_TUNE = struct.pack(">HH", 10, 30)
+_LIMITS = struct.Struct(">4sHI")
+"""Of Connection.Tune: which method it is, how many channels, bytes of a frame."""
+_CONTENT = struct.Struct(">4sQ")
+"""Of a content header: the class, a weight, bytes of the body. The properties follow."""
+
+
+class BoundedTransports(TransportFactory):
+    """Makes the connection that the library talks over; the bounds are part of it."""
+
+    def __init__(self, where: str, context: ssl.SSLContext | None, *, contents: bool) -> None:
+        """`contents`: whether anybody reads the bodies of what comes."""
+        self.where = where
+        self._context = context
+        self._contents = contents
+
+    async def create(
+        self, url: URL, **kwargs: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Dial. AMQPConnectionError when nobody answers."""
+        loop = asyncio.get_running_loop()
+        reader = BoundedReader(self.where, contents=self._contents, loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        try:
+            transport, _ = await loop.create_connection(
+                lambda: protocol, url.host or "", url.port or 0, ssl=self._context
+            )
+        except OSError as error:
+            raise AMQPConnectionError(*error.args) from error
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+class BoundedReader(asyncio.StreamReader):
+    """Gives out frames that have been looked at, whatever pieces are asked for."""
+
+    def __init__(self, where: str, *, contents: bool, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._where = where
+        self._contents = contents
+        self._agreed = FRAME
+        self._admitted = b""
+        self._given = 0
+        """Bytes of what was admitted that were asked for."""
+        self._frames = 0
+
+    def at_eof(self) -> bool:
+        """Whether nothing more will come."""
+        return self._given == len(self._admitted) and super().at_eof()
+
+    async def readexactly(self, n: int) -> bytes:
+        """So many bytes of frames that were admitted. BrokerError for one that is not."""
+        while len(self._admitted) - self._given < n:
+            self._admitted = self._admitted[self._given :] + await self._frame()
+            self._given = 0
+        self._given += n
+        return self._admitted[self._given - n : self._given]
+
+    async def _frame(self) -> bytes:
+        """The next one; nothing of one that nobody would look at."""
+        self._frames += 1
+        if self._frames % TURN == 0:
+            await asyncio.sleep(0)  # what has come already is read without waiting
+        head = await super().readexactly(_HEAD.size)
+        if head.startswith(b"AMQP"):  # another version of the protocol, and not a frame
+            return head + await super().readexactly(_END)
+        kind, channel, size = _HEAD.unpack(head)
+        most = self._agreed - _ENVELOPE if kind in {_HEADER, _BODY} else METHOD
+        if size > most:
+            raise self._excess(f"a frame of {size:,} bytes, where at most {most:,} may come")
+        content = await super().readexactly(size + _END)
+        found = content[:-_END]
+        payload = self._looked_at(kind, found)
+        if payload is None:
+            return b""
+        if payload is found:
+            return head + content
+        return _HEAD.pack(kind, channel, len(payload)) + payload + content[-_END:]
+
+    def _looked_at(self, kind: int, payload: bytes) -> bytes | None:
+        """What the library is given of it."""
+        if kind == _BODY:
+            return payload if self._contents else None
+        if kind == _HEADER and len(payload) >= _CONTENT.size:
+            return self._header(payload)
+        if kind == _METHOD and payload.startswith(_TUNE) and len(payload) >= _LIMITS.size:
+            return self._tuned(payload)
+        return payload
+
+    def _header(self, payload: bytes) -> bytes:
+        start, size = _CONTENT.unpack_from(payload)
+        properties = payload[_CONTENT.size :]
+        if self._contents:
+            kept = thinned(properties)
+            return payload if kept is properties else payload[: _CONTENT.size] + kept
+        if size > RETURNED:
+            raise self._excess(f"a message of {size:,} bytes, and ours are far smaller")
+        if len(properties) > METHOD:
+            raise self._excess(f"{len(properties):,} bytes of properties, and ours are far fewer")
+        return _CONTENT.pack(start, 0) + properties
+
+    def _tuned(self, payload: bytes) -> bytes:
+        """Agree to frames of the size that the broker proposes, if it is not above ours; 0 would
+        be any size."""
+        method, channels, size = _LIMITS.unpack_from(payload)
+        self._agreed = min(size or FRAME, FRAME)
+        return _LIMITS.pack(method, channels, self._agreed) + payload[_LIMITS.size :]
+
+    def _excess(self, what: str) -> BrokerError:
+        return BrokerError(
+            TroubleKind.NETWORK,
+            f"{self._where}: sent {what}: no RabbitMQ node does that; have whoever runs it look"
+            " what answers there",
+        )

@@ -1,0 +1,74 @@
+"""Files and folders that we make: closed to others, and never by way of a symbolic link.
+
+Alerts, ledgers and what was published tell which company supplies whose home. Under the usual umask
+everybody with a login could read that.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from enum import StrEnum
+from itertools import takewhile
+from pathlib import Path
+from typing import BinaryIO
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OVER = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Access(StrEnum):
+    """Whose the files are that the router writes."""
+
+    OWNER = "owner"  # who runs it, and nobody else
+    GROUP = "group"  # and the group of the file
+
+    @property
+    def file_mode(self) -> int:
+        """The permissions of a file."""
+        return 0o660 if self is Access.GROUP else 0o600
+
+    @property
+    def folder_mode(self) -> int:
+        """The permissions of a folder."""
+        return 0o770 if self is Access.GROUP else 0o700
+
+
+def make_file(file: Path, access: Access) -> BinaryIO:
+    """A file that was not there, to be written. OSError, also where a link stands in its place."""
+    opened = os.open(file, _NEW, access.file_mode)
+    os.fchmod(opened, access.file_mode)  # whatever the umask is
+    return os.fdopen(opened, "wb")
+
+
+def make_folder(folder: Path, access: Access) -> None:
+    """The folder, with those above it, where they are missing; what is there stays as it is."""
+    for missing in reversed(list(takewhile(_is_missing, [folder, *folder.parents]))):
+        try:
+            missing.mkdir(access.folder_mode)
+        except FileExistsError:  # somebody else was faster
+            continue
+        missing.chmod(access.folder_mode)
+    if not folder.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+
+
+def _is_missing(folder: Path) -> bool:
+    return not folder.exists()
+
+
+def write_over(file: Path, content: bytes) -> None:
+    """Write a file that may be there already. OSError where anything but a plain file stands."""
+    try:
+        opened = os.open(file, _OVER, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            why = "a symbolic link stands in its place"
+            raise OSError(errno.ELOOP, why, str(file)) from None
+        raise
+    with os.fdopen(opened, "wb") as out:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", str(file))
+        out.truncate()
+        out.write(content)

@@ -1,0 +1,64 @@
+"""The end of a router that can't end: a thread hangs, of the ledger or of somebody's adapter.
+
+Whoever stops it waits for so long and kills it then, and would know nothing of why.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import structlog
+
+from router.delivery.relay import DRAIN, FINISH
+from router.logstream import LogStream
+
+PATIENCE = DRAIN + FINISH + 2.0
+"""Seconds from when a router begins to stop: all that it waits for by itself is over by then."""
+_log = structlog.get_logger(__name__)
+
+
+class LastResort:
+    """Ends the process when it has not ended by itself."""
+
+    def __init__(self, log: LogStream, patience: float = PATIENCE) -> None:
+        self._log = log
+        self._patience = patience
+        self._finished = False
+        self._begun = False
+
+    def begin(self) -> None:
+        """The router begins to stop; once is enough."""
+        if self._begun:
+            return
+        self._begun = True
+        timer = threading.Timer(self._patience, self._end)
+        timer.daemon = True
+        timer.start()
+
+    def finished(self) -> None:
+        """The router has done all that it had to: what still hangs is of no account."""
+        self._finished = True
+
+    def _end(self) -> None:
+        if not self._finished:
+            _log.critical(
+                "router.stuck",
+                seconds=self._patience,
+                threads=_threads(),
+                advice="it ends all the same; the next start sends again what was under way",
+            )
+        self._log.drain()
+        os._exit(0 if self._finished else 1)
+
+
+def _threads() -> list[str]:
+    """Where each thread is; one of these hangs."""
+    found, frames = [], sys._current_frames()
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        if frame is not None and thread is not threading.current_thread():
+            where = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
+            found.append(f"{thread.name}: {where}")
+    return found

@@ -1,0 +1,44 @@
+"""An operations endpoint without a router behind it."""
+
+from __future__ import annotations
+
+from router.config.configfile import OperationsOptions
+from router.errors import RouterError
+from router.metrics.metrics import Metrics
+from router.service.endpoint import OperationsEndpoint, Page
+
+
+class Router:
+    """What the endpoint asks of a router."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.reason: str | None = "starting"
+        self.scrapes = 0
+        self.asked: list[str] = []
+        self.by = ""
+        self.refusal: RouterError | None = None
+
+    async def scraped(self) -> None:
+        self.scrapes += 1
+
+    async def reload(self, trigger: str, by: str) -> str:
+        self.asked.append(trigger)
+        self.by = by
+        if self.refusal is not None:
+            raise self.refusal
+        return "live: 8 rules"
+
+    def operations(self, port: int = 0, **options: object) -> OperationsEndpoint:
+        listen = {"listen": f"127.0.0.1:{port}"}
+        return OperationsEndpoint(
+            OperationsOptions.model_validate(listen | options),
+            metrics=self.metrics,
+            not_ready=lambda: self.reason,
+            before_scrape=self.scraped,
+            reload=self.reload,
+            page=self.page,
+        )
+
+    async def page(self, asked: str) -> Page:
+        return Page(200 if asked else 404, f"<p>{asked}", "default-src 'none'")
