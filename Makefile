@@ -23,8 +23,13 @@ LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --gener
 # durable_rules throws CFLAGS away but heeds these: optimise, and name the call that Python 3.13 renamed.
 export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
 
+# The tests in parts at the same time: some work, others mostly wait for servers.
+PARTS     := test-inside test-adapters test-outside test-journeys-a-to-l test-journeys-m-to-z
+OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/workbench
+OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
+
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-inside test-outside test-journeys check format guide dashboards wheel install lock clean
+.PHONY: help demo test $(PARTS) check format guide dashboards wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -36,22 +41,25 @@ demo: $(READY) ## route a small made-up estate and tell what happened
 test: $(READY) ## run every test; fetches the servers that they need
 	@$(BIN)/python tests/support/servers.py
 ifeq ($(ARGS),)
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-inside test-outside test-journeys
+	@$(MAKE) --no-print-directory --jobs=5 --output-sync=target $(PARTS)
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
 
-# Three parts at the same time, about as long: the first works, the others mostly wait for servers.
-OUTSIDE  := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/workbench
+test-journeys-a-to-l: $(READY)
+	@$(BIN)/python -m pytest $(wildcard tests/journeys/test_[a-l]*.py)
 
-test-journeys: $(READY)
-	@$(BIN)/python -m pytest tests/journeys
+test-journeys-m-to-z: $(READY)
+	@$(BIN)/python -m pytest $(wildcard tests/journeys/test_[m-z]*.py)
 
 test-outside: $(READY)
 	@$(BIN)/python -m pytest $(OUTSIDE)
 
+test-adapters: $(READY)
+	@$(BIN)/python -m pytest tests/adapters
+
 test-inside: $(READY)
-	@$(BIN)/python -m pytest tests $(OUTSIDE:%=--ignore=%) --ignore=tests/journeys
+	@$(BIN)/python -m pytest tests $(OF_OTHERS:%=--ignore=%)
 
 check: $(READY) ## style, types and the order of imports
 	@failed=; \

@@ -129,10 +129,10 @@ SABOTAGED = """
 import os, signal
 from router.deciding.judgement import Judgement
 honest = Judgement.judge
-def judge(self, found, *rest):
+def judge(self, found, *rest, **more):
     if any(b'POISON' in arrival.message.body for arrival, _ in found):
         os.kill(os.getpid(), signal.SIGKILL)
-    return honest(self, found, *rest)
+    return honest(self, found, *rest, **more)
 Judgement.judge = judge
 from router.cli import main
 main(['run', '--until-idle'])

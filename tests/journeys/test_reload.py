@@ -244,6 +244,7 @@ def test_a_hundred_reloads_while_facts_flow(estate: Estate) -> None:
             write(estate, f"rule-{number}")
             status, said = live.post()
             assert status == 200, said
+            live.until(lambda: len(live.log("reload.done")) == len(digests))  # written beside
             digests.append(live.log("reload.done")[-1]["rules_digest"][:12])
         facts = fed()
         assert facts > RELOADS

@@ -171,6 +171,7 @@ def test_a_file_with_a_queue_is_checked_without_a_broker(tmp_path: Path) -> None
     file = tmp_path / "hubherald.yaml"
     source = "{adapter: rabbitmq, url: 'amqps://nowhere.example/prod', user: ann, password: hush}"
     file.write_text(f"dcc: {{id: 90-b3-d5-1f-30-00-00-02}}\nsources:\n  dsp: {source}\n")
+    file.chmod(0o600)  # it holds a secret
     checked = call("check", folder=tmp_path)
     assert checked.exit_code == 0, checked.output
     assert "hush" not in checked.output
