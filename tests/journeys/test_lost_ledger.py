@@ -38,7 +38,9 @@ class Watched:
 
     def log(self, **like: str) -> list[dict[str, Any]]:
         """What it has logged that has these values."""
-        found = [json.loads(line) for line in self.lines() if line.startswith("{")]
+        found = [
+            json.loads(line) for line in self.lines() if line.startswith("{") and line.endswith("}")
+        ]
         return [line for line in found if like.items() <= line.items()]
 
     def until(self, done: Callable[[], object]) -> None:

@@ -56,8 +56,12 @@ class Live:
                 return error.code, error.read().decode()
 
     def log(self, event: str) -> list[dict[str, Any]]:
-        """What it has logged of this kind."""
-        lines = [json.loads(line) for line in self._log.read_text().splitlines()]
+        """What it has logged of this kind by now: a thread of its own writes that."""
+        text, before = self._log.read_text(), None
+        while text != before:
+            time.sleep(0.02)
+            text, before = self._log.read_text(), text
+        lines = [json.loads(line) for line in text.splitlines(keepends=True) if line[-1] == "\n"]
         return [line for line in lines if line["event"] == event]
 
     def until(self, done: Callable[[], object]) -> None:
