@@ -170,7 +170,7 @@ def test_a_lane_opens_again_by_a_probe(estate: Estate, recipient: Recipient) -> 
         wait_for(lambda: count(estate, "lanes WHERE closed = 'endpoint'"))
         assert "is missing; have it made" in lane(estate)["last_answer"]
         recipient.make()
-        wait_for(lambda: count(estate, DELIVERED))
+        wait_for(lambda: count(estate, DELIVERED), seconds=120)  # the first probe comes after 60
         router.terminate()
         assert router.wait() == 0
     assert len(recipient.got()) == 1
