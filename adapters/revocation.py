@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from datetime import datetime
 
-_LIST = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
+_BEGIN, _END = b"-----BEGIN X509 CRL-----", b"-----END X509 CRL-----"
 
 
 class RevocationError(Exception):
@@ -23,7 +23,7 @@ def valid_until(pem: bytes, now: datetime) -> datetime | None:
 
     newest: dict[str, datetime | None] = {}
     try:
-        for each in _LIST.findall(pem):
+        for each in _lists(pem):
             found = x509.load_pem_x509_crl(each)
             issuer, until = found.issuer.rfc4514_string(), found.next_update_utc
             known = newest.get(issuer, until)
@@ -38,3 +38,15 @@ def valid_until(pem: bytes, now: datetime) -> datetime | None:
             when = f"{until:%Y-%m-%d %H:%M} UTC"
             raise RevocationError(f"holds no list of {issuer} after {when}; fetch its newest")
     return min((until for until in newest.values() if until), default=None)
+
+
+def _lists(pem: bytes) -> Iterator[bytes]:
+    """Each with its frame. RevocationError where one has no end, as a broken download leaves it."""
+    begin = pem.find(_BEGIN)
+    while begin >= 0:
+        end = pem.find(_END, begin)
+        following = pem.find(_BEGIN, begin + 1)
+        if end < 0 or 0 <= following < end:
+            raise RevocationError("is cut: a revocation list in it has no end; fetch it again")
+        yield pem[begin : end + len(_END)]
+        begin = following

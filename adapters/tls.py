@@ -95,7 +95,11 @@ class TlsFiles:
         context.hostname_checks_common_name = False
         if self.crl_file is not None:
             _require_lists(self.crl_file)
-            context.load_verify_locations(self.crl_file)
+            try:
+                context.load_verify_locations(self.crl_file)
+            except (OSError, ValueError) as error:
+                why = f"{self.crl_file} can't be used ({_reason(error)}); fetch it again"
+                raise TlsFilesError("crl_file", why) from None
             context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
         if self.ca_file is not None and (known := context.get_ca_certs()):
             ends = max(ssl.cert_time_to_seconds(str(each["notAfter"])) for each in known)

@@ -153,7 +153,7 @@ async def _login(
 def _unknown(options: BrokerOptions) -> str:
     return (
         f"{options.where}: knows no user of the name that our certificate bears"
-        f" ({options.certificate_file}); have that user made (which part of the certificate is the"
+        " (certificate_file); have that user made (which part of the certificate is the"
         " name, `ssl_cert_login_from` says there), or give `user` and `password_file`"
     )
 

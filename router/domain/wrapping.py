@@ -21,7 +21,7 @@ from router.ports import MAX_BODY
 MOST_EVENTS = 1_000
 """The most events of one batch."""
 _BOM = b"\xef\xbb\xbf"
-_COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda")
+_COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _EITHER = 32 + zlib.MAX_WBITS
 """To zlib: whichever of gzip and zlib it is."""

@@ -69,7 +69,8 @@ class Redactor:
         """The text without them, also where it was cut (`...`) within one."""
         if not self._names:
             return text
-        text = self._texts.sub(lambda found: self._names[found[0].lower()], text)
+        # without regard to case more than one letter stands for another: `ſ` for `s`
+        text = self._texts.sub(lambda found: self._names.get(found[0].lower(), HIDDEN), text)
         *cut, end = text.split("...")
         text = "...".join([*map(self._uncut, cut), end])
         return re.sub(r"\b(\w+_file): \1\b", r"\1: FILE", text)

@@ -85,7 +85,7 @@ def parse(raw: bytes, file: Path, *, guarded: bool = False) -> Document:
         in_braces = mark is not None and text[: mark.index].endswith("$")
         hint = "; put a text with ${NAME} in quotes here" if in_braces else ""
         document.add(where, f"{_say(error, guarded=guarded)}{hint}", Code.YAML)
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, OverflowError) as error:
         document.add(Location(file), " ".join(str(error).split()), Code.YAML)
     return document
 

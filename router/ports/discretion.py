@@ -34,7 +34,7 @@ def _private(name: str, value: object) -> Iterator[tuple[str, str]]:
         if name.endswith("_file"):
             yield str(value), name
     elif isinstance(value, str):
-        if value.startswith(("http:", "https:")):
+        if value[:6].lower().startswith(("http:", "https:")):
             yield from ((part, HIDDEN) for part in private_parts(value))
     else:
         for inner_name, inner in _inside(name, value):

@@ -54,7 +54,9 @@ def knows(token: SecretStr, authorization: str | None) -> bool:
         _, given = _basic(given)
     elif kind.lower() != "bearer":
         return False
-    return hmac.compare_digest(given.encode(), token.get_secret_value().encode())
+    return hmac.compare_digest(
+        given.encode(errors="surrogateescape"), token.get_secret_value().encode()
+    )
 
 
 def asker(request: web.Request) -> str:

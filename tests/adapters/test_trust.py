@@ -178,11 +178,19 @@ async def test_the_lists_of_a_whole_chain_are_asked(
             "holds a revocation list that can't be read",
         ),
         (
+            lambda ca: revoking(ca, []) + b"-----BEGIN X509 CRL-----\nAAAA\n",
+            "is cut: a revocation list in it has no end; fetch it again",
+        ),
+        (
+            lambda _: b"-----BEGIN X509 CRL-----\n" * 100_000,
+            "is cut: a revocation list in it has no end",
+        ),
+        (
             lambda ca: revoking(ca, [], NOW - AN_HOUR),
             f"after {NOW - AN_HOUR:%Y-%m-%d %H:%M} UTC; fetch its newest",
         ),
     ],
-    ids=["missing", "empty", "a certificate", "damaged", "over"],
+    ids=["missing", "empty", "a certificate", "damaged", "cut", "cut often", "over"],
 )
 async def test_lists_that_are_of_no_use_are_named(
     ca: trustme.CA, tmp_path: Path, make: Callable[[trustme.CA], bytes | None], why: str

@@ -68,6 +68,7 @@ HOOK = Hook.model_validate(
         ("cut: /hooks/T0/B0S3C...; correct `url`", "cut: ***...; correct `url`"),
         ("key_file: /etc/PRIVATE is empty", "key_file: FILE is empty"),
         ("no key in /etc/PRIVATE", "no key in key_file"),
+        ("signed with w\u017fhsec, wh\u017fec_hidden", "signed with w\u017fhsec, ***"),
         ("answered 404 Not Found: no such hook", "answered 404 Not Found: no such hook"),
     ],
 )

@@ -258,3 +258,8 @@ def test_what_json_says_is_read_as_json(value: Any) -> None:
     result = document(json.dumps(value))
     assert result.problems == []
     assert result.value == value
+
+
+def test_a_character_that_there_is_not_is_a_mistake_of_the_file() -> None:
+    """The library's own error is one of numbers, and not of YAML."""
+    assert len(found(r'name: "\UFFFFFFFF"')) == 1

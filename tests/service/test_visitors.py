@@ -93,7 +93,9 @@ async def test_a_token_is_asked_of_all_but_probes() -> None:
             assert response.status == 200
 
 
-@pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer x", "Basic x", "Basic eDp5", TOKEN])
+@pytest.mark.parametrize(
+    "given", [None, "", "Bearer", "Bearer x", "Basic x", "Basic eDp5", "Bearer \udcff", TOKEN]
+)
 def test_what_is_no_token(given: str | None) -> None:
     assert not knows(SecretStr(TOKEN), given)
 
