@@ -91,9 +91,9 @@ def as_table(rows: Sequence[Any], columns: Sequence[str], *, nothing: str) -> No
     if not rows:
         line(nothing)
         return
-    from rich.console import Console  # noqa: PLC0415 - `--help` must not wait for it
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for name in columns:

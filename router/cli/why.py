@@ -10,8 +10,6 @@ from router.cli.context import eui64, ledger
 from router.cli.printing import as_json, line, output
 from router.cli.story import tell
 from router.errors import UsageError
-from router.ledger.queries.lists import find_home
-from router.ledger.queries.why import why
 
 
 @click.command("why")
@@ -31,6 +29,9 @@ def command(config_file: Path, hub: str, user: str | None, output: str) -> None:
       hubherald why --hub 90-B3-D5-1F-30-01-00-00
       hubherald why --hub 90-B3-D5-1F-30-01-00-00 --user 90-B3-D5-1F-30-02-00-01 -o json
     """
+    from router.ledger.queries.lists import find_home
+    from router.ledger.queries.why import why
+
     with ledger(config_file) as database:
         told = why(database, hub, user)
         if not told and find_home(database, hub) is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from router.config.unready import UnreadyOptions
+from router.entrypoints import installed
 from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.problems import Problem
@@ -13,7 +14,6 @@ from router.files.suggestions import closest
 from router.files.values import read_model
 from router.ports import Aside, Introduced, Options, Unfit
 from router.ports.discretion import redactor
-from router.ports.entrypoints import installed
 
 FIRST_S, AGAIN_S = 5.0, 0.5
 """Seconds that files named by one channel have to answer, and after the first that did not."""

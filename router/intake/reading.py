@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from router.deciding.batch import Arrival
 from router.deciding.judgement import Found
-from router.domain.facts import Activation, Defect, Fact, Hub, QuarantineReason, parse_all
+from router.domain.facts import Activation, Defect, Fact, Hub, parse_all
+from router.domain.words import QuarantineReason
 
 AT_ONCE = 8 * 1024
 """Bytes that are read on the loop: a lone fact is decided without going to a thread and back."""

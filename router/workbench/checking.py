@@ -8,9 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.config.loading import Config, in_order, survey
+from router.config.loading import Config, survey
 from router.errors import LedgerError
-from router.files.problems import Problem
+from router.files.problems import Problem, in_order
 from router.lanes.succession import Stranded
 from router.language.folder import TESTS, find
 from router.ledger.database import Use, open_database

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from support.samples import activation, body, event
 from support.steps import counted
 
-from router.domain.facts import MAX_BODY, Defect, Fact, QuarantineReason, parse, parse_all
+from router.domain.facts import MAX_BODY, Defect, Fact, parse, parse_all
+from router.domain.words import QuarantineReason
 from router.domain.wrapping import MOST_EVENTS
 
 PLAIN = body()

@@ -19,8 +19,8 @@ from support.samples import HUB, NOW, activation, body, device, hub, registratio
 from router.deciding.engine import Engine
 from router.deciding.judgement import Judgement
 from router.domain.acceptance import Acceptance, CheckDigits
-from router.domain.facts import Point
 from router.domain.inventory import in_effect
+from router.domain.words import Point
 from router.intake.inventory_import import DoubtfulRow, Imported
 from router.language.rules import Rules
 from router.ledger.database import Database
