@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from router.cli.printing import line
+from router.domain import eui
 from router.domain.timestamps import duration
 from router.entrypoints import installed
 from router.errors import UsageError
@@ -74,10 +75,8 @@ def now() -> datetime:
 
 def eui64(text: str) -> str:
     """A Device ID or User ID, in either case; in upper case, as the ledger has it."""
-    from router.domain import identifiers
-
     try:
-        return identifiers.eui64(text)
+        return eui.eui64(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} {error}") from None
 
@@ -131,11 +130,11 @@ def ledger(config_file: Path, use: Use | None = None) -> Iterator[Database]:
 
     One that was not there yet is told of.
     """
-    from router.config.settings import own_settings
+    from router.config.ledgerplace import ledger_place
     from router.ledger.database import Use, open_database
 
-    options = own_settings(config_file).ledger
-    with closing(open_database(options.url, use or Use.READ, access=options.access)) as database:
+    place = ledger_place(config_file)
+    with closing(open_database(place.url, use or Use.READ, access=place.access)) as database:
         if database.made:
             line(f"a new, empty ledger: {database.engine.url.database}", err=True)
         yield database

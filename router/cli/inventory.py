@@ -163,7 +163,7 @@ def show(config_file: Path, hub: str, at: datetime | None, output: str) -> None:
     Example:
       hubherald inventory show 90-B3-D5-1F-30-01-00-00 --at 2026-03-31
     """
-    from router.ledger.queries.lists import find_home
+    from router.ledger.queries.homes import find_home
 
     with ledger(config_file) as database:
         found = find_home(database, hub)

@@ -14,14 +14,21 @@ import pytest
 
 from router.cli import COMMANDS, main
 from router.cli.schema import WHAT
+from router.config.loading import load
+from router.service.app import run
 from router.workbench.schema import SCHEMAS
+from router.workbench.starter import HUB, write
 
 IMPORTED = re.compile(r"^import time:[^|]*\|[^|]*\|\s*(\S+)$", re.MULTILINE)
-HEAVY = {
-    *("pydantic", "pydantic_core", "sqlalchemy", "alembic", "sqlite3", "durable", "lark"),
-    *("aiohttp", "aio_pika", "aiormq", "asyncio", "jinja2", "lxml", "cryptography", "htpy"),
-    *("prometheus_client", "structlog", "rich", "ruamel", "orjson", "uvloop", "adapters"),
+CLIENTS = {
+    *("aiohttp", "aio_pika", "aiormq", "uvloop", "lxml", "signxml", "cryptography", "tenacity"),
+    *("htpy", "prometheus_client", "structlog", "jinja2", "alembic"),
 }
+"""What sends, serves, signs, migrates and logs."""
+RULES = {"durable", "durable_rules_engine", "lark"}
+MODELS = {"pydantic", "pydantic_core"}
+DATABASE = {"sqlalchemy", "sqlite3"}
+HEAVY = CLIENTS | RULES | MODELS | DATABASE | {"asyncio", "rich", "ruamel", "orjson", "adapters"}
 
 
 def imported(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> set[str]:
@@ -68,6 +75,37 @@ def test_nor_does_completion(words: str, tmp_path: Path) -> None:
         "COMP_CWORD": str(words.count(" ")),
     }
     assert not imported(cwd=tmp_path, env=asked) & HEAVY
+
+
+@pytest.fixture
+def routed(tmp_path: Path) -> Path:
+    """A starter whose router has run, with RabbitMQ beside its folder of facts."""
+    write(tmp_path)
+    file, homes = tmp_path / "hubherald.yaml", ("hubs", "registrations")
+    given = [word for name in homes for word in (f"--{name}", str(tmp_path / f"{name}.csv"))]
+    main(["--config", str(file), "inventory", "import", *given], standalone_mode=False)
+    run(load(file), until_idle=True)
+    broker = 'sources:\n  dsp: {adapter: rabbitmq, url: "amqp://localhost/"}\n'
+    file.write_text(file.read_text().replace("sources:\n", broker))
+    return tmp_path
+
+
+def test_lists_wait_for_no_client_no_rules_and_no_models(routed: Path) -> None:
+    for args in (("lanes", "list"), ("quarantine", "list"), ("rollout",)):
+        assert not imported(*args, cwd=routed) & (CLIENTS | RULES | MODELS | {"adapters"}), args
+
+
+def test_nor_does_what_tells_of_alerts_and_hubs_wait_for_clients_and_rules(routed: Path) -> None:
+    why, home = ("why", "--hub", HUB), ("inventory", "show", HUB)
+    for args in (("alerts", "list"), why, home):
+        assert not imported(*args, cwd=routed) & (CLIENTS | RULES | {"adapters"}), args
+
+
+def test_a_check_imports_no_database_no_client_and_leaves_the_engine_to_its_child(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path)
+    assert not imported("check", cwd=tmp_path) & (CLIENTS | DATABASE | {"durable"})
 
 
 def test_help_names_the_schemas_that_there_are() -> None:

@@ -25,7 +25,7 @@ from router.errors import FilesError
 from router.intake.csvsheet import Sheet
 from router.intake.inventory_import import HUB_COLUMNS, Imported
 from router.ledger.database import Use, open_database
-from router.ledger.queries.lists import find_home
+from router.ledger.queries.homes import find_home
 
 BROKEN = f"{device(1)},Commissionned,SMETS2,,,,,"
 

@@ -24,7 +24,7 @@ from router.domain.words import Point
 from router.intake.inventory_import import DoubtfulRow, Imported
 from router.language.rules import Rules
 from router.ledger.database import Database
-from router.ledger.queries.lists import find_home
+from router.ledger.queries.homes import find_home
 from router.ledger.thread import LedgerThread
 
 KEPT = "12345601"
