@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
+from router.errors import FilesError
 from router.files.codes import Code
+from router.files.plainfile import ENDLESS
 from router.files.problems import Location, Problem
 from router.files.redaction import presentable
 from router.files.suggestions import did_you_mean
@@ -24,6 +26,10 @@ TELL = 1_000
 """Lines after which progress is told."""
 BROKEN_ROW = 8
 """The most lines of a row whose values have line breaks in them."""
+_NO_END = (
+    f"the line does not end within {ENDLESS:,} bytes; nothing behind it was read, and nothing is"
+    " loaded; is it the right file, and was it copied whole?"
+)
 _TOO_LONG = f"is longer than {LONGEST:,} characters"
 
 
@@ -49,8 +55,10 @@ class Sheet:
         except OSError as error:
             return [self._problem(f"cannot be read: {error.strerror}", Code.FILE)]
 
-    def _problem(self, message: str, code: Code, line: str = "", column: int = 1) -> Problem:
-        return Problem(Location(self.file, 1, column, presentable(line)), message, code)
+    def _problem(
+        self, message: str, code: Code, line: str = "", column: int = 1, *, number: int = 1
+    ) -> Problem:
+        return Problem(Location(self.file, number, column, presentable(line)), message, code)
 
     def _wrong_header(self, line: str) -> Iterator[Problem]:
         if len(line) >= LONGEST:
@@ -86,6 +94,7 @@ class Sheet:
         """Each row by its line, cells in the order of `columns`; rows without any value are none.
 
         Lines that are no rows go to `refuse`. `progress` is told the bytes read since last time.
+        FilesError where a line has no end: it is not known what else there is.
         """
         width = len(self._header)
         named = [place for place, name in enumerate(self._header) if name]
@@ -108,6 +117,8 @@ class Sheet:
                     progress(lines.passed - told)
                     told = lines.passed
             progress(lines.passed - told)
+            if lines.endless:
+                raise FilesError([self._problem(_NO_END, Code.TOO_LARGE, number=lines.endless)])
 
 
 def _without_name(cells: Sequence[str], nameless: Sequence[int]) -> str | None:

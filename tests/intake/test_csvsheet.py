@@ -14,6 +14,7 @@ from support.loader import (
     GOOD_HUB,
     GOOD_REGISTRATION,
     HUBS,
+    NOW,
     REGISTRATIONS,
     Loader,
     device,
@@ -22,8 +23,9 @@ from support.loader import (
 from support.steps import counted
 
 from router.errors import FilesError
+from router.intake import csvlines
 from router.intake.csvsheet import Sheet
-from router.intake.inventory_import import HUB_COLUMNS, Imported
+from router.intake.inventory_import import HUB_COLUMNS, Imported, import_inventory
 from router.ledger.database import Use, open_database
 from router.ledger.queries.lists import find_home
 
@@ -236,3 +238,40 @@ def test_the_file_is_csv_to_others_too(load: Loader) -> None:
     found = find_home(load.database, HUB)
     assert found is not None
     assert (found[0].hub.csp_region, found[0].hub.model) == ('No"rth', "CH,1")
+
+
+@pytest.mark.parametrize("fill", [b"\0", b"x", b'"'], ids=["a hole", "a line", "quotes"])
+def test_a_line_without_end_ends_the_import(
+    load: Loader, monkeypatch: pytest.MonkeyPatch, fill: bytes
+) -> None:
+    if fill != b"\0":
+        monkeypatch.setattr(csvlines, "ENDLESS", 200_000)
+    load.hubs.write_bytes(f"{HUBS}\n{GOOD_HUB}\n{BROKEN}\n".encode() + fill * 400_000)
+    if fill == b"\0":
+        os.truncate(load.hubs, 300 * 1024**3)
+    sheet = Sheet(load.hubs, HUB_COLUMNS, required=3)
+    read: list[int] = []
+    with pytest.raises(FilesError) as caught:
+        import_inventory(
+            load.database,
+            hubs=load.hubs,
+            registrations=None,
+            operator="ann",
+            clock=lambda: NOW,
+            report=lambda _: None,
+        )
+    (problem,) = caught.value.problems
+    assert (problem.location.file, problem.location.line) == (load.hubs, 4)
+    assert "nothing is loaded" in problem.message
+    assert find_home(load.database, HUB) is None
+    assert sheet.problems() == []
+    with pytest.raises(FilesError):
+        list(sheet.rows(lambda *_: None, read.append))
+    assert sum(read) < csvlines.ENDLESS + 200_000
+
+
+def test_a_hole_alone_is_named(load: Loader) -> None:
+    load.hubs.touch()
+    os.truncate(load.hubs, 300 * 1024**3)
+    (problem,) = Sheet(load.hubs, HUB_COLUMNS, required=3).problems()
+    assert problem.message == "begins with zero bytes, which are no text; copy it again, whole"
