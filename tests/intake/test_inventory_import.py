@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ from support.loader import (
 
 from router.domain.facts import Hub, Registration
 from router.errors import FilesError
+from router.intake import inventory_import
 from router.intake.inventory_import import (
     CHUNK,
     HUB_COLUMNS,
@@ -255,6 +257,55 @@ def test_an_import_works_beside_a_router(database: Database, tmp_path: Path) -> 
     with closing(open_database(url, Use.ROUTE)) as router:
         Loader(database, tmp_path)(lines(HUBS, GOOD_HUB))
         assert find_home(router, HUB) is not None
+
+
+def peak(work: Callable[[], object]) -> int:
+    """The most bytes that were allocated at a time meanwhile."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_remembered_of_a_file_is_bounded_in_bytes(
+    load: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in ("CHUNK_BYTES", "REMEMBERED"):
+        monkeypatch.setattr(inventory_import, each, 2_000_000)
+
+    def row(number: int) -> str:
+        groups = ";".join(f"{number:06}-{group:02}-{'x' * 30}" for group in range(100))
+        return f"{device(number)},Commissioned,SMETS2,,,,,{groups}"
+
+    load.hubs.write_text(lines(HUBS, *(row(number) for number in range(2_500))))
+    assert load.hubs.stat().st_size > 10_000_000
+    assert peak(lambda: load_hubs(load)) < 14_000_000
+    assert load_hubs(load) == Imported(2_500, 0, 0)
+
+
+def test_bad_rows_alone_are_told_in_bounded_memory(
+    load: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventory_import, "CHUNK", 1_000)
+    load.hubs.write_text(lines(HUBS, *["1,2"] * 20_000))
+    told: list[int] = []
+    found = peak(lambda: load_hubs(load, told.append))
+    assert told == list(range(2, 20_002))
+    assert found < 3_000_000
+
+
+def load_hubs(load: Loader, told: Callable[[int], None] = lambda _: None) -> Imported:
+    """The file as it stands there; `told` hears of the lines of bad rows."""
+    return import_inventory(
+        load.database,
+        hubs=load.hubs,
+        registrations=None,
+        operator="ann",
+        clock=lambda: NOW,
+        report=lambda row: told(row.line),
+    )
 
 
 def test_progress_adds_up_to_the_size_of_the_files(load: Loader) -> None:
