@@ -57,7 +57,8 @@ class HttpSession:
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The answer; NO_ANSWER when none came, TlsFilesError when nothing could be sent.
 
-        Without a deadline of its own: the caller's holds for all of it.
+        Without a deadline of its own: the caller's holds until there is a status. Who cancels it
+        later has the answer nonetheless, at once.
         """
         context = await self._trust.context()
         tls = context if self._target.tls else None
@@ -77,6 +78,9 @@ class HttpSession:
             await _read_rest(wire, parser)
             if parser.reusable and wire.idle:
                 self._keep(wire)
+        except asyncio.CancelledError:
+            if not await _has_status(wire, parser):
+                raise
         finally:
             if wire not in self._idle:
                 wire.cut()
@@ -142,6 +146,15 @@ async def _read_status(wire: Wire, parser: AnswerParser) -> None:
             parser.end()
             if parser.status is None:
                 raise kind
+
+
+async def _has_status(wire: Wire, parser: AnswerParser) -> bool:
+    """Whether one has come by the time that the caller's patience ended."""
+    if parser.status is None:
+        await asyncio.sleep(0)  # a busy loop looks at clocks before it looks at sockets
+        with suppress(NoStatusError):
+            parser.feed(wire.came())
+    return parser.status is not None
 
 
 async def _read_rest(wire: Wire, parser: AnswerParser) -> None:
