@@ -52,6 +52,8 @@ class Answer:
     location: str | None = None
     untidy: str = ""
     """What was wrong with its form, for people; it changes nothing."""
+    whole: bool = True
+    """Whether `body` is all of it."""
 
 
 def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
@@ -124,7 +126,8 @@ def _said(answer: Answer) -> str:
 
 
 def _words(answer: Answer) -> str:
-    return words_of(answer.body.decode(errors="replace"))
+    words = words_of(answer.body.decode(errors="replace"))
+    return words if answer.whole or not words else f"{words}..."  # it may end within a secret
 
 
 def _note(answer: Answer) -> str:
