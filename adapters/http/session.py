@@ -39,6 +39,7 @@ class HttpSession:
         self._trust = Trust(files)
         self._dialler = Dialler(self._target.host, self._target.port)
         self._idle: dict[Wire, asyncio.TimerHandle] = {}
+        self._first: asyncio.Task[None] | None = None
 
     @property
     def where(self) -> str:
@@ -46,11 +47,18 @@ class HttpSession:
         return self._target.where
 
     async def __aenter__(self) -> Self:
-        with suppress(TlsFilesError):  # which the first send tells; its deadline has begun then
-            await self._trust.context()
+        # the deadline of the first send has begun when it needs it; nobody waits for it here, as
+        # the files may be on a mount that is away, and all adapters begin one after the other
+        self._first = asyncio.create_task(self._prepare())
         return self
 
+    async def _prepare(self) -> None:
+        with suppress(TlsFilesError):  # which the first send tells
+            await self._trust.context()
+
     async def __aexit__(self, *exc: object) -> None:
+        if self._first is not None:
+            self._first.cancel()
         for wire in list(self._idle):
             self._forget(wire)
 
