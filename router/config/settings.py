@@ -19,6 +19,7 @@ from router.files.document import Document
 from router.files.problems import in_order
 from router.files.values import expand, read_model
 from router.files.yamlfile import read
+from router.ports.inquiry import Inquiry
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Settings:
 def own_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read hubherald.yaml, but for the options of its sources. FilesError has all its problems."""
     document = open_config(file, environment)
-    found = read_own(document)
+    found = read_own(document, Inquiry())
     if found is None:
         raise FilesError(in_order(document.problems))
     return found
@@ -59,11 +60,11 @@ def open_config(file: Path, environment: Mapping[str, str]) -> Document:
     return document
 
 
-def read_own(document: Document) -> Settings | None:
+def read_own(document: Document, inquiry: Inquiry) -> Settings | None:
     """The router's own keys; None where the document has problems."""
     if document.value is None:
         return None
-    found = read_model(document, ConfigFile, document.value)
+    found = read_model(document, ConfigFile, document.value, ask=inquiry.ask)
     if found is None or document.problems:
         return None
     return Settings(
