@@ -44,8 +44,17 @@ def decode(body: bytes) -> dict[str, Any]:
 def _in_words(error: json.JSONDecodeError) -> str:
     if error.msg != "Extra data":
         return f"not JSON: {error.msg} at character {error.pos}"
-    ends = "; lines end by LF, not by CR alone" if error.doc[: error.pos].endswith("\r") else ""
-    return f"more than one JSON value, the next at character {error.pos}{ends}"
+    return f"more than one JSON value, the next at character {error.pos}{behind_cr(error)}"
+
+
+def behind_cr(error: json.JSONDecodeError) -> str:
+    """What to do where the next value stands behind a CR, as old Macs end lines; or nothing."""
+    before = error.doc[: error.pos]
+    between = before[len(before.rstrip(" \t\r\n")) :]
+    return ENDS_BY_CR if "\r" in between and "\n" not in between else ""
+
+
+ENDS_BY_CR = "; lines end by LF, not by CR alone"
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

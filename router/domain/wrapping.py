@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from router.domain.strictjson import MalformedJson, decode
+from router.domain.strictjson import MalformedJson, behind_cr, decode
 from router.ports import MAX_BODY
 
 MOST_EVENTS = 1_000
@@ -97,7 +97,7 @@ def events(body: bytes) -> Sequence[bytes] | None:
         raise WrappedWrong(f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise WrappedWrong(
-            f"a batch that is not JSON: {error.msg} at character {error.pos}"
+            f"a batch that is not JSON: {error.msg} at character {error.pos}{behind_cr(error)}"
         ) from None
     except (RecursionError, ValueError):
         raise WrappedWrong(
@@ -125,8 +125,9 @@ def _members(text: str) -> list[bytes]:
         if text[place : place + 1] != ",":
             raise json.JSONDecodeError("Expecting ',' or ']'", text, place)
         place = _behind_space(text, place + 1)
-    if _behind_space(text, place + 1) != len(text):
-        raise json.JSONDecodeError("Extra data", text, place + 1)
+    end = _behind_space(text, place + 1)
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
     return found
 
 

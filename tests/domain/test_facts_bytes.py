@@ -35,7 +35,11 @@ def test_another_encoding_is_named(encoding: str) -> None:
 
 
 def test_line_ends_of_an_old_mac_are_named() -> None:
-    assert defect(body() + b"\r" + body()).detail.endswith("; lines end by LF, not by CR alone")
+    words = "; lines end by LF, not by CR alone"
+    for between in (b"\r", b"\r\r ", b" \r\t"):
+        assert defect(body() + between + body()).detail.endswith(words)
+    assert defect((body() + b"\r") * 2_000).detail == f"more than {MAX_BODY:,} bytes{words}"
+    assert "CR" not in defect(body() + b"\r\n" + body()).detail
 
 
 # --- what the largest cost ------------------------------------------------------------------

@@ -117,7 +117,12 @@ def test_one_bad_event_of_a_batch_is_told_alone() -> None:
         (b"[{}", "a batch that is not JSON: Expecting ',' or ']' at character 3"),
         (b"[{},]", "a batch that is not JSON: Expecting value at character 4"),
         (b"[{} {}]", "a batch that is not JSON: Expecting ',' or ']' at character 4"),
-        (b"[{}]]", "a batch that is not JSON: Extra data"),
+        (b"[{}]]", "a batch that is not JSON: Extra data at character 4"),
+        (b"[{}]\n[{}]", "a batch that is not JSON: Extra data at character 5"),
+        (
+            b"[{}]\r\r [{}]",
+            "a batch that is not JSON: Extra data at character 7; lines end by LF, not by CR alone",
+        ),
         (b"[", "a batch that is not JSON: "),
         (b"[" * 100_000, "a batch that is not JSON: nested too deeply"),
         (b"[\xff]", "not UTF-8 at byte 1"),
