@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Annotated, ParamSpec, TypeVar
+
+from pydantic import Field
 
 from adapters.revocation import RevocationError, valid_until
 from router.ports import Aside, exposure, open_plain, require_private, unreadable
@@ -23,6 +25,10 @@ MOST_BYTES = 4_000_000
 """The system's bundle of all CAs has 200,000."""
 
 
+CrlFile = Annotated[
+    Path | None, Field(description="PEM; revocation lists of the CAs; none: nothing is asked")
+]
+"""An option of whoever talks TLS."""
 SYSTEMS = ("ca_file", Path("the file of the system's CAs"))
 """What is read where no file is given."""
 READ_S = 5.0

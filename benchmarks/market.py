@@ -11,6 +11,8 @@ from typing import Any
 
 from lives import hubherald
 
+from router.intake.inventory_import import HUB_COLUMNS, REGISTRATION_COLUMNS
+
 RULES = Path(__file__).parents[1] / "rules"
 POINTS = ("import_mpan", "export_mpan", "mprn")
 HUBS = 5_000
@@ -46,34 +48,13 @@ def found(folder: Path, channels: Mapping[str, dict[str, Any]], source: dict[str
     (folder / "hubherald.yaml").write_text(json.dumps(config))
     with (folder / "hubs.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(
-            [
-                "device_id",
-                "status",
-                "smets_version",
-                "csp_region",
-                "model",
-                "hardware_version",
-                "replaced_by",
-                "groups",
-            ]
-        )
+        rows.writerow(HUB_COLUMNS)
         rows.writerows(
             [device(number), "Commissioned", "SMETS2", "", "", "", "", ""] for number in range(HUBS)
         )
     with (folder / "registrations.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(
-            [
-                "device_id",
-                "mpxn",
-                "point",
-                "supplier_id",
-                "network_operator_id",
-                "effective_from",
-                "effective_to",
-            ]
-        )
+        rows.writerow(REGISTRATION_COLUMNS)
         for number in range(HUBS):
             for place, point in enumerate(POINTS):
                 mpxn = f"{10**12 * (place + 1) + number}" if place < 2 else f"{10**9 + number}"

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 
 BLANK = b" \t\r"
-BOM = b"\xef\xbb\xbf"
 EDGE = 4_096
 """Bytes at the end of what was looked at in which an end may begin that goes on behind them."""
 _END = re.compile(

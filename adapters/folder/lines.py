@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
-from adapters.folder.ends import BLANK, BOM, EDGE, blank_before, end_of_last, first_end, split
+from adapters.folder.ends import BLANK, EDGE, blank_before, end_of_last, first_end, split
 from router.ports import MAX_BODY, Cursor, Message, beginning_of
 
 BLOCK = 524_288
@@ -138,7 +139,7 @@ def _cut(data: bytes, place: ReadPoint) -> Block:
         position += size
         number += 1
         body = line.strip(b"\r")
-        if body.removeprefix(BOM).strip(BLANK):
+        if body.removeprefix(BOM_UTF8).strip(BLANK):
             number += blank_before(line)
             passed.update(data[taken:position])
             taken = position
@@ -176,7 +177,7 @@ def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
 
 def _fragment(data: bytes, place: ReadPoint) -> Block:
     """A last line without its end: whole only when it is an object, or a batch, that has closed."""
-    body = data.removeprefix(BOM).strip(BLANK)
+    body = data.removeprefix(BOM_UTF8).strip(BLANK)
     passed = place.passed.copy()
     passed.update(data)
     reached = _at(place, place.cursor.offset + len(data), passed, blank_before(data) if body else 0)

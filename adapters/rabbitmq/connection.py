@@ -20,7 +20,7 @@ from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.rabbitmq.wire import BoundedTransports
-from adapters.tls import TlsFiles, TlsFilesError
+from adapters.tls import CrlFile, TlsFiles, TlsFilesError
 from router.ports import AmqpUrl, Aside, Options, Secret, Unfit, in_one_line, redactor
 
 DIAL_S = 10.0
@@ -58,10 +58,7 @@ class BrokerOptions(Options):
     key_file: Annotated[Path | None, Field(description="PEM; its key; nobody else may read it")] = (
         None
     )
-    crl_file: Annotated[
-        Path | None,
-        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
-    ] = None
+    crl_file: CrlFile = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,6 @@ from router.ports import MAX_BODY
 
 MOST_EVENTS = 1_000
 """The most events of one batch."""
-_BOM = b"\xef\xbb\xbf"
 _COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _EITHER = 32 + zlib.MAX_WBITS
@@ -88,7 +88,7 @@ def unpacked(body: bytes, room: Room) -> bytes:
 
 def events(body: bytes) -> Sequence[bytes] | None:
     """Each event of a batch, byte for byte; None when it is no batch. WrappedWrong."""
-    if not body.removeprefix(_BOM).lstrip(_SPACE.encode()).startswith(b"["):
+    if not body.removeprefix(BOM_UTF8).lstrip(_SPACE.encode()).startswith(b"["):
         return None
     try:
         text = body.decode().lstrip("\ufeff")

@@ -189,8 +189,11 @@ class Intake:
             while left:
                 if left[0].alone and not await self._settled():
                     return False  # there may be hundreds, each with its own commit: they go back
-                if await self._decide(left, committed, noting=wary) is None:
+                batch = await self._decide(left, committed, noting=wary)
+                if batch is None:
                     return False
+                if left and batch.more:  # registrations in their place: the newest counts
+                    await self.release()
         if self._turns.left and not self._releasing.locked():  # else it is released with the others
             await self.release()
         return True
@@ -338,7 +341,7 @@ class Intake:
                 else:
                     batch, version = await self._judge(read.found, alone=piece.alone)
                 batch.noted = piece.arrivals if up is not None else ()
-                batch.following = follows()
+                batch.following = () if batch.more else follows()
                 recorded = await self._record(batch, version)
                 break
             except Outdated:
@@ -373,13 +376,14 @@ class Intake:
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
         whole = self._turns.whole
         by = awaited(found)
-        alone = alone or not whole or not by.devices
-        version = None if alone else await self.ledger.call(changes)
+        version = None
         held: list[Arrival] = []
-        all_of_it = not by.devices
-        if not alone:
-            now = self.clock()
+        all_of_it = True
+        if by.devices:
+            version, now = await self.ledger.call(changes), self.clock()
             held, all_of_it = await self.ledger.call(waiting_for, by.devices, by.hubs, now)
+        if alone or not whole:  # it takes nobody along
+            held, all_of_it = [], all_of_it and not held
         read = await read_some(held)
         waiting, all_of_it = ([], False) if read.rest else (read.found, all_of_it)
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]

@@ -1,6 +1,7 @@
 """Where lines end, and that no JSON is cut in two."""
 
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ JSON = st.recursive(
     max_leaves=8,
 )
 VALUES = st.lists(JSON, max_size=3) | st.dictionaries(st.text(max_size=3), JSON, max_size=3)
-BOM = b"\xef\xbb\xbf"
 
 
 def pretty(value: Any, end: str) -> bytes:
@@ -47,7 +47,7 @@ def test_each_value_stands_for_itself(texts: list[str], end: bytes, block: int) 
     """Whatever comes before it, but for what may still go on."""
     texts = [text for text in texts if text[-1] not in "2o"] + ["{}"]
     data = end.join(each.encode() for each in texts) + b"\n"
-    found = [line.strip(b" \t\r").removeprefix(BOM) for line, _ in split(data)]
+    found = [line.strip(b" \t\r").removeprefix(BOM_UTF8) for line, _ in split(data)]
     assert [each for each in found if each] == [each.encode() for each in texts]
     assert sum(size for _, size in split(data)) == len(data)
     assert end_of_last(data) == len(data)
@@ -62,7 +62,7 @@ def test_each_value_stands_for_itself(texts: list[str], end: bytes, block: int) 
         (b'[{"n":1}]\r{"n":2}\r[{"n":3}]', [(1, 1), (2, 2), (3, 3)]),
         (b'{"n":1}\r [{"n":2}]\r\r\t[{"n":3}]\r', [(1, 1), (2, 2), (3, 4)]),
         (b'{"n":1} \t\r{"n":2}\r', [(1, 1), (2, 2)]),
-        (BOM + b'{"n":1}\r' + BOM + b'{"n":2}\r', [(1, 1), (2, 2)]),
+        (BOM_UTF8 + b'{"n":1}\r' + BOM_UTF8 + b'{"n":2}\r', [(1, 1), (2, 2)]),
         (b'{"n":1}\r\n{"n":2}\r{"n":3}\n{"n":4}\r\r\n', [(1, 1), (2, 2), (3, 3), (4, 4)]),
         (b'{"n":1\r{"n":2}\rno\r[{"n":3}]\r', [(0, 1), (2, 2), (0, 3), (3, 4)]),
     ],
@@ -87,7 +87,7 @@ async def test_lines_that_end_by_a_carriage_return(
 def number_in(body: bytes) -> int:
     """What `n` is in an object, or in the first of a batch; 0 where it is none."""
     try:
-        value = json.loads(body.removeprefix(BOM))
+        value = json.loads(body.removeprefix(BOM_UTF8))
     except ValueError:
         return 0
     found: int = (value[0] if isinstance(value, list) else value)["n"]
