@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -42,7 +43,7 @@ from router.domain.identifiers import (
     text_only,
 )
 from router.domain.meterpoints import mpan, mpan_misfit, mprn, mprn_misfit
-from router.domain.strictjson import MalformedJson, decode
+from router.domain.strictjson import ENDS_BY_CR, MalformedJson, decode
 from router.domain.timestamps import lasting, rfc3339
 from router.domain.words import (
     ActivationOutcome,
@@ -265,7 +266,8 @@ def parse_all(
 
 
 def _too_large(body: bytes) -> Defect:
-    detail = f"more than {MAX_BODY:,} bytes"
+    ends = ENDS_BY_CR if re.search(rb"[}\]]\r+[{\[]", body[:MAX_BODY]) else ""
+    detail = f"more than {MAX_BODY:,} bytes{ends}"
     return Defect(QuarantineReason.TOO_LARGE, detail, body[: MAX_BODY + 1])
 
 

@@ -52,11 +52,13 @@ def _utc(moment: datetime) -> datetime:
 
 def _rfc3339(value: Any) -> Any:
     # pydantic would take numbers as Unix times, and dates without a time
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", value):
-        raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T23:59:00+00:00")
+    if not isinstance(value, str) or not _MOMENT.match(value):
+        raise ValueError(NO_MOMENT)
     return _in_leap_second(value) or value
 
 
+NO_MOMENT = "must be an RFC 3339 time with offset, such as 2026-01-31T23:59:00+00:00"
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}")
 _LEAP = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)60(?:\.\d+)?(.*)", re.DOTALL)
 
 
@@ -70,7 +72,9 @@ def _in_leap_second(text: str) -> str | None:
         moment = datetime.fromisoformat(before.upper())
     except ValueError:
         return None
-    if moment.tzinfo is None or not _utc(moment).strftime("%H%M") == "2359":
+    if moment.tzinfo is None:
+        return before
+    if _utc(moment).strftime("%H%M") != "2359":
         raise ValueError("has a second 60, which there is only before midnight in UTC")
     return before
 

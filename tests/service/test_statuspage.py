@@ -133,6 +133,13 @@ def test_it_says_why_no_facts_can_come(state: RouterState) -> None:
     assert rows(html, "Sources") == [["dsp", adapter, r"down: the broker is \u202eaway", "3"]]
 
 
+def test_a_source_that_stands_by_is_ready(state: RouterState) -> None:
+    waits = SourceState("dsp", "rabbitmq", None, 1, "RabbitMQ", standby="another is the active one")
+    html = shown(replace(state, not_ready=None, sources=[waits]))
+    assert "Ready" in text(html)
+    assert rows(html, "Sources")[0][2] == "standby: another is the active one"
+
+
 def shown(
     state: RouterState, seen: Overview | None = None, trouble: str | None = None
 ) -> lxml.html.HtmlElement:
