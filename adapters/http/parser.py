@@ -8,6 +8,7 @@ and what goes on for ever is left.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Generator
 from contextlib import suppress
 
@@ -21,6 +22,8 @@ _JUNK = 4096
 """Bytes of an earlier, too long answer that may stand before the status on a used connection."""
 _STATUS = re.compile(rb"(?i)HTTP/(\d(?:\.\d)?)[ \t]+(\d{3})(?=\D)")
 _BEGUN = re.compile(rb"(?i)H(T(T(P(/[\d.]{0,3}([ \t]{1,9}\d{0,3})?)?)?)?)?")
+_AHEAD = b" \t\r\n\v\f" + BOM_UTF8
+"""Bytes that stand in front of a status by mistake."""
 _SHOWN = 60
 """Bytes of what is no HTTP that help to tell what it is."""
 _TOO_LONG = f"more than {MOST_HEAD // 1024} kB of headers came"
@@ -105,7 +108,7 @@ class AnswerParser:
     def _read(self) -> _Steps:
         yield
         while (status := (yield from self._a_status())) // 100 == 1 and status != 101:
-            yield from self._read_headers()  # of an answer that is not the final one
+            yield from self._read_headers(interim=True)
         self.status, self._head = status, 0
         yield from self._read_headers()
         yield from self._read_body(status)
@@ -115,7 +118,7 @@ class AnswerParser:
 
     def _a_status(self) -> Generator[None, None, int]:
         while True:
-            self._drop(len(self._came) - len(self._came.lstrip()))
+            self._drop(len(self._came) - len(self._came.lstrip(_AHEAD)))
             seek = _STATUS.search if self._reused else _STATUS.match
             if found := seek(self._came):
                 self._version, status = found[1], int(found[2])
@@ -126,18 +129,23 @@ class AnswerParser:
 
     def _require_begun(self) -> None:
         """Don't wait for a status behind what can't be the beginning of one."""
-        begun = _BEGUN.fullmatch(self._came.strip())
+        begun = _BEGUN.fullmatch(self._came.strip(_AHEAD))
         if self._came and not begun and (not self._reused or len(self._came) > _JUNK):
             if b"POST " in self._came:  # with all that is secret in it
                 raise NoStatusError("what answered does not speak HTTP: it repeats our request")
             beginning = bytes(self._came[:_SHOWN]).decode(errors="replace")
             raise NoStatusError(f"what answered does not speak HTTP: {beginning + '...'!r}")
 
-    def _read_headers(self) -> _Steps:
+    def _read_headers(self, *, interim: bool = False) -> _Steps:
+        """`interim`: of an answer that is not the final one; some are without an empty line."""
         self._headers = {}
         last = b""
         yield from self._line()  # the reason phrase
         while line := (yield from self._line()).rstrip(b"\r\n"):
+            if interim and _STATUS.match(line + b"\n"):
+                self._came[:0] = line + b"\n"
+                self._untidy.append("no empty line in front of its status")
+                return
             name, colon, value = line.partition(b":")
             if line[:1] in b" \t":  # a folded line goes on with the one before
                 self._headers[last] = self._headers.get(last, b"") + b" " + line.strip()

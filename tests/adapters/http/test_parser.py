@@ -24,6 +24,20 @@ ANSWERS: dict[str, tuple[bytes, int, bytes, bool, str]] = {
         True,
         "",
     ),
+    "hints without an empty line behind them": (
+        b"HTTP/1.1 100 Continue\r\nHTTP/1.1 103 x\r\nLink: </a>\r\nHTTP/1.1 204 x\r\n\r\n",
+        204,
+        b"",
+        True,
+        "no empty line in front of its status",
+    ),
+    "a byte order mark before": (
+        b"\xef\xbb\xbfHTTP/1.1 204 x\r\n\r\n",
+        204,
+        b"",
+        True,
+        "",
+    ),
     "it hangs up afterwards": (
         b"HTTP/1.1 200 OK\r\nConnection: Keep, CLOSE\r\nContent-Length: 0\r\n\r\n",
         200,
