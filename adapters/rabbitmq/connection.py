@@ -181,9 +181,15 @@ def in_words(options: BrokerOptions) -> Iterator[None]:
     except asyncio.CancelledError as error:
         if _wanted():
             raise
-        raise trouble(error, options.where, options.virtual_host, options.user) from error
+        raise told(error, options) from error
     except Exception as error:  # the library's are of many kinds, and each says the same: no
-        raise trouble(error, options.where, options.virtual_host, options.user) from error
+        raise told(error, options) from error
+
+
+def told(error: BaseException, options: BrokerOptions) -> BrokerError:
+    """What is wrong, without our password: a broker's own words may repeat it."""
+    found = trouble(error, options.where, options.virtual_host, options.user)
+    return BrokerError(found.kind, redactor(options)(str(found)))
 
 
 def _wanted() -> bool:
@@ -228,11 +234,12 @@ def alive(connection: AbstractConnection | None) -> bool:
     )
 
 
-def introduced(connection: AbstractConnection) -> tuple[str, str]:
+def introduced(connection: AbstractConnection, options: BrokerOptions) -> tuple[str, str]:
     """What the broker says it is: product and version; empty where it does not."""
     assert connection.transport is not None
     said = connection.transport.connection.server_properties or {}
-    return _text(said.get("product")), _text(said.get("version"))
+    redact = redactor(options)
+    return redact(_text(said.get("product"))), redact(_text(said.get("version")))
 
 
 def _text(said: object) -> str:

@@ -182,7 +182,7 @@ class RabbitAdapter(Adapter[RabbitOptions]):
         await self._hang_up()
         self._connection = await dial(self._options, f"hubherald {self._options.exchange}")
         self._made += 1
-        self._peer = " ".join(introduced(self._connection)).strip()
+        self._peer = " ".join(introduced(self._connection, self._options)).strip()
         with in_words(self._options):
             async with asyncio.timeout(CHANNEL_S):
                 channel = await self._connection.channel(on_return_raises=True)

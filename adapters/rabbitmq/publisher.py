@@ -11,9 +11,8 @@ from aiormq.channel import Channel
 from aiormq.exceptions import PublishError as Unroutable
 from pamqp import commands
 
-from adapters.rabbitmq.connection import blocked, dial, hang_up
+from adapters.rabbitmq.connection import blocked, dial, hang_up, told
 from adapters.rabbitmq.topology import QueueOptions, prepare
-from adapters.rabbitmq.trouble import trouble
 from router.ports import Outgoing, PublishError
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -121,8 +120,7 @@ class RabbitPublisher:
                 f"{self.target} has no queue bound for {_routing_key(fact)!r}: bind the source's"
                 " queue to it with routing key '#' (`declare: true` in the source does that)"
             )
-        options = self._options
-        return PublishError(str(trouble(error, options.where, options.virtual_host, options.user)))
+        return PublishError(str(told(error, self._options)))
 
 
 def _routing_key(fact: Outgoing) -> str:

@@ -118,7 +118,7 @@ class ConsumerSession:
             async with asyncio.timeout(ANSWER_S):
                 # each on its own channel: the broker closes the one on which it said no
                 await prepare(await self._connection.channel(), options)
-                product, version = introduced(self._connection)
+                product, version = introduced(self._connection, options)
                 self.peer = f"{product} {version}".strip()
                 if not options.declare:
                     self.notice = await self._inspect(self._connection, version)
