@@ -40,9 +40,9 @@ def structured(body: bytes, content_type: str | None, headers: Mapping[str, Any]
     start = json.dumps(found).encode()[:-1]
     if not body:
         return start + b"}"
-    if known is None:
+    if known is None and not _whole_if_large(body):
         return start + b', "data_base64": "' + base64.b64encode(body) + b'"}'
-    return start + b', "data": ' + body + b"}"  # as it was sent: whole, or it would not be JSON
+    return start + b', "data": ' + body + b"}"  # as it was sent
 
 
 def _decoded(body: bytes) -> Any:
@@ -53,6 +53,11 @@ def _decoded(body: bytes) -> Any:
         return json.loads(body.decode())
     except (ValueError, RecursionError):
         return None
+
+
+def _whole_if_large(body: bytes) -> bool:
+    """Whether it goes as it is, for the core to read: Base64 would make it too large for a fact."""
+    return len(body) > LARGE and body.startswith(b"{")
 
 
 def _attributes(headers: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from support.steps import counted
 
-from adapters.rabbitmq.binary import PREFIXES, structured
+from adapters.rabbitmq.binary import LARGE, PREFIXES, structured
+from router.domain.facts import Defect, parse_all
 from router.ports import MAX_BODY
 
 DATA = b'{"device_id": "d",  "n": 1.50}'
@@ -51,6 +52,20 @@ def test_a_large_body_is_not_looked_at() -> None:
     body = b"[" + b"[]," * 30_000 + b"[]]"
     assert counted(lambda: structured(body, JSON, headers())) < 200
     assert base64.b64decode(json.loads(structured(body, JSON, headers()))["data_base64"]) == body
+
+
+def test_a_large_object_stays_as_small_as_it_is() -> None:
+    body = json.dumps({"device_id": "d", "more": "x" * 220_000}).encode()
+    whole = structured(body, JSON, headers())
+    assert len(whole) < MAX_BODY
+    assert json.loads(whole)["data"] == json.loads(body)
+
+
+@pytest.mark.parametrize("end", [b"", b'}, "id": "other"', b'"'])
+def test_a_large_object_that_is_none_makes_no_other_event(end: bytes) -> None:
+    body = b'{"more": "' + b"x" * LARGE + end
+    (found,) = parse_all(structured(body, JSON, headers()))
+    assert isinstance(found, Defect)
 
 
 def test_an_event_may_have_no_data() -> None:
