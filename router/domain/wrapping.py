@@ -24,7 +24,8 @@ MOST_EVENTS = 1_000
 MOST_PARTS = 100
 """The most gzip members of one body; those that compress in parallel write some."""
 _GZIP = b"\x1f\x8b"
-_COMPRESSED = (_GZIP, b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_DEFLATED = tuple(bytes([window << 4 | 8]) for window in range(8))
+"""How zlib begins, by the size of its window."""
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _EITHER = 32 + zlib.MAX_WBITS
 """To zlib: whichever of gzip and zlib it is."""
@@ -67,14 +68,20 @@ def is_packed(body: bytes) -> bool:
 
     Escapes may spell the key of such data.
     """
-    return body.startswith(_COMPRESSED) or b"data_base64" in body or b"\\u" in body
+    return _is_compressed(body) or b"data_base64" in body or b"\\u" in body
+
+
+def _is_compressed(body: bytes) -> bool:
+    """By gzip, or by zlib with a window of any size: its first two bytes check (RFC 1950, 2.2)."""
+    method = body[:1] in _DEFLATED and int.from_bytes(body[:2]) % 31 == 0
+    return body.startswith(_GZIP) or (method and len(body) > 1)
 
 
 def unpacked(body: bytes, room: Room) -> bytes:
     """The body, decompressed where it is compressed by gzip or zlib. WrappedWrong."""
     if body.startswith(_ZSTD):
         raise WrappedWrong("compressed by zstd; send it as it is, or compressed by gzip")
-    if not body.startswith(_COMPRESSED):
+    if not _is_compressed(body):
         return body
     plain = bytearray()
     for _ in range(MOST_PARTS):
