@@ -16,8 +16,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import lru_cache
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from aiohappyeyeballs import AddrInfoType, start_connection
+from yarl import URL
 
 from router.ports import Aside
 
@@ -28,6 +30,15 @@ NEXT_ADDRESS_S = 0.25
 KNOWN_S = 10.0
 """Seconds for which addresses are known: a burst of sends asks for them once."""
 P = TypeVar("P", bound=asyncio.Protocol)
+
+
+def reachable(url: str) -> str:
+    """A check of options: that the host's name is one that can be looked up."""
+    try:
+        (URL(url).host or "").encode("idna")
+    except ValueError:  # of which UnicodeError is one
+        raise ValueError(f"{urlsplit(url).hostname!r} cannot be the name of a host") from None
+    return url
 
 
 async def dial(

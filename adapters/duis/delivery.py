@@ -13,12 +13,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
+from adapters.dialling import reachable
 from adapters.duis import rendering
 from adapters.duis.handshake import refusal, unwanted
 from adapters.duis.rendering import RENEWAL, Renderer
 from adapters.http.answer import Answer, outcome_of, outcome_of_failure
 from adapters.http.session import NO_ANSWER, HttpSession, HungUpError
-from adapters.http.target import reachable
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError, expiry
 from router.ports import (
     Adapter,
@@ -41,7 +41,7 @@ CONTENT_TYPE = "application/xml"
 
 
 def _mutual(url: str) -> str:
-    if not url.startswith("https:"):
+    if url[:6].lower() != "https:":
         raise ValueError("must be https://...: DUIS goes over mutual TLS, also on this machine")
     return url
 

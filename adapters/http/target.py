@@ -12,16 +12,6 @@ from urllib.parse import quote
 from yarl import URL
 
 
-def reachable(url: str) -> str:
-    """A check of options: that the host's name is one that can be looked up."""
-    host = URL(url).host or ""
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        raise ValueError(f"{host!r} cannot be the name of a host") from None
-    return url
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
     """One URL, taken apart."""

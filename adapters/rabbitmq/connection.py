@@ -15,9 +15,10 @@ from urllib.parse import unquote
 import aio_pika
 from aio_pika import exceptions as amqp
 from aio_pika.abc import AbstractConnection
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from yarl import URL
 
+from adapters.dialling import reachable
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.rabbitmq.wire import BoundedTransports
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError, read_in_time
@@ -31,11 +32,25 @@ HEARTBEAT_S = 5
 """Seconds; a connection on which nothing comes for three of them (and a bit) is lost."""
 
 
+def _nodes(url: str) -> list[str]:
+    """Of a URL of several nodes: that of each."""
+    scheme, _, rest = url.partition("://")
+    hosts, slash, path = rest.partition("/")
+    return [f"{scheme}://{host}{slash}{path}" for host in hosts.split(",")]
+
+
+def _reachable(url: str) -> str:
+    for each in _nodes(url):
+        reachable(each)
+    return url
+
+
 class BrokerOptions(Options):
     """How a RabbitMQ node is reached."""
 
     url: Annotated[
         AmqpUrl,
+        AfterValidator(_reachable),
         Field(
             description="amqps://host/vhost, or amqp:// to this machine; an empty path is vhost /;"
             " several nodes of a cluster: amqps://one,two:5671/vhost"
@@ -84,10 +99,7 @@ class BrokerOptions(Options):
     @property
     def nodes(self) -> tuple[Self, ...]:
         """The same for each node that the URL names, in its order."""
-        scheme, _, rest = self.url.partition("://")
-        hosts, slash, path = rest.partition("/")
-        urls = [f"{scheme}://{host}{slash}{path}" for host in hosts.split(",")]
-        return tuple(self.model_copy(update={"url": url}) for url in urls)
+        return tuple(self.model_copy(update={"url": url}) for url in _nodes(self.url))
 
     @property
     def where(self) -> str:
@@ -263,7 +275,7 @@ async def blocked(connection: AbstractConnection | None) -> bool:
 
 async def _trusted(options: BrokerOptions) -> ssl.SSLContext | None:
     """The files are read anew for each connection: a renewed certificate needs no restart."""
-    if not options.url.startswith("amqps:"):
+    if URL(options.url).scheme != "amqps":  # people may write it in capitals
         return None
     files = options.files
     try:

@@ -9,9 +9,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from adapters.dialling import reachable
 from adapters.http.answer import outcome_of, outcome_of_failure
 from adapters.http.session import NO_ANSWER, HttpSession
-from adapters.http.target import reachable
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError
 from adapters.webhook.signing import SigningSecret, WebhookSigner
 from router.ports import (

@@ -72,12 +72,25 @@ def test_several_nodes_of_a_cluster() -> None:
         ("amqps://one?auth_mechanism=external", "keys beside `url`"),
         ("amqps://one/v?no_verify_ssl=1", "keys beside `url`"),
         ("amqps://one/v#x", "must end with the virtual host"),
+        ("amqps://one\\two/", "cannot be the name of a host"),
+        ("amqps://one,xn--/v", "'xn--' cannot be the name of a host"),
+        (f"amqps://{'ü' * 70}.example/", "cannot be the name of a host"),
     ],
 )
 def test_what_a_url_may_not_hold(url: str, words: str) -> None:
     with pytest.raises(ValidationError) as caught:
         options(url)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["amqps", "AMQPS", "Amqps"])
+async def test_nothing_is_said_without_tls_however_the_scheme_is_written(scheme: str) -> None:
+    server = AmqpServer()
+    async with server.running():
+        url = server.url.replace("amqp", scheme)
+        with pytest.raises(BrokerError):
+            await dial(options(url, user="me", password="S3CRET"), "test")
+        assert server.peers[0].heard == []
 
 
 # --- nodes ----------------------------------------------------------------------------------
