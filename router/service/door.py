@@ -26,6 +26,10 @@ LOOK_S = 0.5
 BACKLOG = 16
 """Connections that wait to be accepted; each of these is a descriptor for a moment."""
 _END = b"\r\n\r\n"
+_LINE = b"\r\n"
+"""What may stand before a request and is no part of it (RFC 9112, 2.2); it gets no answer."""
+_HTTP_2 = b"PRI *"
+"""The beginning of HTTP/2 without TLS, behind whose head the library would wait for more."""
 
 
 class Doorkeeper:
@@ -92,9 +96,13 @@ class Door(asyncio.Protocol):
         if self.passed or self._transport is None or self._transport.is_closing():
             return  # a body, or another request: nothing here takes one
         self._head += data
+        if self._head[:1] in _LINE:
+            self._head = self._head.lstrip(_LINE)
         end = self._head.find(_END, max(0, len(self._head) - len(data) - len(_END)))
         if end > LARGEST_HEAD or (end < 0 and len(self._head) > LARGEST_HEAD):
             self._refuse("431 Request Header Fields Too Large")
+        elif self._head.startswith(_HTTP_2):
+            self._refuse("505 HTTP Version Not Supported")
         elif end >= 0:
             self.passed = True
             self._wait(WHOLE_S)

@@ -94,6 +94,25 @@ async def test_heads_in_pieces_are_heads() -> None:
         assert (await reader.read()).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize("before", [b"\r\n", b"\r\n\r\n", b"\n" * 9])
+async def test_lines_before_a_request_are_none_of_it(before: bytes) -> None:
+    async with Router().operations() as operations:
+        assert (await ask(operations.port, before + WHOLE)).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("nothing", [b"\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\n"])
+async def test_what_is_never_answered_takes_no_place_from_others(nothing: bytes) -> None:
+    async with Router().operations() as operations:
+        writers = []
+        for _ in range(MOST):
+            _, writer = await asyncio.open_connection("127.0.0.1", operations.port)
+            writer.write(nothing)
+            writers.append(writer)
+        assert (await ask(operations.port)).startswith(b"HTTP/1.1 200")
+        for writer in writers:
+            writer.close()
+
+
 async def test_where_all_are_answered_one_more_is_turned_away() -> None:
     keeper = Doorkeeper(asyncio.Protocol)  # answers nothing
     server = await asyncio.get_running_loop().create_server(keeper, "127.0.0.1", 0)
