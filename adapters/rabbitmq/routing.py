@@ -9,10 +9,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from adapters.rabbitmq.names import LONGEST
 from router.ports import Alert
 
-LONGEST = 255
-"""Bytes in a routing key, and in the name of an exchange (AMQP 0-9-1, shortstr)."""
 FIELDS = {"alert_code": 10, "device_id": 23, "firmware_version": 8, "service_user_id": 23}
 """What a template may name, and the most bytes that stand there in an Alert."""
 _FIELD = re.compile(r"\{([^{}]*)\}")

@@ -14,11 +14,10 @@ from aio_pika.abc import AbstractChannel
 from pydantic import AfterValidator, Field, model_validator
 
 from adapters.rabbitmq.connection import BrokerOptions
+from adapters.rabbitmq.names import LONGEST
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, said
 
 FACTS = "hubherald.facts"
-LONGEST = 255
-"""Bytes in a name (AMQP 0-9-1, shortstr)."""
 
 
 def _name(text: str) -> str:
