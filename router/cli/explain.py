@@ -18,6 +18,7 @@ from router.deciding.batch import Known, activation_key
 from router.domain.acceptance import Acceptance
 from router.domain.facts import Activation, Defect, Fact, parse
 from router.domain.timestamps import lasting
+from router.domain.wrapping import GZIP
 from router.errors import FilesError, UsageError
 from router.files.document import Document
 from router.files.redaction import escaped
@@ -71,8 +72,8 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
 
 
 def _is_json(raw: bytes) -> bool:
-    """Whether it is meant as a fact; in an empty file a fact is missing, too."""
-    return raw.removeprefix(BOM_UTF8).strip()[:1] in {b"{", b""}
+    """Whether it is meant as a fact, or a batch; in an empty file a fact is missing, too."""
+    return raw.startswith(GZIP) or raw.removeprefix(BOM_UTF8).strip()[:1] in {b"{", b"[", b""}
 
 
 # --- what the file gives --------------------------------------------------------------------
