@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
+from adapters.dialling import dial
 from adapters.http.answer import Answer, EndedError, NoStatusError, SilenceError
 from adapters.http.parser import AnswerParser
 from adapters.http.target import Target
-from adapters.http.wire import Dialler, Wire
+from adapters.http.wire import Wire
 from adapters.tls import TlsFiles, TlsFilesError, Trust
 
 REST_S = 2.0
@@ -37,8 +38,8 @@ class HttpSession:
     def __init__(self, url: str, files: TlsFiles) -> None:
         self._target = Target.of(url)
         self._trust = Trust(files)
-        self._dialler = Dialler(self._target.host, self._target.port)
         self._idle: dict[Wire, asyncio.TimerHandle] = {}
+        self._first: asyncio.Task[None] | None = None
 
     @property
     def where(self) -> str:
@@ -46,18 +47,26 @@ class HttpSession:
         return self._target.where
 
     async def __aenter__(self) -> Self:
-        with suppress(TlsFilesError):  # which the first send tells; its deadline has begun then
-            await self._trust.context()
+        # the deadline of the first send has begun when it needs it; nobody waits for it here, as
+        # the files may be on a mount that is away, and all adapters begin one after the other
+        self._first = asyncio.create_task(self._prepare())
         return self
 
+    async def _prepare(self) -> None:
+        with suppress(TlsFilesError):  # which the first send tells
+            await self._trust.context()
+
     async def __aexit__(self, *exc: object) -> None:
+        if self._first is not None:
+            self._first.cancel()
         for wire in list(self._idle):
             self._forget(wire)
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The answer; NO_ANSWER when none came, TlsFilesError when nothing could be sent.
 
-        Without a deadline of its own: the caller's holds for all of it.
+        Without a deadline of its own: the caller's holds until there is a status. Who cancels it
+        later has the answer nonetheless, at once.
         """
         context = await self._trust.context()
         tls = context if self._target.tls else None
@@ -67,7 +76,11 @@ class HttpSession:
             # That one was not read: it goes again at once, on a connection of its own.
             with suppress(SilenceError):
                 return await self._ask(wire, request, reused=True)
-        return await self._ask(await self._dialler.connect(tls), request, reused=False)
+        return await self._ask(await self._connect(tls), request, reused=False)
+
+    async def _connect(self, tls: ssl.SSLContext | None) -> Wire:
+        _, wire = await dial(lambda: Wire(tls), self._target.host, self._target.port, tls)
+        return wire
 
     async def _ask(self, wire: Wire, request: bytes, *, reused: bool) -> Answer:
         parser = AnswerParser(reused=reused)
@@ -77,6 +90,9 @@ class HttpSession:
             await _read_rest(wire, parser)
             if parser.reusable and wire.idle:
                 self._keep(wire)
+        except asyncio.CancelledError:
+            if not await _has_status(wire, parser):
+                raise
         finally:
             if wire not in self._idle:
                 wire.cut()
@@ -89,7 +105,7 @@ class HttpSession:
         Raises what `post` does, and HungUpError when the server hangs up within PATIENCE_S: with
         TLS 1.3 it looks at our certificate only after our side of the handshake.
         """
-        wire = await self._dialler.connect(await self._trust.context())
+        wire = await self._connect(await self._trust.context())
         try:
             async with asyncio.timeout(PATIENCE_S):
                 if await wire.more():
@@ -142,6 +158,15 @@ async def _read_status(wire: Wire, parser: AnswerParser) -> None:
             parser.end()
             if parser.status is None:
                 raise kind
+
+
+async def _has_status(wire: Wire, parser: AnswerParser) -> bool:
+    """Whether one has come by the time that the caller's patience ended."""
+    if parser.status is None:
+        await asyncio.sleep(0)  # a busy loop looks at clocks before it looks at sockets
+        with suppress(NoStatusError):
+            parser.feed(wire.came())
+    return parser.status is not None
 
 
 async def _read_rest(wire: Wire, parser: AnswerParser) -> None:

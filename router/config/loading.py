@@ -7,32 +7,34 @@ one after the other. Nothing is half loaded: there is a Config, or there is ever
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 from router.config import usersfile
-from router.config.configfile import ConfigFile, DccOptions, LedgerOptions, OperationsOptions
+from router.config.configfile import ConfigFile
 from router.config.filewatch import Look, look
 from router.config.installed import InstalledKinds
-from router.domain.acceptance import Acceptance
+from router.config.settings import Settings, open_config, read_own
 from router.domain.users import ServiceUsers
+from router.entrypoints import ADAPTERS, SOURCES
 from router.errors import FilesError
 from router.files.codes import Code
 from router.files.document import Document
 from router.files.keyfiles import require_private
-from router.files.problems import Location, Papers, Problem
+from router.files.problems import Location, Papers, Problem, in_order
 from router.files.secrecy import Redactor
 from router.files.secretfiles import find_exposed
-from router.files.values import expand, has_adapter, read_model
-from router.files.yamlfile import read
+from router.files.values import has_adapter
 from router.language import shadows, unmet
 from router.language.folder import survey as survey_rules
 from router.language.rules import Rules
-from router.ports import Options
+from router.ports import Options, Unfit
 from router.ports.discretion import redactor
-from router.ports.entrypoints import ADAPTERS, SOURCES
+from router.ports.inquiry import Inquiry
 
+SILENT = "the file does not answer; is what it is mounted from away?"
 READINGS = 3
 """How often files are read that change meanwhile."""
 
@@ -46,22 +48,14 @@ class ConfiguredSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """hubherald.yaml alone: enough for commands that only look into the ledger."""
+class Sourced(Settings):
+    """hubherald.yaml with the options of its sources."""
 
-    file: Path
     sources: Mapping[str, ConfiguredSource]
-    rules_folder: Path
-    users_file: Path
-    ledger: LedgerOptions
-    dcc: DccOptions
-    operations: OperationsOptions
-    facts: Acceptance
-    watch: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Config(Settings):
+class Config(Sourced):
     """All that the router runs on."""
 
     rules: Rules
@@ -90,9 +84,9 @@ class Survey:
     """Of use now, but they ask for somebody's hand: a certificate that is about to expire."""
 
 
-def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Sourced:
     """Read hubherald.yaml. FilesError has all its problems."""
-    found, document = _settings(file, environment)
+    found, document = _settings(file, environment, Inquiry())
     if found is None:
         raise FilesError(in_order(document.problems))
     return found
@@ -113,17 +107,18 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
 
 def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
     """Read the same files and say all that there is to say; never raises for what they hold."""
-    found, document = _settings(file, environment)
+    inquiry = Inquiry()
+    found, document = _settings(file, environment, inquiry)
     folder, users_file = _beside(document, "rules"), _beside(document, "service_users")
     if folder is None or users_file is None:  # which is told; where they are, nobody knows
         return Survey(None, None, None, in_order(document.problems))
     if document.value is None and not (file.is_file() and folder.is_dir() and users_file.is_file()):
         return Survey(None, None, None, document.problems)
-    texts = _read(folder, users_file, environment)
+    texts = _read(folder, users_file, environment, inquiry)
     users, rules, in_users, in_rules = texts.users, texts.rules, texts.in_users, texts.in_rules
     ours, theirs = document.papers, texts.papers
     if found is not None and users is not None:
-        _hold_against_adapters(document, found, users)
+        _hold_against_adapters(document, found, users, inquiry)
     in_vain = shadows.find(rules) + (unmet.find(rules, users) if users else [])
     findings = in_order([*ours.unfit, *theirs.unfit, *in_vain])
     warnings = in_order([*ours.warnings, *theirs.warnings])
@@ -154,11 +149,13 @@ class _Texts:
     papers: Papers
 
 
-def _read(folder: Path, users_file: Path, environment: Mapping[str, str]) -> _Texts:
+def _read(
+    folder: Path, users_file: Path, environment: Mapping[str, str], inquiry: Inquiry
+) -> _Texts:
     """Read them while they stand still: half of one release and half of the next is neither."""
     for _ in range(READINGS):
         looked, papers = look(folder, users_file), Papers()
-        users, in_users = usersfile.load(users_file, environment, papers)
+        users, in_users = usersfile.load(users_file, environment, papers, inquiry)
         rules, in_rules = survey_rules(folder)
         if look(folder, users_file) == looked:
             break
@@ -168,24 +165,21 @@ def _read(folder: Path, users_file: Path, environment: Mapping[str, str]) -> _Te
     return _Texts(looked, users, rules, in_users, in_rules, papers)
 
 
-def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """By file, line and column."""
-
-    def place(problem: Problem) -> tuple[str, int, int]:
-        where = problem.location
-        return str(where.file), where.line, where.column
-
-    return sorted(problems, key=place)
-
-
-def _hold_against_adapters(document: Document, found: Settings, users: ServiceUsers) -> None:
+def _hold_against_adapters(
+    document: Document, found: Settings, users: ServiceUsers, inquiry: Inquiry
+) -> None:
     """What the channels' adapters need of `dcc:` and do not find there."""
     kinds = InstalledKinds(ADAPTERS)
     named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
     if found.dcc.signing_key_file and found.dcc.signing_certificate_file:
         named |= kinds.models().keys()  # they are to be right, though nobody needs them yet
-    for adapter in map(kinds.introduced, sorted(named)):
-        for unfit in adapter.unfit_originator(found.dcc.originator) if adapter else ():
+    for adapter in filter(None, map(kinds.introduced, sorted(named))):
+        originator = found.dcc.originator
+        try:
+            unfits = inquiry.ask("dcc", partial(adapter.unfit_originator, originator))
+        except TimeoutError:
+            unfits = [Unfit("signing_key_file", SILENT)]
+        for unfit in unfits:
             where = document.at("dcc", unfit.key)
             said = redactor(found.dcc)(f"{unfit.key}: {unfit.message}")
             document.papers.add(Problem(where, said, unfit.code), warning=unfit.warning)
@@ -204,22 +198,14 @@ def _beside(document: Document, key: str) -> Path | None:
     return document.file.parent / path
 
 
-def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | None, Document]:
-    document = read(file, guarded=True)
-    if document.value is None:
-        if not file.exists():
-            document.problems[:] = []
-            hint = "`hubherald init DIR` writes one, --config FILE names another"
-            document.add(document.location(0, 0), f"there is no such file; {hint}", Code.FILE)
-        elif not document.problems:
-            message = "nothing stands in this file; `hubherald schema config` has its keys"
-            document.add(document.location(0, 0), message, Code.EMPTY)
-        return None, document
-    expand(document, environment)
-    sources = _sources(document)
-    _check_signing_key(document)
-    found = read_model(document, ConfigFile, document.value)
-    if found is None or document.problems:
+def _settings(
+    file: Path, environment: Mapping[str, str], inquiry: Inquiry
+) -> tuple[Sourced | None, Document]:
+    document = open_config(file, environment)
+    sources = _sources(document, inquiry)
+    _check_signing_key(document, inquiry)
+    found = read_own(document, inquiry)
+    if found is None:
         return None, document
     find_exposed(document)
     if found.operations.exposed:
@@ -229,23 +215,14 @@ def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | No
         )
         where = document.at("operations", "listen")
         document.papers.add(Problem(where, message, Code.CONFLICT), warning=False)
-    return Settings(
-        file=file,
-        sources=sources,
-        rules_folder=found.rules,
-        users_file=found.service_users,
-        ledger=found.ledger,
-        dcc=found.dcc,
-        operations=found.operations,
-        facts=found.facts.acceptance,
-        watch=found.watch,
-    ), document
+    own = {field.name: getattr(found, field.name) for field in fields(found)}
+    return Sourced(**own, sources=sources), document
 
 
-def _sources(document: Document) -> dict[str, ConfiguredSource]:
+def _sources(document: Document, inquiry: Inquiry) -> dict[str, ConfiguredSource]:
     value = document.value
     given = value.get("sources") if isinstance(value, dict) else None
-    kinds = InstalledKinds(SOURCES)
+    kinds = InstalledKinds(SOURCES, inquiry)
     found: dict[str, ConfiguredSource] = {}
     for name, source in given.items() if isinstance(given, dict) else ():
         if not isinstance(source, dict):
@@ -263,14 +240,14 @@ def _sources(document: Document) -> dict[str, ConfiguredSource]:
     return found
 
 
-def _check_signing_key(document: Document) -> None:
+def _check_signing_key(document: Document, inquiry: Inquiry) -> None:
     value = document.value.get("dcc") if isinstance(document.value, dict) else None
     given = value.get("signing_key_file") if isinstance(value, dict) else None
     if not isinstance(given, str):
         return
     key, file = "signing_key_file", document.file.absolute().parent / given
     try:
-        require_private(file)
-    except ValueError as error:
-        said = Redactor([(str(file), key)])(f"{key}: {error}")
+        inquiry.ask("dcc", lambda: require_private(file))
+    except (ValueError, TimeoutError) as error:
+        said = Redactor([(str(file), key)])(f"{key}: {str(error) or SILENT}")
         document.papers.add(Problem(document.at("dcc", key), said, Code.KEY_FILE), warning=False)

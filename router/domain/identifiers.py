@@ -23,17 +23,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-_EUI64 = re.compile(r"[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}")
+from router.domain.eui import eui64
+
 _VERSION = r"^[0-9A-Za-z._-]{1,8}$"
 _WORD = r"^[0-9A-Za-z._:-]{1,40}$"
-
-
-def eui64(text: str) -> str:
-    """A Device ID or User ID in upper case; ValueError when it is not an EUI-64."""
-    # not after upper(): it makes FF of the single character that printers set for ff
-    if not _EUI64.fullmatch(text):
-        raise ValueError("must be eight hyphenated hex octets, such as 90-B3-D5-1F-30-01-00-00")
-    return text.upper()
 
 
 def text_only(value: Any) -> Any:

@@ -6,7 +6,8 @@ import pytest
 from support.samples import body, hub
 from support.steps import counted
 
-from router.domain.facts import MAX_BODY, Defect, Fact, FactType, parse
+from router.domain.facts import MAX_BODY, Defect, Fact, parse
+from router.domain.words import FactType
 
 
 def fact(raw: bytes) -> Fact:

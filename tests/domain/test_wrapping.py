@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from support.samples import activation, body, event
 from support.steps import counted
 
-from router.domain.facts import MAX_BODY, Defect, Fact, QuarantineReason, parse, parse_all
+from router.domain.facts import MAX_BODY, Defect, Fact, parse, parse_all
 from router.domain.identifiers import NO_MOMENT
+from router.domain.words import QuarantineReason
 from router.domain.wrapping import MOST_EVENTS, Room
 
 PLAIN = body()
