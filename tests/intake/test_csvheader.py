@@ -13,7 +13,7 @@ from support.loader import GOOD_HUB, HUBS, Loader, device, lines
 from router.errors import FilesError
 from router.intake.inventory_import import HUB_COLUMNS, Imported
 from router.ledger.database import Use, open_database
-from router.ledger.queries.lists import find_home
+from router.ledger.queries.homes import find_home
 
 BROKEN = f"{device(1)},Commissionned,SMETS2,,,,,"
 OTHER_HUB = f"{device(2)},Commissioned,SMETS2,,,,,"
