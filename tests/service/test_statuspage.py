@@ -19,7 +19,8 @@ from support.estate import GAS, HUB, IMPORT, S1, S2, S3, SUPPLIER, Estate
 
 from router.config.loading import load
 from router.domain.timestamps import lasting
-from router.domain.users import ServiceUser, UserStatus
+from router.domain.users import ServiceUser
+from router.domain.words import UserStatus
 from router.ledger.database import Use, open_database
 from router.ledger.queries.overview import Overview
 from router.service.endpoint import Page

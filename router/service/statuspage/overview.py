@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import htpy as h
 
-from router.domain.facts import QuarantineReason
+from router.domain.words import QuarantineReason
 from router.files.counts import plural
 from router.language.rules import Rule
 from router.ledger.queries.lists import LaneState
