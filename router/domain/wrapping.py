@@ -23,7 +23,8 @@ MOST_EVENTS = 1_000
 """The most events of one batch."""
 MOST_PARTS = 100
 """The most gzip members of one body; those that compress in parallel write some."""
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
+"""How a body begins that gzip has compressed."""
 _DEFLATED = tuple(bytes([window << 4 | 8]) for window in range(8))
 """How zlib begins, by the size of its window."""
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -74,7 +75,7 @@ def is_packed(body: bytes) -> bool:
 def _is_compressed(body: bytes) -> bool:
     """By gzip, or by zlib with a window of any size: its first two bytes check (RFC 1950, 2.2)."""
     method = body[:1] in _DEFLATED and int.from_bytes(body[:2]) % 31 == 0
-    return body.startswith(_GZIP) or (method and len(body) > 1)
+    return body.startswith(GZIP) or (method and len(body) > 1)
 
 
 def unpacked(body: bytes, room: Room) -> bytes:
@@ -95,7 +96,7 @@ def unpacked(body: bytes, room: Room) -> bytes:
             raise WrappedWrong("compressed, and cut: its end is missing")
         plain += part
         body = inflater.unused_data.lstrip(b"\0")
-        if not body.startswith(_GZIP):
+        if not body.startswith(GZIP):
             break
     if body:
         raise WrappedWrong("compressed, and more stands behind its end")
