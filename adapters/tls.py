@@ -18,6 +18,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 from pydantic import Field
 
+from adapters.lastwords import LastWords
 from adapters.revocation import RevocationError, valid_until
 from router.ports import Aside, exposure, open_plain, require_private, silent, unreadable
 
@@ -98,6 +99,7 @@ class TlsFiles:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         # Apache and IIS ask for our certificate only when they have read which address we want
         context.post_handshake_auth = True
+        context.sslobject_class = LastWords
         context.hostname_checks_common_name = False
         if self.crl_file is not None:
             _require_lists(self.crl_file)
