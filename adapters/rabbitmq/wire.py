@@ -33,6 +33,8 @@ _HEAD = struct.Struct(">BHI")
 _END = 1
 _ENVELOPE = _HEAD.size + _END
 _METHOD, _HEADER, _BODY = 1, 2, 3
+_TLS_ALERT = b"\x15\x03"
+"""What OpenSSL and Erlang answer to a client that does not speak TLS begins with it."""
 _TUNE = struct.pack(">HH", 10, 30)
 _LIMITS = struct.Struct(">4sHI")
 """Of Connection.Tune: which method it is, how many channels, bytes of a frame."""
@@ -100,6 +102,12 @@ class BoundedReader(asyncio.StreamReader):
         head = await super().readexactly(_HEAD.size)
         if head.startswith(b"AMQP"):  # another version of the protocol, and not a frame
             return head + await super().readexactly(_END)
+        if head.startswith(_TLS_ALERT):
+            raise BrokerError(
+                TroubleKind.ENDPOINT,
+                f"{self._where}: it speaks TLS on this port; write amqps:// in `url`, or correct"
+                " the port",
+            )
         kind, channel, size = _HEAD.unpack(head)
         most = self._agreed - _ENVELOPE if kind in {_HEADER, _BODY} else METHOD
         if size > most:

@@ -17,7 +17,7 @@ from support.alertqueue import DELIVERED, told
 from support.amqpserver import AmqpServer, Peer
 
 from adapters.rabbitmq.delivery import RabbitAdapter
-from router.ports import Delivery, Reason
+from router.ports import ChannelFault, Delivery, Reason
 
 Make = Callable[[int], Delivery]
 MB = 1_000_000
@@ -173,6 +173,19 @@ async def test_what_no_broker_answers_is_told_as_that(delivery: Make, answer: by
         (outcome,) = await sending.deliver([delivery(1)])
         told(outcome, Reason.NETWORK, "it answers as no RabbitMQ node does")
         assert " object at 0x" not in str(outcome)
+
+
+@pytest.mark.parametrize("rest", [b"\x01\x00\x02\x02\x46", b"\x03\x00\x02\x02\x16"])
+async def test_a_port_for_tls_is_told_as_that(delivery: Make, rest: bytes) -> None:
+    async def alerts(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\x15\x03" + rest)
+        writer.close()
+
+    server = await asyncio.start_server(alerts, "127.0.0.1", 0)
+    url = f"amqp://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with server, adapter(AmqpServer(), url=url) as sending:
+        (outcome,) = await sending.deliver([delivery(1)])
+        told(outcome, ChannelFault.ENDPOINT, "it speaks TLS on this port; write amqps:// in `url`")
 
 
 async def test_an_unroutable_message_is_told_whatever_its_size(delivery: Make) -> None:
