@@ -35,6 +35,8 @@ NEWEST = max(each.name[:4] for each in (MIGRATIONS / "versions").glob("[0-9]*.py
 BUSY_SECONDS = 5.0
 WRITTEN = "written"
 """Where a connection keeps the number and hash of the last link that its router has written."""
+NUMBERS = "numbers"
+"""Where a connection keeps the numbers of what repeats in records."""
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 INSTRUCTIONS = 10_000
 """Of SQLite's machine, between two looks at the clock: well under a millisecond."""
@@ -82,6 +84,7 @@ class Database:
                 yield self.connection
         except BaseException as error:
             self.connection.info[WRITTEN] = written
+            self.connection.info.pop(NUMBERS, None)  # some may not have been committed
             if isinstance(error, DatabaseError):
                 self._explain(error)
             raise

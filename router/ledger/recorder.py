@@ -2,8 +2,9 @@
 
 Each transaction that adds records adds one link for its writer: SHA-256 over the link's writer,
 number, moment and previous hash, and over every record, in the order of `tables.RECORDS` and of
-their ids. One chain for
-each writer and not one for all: a global chain would make replicas wait for each other.
+their ids (documents: as they were added). Hashed is a record as the views of `tables.py` tell it,
+however it is stored. One chain for each writer and not one for all: a global chain would make
+replicas wait for each other.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import Row as Link
 from router.compact import compact
 from router.ledger.database import WRITTEN, Database, version_of
 from router.ledger.files import LedgerGone
+from router.ledger.packing import PACKINGS
 from router.ledger.prepared import Parameters, Prepared
 from router.ledger.tables import RECORDS, attempts, deliveries, links
 
@@ -31,7 +33,9 @@ _WRITTEN = (*RECORDS[: RECORDS.index(attempts)], deliveries, *RECORDS[RECORDS.in
 """Deliveries are no records, but attempts refer to them, as they refer to Alerts."""
 _COLUMNS = {table.name: tuple(table.columns.keys()) for table in (links, *_WRITTEN)}
 _INSERT = {
-    table.name: Prepared(insert(table), _COLUMNS[table.name]) for table in (links, *_WRITTEN)
+    table.name: Prepared(insert(table), _COLUMNS[table.name])
+    for table in (links, *_WRITTEN)
+    if table.name not in PACKINGS
 }
 _LAST_LINK = (
     select(links.c.number, links.c.hash)
@@ -39,9 +43,14 @@ _LAST_LINK = (
     .order_by(links.c.number.desc())
     .limit(1)
 )
+STORED = {
+    table.name: PACKINGS[table.name].table if table.name in PACKINGS else table
+    for table in (links, *_WRITTEN)
+}
+"""By name: the table that its rows are in."""
 _HIGHEST = {
-    table.name: select(func.coalesce(func.max(table.c.id), 0))
-    for table in (*RECORDS, links, deliveries)
+    name: select(func.coalesce(func.max(table.c.id), 0))
+    for name, table in STORED.items()
     if "id" in table.c
 }
 
@@ -94,7 +103,17 @@ class Recorder:
         if self.writer == ROUTER:
             self.connection.info[WRITTEN] = (number, row["hash"])
         for table in _WRITTEN:
-            _INSERT[table.name].run(self.connection, records.get(table.name, ()))
+            self._store(table.name, records.get(table.name, ()))
+
+    def _store(self, name: str, records: Sequence[Parameters]) -> None:
+        if name not in PACKINGS:
+            _INSERT[name].run(self.connection, records)
+        elif records:
+            packing = PACKINGS[name]
+            facts = {row["id"]: row for row in self.rows.get("facts", ())}
+            packing.insert.run(
+                self.connection, packing.rows(self.connection, self.rows[name], facts)
+            )
 
 
 def last_link(connection: Connection, writer: str) -> Link[int, str] | None:
