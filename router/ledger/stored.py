@@ -22,6 +22,7 @@ standings = Table(
     Column("id", Number, primary_key=True),
     Column("rules_digest", Text, ForeignKey("documents.digest"), nullable=False),
     Column("users_digest", Text, ForeignKey("documents.digest"), nullable=False),
+    Index("ix_standings_rules_digest", "rules_digest", "users_digest"),
 )
 
 verdicts = Table(
@@ -33,6 +34,7 @@ verdicts = Table(
     Column("rule", Text),
     Column("reason", Text),
     Column("alert_code", Text),
+    Index("ix_verdicts_rule", "rule", "role"),
 )
 
 wordings = Table(

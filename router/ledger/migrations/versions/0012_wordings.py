@@ -24,6 +24,8 @@ CREATE TABLE verdicts (
     id INTEGER NOT NULL PRIMARY KEY,
     role TEXT, verdict TEXT NOT NULL, rule TEXT, reason TEXT, alert_code TEXT
 );
+CREATE INDEX ix_standings_rules_digest ON standings (rules_digest, users_digest);
+CREATE INDEX ix_verdicts_rule ON verdicts (rule, role);
 CREATE TABLE wordings (id INTEGER NOT NULL PRIMARY KEY, template TEXT NOT NULL);
 CREATE UNIQUE INDEX uq_wordings_template ON wordings (template);
 ALTER TABLE facts RENAME TO stored_facts;
