@@ -107,8 +107,8 @@ class Watched:
 
 
 async def _connect(url: str) -> aio_pika.abc.AbstractConnection:
-    # nobody answers heartbeats between two questions
-    return await aio_pika.connect(f"{url}?heartbeat=0")
+    # nobody answers heartbeats between two questions; 0 is taken for the default
+    return await aio_pika.connect(f"{url}?heartbeat=3600")
 
 
 async def _channel(

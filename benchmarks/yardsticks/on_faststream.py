@@ -42,7 +42,7 @@ def application(url: str, receiver: str | None) -> FastStream:
     broker = RabbitBroker(url, default_channel=Channel(prefetch_count=500), logger=None)
     queue = RabbitQueue(SOURCE, queue_type=QueueType.QUORUM, durable=True)
     exchange = RabbitExchange(SOURCE, type=ExchangeType.TOPIC, durable=True)
-    program = FastStream(broker)
+    program = FastStream(broker, logger=None)
     session: list[aiohttp.ClientSession] = []
 
     @program.after_startup
