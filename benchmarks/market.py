@@ -11,6 +11,8 @@ from typing import Any
 
 from lives import hubherald
 
+from router.intake.inventory_import import HUB_COLUMNS, REGISTRATION_COLUMNS
+
 RULES = Path(__file__).parents[1] / "rules"
 POINTS = ("import_mpan", "export_mpan", "mprn")
 ROLES = ("import_supplier", "export_supplier", "gas_supplier")
@@ -59,11 +61,9 @@ def describe(folder: Path, channels: Mapping[str, dict[str, Any]], source: dict[
 
 def write_hubs(file: Path, hubs: int) -> None:
     """Commissioned ones that nothing more is known of."""
-    names = ["device_id", "status", "smets_version", "csp_region", "model"]
-    names += ["hardware_version", "replaced_by", "groups"]
     with file.open("w", newline="") as out:
         rows = csv.writer(out)
-        rows.writerow(names)
+        rows.writerow(HUB_COLUMNS)
         rows.writerows(
             [device(number), "Commissioned", "SMETS2", "", "", "", "", ""] for number in range(hubs)
         )
@@ -71,10 +71,9 @@ def write_hubs(file: Path, hubs: int) -> None:
 
 def write_registrations(file: Path, ids: Sequence[str], hubs: int) -> None:
     """Three for each hub."""
-    names = ["device_id", "mpxn", "point", "supplier_id", "network_operator_id"]
     with file.open("w", newline="") as out:
         rows = csv.writer(out)
-        rows.writerow([*names, "effective_from", "effective_to"])
+        rows.writerow(REGISTRATION_COLUMNS)
         for number in range(hubs):
             for place, (point, user) in enumerate(zip(POINTS, told(ids, number), strict=True)):
                 mpxn = f"{10**12 * (place + 1) + number}" if place < 2 else f"{10**9 + number}"

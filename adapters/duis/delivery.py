@@ -19,7 +19,7 @@ from adapters.duis.rendering import RENEWAL, Renderer
 from adapters.http.answer import Answer, outcome_of, outcome_of_failure
 from adapters.http.session import NO_ANSWER, HttpSession, HungUpError
 from adapters.http.target import reachable
-from adapters.tls import TlsFiles, TlsFilesError, expiry
+from adapters.tls import CrlFile, TlsFiles, TlsFilesError, expiry
 from router.ports import (
     Adapter,
     Alert,
@@ -60,10 +60,7 @@ class DuisOptions(Options):
     ]
     key_file: Annotated[Path, Field(description="PEM; its key; nobody else may read it")]
     ca_file: Annotated[Path, Field(description="PEM; the CAs that vouch for the receiver")]
-    crl_file: Annotated[
-        Path | None,
-        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
-    ] = None
+    crl_file: CrlFile = None
 
     @property
     def files(self) -> TlsFiles:

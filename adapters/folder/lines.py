@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
@@ -22,7 +23,6 @@ LONGEST = 256 * 1024 * 1024
 """Bytes after which a line is none, nor a hole one to skip: others in the folder wait so long."""
 
 _BLANK = b" \t\r"
-_BOM = b"\xef\xbb\xbf"
 _END = re.compile(rb"\n|(?<=\})\r(?=\{)")
 
 
@@ -149,7 +149,7 @@ def _cut(data: bytes, place: ReadPoint) -> Block:
         position += len(line) + 1
         number += 1
         body = line.rstrip(b"\r")
-        if body.removeprefix(_BOM).strip(_BLANK):
+        if body.removeprefix(BOM_UTF8).strip(_BLANK):
             passed.update(data[taken:position])
             taken = position
             cursor = Cursor(key, offset + position, number, passed.hexdigest(), identity)
@@ -182,7 +182,7 @@ def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
 
 def _fragment(data: bytes, place: ReadPoint) -> Block:
     """A last line without its newline: whole only when it is a JSON object that has closed."""
-    body = data.removeprefix(_BOM).strip(_BLANK)
+    body = data.removeprefix(BOM_UTF8).strip(_BLANK)
     passed = place.passed.copy()
     passed.update(data)
     reached = _at(place, place.cursor.offset + len(data), passed)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +23,6 @@ LARGE = 65_536
 """Bytes of a body that is not looked at here, as that is done on the event loop."""
 _ENOUGH = {"id", "source", "type"}
 _BODY = {"data", "data_base64"}
-_BOM = b"\xef\xbb\xbf"
 
 
 def structured(body: bytes, content_type: str | None, headers: Mapping[str, Any]) -> bytes:
@@ -31,7 +31,7 @@ def structured(body: bytes, content_type: str | None, headers: Mapping[str, Any]
     whole = (content_type or "").lower().startswith("application/cloudevents")
     if whole or len(body) > MAX_BODY or not ("specversion" in found or found.keys() >= _ENOUGH):
         return body
-    body = body.removeprefix(_BOM)
+    body = body.removeprefix(BOM_UTF8)
     known = _decoded(body)
     if isinstance(known, dict) and "specversion" in known:
         return body  # a structured one, with attributes in its headers for who routes it

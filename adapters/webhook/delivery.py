@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from adapters.http.answer import outcome_of, outcome_of_failure
 from adapters.http.session import NO_ANSWER, HttpSession
 from adapters.http.target import reachable
-from adapters.tls import TlsFiles, TlsFilesError
+from adapters.tls import CrlFile, TlsFiles, TlsFilesError
 from adapters.webhook.signing import SigningSecret, WebhookSigner
 from router.ports import (
     BATCH_CONTENT_TYPE,
@@ -54,10 +54,7 @@ class WebhookOptions(Options):
     ca_file: Annotated[
         Path | None, Field(description="PEM certificates to trust instead of the system's")
     ] = None
-    crl_file: Annotated[
-        Path | None,
-        Field(description="PEM; revocation lists of the CAs; none: nothing is asked"),
-    ] = None
+    crl_file: CrlFile = None
 
     @property
     def files(self) -> TlsFiles:

@@ -109,7 +109,7 @@ class Relay:
         """What lanes on which nothing waits would send at once, by lane."""
         if self._stopping or not self._sends.open:
             return {}
-        wishes = self._made(lambda lane, now, monotonic: lane.offer(now, monotonic))
+        wishes = self._asked(Lane.offer)
         for wish in wishes:
             self.lanes[wish.lane_id].claiming = True
         return {wish.lane_id: wish for wish in wishes}
@@ -201,10 +201,11 @@ class Relay:
                 if self._stale:
                     await self._look_again()
                 self._probe()
-                if (seconds := self._pause()) > 0:
-                    await self._sleep(seconds)
+                wishes = self._asked(Lane.wish)
+                if not (self._settled or self._changes or wishes):
+                    await self._sleep(pause(self.lanes.values(), self.clock()))
                     continue
-                exchanged = await self._exchange(self._wishes())
+                exchanged = await self._exchange(wishes)
                 for number, requests in exchanged.sends.items():
                     self._start_all(self.lanes[number], requests)
             self._errands.refuse()
@@ -257,19 +258,10 @@ class Relay:
         except TimeoutError:
             pass
 
-    def _wishes(self) -> list[Wish]:
-        return self._made(lambda lane, now, monotonic: lane.wish(now, monotonic))
-
-    def _made(self, ask: Callable[[Lane, datetime, float], Wish | None]) -> list[Wish]:
+    def _asked(self, ask: Callable[[Lane, datetime, float], Wish | None]) -> list[Wish]:
         now, monotonic = self.clock(), time.monotonic()
         wishes = [(lane, ask(lane, now, monotonic)) for lane in self.lanes.values()]
         return [renders_safely(lane, wish) for lane, wish in wishes if wish is not None]
-
-    def _pause(self) -> float:
-        """Seconds until there is something to do; 0 when there is now."""
-        if self._settled or self._changes or self._wishes():
-            return 0.0
-        return pause(self.lanes.values(), self.clock())
 
     def _probe(self) -> None:
         now = self.clock()

@@ -49,7 +49,7 @@ def world_readable(file: Path) -> str | None:
         return None
     if not status.st_mode & 0o004 or _mounted_by_root(file, status):
         return None
-    return f"mode {stat.S_IMODE(status.st_mode):04o}"
+    return _mode(status)
 
 
 def unreadable(file: Path, error: OSError) -> str:
@@ -77,10 +77,14 @@ def _status(file: Path) -> os.stat_result:
 
 
 def _opened(file: Path, status: os.stat_result) -> str:
-    mode = f"mode {stat.S_IMODE(status.st_mode):04o}"
+    mode = _mode(status)
     if not status.st_mode & 0o007 and status.st_gid not in _our_groups():
         mode += f", group {status.st_gid}, which is none of ours"
     return f"others may open {file} ({mode})"
+
+
+def _mode(status: os.stat_result) -> str:
+    return f"mode {stat.S_IMODE(status.st_mode):04o}"
 
 
 def _our_groups() -> set[int]:

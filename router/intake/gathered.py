@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from router.ledger.quarantine import PORTION, PORTION_BYTES
 from router.ports import Cursor, Message
 
-GATHER = 500
-"""The most messages in one batch."""
-BATCH_BYTES = 512 * 1024
+GATHER = PORTION
+"""The most messages in one batch, as of what leaves quarantine."""
+BATCH_BYTES = PORTION_BYTES
 """A batch that has so many bytes is full; that many facts of usual size are more than GATHER."""
 IN_HAND = 3 * GATHER
 """The most messages of one source that are in the intake's hands at a time."""

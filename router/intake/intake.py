@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
@@ -25,7 +26,7 @@ from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
 from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
-from router.intake.reading import awaited, read_all
+from router.intake.reading import Read, awaited, read_some
 from router.intake.turns import Turns
 from router.lanes.outlet import Outlet
 from router.lanes.values import Recorded
@@ -188,8 +189,11 @@ class Intake:
             while left:
                 if left[0].alone and not await self._settled():
                     return False  # there may be hundreds, each with its own commit: they go back
-                if await self._decide(left, committed, noting=wary) is None:
+                batch = await self._decide(left, committed, noting=wary)
+                if batch is None:
                     return False
+                if left and batch.more:  # registrations in their place: the newest counts
+                    await self.release()
         if self._turns.left and not self._releasing.locked():  # else it is released with the others
             await self.release()
         return True
@@ -271,14 +275,13 @@ class Intake:
         async with self._one_at_a_time:  # what is noted is all that the process could die of
             try:
                 for number in count(1):
-                    piece = left.popleft()
-                    if up is None and (piece.alone or noting):
-                        up = await self._take_up(piece)
+                    if up is None and (left[0].alone or noting):
+                        up = await self._take_up(left[0])
                         if up is None:
                             return None
                     room = number < RUN
                     follows = partial(self._follows, left if room else (), noting=noting)
-                    batch, following = await self._judge_and_record(piece, up, follows)
+                    piece, batch, following = await self._judge_and_record(left, up, follows)
                     if batch is None:
                         break
                     up = following
@@ -317,36 +320,40 @@ class Intake:
                 await self.ledger.call(lay_down, up.arrivals, up.at)
 
     async def _judge_and_record(
-        self, piece: Piece, up: TakenUp | None, follows: Callable[[], Sequence[Arrival]]
-    ) -> tuple[Batch | None, TakenUp | None]:
-        """The batch, and what follows it as taken up, where that is to be taken up at once."""
+        self, left: deque[Piece], up: TakenUp | None, follows: Callable[[], Sequence[Arrival]]
+    ) -> tuple[Piece, Batch | None, TakenUp | None]:
+        """The next piece, or what of it makes a batch, and that; and what is taken up at once."""
+        piece = left.popleft()
         kills = piece.kills(up.before) if up else 0
         if kills:
             self._observed.suspect(piece.arrivals[0], kills)
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
-        found = [] if doomed else await read_all(piece.arrivals)
+        read = Read() if doomed else await read_some(piece.arrivals)
+        if read.rest:
+            piece, rest = piece.parted(len(read.rest))
+            left.appendleft(rest)
+            await self._lay_down(up and replace(up, arrivals=rest.arrivals))
         while True:
             try:
                 version = None
                 if doomed:
                     batch = given_up(piece.arrivals[0], kills, self.clock())
                 else:
-                    batch, version = await self._judge(found, alone=piece.alone)
+                    batch, version = await self._judge(read.found, alone=piece.alone)
                 batch.noted = piece.arrivals if up is not None else ()
-                batch.following = follows()
+                batch.following = () if batch.more else follows()
                 recorded = await self._record(batch, version)
                 break
             except Outdated:
                 continue  # an import or an operator came in between: judge on what is true now
             except LedgerUnavailable as error:
                 if not await self._patience.hold(error):
-                    return None, None
+                    return piece, None, None
         self._turns.recorded(batch)
         self.metrics.ledger_up.set(1)
-        self._observed.recorded([each for each, _ in found] or piece.arrivals, batch)
-        if not batch.following:
-            return batch, None
-        return batch, TakenUp(batch.following, batch.decided_at, recorded.before)
+        self._observed.recorded([each for each, _ in read.found] or piece.arrivals, batch)
+        taken_up = TakenUp(batch.following, batch.decided_at, recorded.before)
+        return piece, batch, taken_up if batch.following else None
 
     async def _record(self, batch: Batch, version: int | None) -> Recorded:
         """What lanes have room for goes out as soon as it is committed."""
@@ -369,14 +376,16 @@ class Intake:
         facts = [fact for _, fact in found if isinstance(fact, Fact)]
         whole = self._turns.whole
         by = awaited(found)
-        alone = alone or not whole or not by.devices
-        version = None if alone else await self.ledger.call(changes)
+        version = None
         held: list[Arrival] = []
-        all_of_it = not by.devices
-        if not alone:
-            now = self.clock()
+        all_of_it = True
+        if by.devices:
+            version, now = await self.ledger.call(changes), self.clock()
             held, all_of_it = await self.ledger.call(waiting_for, by.devices, by.hubs, now)
-        waiting = await read_all(held)
+        if alone or not whole:  # it takes nobody along
+            held, all_of_it = [], all_of_it and not held
+        read = await read_some(held)
+        waiting, all_of_it = ([], False) if read.rest else (read.found, all_of_it)
         early = [fact for _, fact in waiting if isinstance(fact, Fact)]
         numbers = [each.quarantined_id for each, _ in (*found, *waiting) if each.quarantined_id]
         known = await self.ledger.call(look_up, [*facts, *early], numbers)

@@ -27,7 +27,7 @@ from router.ledger.inventory import read_inventory, write_correction
 from router.ledger.lanes import change_lane
 from router.ledger.quarantine import mark_released
 from router.ledger.queries.lists import SHOWN_STATE, Filter
-from router.ledger.recorder import Recorder
+from router.ledger.recorder import OPERATOR, Recorder
 from router.ledger.tables import actions, alerts, deliveries, holding, lanes
 
 RETRIED = (DeliveryState.PARKED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.UNKNOWN)
@@ -57,7 +57,7 @@ class Operator:
 
     def record(self, connection: Connection, action: str, detail: Mapping[str, object]) -> None:
         """Leave the record of an action in the transaction that does it."""
-        recorder = Recorder(connection, "operator", stamp(self.now))
+        recorder = Recorder(connection, OPERATOR, stamp(self.now))
         self.add(recorder, action, detail)
         recorder.write()
 

@@ -41,7 +41,7 @@ from router.ledger.database import Database, version_of
 from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, TOGETHER, change_lanes
 from router.ledger.prepared import Parameters, Prepared
-from router.ledger.recorder import Recorder
+from router.ledger.recorder import ROUTER, Recorder
 from router.ledger.tables import alerts, deliveries, facts, forms, outcomes
 
 ENDING = 100
@@ -149,12 +149,12 @@ def exchange(
 ) -> Exchanged:
     """Settle and claim in one transaction."""
     with database.transaction() as connection:
-        recorder = Recorder(connection, "router", stamp(now))
+        recorder = Recorder(connection, ROUTER, stamp(now))
         settle(connection, recorder, settled)
         change_lanes(connection, changes, answers, now)
         sends: dict[int, list[list[Claimed]]] = {}
         next_due: dict[int, datetime | None] = {}
-        idle_at: dict[int, int] = {}
+        idle: list[int] = []
         ended: dict[int, list[Settlement]] = {}
         for wish in wishes:
             picked = _picked(connection, wish, now, withdrawn)
@@ -165,8 +165,9 @@ def exchange(
                 ended[wish.lane_id] = picked.ended
                 settle(connection, recorder, picked.ended)
             if picked.idle:
-                idle_at[wish.lane_id] = version_of(connection)
+                idle.append(wish.lane_id)
         recorder.write()
+        idle_at = dict.fromkeys(idle, version_of(connection)) if idle else {}
         return Exchanged(sends, next_due, ended, idle_at)
 
 
@@ -221,7 +222,7 @@ def lost_attempts(database: Database, now: datetime) -> int:
                 deliveries.c.aside,
             ).where(PENDING, deliveries.c.state == DeliveryState.SENDING.value)
         ).all()
-        recorder = Recorder(connection, "router", stamp(now))
+        recorder = Recorder(connection, ROUTER, stamp(now))
         settle(
             connection,
             recorder,

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from router.domain.timestamps import stamp
 from router.lanes.values import LaneRow
 from router.ledger.database import Database
-from router.ledger.recorder import Recorder
+from router.ledger.recorder import ROUTER, Recorder
 from router.ledger.succession import fit_lanes
 from router.ledger.tables import actions, documents
 
@@ -41,7 +41,7 @@ def go_live(
     the reload that makes them live. Gives every lane there is.
     """
     with database.transaction() as connection:
-        recorder = Recorder(connection, "router", stamp(now))
+        recorder = Recorder(connection, ROUTER, stamp(now))
         wanted = [text.digest for text in texts]
         known = set(
             connection.execute(

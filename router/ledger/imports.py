@@ -22,7 +22,7 @@ from router.domain.timestamps import stamp
 from router.files.counts import plural
 from router.ledger.database import Database, LedgerUnavailable
 from router.ledger.inventory import REPLACE_HUB, REPLACE_REGISTRATION, HubRow, RegistrationRow
-from router.ledger.recorder import Recorder
+from router.ledger.recorder import OPERATOR, Recorder
 from router.ledger.tables import actions
 
 RefusedRows = dict[int, str]
@@ -214,7 +214,7 @@ def _load(connection: Connection, at: int, record: ImportRecord) -> None:
     """The portion that was chosen, with the record of who loaded it."""
     hubs = connection.exec_driver_sql(_LOAD_HUBS, (at,)).rowcount
     registrations = connection.exec_driver_sql(_LOAD_REGISTRATIONS, (at,)).rowcount
-    recorder = Recorder(connection, "operator", at)
+    recorder = Recorder(connection, OPERATOR, at)
     detail = {
         "files": list(record.files),
         "hubs": hubs,

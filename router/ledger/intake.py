@@ -36,7 +36,7 @@ from router.ledger.quarantine import (
     read_held,
     settle_quarantine,
 )
-from router.ledger.recorder import Recorder, Row
+from router.ledger.recorder import ROUTER, Recorder, Row
 from router.ledger.tables import (
     alerts,
     cursors,
@@ -128,11 +128,11 @@ def record(
     by lane what it would send at once: that is claimed with the same commit.
     """
     with database.transaction() as connection:
-        now = version_of(connection)
-        if version is not None and now != version:
+        found = version_of(connection)
+        if version is not None and found != version:
             raise Outdated
-        current = {lane: wish for lane, wish in offers.items() if wish.idle_at == now}
-        recorder = Recorder(connection, "router", stamp(batch.decided_at))
+        current = {lane: wish for lane, wish in offers.items() if wish.idle_at == found}
+        recorder = Recorder(connection, ROUTER, stamp(batch.decided_at))
         write_hubs(connection, batch.hubs.values())
         write_registrations(connection, batch.registrations.values())
         write_running(connection, batch.running)

@@ -40,7 +40,7 @@ from router.ledger.actions import Operator
 from router.ledger.database import Database
 from router.ledger.deliveries import settle
 from router.ledger.lanes import PENDING, TOGETHER, behind
-from router.ledger.recorder import Recorder
+from router.ledger.recorder import OPERATOR, Recorder
 from router.ledger.tables import alerts, deliveries, lanes
 
 AT_ONCE = 10_000
@@ -194,7 +194,7 @@ def _merge(
     rows = connection.execute(both.limit(AT_ONCE)).all()
     revived = _revive(connection, gone, come, [row.alert for row in rows], operator.now)
     state, detail = DeliveryState.WITHDRAWN, f"it goes by channel {come.channel}"
-    recorder = Recorder(connection, "operator", stamp(operator.now))
+    recorder = Recorder(connection, OPERATOR, stamp(operator.now))
     settle(
         connection,
         recorder,

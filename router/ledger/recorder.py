@@ -25,6 +25,8 @@ Row = dict[str, Any]
 GENESIS = "0" * 64
 ROUTER = "router"
 """The writer that nobody else is: one router holds a ledger."""
+OPERATOR = "operator"
+"""The writer of commands, of which several may run."""
 _WRITTEN = (*RECORDS[: RECORDS.index(attempts)], deliveries, *RECORDS[RECORDS.index(attempts) :])
 """Deliveries are no records, but attempts refer to them, as they refer to Alerts."""
 _COLUMNS = {table.name: tuple(table.columns.keys()) for table in (links, *_WRITTEN)}

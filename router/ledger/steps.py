@@ -21,7 +21,7 @@ from router.domain.facts import QuarantineReason
 from router.domain.timestamps import moment, stamp
 from router.ledger.database import Database
 from router.ledger.lanes import PENDING
-from router.ledger.recorder import Recorder
+from router.ledger.recorder import ROUTER, Recorder
 from router.ledger.tables import (
     actions,
     deliveries,
@@ -66,7 +66,7 @@ def resume(database: Database, now: datetime, step: timedelta) -> None:
     """
     with database.transaction() as connection:
         seen = connection.execute(select(lives.c.seen_at)).scalar_one_or_none()
-        newest = connection.execute(_NEWEST, {"writer": "router"}).scalar_one_or_none()
+        newest = connection.execute(_NEWEST, {"writer": ROUTER}).scalar_one_or_none()
         last = max((at for at in (seen, newest) if at is not None), default=stamp(now))
         if abs(now - moment(last)) > step:
             _move_waits(connection, stamp(now) - last)
@@ -100,7 +100,7 @@ def move_along(
         waits = 0 if resumed else _move_waits(connection, by)
         connection.execute(lives.update().values(seen_at=stamp(now)))
         moved = MovedAlong(waiting, of_hubs, others, waits)
-        recorder = Recorder(connection, "router", stamp(now))
+        recorder = Recorder(connection, ROUTER, stamp(now))
         detail = {"step_s": round(step.total_seconds(), 3), **asdict(moved)}
         row = {"operator": "router", "action": "clock step", "detail": json.dumps(detail)}
         recorder.add(actions, {"at": stamp(now), **row})

@@ -11,6 +11,7 @@ import structlog
 
 from router.clock import STEP, Clock, SteadyClock
 from router.delivery.relay import Relay
+from router.ledger.recorder import OPERATOR, ROUTER
 from router.ledger.steps import move_along, newest_moment, resume
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -36,8 +37,8 @@ class Timekeeper:
         """At the start: the ledger may hold moments that have yet to come."""
         now = self._clock()
         await self._ledger.call(resume, now, STEP)
-        router = await self._ledger.call(newest_moment, "router")
-        operator = await self._ledger.call(newest_moment, "operator")
+        router = await self._ledger.call(newest_moment, ROUTER)
+        operator = await self._ledger.call(newest_moment, OPERATOR)
         ahead = [each - now if each is not None else timedelta() for each in (router, operator)]
         self._metrics.ledger_ahead.set(max(0.0, *(each.total_seconds() for each in ahead)))
         if ahead[0] > STEP:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.commandline import call
 from support.estate import S1, SUPPLIER, Estate
+from support.steps import counted
 
 from router.config import usersfile
 from router.deciding.trial import trial
@@ -17,22 +16,6 @@ from router.files.problems import LONGEST, MOST
 from router.language import budget
 from router.language.folder import MOST_TEXT, load, read
 from router.service.reloading import _problems
-
-
-def calls(work: Callable[[], object]) -> int:
-    """How many functions are called; the time that it takes depends on the machine."""
-    count = 0
-
-    def called(_frame: object, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    sys.setprofile(called)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def users(number: int, options: str) -> str:
@@ -54,7 +37,7 @@ def test_four_times_the_users_are_four_times_the_work(tmp_path: Path, options: s
 
     def work(number: int) -> int:
         file.write_text(users(number, options))
-        return calls(lambda: usersfile.load(file, {}))
+        return counted(lambda: usersfile.load(file, {}))
 
     work(1)
     few, many = work(60), work(240)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.intaking import USERS, Running, fact
 from support.ledgers import made
@@ -104,6 +104,15 @@ def test_how_facts_are_cut_into_batches_makes_no_difference(
     cut_otherwise([BEFORE, *groups], shipped_rules, shipped_engine, TOLD)
 
 
+OLDER_BEHIND = [
+    fact(registration(device_id=device(1)), "newer", time="2026-01-03T00:00:00Z"),
+    fact(hub(device(1)), "hub", time="2026-01-01T00:00:00Z"),
+    fact(registration(device_id=device(1)), "older", time="2026-01-01T00:00:00Z"),
+]
+"""The first waits for the second, and makes the third stale, also where each is taken up alone."""
+
+
+@example([OLDER_BEHIND])
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(LISTED)
 def test_nor_where_some_wait_but_for_the_registrations_that_count_for_those(
