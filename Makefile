@@ -29,7 +29,7 @@ OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/work
 OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test $(PARTS) check format guide dashboards bench wheel install lock clean
+.PHONY: help demo test $(PARTS) check format guide dashboards bench bench-growth wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -82,6 +82,10 @@ dashboards: $(READY) ## renew dashboards/grafana/*.json from the code beside it
 bench: $(READY) ## measure beside raw clients, FastStream and Alertmanager (10 minutes)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
+bench-growth: $(READY) ## measure from small to millions of hubs and Alerts, draw curves
+	@$(PIP) install --require-hashes -r requirements-bench.lock
+	@$(BIN)/python benchmarks/growth.py $(ARGS)
+
 wheel: $(READY) ## build the wheel and try it outside of the checkout
 	@.ci/try-wheel $(BIN)/python
 
@@ -99,6 +103,7 @@ lock: $(READY) ## resolve the dependencies again (newer ones too: UPGRADE=--upgr
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
+	@$(LOCK) --group bench -c requirements-dev.lock -o requirements-bench.lock
 
 clean: ## remove all that was made here
 	rm -rf .venv .cache build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

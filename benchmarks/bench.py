@@ -82,7 +82,7 @@ def run(results: Results, said: str, name: str, job: Job) -> None:
     except CannotHaveError as reason:
         found = f"{reason}"
         results.missing[name] = found
-    except RefusedError as reason:
+    except (RefusedError, SystemExit) as reason:  # the latter: a command of ours failed
         found = f"REFUSED: {reason}"
         results.missing[name] = found
     print(f"{said}: {found} [{time.perf_counter() - began:.0f} s]", flush=True)
@@ -111,6 +111,7 @@ def main() -> int:
         machine.note_broker(broker)
         ground = Ground(broker, Path(name), given.facts)
         results = measure(ground, given)
+    machine.note_yardsticks()
     text = report(results, machine, given)
     given.out.write_text(text)
     print(text)

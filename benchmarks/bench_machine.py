@@ -44,24 +44,24 @@ class Machine:
 
     def describe(self) -> list[str]:
         """In lines of Markdown."""
-        self._note_yardsticks()
         memory = Path("/proc/meminfo").read_text().split("MemTotal:")[1].split()[0]
-        quiet = (
-            "quiet"
-            if self.load <= QUIET
-            else "**NOT QUIET: take the processor time, not the rates**"
-        )
         took = (datetime.now(UTC) - self.began).total_seconds() / 60
         versions = ", ".join(f"{name} {each}" for name, each in sorted(self.versions.items()))
         return [
             f"- {self.began:%d %B %Y, %H:%M} UTC, took {took:.0f} minutes; commit {commit()}",
             f"- {os.cpu_count()} cores ({processor()}), {int(memory) / 2**20:.0f} GB, "
             f"Linux {platform.release()}",
-            f"- load before it began: {self.load:.2f} ({quiet})",
+            f"- {self.quietness()}",
             f"- {versions}",
         ]
 
-    def _note_yardsticks(self) -> None:
+    def quietness(self) -> str:
+        """Whether others used the machine when it began."""
+        said = "quiet" if self.load <= QUIET else "NOT QUIET: take processor time, not rates"
+        return f"load before it began: {self.load:.2f} ({said})"
+
+    def note_yardsticks(self) -> None:
+        """Which of them there are."""
         try:
             said = _said([alertmanager(fetch=False), "--version"])
             self.versions["Alertmanager"] = said.split()[2].rstrip(",")

@@ -15,6 +15,8 @@ from random import Random
 
 from processes import peak_mb
 
+STOP_S = 60.0
+"""Longer than a router waits for answers."""
 HUBHERALD = Path(sys.executable).with_name("hubherald")
 
 
@@ -60,9 +62,13 @@ def router(estate: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> int:
-    """As an operator would; its exit code."""
+    """As an operator would; its exit code, that of a kill when it does not end."""
     process.send_signal(signal.SIGTERM)
-    return process.wait(timeout=40)
+    try:
+        return process.wait(timeout=STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 class Run:

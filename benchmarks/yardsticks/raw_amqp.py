@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 
 import aio_pika
+import uvloop
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 SOURCE = "yardstick"
@@ -91,7 +92,7 @@ async def forever(url: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--amqp", required=True, help="URL of the broker")
-    asyncio.run(forever(parser.parse_args().amqp))
+    uvloop.run(forever(parser.parse_args().amqp))
 
 
 if __name__ == "__main__":
