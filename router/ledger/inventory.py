@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from router.domain.facts import Hub, HubStatus, Point, Registration, SmetsVersion
+from router.domain.facts import Hub, Registration
 from router.domain.inventory import Inventory, Running
 from router.domain.timestamps import moment, stamp
+from router.domain.words import HubStatus, Point, SmetsVersion
 from router.ledger.tables import firmware, hubs, registrations
 
 HubRow = tuple[str, str, str, str | None, str | None, str | None, str | None, str]
