@@ -45,9 +45,9 @@ class Recorder:
     def prepared(self, text: str, values: Any) -> None:
         """By a cursor."""
         with self._lock:
+            self._begins.add(beginning(text))
             if text not in self._seen and self._file.exists():
                 self._seen.add(text)
-                self._begins.add(beginning(text))
                 with self._file.open("ab") as file:
                     file.write(pickle.dumps((text, values)))
 
