@@ -18,12 +18,8 @@ from market import device
 
 ESTATE = ("hubs", "registrations", "firmware")
 """What there is for each hub."""
-STAY = {
-    *ESTATE,
-    *("alembic_version", "cursors", "documents", "holding", "lanes", "lives", "quarantined"),
-    *("sequences", "suspects", "forms"),
-}
-"""What does not grow with what was decided."""
+STAY = {"documents", "forms", "quarantined"}
+"""Records that do not grow with what was decided."""
 
 
 @dataclass(frozen=True)
@@ -61,24 +57,23 @@ class Multiplied:
     def grow_alerts(self, alerts: int) -> None:
         """Until there are about so many, with all that belongs to them."""
         with closing(self._open()) as connection:
-            (each,) = connection.execute("SELECT count(*) FROM template.alerts").fetchone()
-            (have,) = connection.execute("SELECT count(*) FROM alerts").fetchone()
+            (each,) = connection.execute("SELECT count(*) FROM template.deliveries").fetchone()
+            (have,) = connection.execute("SELECT count(*) FROM deliveries").fetchone()
             copies = max((alerts - have) // each, 0)
-            tables = [name for name in self._tables(connection) if name not in STAY]
+            tables = self._tables(connection)
             grown = {table: self._numbers(connection, table) for table in tables}
             for table in tables:
                 self._copy(connection, table, self._copies + 1, self._copies + copies, grown)
             connection.execute(
-                'UPDATE sequences SET "last" = (SELECT max(sequence) FROM alerts'
-                " WHERE alerts.service_user_id = sequences.service_user_id)"
+                'UPDATE sequences SET "last" = (SELECT max(sequence) FROM deliveries)'
             )
             connection.commit()
             self._copies += copies
 
     def alerts(self) -> int:
-        """How many there are now."""
+        """How many there are now: each has one delivery here."""
         with closing(sqlite3.connect(self._ledger)) as connection:
-            return int(connection.execute("SELECT count(*) FROM alerts").fetchone()[0])
+            return int(connection.execute("SELECT count(*) FROM deliveries").fetchone()[0])
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._ledger)
@@ -101,8 +96,20 @@ class Multiplied:
         return str(int(text) + copy * self._step)
 
     def _tables(self, connection: sqlite3.Connection) -> list[str]:
-        query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        return [str(name) for (name,) in connection.execute(query)]
+        """Records, that is what refers to a link of the hash chain, and what refers to them."""
+        query = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        left = {str(name) for (name,) in connection.execute(query)} - STAY
+        found = ["links"]
+        for table in found:  # grows meanwhile
+            left.discard(table)
+            more = {name for name in left if table in self._referred(connection, name).values()}
+            found += sorted(more)
+            left -= more
+        return found
+
+    def _referred(self, connection: sqlite3.Connection, table: str) -> dict[str, str]:
+        """By column: the table that it refers to."""
+        return {row[3]: row[2] for row in connection.execute(f"PRAGMA foreign_key_list({table})")}
 
     def _numbers(self, connection: sqlite3.Connection, table: str) -> dict[str, tuple[int, int]]:
         """By column: the highest there is, and the highest of the template."""
@@ -119,7 +126,7 @@ class Multiplied:
         return found
 
     def _columns(self, connection: sqlite3.Connection, table: str) -> Sequence[Column]:
-        refers = {row[3]: row[2] for row in connection.execute(f"PRAGMA foreign_key_list({table})")}
+        refers = self._referred(connection, table)
         unique = set()
         for _, index, is_unique, *_ in connection.execute(f"PRAGMA index_list({table})"):
             if is_unique:
@@ -160,8 +167,8 @@ def _value(
         return f"moved_number({name}, copy)"
     of = column.of or table
     moved = grown.get(of, {}).get("id" if column.of else column.name)
-    if moved is None and not column.of and column.name == "sequence":
-        moved = grown.get("alerts", {}).get("sequence")
+    if column.name == "sequence":  # one row for all tables: it is told in several
+        moved = grown["deliveries"]["sequence"]
     if moved is not None:
         have, each = moved
         return f"{name} + {have} + (copy - {first}) * {each}"

@@ -43,6 +43,8 @@ class Life:
         self._hubs = hubs
         self._told = Counted(estate / "router.log")
         self._due = 0
+        self._inbox = estate / "inbox" / "facts.jsonl"
+        self._fed = self._inbox.read_bytes().count(b"\n") if self._inbox.exists() else 0
 
     def cost(self, facts: int) -> Cost:
         """Of activations that nobody is told of, and of others that make three Alerts."""
@@ -64,17 +66,17 @@ class Life:
 
     def _feed(self, outcome: str, count: int) -> float:
         """So many activations; microseconds of processor time for each."""
-        last = self._facts()
         lines = []
-        for number in range(last, last + count):
+        for number in range(self._fed, self._fed + count):
             fact = activation(number * SPREAD, hubs=self._hubs, outcome=outcome)
             fact |= {"id": f"growth-{number}", "source": f"{SOURCE}:growth"}
             fact["data"]["firmware_version"] = f"{number:08X}"
             lines.append(json.dumps(fact, separators=(",", ":")))
         before = cpu_s(self._process.pid)
-        with (self._estate / "inbox" / "facts.jsonl").open("a") as out:
+        self._fed += count
+        with self._inbox.open("a") as out:
             out.write("\n".join(lines) + "\n")
-        self._until(lambda: self._facts() >= last + count)
+        self._until(self._taken_up)
         if outcome == "success":
             self._due += 3 * count
             self._until(lambda: self._told() >= self._due)
@@ -83,9 +85,11 @@ class Life:
             raise RefusedError("somebody was told of a failure")
         return (cpu_s(self._process.pid) - before) / count * 1e6
 
-    def _facts(self) -> int:
+    def _taken_up(self) -> bool:
+        """Whether all facts are decided: the router has noted how far it has read."""
         with closing(sqlite3.connect(self._estate / "hubherald.db")) as ledger:
-            return int(ledger.execute("SELECT ifnull(max(id), 0) FROM facts").fetchone()[0])
+            (read,) = ledger.execute('SELECT max("offset") FROM cursors').fetchone()
+        return bool(read == self._inbox.stat().st_size)
 
     def _until(self, done: Callable[[], bool]) -> None:
         late = time.monotonic() + LATE_S

@@ -31,7 +31,7 @@ def test_a_router_decides_and_delivers_in_a_multiplied_ledger(tmp_path: Path) ->
 
         assert ask("SELECT count(*) FROM hubs") == [(4 * HUBS,)]
         assert ask("SELECT count(*) FROM registrations") == [(12 * HUBS,)]
-        assert ask("SELECT count(*) FROM alerts") == [(4 * each,)]
+        assert ask("SELECT count(*) FROM deliveries") == [(4 * each,)]
         assert ask("PRAGMA foreign_key_check") == []
         assert ask("PRAGMA integrity_check") == [("ok",)]
     grown = measure(tmp_path, 4 * HUBS, 100)
