@@ -60,8 +60,8 @@ class Recorder:
 
 
 def beginning(text: str) -> str:
-    """What no value stands in: up to the first one, in the words of both ends."""
-    return re.split(r"[?:']|\d", " ".join(text.split()), maxsplit=1)[0]
+    """What no value stands in: up to the first one, as it stands at either end."""
+    return re.split(r"[?:'-]|\d|\bx'|\bNULL\b", " ".join(text.split()), maxsplit=1)[0]
 
 
 def record(recorder: Recorder) -> None:
