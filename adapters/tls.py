@@ -146,6 +146,8 @@ class Trust:
 
     async def context(self) -> ssl.SSLContext:
         """For the next connection. TlsFilesError when a file is of no use."""
+        if self._made is not None and not self.files.named():
+            return self._made  # nothing that could change
         async with self._making:  # one of many that send at once reads for all
             stamp = await self._read(self.files.stamp)
             expired = self._expires is not None and self._expires < datetime.now(UTC)

@@ -11,6 +11,7 @@ from prometheus_client import Counter as MetricCounter
 
 from router.deciding.batch import Accepted, Arrival, Batch
 from router.domain.facts import Activation
+from router.intake.deciding import Decided
 from router.metrics.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
@@ -23,6 +24,15 @@ class ObservedIntake:
         self.metrics = metrics
         self._lag = cache(metrics.lag.labels)
         self._publish_lag = cache(metrics.publish_lag.labels)
+
+    def decided(self, decided: Decided, seconds: float) -> None:
+        """A transaction that took so many seconds, the judgement in it."""
+        metrics = self.metrics
+        metrics.ledger_up.set(1)
+        metrics.commit.labels("intake").observe(seconds - decided.judging)
+        metrics.evaluation.observe(decided.judging)
+        metrics.mismatches.inc(decided.mismatches)
+        metrics.rebuilds.inc(decided.rebuilds)
 
     def recorded(self, arrivals: Sequence[Arrival], batch: Batch) -> None:
         """A batch is committed: what became of each of its messages."""

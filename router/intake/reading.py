@@ -18,11 +18,12 @@ AT_ONCE = 8 * 1024
 async def read_all(arrivals: Sequence[Arrival]) -> list[Found]:
     """What stands in each of them, in their order; several facts where one came as a batch."""
     if sum(len(each.message.body) for each in arrivals) <= AT_ONCE:
-        return _read(arrivals)
-    return await asyncio.to_thread(_read, arrivals)
+        return read(arrivals)
+    return await asyncio.to_thread(read, arrivals)
 
 
-def _read(arrivals: Sequence[Arrival]) -> list[Found]:
+def read(arrivals: Sequence[Arrival]) -> list[Found]:
+    """The same, here and now."""
     found: list[Found] = []
     for arrival in arrivals:
         facts = [_told(arrival, each) for each in parse_all(arrival.message.body)]

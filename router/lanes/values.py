@@ -179,6 +179,29 @@ class LaneAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What came back from the other sides of lanes, until it is in the ledger."""
+
+    settled: Sequence[Settlement] = ()
+    answers: Mapping[int, LaneAnswer] = field(default_factory=dict)
+    """By lane."""
+    changes: Sequence[LaneChange] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.settled or self.answers or self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What lanes have for whoever writes to the ledger next."""
+
+    wishes: Mapping[int, Wish] = field(default_factory=dict)
+    """By lane on which nothing waits: what it would send at once."""
+    news: News = field(default_factory=News)
+    """What is written with the same commit."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exchanged:
     """What the relay may send now, and when to look again."""
 

@@ -39,6 +39,8 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 INSTRUCTIONS = 10_000
 """Of SQLite's machine, between two looks at the clock: well under a millisecond."""
 
+Transaction = Connection
+"""A connection in a transaction that has begun."""
 ASIDE = "aside"
 """The option of a connection whose transactions change nothing that others see."""
 

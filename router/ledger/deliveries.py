@@ -7,7 +7,7 @@ sync to disk serves them all. An attempt is written before its send, so that a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,8 +30,7 @@ from router.lanes.values import (
     Claimed,
     DeliveryState,
     Exchanged,
-    LaneAnswer,
-    LaneChange,
+    News,
     Settlement,
     Wish,
     Withdrawn,
@@ -137,12 +136,16 @@ def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlem
     _ENDED.run(connection, ended)
 
 
+def take_in(connection: Connection, recorder: Recorder, news: News, now: datetime) -> None:
+    """Write what came back from the other sides of lanes."""
+    settle(connection, recorder, news.settled)
+    change_lanes(connection, news.changes, news.answers, now)
+
+
 def exchange(
     database: Database,
     *,
-    settled: Sequence[Settlement],
-    answers: Mapping[int, LaneAnswer],
-    changes: Sequence[LaneChange],
+    news: News,
     wishes: Sequence[Wish],
     now: datetime,
     withdrawn: Withdrawn,
@@ -150,8 +153,7 @@ def exchange(
     """Settle and claim in one transaction."""
     with database.transaction() as connection:
         recorder = Recorder(connection, ROUTER, stamp(now))
-        settle(connection, recorder, settled)
-        change_lanes(connection, changes, answers, now)
+        take_in(connection, recorder, news, now)
         sends: dict[int, list[list[Claimed]]] = {}
         next_due: dict[int, datetime | None] = {}
         idle: list[int] = []

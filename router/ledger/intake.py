@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from types import MappingProxyType
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -20,9 +19,10 @@ from router.deciding.decisions import ABOUT_SOMEBODY, Due
 from router.domain.facts import Activation, Fact, QuarantineReason, Registration
 from router.domain.timestamps import stamp
 from router.lanes.picking import pick_new
-from router.lanes.values import Claimed, Recorded, Wish
+from router.lanes.values import Claimed, Offer, Recorded, Wish
 from router.ledger.claims import NewDelivery, claim_new
 from router.ledger.database import Database, version_of
+from router.ledger.deliveries import take_in
 from router.ledger.inventory import (
     read_inventory,
     write_hubs,
@@ -51,7 +51,7 @@ from router.ledger.tables import (
 from router.ports import Alert, Cursor
 from router.ports.alerts import alert_id
 
-NONE: Mapping[int, Wish] = MappingProxyType({})
+NOTHING = Offer()
 _FACTS = select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
     # with the sources, though the ids would do: the index begins with them
     facts.c.source.in_(bindparam("sources", expanding=True)),
@@ -86,7 +86,7 @@ _ACTIVATIONS = select(
 )
 
 
-def look_up(database: Database, found: Sequence[Fact], taken_up: Sequence[int] = ()) -> Known:
+def look_up(connection: Connection, found: Sequence[Fact], taken_up: Sequence[int] = ()) -> Known:
     """Everything that deciding about these facts needs, in a handful of queries.
 
     `taken_up` are those in quarantine that are decided with them, by number.
@@ -97,61 +97,48 @@ def look_up(database: Database, found: Sequence[Fact], taken_up: Sequence[int] =
     points = {fact.data.mpxn for fact in found if isinstance(fact.data, Registration)}
     activated = [fact.data for fact in found if isinstance(fact.data, Activation)]
     moments = {stamp(each.activated_at) for each in activated}
-    with database.transaction() as connection:
-        taken = {(row[0], row[1]): row[2] for row in connection.execute(_FACTS, keys)}
-        waiting = {(row[0], row[1]): row[2] for row in connection.execute(_WAITING, {"ids": ids})}
-        same = connection.execute(
-            _ACTIVATIONS, {"devices": sorted(devices), "moments": sorted(moments)}
-        )
-        activations = {(row[0], row[1], row[2], row[3]) for row in same}
-        inventory = read_inventory(connection, devices, points)
-        held = read_held(connection, {each.device_id for each in activated}, taken_up)
-        return Known(taken, waiting, activations, inventory, version_of(connection), held)
-
-
-class Outdated(Exception):
-    """Another process has changed the ledger since the batch was judged: judge it again."""
+    taken = {(row[0], row[1]): row[2] for row in connection.execute(_FACTS, keys)}
+    waiting = {(row[0], row[1]): row[2] for row in connection.execute(_WAITING, {"ids": ids})}
+    same = connection.execute(
+        _ACTIVATIONS, {"devices": sorted(devices), "moments": sorted(moments)}
+    )
+    activations = {(row[0], row[1], row[2], row[3]) for row in same}
+    inventory = read_inventory(connection, devices, points)
+    held = read_held(connection, {each.device_id for each in activated}, taken_up)
+    return Known(taken, waiting, activations, inventory, held)
 
 
 def record(
-    database: Database,
-    batch: Batch,
-    standing: Standing,
-    *,
-    version: int | None = None,
-    offers: Mapping[int, Wish] = NONE,
+    connection: Connection, batch: Batch, standing: Standing, offer: Offer = NOTHING
 ) -> Recorded:
-    """Record a batch, in one transaction. Nothing is acknowledged before this has returned.
+    """Record a batch. Nothing is acknowledged before its transaction is committed.
 
-    `version` is that of the ledger on which the batch was judged. Outdated, and nothing is
-    recorded, when it is another by now; None where nothing was asked of the ledger. `offers` says
-    by lane what it would send at once: that is claimed with the same commit.
+    `offer` is what lanes would send at once, which is claimed with the same commit, and what came
+    back from them.
     """
-    with database.transaction() as connection:
-        found = version_of(connection)
-        if version is not None and found != version:
-            raise Outdated
-        current = {lane: wish for lane, wish in offers.items() if wish.idle_at == found}
-        recorder = Recorder(connection, ROUTER, stamp(batch.decided_at))
-        write_hubs(connection, batch.hubs.values())
-        write_registrations(connection, batch.registrations.values())
-        write_running(connection, batch.running)
-        due: list[tuple[int, Accepted, Due]] = []
-        for accepted in batch.accepted:
-            fact_id = recorder.add(facts, _fact_row(accepted))
-            if accepted.grounds is not None:
-                _add_decisions(recorder, fact_id, accepted, batch.decided_at, standing)
-                due += [(fact_id, accepted, each) for each in accepted.due]
-        waiting = add_quarantined(recorder, batch)
-        new = _add_alerts(recorder, due, batch.decided_at, standing)
-        sends = _claim(recorder, current, new, batch.decided_at)
-        recorder.write()
-        settle_quarantine(connection, waiting, batch.resolved)
-        _write_cursors(connection, batch.cursors)
-        clear(connection, batch.noted)
-        before = add_notes(connection, batch.following, batch.decided_at)
-        waits = frozenset(lane for lane, rows in new.items() if len(rows) > _count(sends.get(lane)))
-        return Recorded(waits, sends, len(due), before)
+    version = version_of(connection)
+    current = {lane: wish for lane, wish in offer.wishes.items() if wish.idle_at == version}
+    recorder = Recorder(connection, ROUTER, stamp(batch.decided_at))
+    take_in(connection, recorder, offer.news, batch.decided_at)
+    write_hubs(connection, batch.hubs.values())
+    write_registrations(connection, batch.registrations.values())
+    write_running(connection, batch.running)
+    due: list[tuple[int, Accepted, Due]] = []
+    for accepted in batch.accepted:
+        fact_id = recorder.add(facts, _fact_row(accepted))
+        if accepted.grounds is not None:
+            _add_decisions(recorder, fact_id, accepted, batch.decided_at, standing)
+            due += [(fact_id, accepted, each) for each in accepted.due]
+    waiting = add_quarantined(recorder, batch)
+    new = _add_alerts(recorder, due, batch.decided_at, standing)
+    sends = _claim(recorder, current, new, batch.decided_at)
+    recorder.write()
+    settle_quarantine(connection, waiting, batch.resolved)
+    _write_cursors(connection, batch.cursors)
+    clear(connection, batch.noted)
+    before = add_notes(connection, batch.following, batch.decided_at)
+    waits = frozenset(lane for lane, rows in new.items() if len(rows) > _count(sends.get(lane)))
+    return Recorded(waits, sends, len(due), before)
 
 
 def _claim(

@@ -184,7 +184,7 @@ def released(
 
 
 def waiting_for(
-    database: Database, devices: Iterable[str], hubs: Iterable[str], now: datetime
+    connection: Connection, devices: Iterable[str], hubs: Iterable[str], now: datetime
 ) -> tuple[list[Arrival], bool]:
     """What waits for hubs, or first registrations, of `devices`; and whether that is all of it.
 
@@ -193,11 +193,10 @@ def waiting_for(
     is no help.
     """
     given = {"devices": sorted(devices), "hubs": sorted(hubs)}
-    with database.transaction() as connection:
-        numbers = list(connection.execute(_WAITING_FOR, given).scalars())
-        found = _portion(connection, numbers, now) if len(numbers) <= PORTION else []
-        whole = len(found) == len(numbers)
-        return found if whole else [], whole
+    numbers = list(connection.execute(_WAITING_FOR, given).scalars())
+    found = _portion(connection, numbers, now) if len(numbers) <= PORTION else []
+    whole = len(found) == len(numbers)
+    return found if whole else [], whole
 
 
 def read_held(

@@ -186,11 +186,12 @@ def test_deciding_a_fact_reads_no_table_whole(database: Database) -> None:
     batch = Batch(NOW, hubs={device(1): (hub(device(1)), NOW)})
     batch.accepted = [decided("f-1", device(1))]
     with plans(database) as found:
-        look_up(database, known)
-        record(database, batch, standing({user(1): [lane]}))
+        with database.transaction() as connection:
+            look_up(connection, known)
+            waiting_for(connection, [device(1)], [device(2)], NOW)
+            record(connection, batch, standing({user(1): [lane]}))
         for first in (True, False):
             released(database, NOW, timedelta(hours=24), registrations_only=first)
-        waiting_for(database, [device(1)], [device(2)], NOW)
         go_live(database, TEXTS, [], NOW)
         swap(database, changes=[LaneChange(lane, ClosedReason.ENDPOINT, "", NOW)])
         swap(database, changes=[LaneChange(lane, None, "", NOW)])

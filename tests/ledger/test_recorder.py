@@ -12,7 +12,19 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
-from support.ledgers import answer, ask, decided, fill, lane_of, made, retry, standing, swap, wish
+from support.ledgers import (
+    answer,
+    ask,
+    decided,
+    fill,
+    lane_of,
+    made,
+    recorded,
+    retry,
+    standing,
+    swap,
+    wish,
+)
 from support.samples import NOW, body, device, user
 
 from router.deciding.batch import Arrival, Batch, Quarantined
@@ -22,7 +34,6 @@ from router.lanes.values import DeliveryState
 from router.ledger.actions import Operator, pause_lanes
 from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import lost_attempts
-from router.ledger.intake import record
 from router.ledger.recorder import GENESIS, Recorder
 from router.ledger.tables import RECORDS, actions, links
 from router.ports import Cursor, Message
@@ -53,7 +64,7 @@ def full(tmp_path: Path) -> Iterator[Database]:
         batch.accepted = [decided("f-6", device(6))]
         batch.quarantined = [unusable(b"{no"), unusable(b"\xff\x00"), unusable(body(type="x"))]
         batch.cursors[("drop", "facts.jsonl")] = Cursor("facts.jsonl", 17, 1)
-        record(database, batch, standing({user(1): [lane]}))
+        recorded(database, batch, standing({user(1): [lane]}))
         yield database
 
 

@@ -10,6 +10,7 @@ from support.ledgers import answer, fill, lane_of, swap, wish
 from support.samples import activation, body, device, user
 
 from router.domain.facts import Fact, parse
+from router.lanes.values import Offer
 from router.ledger.database import Database
 from router.ledger.intake import look_up
 
@@ -33,13 +34,13 @@ def statements(database: Database, first: int, count: int) -> dict[str, list[str
     at = swap(database, *(wish(number) for number in numbers)).idle_at
     devices = [device(first + number) for number in range(count)]
     facts = [parse(body(activation(each).model_dump(mode="json"), id=each)) for each in devices]
-    offers = {
-        number: wish(number, 1, batch=100, most=100, idle_at=at[number]) for number in numbers
-    }
-    with counted(database) as looking:
-        look_up(database, [each for each in facts if isinstance(each, Fact)])
+    offer = Offer(
+        {number: wish(number, 1, batch=100, most=100, idle_at=at[number]) for number in numbers}
+    )
+    with counted(database) as looking, database.transaction() as connection:
+        look_up(connection, [each for each in facts if isinstance(each, Fact)])
     with counted(database) as recording:
-        done = fill(database, devices, lanes, first=first, offers=offers)
+        done = fill(database, devices, lanes, first=first, offer=offer)
     assert sum(len(group) for groups in done.sends.values() for group in groups) == 3 * count
     claimed = [each for groups in done.sends.values() for group in groups for each in group]
     with counted(database) as settling:
@@ -50,7 +51,7 @@ def statements(database: Database, first: int, count: int) -> dict[str, list[str
 def test_a_lone_fact(database: Database) -> None:
     found = statements(database, 1, 1)
     assert {what: len(given) for what, given in found.items()} == {
-        "look up": 9,
+        "look up": 8,
         "record": 29,
         "settle": 12,
     }
