@@ -132,6 +132,10 @@ class Wish:
     """How many Alerts the adapter takes in one request, whatever the rate allows now."""
     busy_hubs: frozenset[str]
     """Hubs with an Alert in flight: never two for one hub."""
+    span: int
+    """Nothing starts that is so many or more ahead, in the sequence, of what is unanswered."""
+    oldest: int | None
+    """The sequence of the oldest Alert in flight, but for what holds nobody up."""
     failing: bool
     """The oldest goes alone until it is through."""
     hopeless: bool
@@ -146,6 +150,10 @@ class Wish:
     """The oldest has failed again and rests until then: another is tried meanwhile."""
     idle_at: int | None = None
     """The version of the ledger at which nothing waited on the lane; None: something may wait."""
+
+    def bound(self, first: int) -> int:
+        """The sequence from which on nothing starts while `first`, the next, is unanswered."""
+        return (first if self.oldest is None else min(first, self.oldest)) + self.span
 
 
 @dataclass(frozen=True, slots=True)

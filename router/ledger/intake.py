@@ -152,7 +152,9 @@ def _claim(
         lane: claim_new(
             recorder,
             wish,
-            pick_new([(each.alert.device_id, each) for each in new[lane]], wish),
+            pick_new(
+                [(each.alert.device_id, each.alert.sequence, each) for each in new[lane]], wish
+            ),
             now,
         )
         for lane, wish in offers.items()

@@ -126,6 +126,7 @@ def nobody(_connection: Connection, _pairs: Sequence[tuple[str, str]]) -> set[tu
 def wish(lane: int, sends: int = 16, *, batch: int = 1, **more: Any) -> Wish:
     """What a lane with this room asks for."""
     usual = {"most": batch, "busy_hubs": frozenset(), "failing": False, "hopeless": False}
+    usual |= {"span": sends * batch, "oldest": None}
     return Wish(lane, sends, batch, **{**usual, "adapter": "test", "render": None, **more})
 
 
