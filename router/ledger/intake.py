@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Accepted, Batch, Known, LaneOfUser, Standing
@@ -21,7 +21,7 @@ from router.domain.timestamps import stamp
 from router.lanes.picking import pick_new
 from router.lanes.values import Claimed, Offer, Recorded, Wish
 from router.ledger.claims import NewDelivery, claim_new
-from router.ledger.database import Database, version_of
+from router.ledger.database import Database
 from router.ledger.deliveries import take_in
 from router.ledger.inventory import (
     read_inventory,
@@ -30,6 +30,7 @@ from router.ledger.inventory import (
     write_running,
 )
 from router.ledger.poison import add_notes, clear
+from router.ledger.prepared import Prepared, among, listed
 from router.ledger.quarantine import (
     add_quarantined,
     arrival_columns,
@@ -52,37 +53,62 @@ from router.ports import Alert, Cursor
 from router.ports.alerts import alert_id
 
 NOTHING = Offer()
-_FACTS = select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
-    # with the sources, though the ids would do: the index begins with them
-    facts.c.source.in_(bindparam("sources", expanding=True)),
-    facts.c.event_id.in_(bindparam("ids", expanding=True)),
+_FACTS = Prepared(
+    select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
+        # with the sources, though the ids would do: the index begins with them
+        facts.c.source.in_(among("sources")),
+        facts.c.event_id.in_(among("ids")),
+    ),
+    ("sources", "ids"),
 )
-_WAITING = (
+_WAITING = Prepared(
     select(quarantined.c.source, quarantined.c.event_id, quarantined.c.content_digest)
     .join(holding, holding.c.quarantined_id == quarantined.c.id)
     .where(
-        quarantined.c.event_id.in_(bindparam("ids", expanding=True)),
+        quarantined.c.event_id.in_(among("ids")),
         quarantined.c.reason.in_(
             [
-                QuarantineReason.UNKNOWN_HUB.value,
-                QuarantineReason.NO_REGISTRATION.value,
-                QuarantineReason.ENGINE.value,
+                literal_column(f"'{reason.value}'")
+                for reason in (
+                    QuarantineReason.UNKNOWN_HUB,
+                    QuarantineReason.NO_REGISTRATION,
+                    QuarantineReason.ENGINE,
+                )
             ]
         ),
-    )
+    ),
+    ("ids",),
 )
-_ACTIVATIONS = select(
-    facts.c.device_id, facts.c.activated_at, facts.c.firmware_version, facts.c.outcome
-).where(
-    facts.c.device_id.in_(bindparam("devices", expanding=True)),
-    facts.c.activated_at.in_(bindparam("moments", expanding=True)),
-    # one that nobody could be told about bars no other
-    select(decisions.c.fact_id)
-    .where(
-        decisions.c.fact_id == facts.c.id,
-        decisions.c.verdict.in_([verdict.value for verdict in ABOUT_SOMEBODY]),
-    )
-    .exists(),
+_ACTIVATIONS = Prepared(
+    select(
+        facts.c.device_id, facts.c.activated_at, facts.c.firmware_version, facts.c.outcome
+    ).where(
+        facts.c.device_id.in_(among("devices")),
+        facts.c.activated_at.in_(among("moments")),
+        # one that nobody could be told about bars no other
+        select(decisions.c.fact_id)
+        .where(
+            decisions.c.fact_id == facts.c.id,
+            decisions.c.verdict.in_(
+                [literal_column(f"'{verdict.value}'") for verdict in ABOUT_SOMEBODY]
+            ),
+        )
+        .exists(),
+    ),
+    ("devices", "moments"),
+)
+_SEQUENCES = Prepared(
+    select(sequences.c.service_user_id, sequences.c.last).where(
+        sequences.c.service_user_id.in_(among("users"))
+    ),
+    ("users",),
+)
+_GIVEN = upsert(sequences)
+_NUMBERED = Prepared(
+    _GIVEN.on_conflict_do_update(
+        index_elements=["service_user_id"], set_={"last": _GIVEN.excluded.last}
+    ),
+    ("service_user_id", "last"),
 )
 
 
@@ -91,17 +117,15 @@ def look_up(connection: Connection, found: Sequence[Fact], taken_up: Sequence[in
 
     `taken_up` are those in quarantine that are decided with them, by number.
     """
-    ids = sorted({fact.id for fact in found})
-    keys = {"sources": sorted({fact.source for fact in found}), "ids": ids}
+    ids = listed(sorted({fact.id for fact in found}))
+    sources = listed(sorted({fact.source for fact in found}))
     devices = {fact.data.device_id for fact in found}
     points = {fact.data.mpxn for fact in found if isinstance(fact.data, Registration)}
     activated = [fact.data for fact in found if isinstance(fact.data, Activation)]
     moments = {stamp(each.activated_at) for each in activated}
-    taken = {(row[0], row[1]): row[2] for row in connection.execute(_FACTS, keys)}
-    waiting = {(row[0], row[1]): row[2] for row in connection.execute(_WAITING, {"ids": ids})}
-    same = connection.execute(
-        _ACTIVATIONS, {"devices": sorted(devices), "moments": sorted(moments)}
-    )
+    taken = {(row[0], row[1]): row[2] for row in _FACTS.ask(connection, sources, ids)}
+    waiting = {(row[0], row[1]): row[2] for row in _WAITING.ask(connection, ids)}
+    same = _ACTIVATIONS.ask(connection, listed(sorted(devices)), listed(sorted(moments)))
     activations = {(row[0], row[1], row[2], row[3]) for row in same}
     inventory = read_inventory(connection, devices, points)
     held = read_held(connection, {each.device_id for each in activated}, taken_up)
@@ -116,9 +140,9 @@ def record(
     `offer` is what lanes would send at once, which is claimed with the same commit, and what came
     back from them.
     """
-    version = version_of(connection)
-    current = {lane: wish for lane, wish in offer.wishes.items() if wish.idle_at == version}
     recorder = Recorder(connection, ROUTER, stamp(batch.decided_at))
+    known = recorder.version
+    current = {lane: wish for lane, wish in offer.wishes.items() if wish.idle_at == known}
     take_in(connection, recorder, offer.news, batch.decided_at)
     write_hubs(connection, batch.hubs.values())
     write_registrations(connection, batch.registrations.values())
@@ -292,19 +316,12 @@ def _next_sequences(connection: Connection, users: Sequence[str]) -> dict[str, l
         wanted[user] += 1
     if not wanted:
         return {}
-    statement = select(sequences).where(sequences.c.service_user_id.in_(sorted(wanted)))
-    last = {row.service_user_id: row.last for row in connection.execute(statement)}
+    last = {row[0]: row[1] for row in _SEQUENCES.ask(connection, listed(sorted(wanted)))}
     numbers = {
         user: list(range(last.get(user, 0) + 1, last.get(user, 0) + count + 1))
         for user, count in sorted(wanted.items())
     }
-    write = upsert(sequences)
-    write = write.on_conflict_do_update(
-        index_elements=["service_user_id"], set_={"last": write.excluded.last}
-    )
-    connection.execute(
-        write, [{"service_user_id": user, "last": given[-1]} for user, given in numbers.items()]
-    )
+    _NUMBERED.run(connection, [(user, given[-1]) for user, given in numbers.items()])
     return numbers
 
 

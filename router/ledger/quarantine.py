@@ -18,6 +18,7 @@ from router.deciding.batch import Arrival, Batch, Quarantined
 from router.domain.facts import Fact, FactType, QuarantineReason
 from router.domain.timestamps import moment, stamp
 from router.ledger.database import Database
+from router.ledger.prepared import read
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import holding, hubs, quarantined, registrations
 from router.ports import Message
@@ -209,7 +210,8 @@ def read_held(
     if not devices:
         return {}
     apart = json.dumps(sorted(taken_up))
-    found = connection.exec_driver_sql(
+    found = read(
+        connection,
         _HELD,
         (
             *(_REGISTRATION, QuarantineReason.UNKNOWN_HUB.value, apart),

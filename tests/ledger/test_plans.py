@@ -37,6 +37,7 @@ from router.ledger.documents import go_live
 from router.ledger.intake import look_up, record
 from router.ledger.lanes import count_waiting, why_closed
 from router.ledger.moves import move_lane
+from router.ledger.prepared import WATCHED
 from router.ledger.quarantine import released, waiting_for
 from router.ledger.queries.lists import Filter, list_alerts
 from router.ledger.queries.overview import overview
@@ -75,12 +76,15 @@ def plans(database: Database) -> Iterator[Plans]:
 
     found = Plans()
     event.listen(database.engine, "before_cursor_execute", note)
+    database.connection.info[WATCHED] = lambda text, values: sent.append((text, values))
     try:
         yield found
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
+        del database.connection.info[WATCHED]
     with database.transaction() as connection:
-        for statement, values in sent:
+        for text, values in sent:
+            statement = text.lstrip()
             if statement.startswith(("SELECT", "UPDATE", "DELETE")):
                 explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
                 found += [(statement, row.detail) for row in explained]
