@@ -19,7 +19,7 @@ from typing import Annotated, ParamSpec, TypeVar
 from pydantic import Field
 
 from adapters.revocation import RevocationError, valid_until
-from router.ports import Aside, exposure, open_plain, require_private, unreadable
+from router.ports import Aside, exposure, open_plain, require_private, silent, unreadable
 
 MOST_BYTES = 4_000_000
 """The system's bundle of all CAs has 200,000."""
@@ -160,14 +160,25 @@ class Trust:
             return self._made
 
     async def _read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function gives; TlsFilesError when the disk does not answer, now or yet."""
-        try:
-            async with asyncio.timeout(READ_S):
-                return await self._thread.call(function, *args, **kwargs)
-        except TimeoutError:
-            option, file = (self.files.named() or [SYSTEMS])[0]
-            why = f"{file} does not answer within {READ_S:g} s; is what it is mounted from away?"
-            raise TlsFilesError(option, why) from None
+        return await read_in_time(self._thread, self.files, function, *args, **kwargs)
+
+
+async def read_in_time(
+    thread: Aside,
+    files: TlsFiles,
+    function: Callable[P, T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """What the function makes of the files; TlsFilesError when the disk does not answer in time,
+    and at once while it has not yet answered who asked before."""
+    try:
+        if thread.busy_s > READ_S:
+            raise TimeoutError
+        return await thread.within(READ_S, function, *args, **kwargs)
+    except TimeoutError:
+        option, file = (files.named() or [SYSTEMS])[0]
+        raise TlsFilesError(option, silent(file, READ_S)) from None
 
 
 def distrust(error: BaseException) -> str | None:

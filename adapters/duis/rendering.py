@@ -36,6 +36,7 @@ from router.ports import (
     Refused,
     RenderError,
     Unfit,
+    silent,
 )
 
 READ_S = 1.0
@@ -103,8 +104,7 @@ class Renderer:
         except TimeoutError:
             if self._signer is not None:
                 return self._signer
-            file = self._originator.signing_key_file
-            why = f"{file} does not answer within {READ_S:g} s; is what it is mounted from away?"
+            why = silent(self._originator.signing_key_file, READ_S)
             raise SigningError(KEY, why) from None
 
     def _read(self) -> DocumentSigner:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from adapters.http.page import words_of
+from adapters.http.statuses import meaning
 from adapters.tls import distrust
 from router.ports import (
     ChannelFault,
@@ -52,32 +52,8 @@ class Answer:
     location: str | None = None
     untidy: str = ""
     """What was wrong with its form, for people; it changes nothing."""
-
-
-_SHUT_OUT: Mapping[int, str] = {
-    401: "",
-    402: "our account with it lacks something; ",
-    403: "",
-    407: "a proxy on the way wants a login; ",
-    511: "a network on the way wants a login; ",
-}
-"""What speaks of us, and what it means besides."""
-_POST = "nobody takes a POST at this address; correct `url`"
-_NOBODY = "nobody takes Alerts at this address; correct `url`"
-_PROTOCOL = "it wants another protocol than HTTP/1.1; correct `url`"
-_FORM = "it can't take requests as we send them; ask the receiver what is in the way"
-_MISPLACED: Mapping[int, str] = {
-    404: _NOBODY,
-    405: _POST,
-    410: _NOBODY,
-    411: _FORM,
-    421: "this server is not for that name; correct `url`",
-    426: _PROTOCOL,
-    431: _FORM,
-    501: _POST,
-    505: _PROTOCOL,
-}
-"""What speaks of the address, and what to do."""
+    whole: bool = True
+    """Whether `body` is all of it."""
 
 
 def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
@@ -86,41 +62,24 @@ def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
     `credentials` is the advice of this channel for when the receiver does not let us in.
     """
     said = _said(answer)
-    match answer.status // 100:
-        case _ if closed := _about_us(answer.status, credentials):
-            reason, advice = closed
-            return Closed(reason, f"{said}; {advice}")
-        case 2:
-            return Delivered(f"{answer.status}{_note(answer)}")
-        case 3:
-            to = f" to {in_one_line(_bare(answer.location), _SHOWN)}" if answer.location else ""
-            advice = "redirects are not followed; correct `url`"
-            return Closed(ChannelFault.ENDPOINT, f"{said}{to}; {advice}")
-        case 4:
-            return _complaint(answer, said, now)
-        case 5:
-            return Retry(Reason.SERVER, said, _rest(answer.retry_after, now))
-    return Closed(ChannelFault.ENDPOINT, f"{said}; no such answer ends a POST; correct `url`")
-
-
-def _about_us(status: int, credentials: str) -> tuple[ChannelFault, str] | None:
-    """What blames no Alert: whose fault it is, and what to do."""
-    if status in _SHUT_OUT:
-        return ChannelFault.CREDENTIALS, f"{_SHUT_OUT[status]}{credentials}"
-    if status in _MISPLACED:
-        return ChannelFault.ENDPOINT, _MISPLACED[status]
-    return None
-
-
-def _complaint(answer: Answer, said: str, now: datetime) -> Outcome:
-    """Of 4xx what is about the moment, or else about the Alerts."""
-    match answer.status:
-        case 408 | 425 | 429:
-            return Retry(Reason.BUSY, said, _rest(answer.retry_after, now))
-        case 409:
-            known = "counts as delivered: the receiver has it already"
-            return Delivered(f"{said.removeprefix('answered ')}; {known}")
-    return Refused(Reason.REJECTED, said)
+    if answer.status // 100 == 2:
+        return Delivered(f"{answer.status}{_note(answer)}")
+    if answer.status // 100 == 3:
+        to = f" to {in_one_line(_bare(answer.location), _SHOWN)}" if answer.location else ""
+        return Closed(
+            ChannelFault.ENDPOINT, f"{said}{to}; redirects are not followed; correct `url`"
+        )
+    if answer.status == 409:
+        known = "counts as delivered: the receiver has it already"
+        return Delivered(f"{said.removeprefix('answered ')}; {known}")
+    found = meaning(answer.status, _words(answer))
+    match found.of:
+        case ChannelFault() as fault:
+            advice = credentials if fault is ChannelFault.CREDENTIALS else ""
+            return Closed(fault, f"{said}; {found.words}{advice}")
+        case Reason.REJECTED:
+            return Refused(found.of, said)
+    return Retry(found.of, said, _rest(answer.retry_after, now))
 
 
 def outcome_of_failure(error: Exception, host: str, trust: str) -> Outcome:
@@ -162,8 +121,13 @@ def _said(answer: Answer) -> str:
         phrase = f" {HTTPStatus(answer.status).phrase}"
     except ValueError:
         phrase = ""
-    text = in_one_line(words_of(answer.body.decode(errors="replace")), _SHOWN)
+    text = in_one_line(_words(answer), _SHOWN)
     return f"answered {answer.status}{phrase}{_note(answer)}" + (f": {text}" if text else "")
+
+
+def _words(answer: Answer) -> str:
+    words = words_of(answer.body.decode(errors="replace"))
+    return words if answer.whole or not words else f"{words}..."  # it may end within a secret
 
 
 def _note(answer: Answer) -> str:

@@ -84,6 +84,7 @@ class AnswerParser:
             self._text(b"retry-after"),
             self._text(b"location"),
             "; ".join(dict.fromkeys(self._untidy)),
+            whole=self._whole,
         )
 
     @property
@@ -130,7 +131,7 @@ class AnswerParser:
             if b"POST " in self._came:  # with all that is secret in it
                 raise NoStatusError("what answered does not speak HTTP: it repeats our request")
             beginning = bytes(self._came[:_SHOWN]).decode(errors="replace")
-            raise NoStatusError(f"what answered does not speak HTTP: {beginning!r}")
+            raise NoStatusError(f"what answered does not speak HTTP: {beginning + '...'!r}")
 
     def _read_headers(self) -> _Steps:
         self._headers = {}

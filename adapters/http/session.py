@@ -39,6 +39,7 @@ class HttpSession:
         self._trust = Trust(files)
         self._dialler = Dialler(self._target.host, self._target.port)
         self._idle: dict[Wire, asyncio.TimerHandle] = {}
+        self._first: asyncio.Task[None] | None = None
 
     @property
     def where(self) -> str:
@@ -46,18 +47,26 @@ class HttpSession:
         return self._target.where
 
     async def __aenter__(self) -> Self:
-        with suppress(TlsFilesError):  # which the first send tells; its deadline has begun then
-            await self._trust.context()
+        # the deadline of the first send has begun when it needs it; nobody waits for it here, as
+        # the files may be on a mount that is away, and all adapters begin one after the other
+        self._first = asyncio.create_task(self._prepare())
         return self
 
+    async def _prepare(self) -> None:
+        with suppress(TlsFilesError):  # which the first send tells
+            await self._trust.context()
+
     async def __aexit__(self, *exc: object) -> None:
+        if self._first is not None:
+            self._first.cancel()
         for wire in list(self._idle):
             self._forget(wire)
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The answer; NO_ANSWER when none came, TlsFilesError when nothing could be sent.
 
-        Without a deadline of its own: the caller's holds for all of it.
+        Without a deadline of its own: the caller's holds until there is a status. Who cancels it
+        later has the answer nonetheless, at once.
         """
         context = await self._trust.context()
         tls = context if self._target.tls else None
@@ -77,6 +86,9 @@ class HttpSession:
             await _read_rest(wire, parser)
             if parser.reusable and wire.idle:
                 self._keep(wire)
+        except asyncio.CancelledError:
+            if not await _has_status(wire, parser):
+                raise
         finally:
             if wire not in self._idle:
                 wire.cut()
@@ -142,6 +154,15 @@ async def _read_status(wire: Wire, parser: AnswerParser) -> None:
             parser.end()
             if parser.status is None:
                 raise kind
+
+
+async def _has_status(wire: Wire, parser: AnswerParser) -> bool:
+    """Whether one has come by the time that the caller's patience ended."""
+    if parser.status is None:
+        await asyncio.sleep(0)  # a busy loop looks at clocks before it looks at sockets
+        with suppress(NoStatusError):
+            parser.feed(wire.came())
+    return parser.status is not None
 
 
 async def _read_rest(wire: Wire, parser: AnswerParser) -> None:

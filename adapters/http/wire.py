@@ -73,16 +73,20 @@ class Wire(asyncio.Protocol):
         if self.quiet:
             self._news.clear()
             await self._news.wait()
-        if self._came:
-            found = bytes(self._came)
-            self._came.clear()
-            if self._paused and self._transport is not None:
-                self._paused = False
-                self._transport.resume_reading()
+        if found := self.came():
             return found
         if self._why is not None:
             raise self._why
         return b""
+
+    def came(self) -> bytes:
+        """What has come by now."""
+        found = bytes(self._came)
+        self._came.clear()
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return found
 
     def cut(self) -> None:
         """End it now."""

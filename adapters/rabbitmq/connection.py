@@ -20,7 +20,7 @@ from yarl import URL
 
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.rabbitmq.wire import BoundedTransports
-from adapters.tls import CrlFile, TlsFiles, TlsFilesError
+from adapters.tls import CrlFile, TlsFiles, TlsFilesError, read_in_time
 from router.ports import AmqpUrl, Aside, Options, Secret, Unfit, in_one_line, redactor
 
 DIAL_S = 10.0
@@ -255,16 +255,12 @@ async def blocked(connection: AbstractConnection | None) -> bool:
 
 
 async def _trusted(options: BrokerOptions) -> ssl.SSLContext | None:
-    with in_words(options):
-        return await _beside(options.files).call(_trust, options)
-
-
-def _trust(options: BrokerOptions) -> ssl.SSLContext | None:
-    """Reads the files anew for each connection, so that a renewed certificate needs no restart."""
+    """The files are read anew for each connection: a renewed certificate needs no restart."""
     if not options.url.startswith("amqps:"):
         return None
+    files = options.files
     try:
-        return options.files.context()
+        return await read_in_time(_beside(files), files, files.context)
     except TlsFilesError as error:
         # the name of the option, not the file's: that may be a key itself, by mistake
         raise BrokerError(TroubleKind.CREDENTIALS, redactor(options)(str(error))) from None

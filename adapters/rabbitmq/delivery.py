@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 from aio_pika.abc import AbstractConnection
@@ -132,16 +132,30 @@ class RabbitAdapter(Adapter[RabbitOptions]):
         if len(groups) == 1:
             (key,) = groups
             return [await self._publish(channel, key, deliveries)] * len(deliveries)
-        found: list[Outcome] = [Delivered()] * len(deliveries)
-        outcomes = await asyncio.gather(
-            *(
-                self._publish(channel, key, [deliveries[place] for place in places])
-                for key, places in groups.items()
-            )
-        )
-        for places, outcome in zip(groups.values(), outcomes, strict=True):
+        return await self._publish_each(channel, groups, deliveries)
+
+    async def _publish_each(
+        self,
+        channel: BareChannel,
+        groups: Mapping[str, Sequence[int]],
+        deliveries: Sequence[Delivery],
+    ) -> Sequence[Outcome]:
+        """A message for each routing key. What was confirmed stands when others are late."""
+        late = f"{self._options.where}: no confirmation within the channel's timeout"
+        found: list[Outcome] = [Retry(Reason.TIMEOUT, late)] * len(deliveries)
+
+        async def publish(key: str, places: Sequence[int]) -> None:
+            outcome = await self._publish(channel, key, [deliveries[place] for place in places])
             for place in places:
                 found[place] = outcome
+
+        try:
+            async with asyncio.TaskGroup() as publishing:
+                for key, places in groups.items():
+                    publishing.create_task(publish(key, places))
+        except asyncio.CancelledError:
+            if not any(isinstance(outcome, Delivered) for outcome in found):
+                raise
         return found
 
     async def _ready(self) -> BareChannel:

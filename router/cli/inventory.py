@@ -55,7 +55,7 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
     half of a home, and the same command again loads all of it.
 
     \b
-    Columns of hubs (the last five may be missing; groups are separated by `;`):
+    Columns of hubs, in any order (the last five may be missing; groups are separated by `;`):
       device_id,status,smets_version,csp_region,model,hardware_version,replaced_by,groups
     Columns of registrations:
       device_id,mpxn,point,supplier_id,network_operator_id,effective_from,effective_to

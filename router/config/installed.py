@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from router.config.unready import UnreadyOptions
@@ -11,22 +12,20 @@ from router.files.document import Document, Place
 from router.files.problems import Problem
 from router.files.suggestions import closest
 from router.files.values import read_model
-from router.ports import Aside, Introduced, Options, Unfit
+from router.ports import Introduced, Options, Unfit
 from router.ports.discretion import redactor
 from router.ports.entrypoints import installed
-
-FIRST_S, AGAIN_S = 5.0, 0.5
-"""Seconds that files named by one channel have to answer, and after the first that did not."""
+from router.ports.inquiry import Inquiry
 
 
 class InstalledKinds:
     """The installed sources or adapters; one is imported when a file names it."""
 
-    def __init__(self, group: str) -> None:
+    def __init__(self, group: str, inquiry: Inquiry | None = None) -> None:
+        """`inquiry`: looks at the files that options name."""
         self._installed = installed(group)
         self._models: dict[str, type[Options] | str] = {}
-        self._thread = Aside("files")
-        self._patience = FIRST_S
+        self._inquiry = inquiry or Inquiry()
 
     def introduced(self, kind: str) -> type[Introduced] | None:
         """The adapter's class when it wants to know the parties; None for all others."""
@@ -58,7 +57,8 @@ class InstalledKinds:
             return None
         rest = {key: inner for key, inner in value.items() if key not in own}
         before, unfit_files = len(document.problems), dict[Place, str]()
-        found = read_model(document, model, rest, *within, also=own, unfit=unfit_files)
+        ask = self._inquiry.ask
+        found = read_model(document, model, rest, *within, also=own, unfit=unfit_files, ask=ask)
         if unfit_files:
             for place, why in unfit_files.items():
                 problem = Problem(document.at(*place), why, Code.KEY_FILE)
@@ -73,10 +73,10 @@ class InstalledKinds:
 
     def _unfit(self, options: Options) -> Sequence[Unfit]:
         """What it finds wrong, in a thread: it may look at files on a mount that is away."""
+        folders = {each.parent for _, each in options if isinstance(each, Path)}
         try:
-            return self._thread.submit(options.unfit).result(self._patience)
+            return self._inquiry.ask(frozenset(folders), options.unfit)
         except TimeoutError:
-            self._thread, self._patience = Aside("files"), AGAIN_S
             why = "a file or folder named here does not answer; is what it is mounted from away?"
             return [Unfit("adapter", why, code=Code.FILE)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 from router.config import usersfile
@@ -29,10 +30,12 @@ from router.files.yamlfile import read
 from router.language import shadows, unmet
 from router.language.folder import survey as survey_rules
 from router.language.rules import Rules
-from router.ports import Options
+from router.ports import Options, Unfit
 from router.ports.discretion import redactor
 from router.ports.entrypoints import ADAPTERS, SOURCES
+from router.ports.inquiry import Inquiry
 
+SILENT = "the file does not answer; is what it is mounted from away?"
 READINGS = 3
 """How often files are read that change meanwhile."""
 
@@ -92,7 +95,7 @@ class Survey:
 
 def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read hubherald.yaml. FilesError has all its problems."""
-    found, document = _settings(file, environment)
+    found, document = _settings(file, environment, Inquiry())
     if found is None:
         raise FilesError(in_order(document.problems))
     return found
@@ -113,17 +116,18 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
 
 def survey(file: Path, environment: Mapping[str, str] = os.environ) -> Survey:
     """Read the same files and say all that there is to say; never raises for what they hold."""
-    found, document = _settings(file, environment)
+    inquiry = Inquiry()
+    found, document = _settings(file, environment, inquiry)
     folder, users_file = _beside(document, "rules"), _beside(document, "service_users")
     if folder is None or users_file is None:  # which is told; where they are, nobody knows
         return Survey(None, None, None, in_order(document.problems))
     if document.value is None and not (file.is_file() and folder.is_dir() and users_file.is_file()):
         return Survey(None, None, None, document.problems)
-    texts = _read(folder, users_file, environment)
+    texts = _read(folder, users_file, environment, inquiry)
     users, rules, in_users, in_rules = texts.users, texts.rules, texts.in_users, texts.in_rules
     ours, theirs = document.papers, texts.papers
     if found is not None and users is not None:
-        _hold_against_adapters(document, found, users)
+        _hold_against_adapters(document, found, users, inquiry)
     in_vain = shadows.find(rules) + (unmet.find(rules, users) if users else [])
     findings = in_order([*ours.unfit, *theirs.unfit, *in_vain])
     warnings = in_order([*ours.warnings, *theirs.warnings])
@@ -154,11 +158,13 @@ class _Texts:
     papers: Papers
 
 
-def _read(folder: Path, users_file: Path, environment: Mapping[str, str]) -> _Texts:
+def _read(
+    folder: Path, users_file: Path, environment: Mapping[str, str], inquiry: Inquiry
+) -> _Texts:
     """Read them while they stand still: half of one release and half of the next is neither."""
     for _ in range(READINGS):
         looked, papers = look(folder, users_file), Papers()
-        users, in_users = usersfile.load(users_file, environment, papers)
+        users, in_users = usersfile.load(users_file, environment, papers, inquiry)
         rules, in_rules = survey_rules(folder)
         if look(folder, users_file) == looked:
             break
@@ -178,14 +184,21 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=place)
 
 
-def _hold_against_adapters(document: Document, found: Settings, users: ServiceUsers) -> None:
+def _hold_against_adapters(
+    document: Document, found: Settings, users: ServiceUsers, inquiry: Inquiry
+) -> None:
     """What the channels' adapters need of `dcc:` and do not find there."""
     kinds = InstalledKinds(ADAPTERS)
     named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
     if found.dcc.signing_key_file and found.dcc.signing_certificate_file:
         named |= kinds.models().keys()  # they are to be right, though nobody needs them yet
-    for adapter in map(kinds.introduced, sorted(named)):
-        for unfit in adapter.unfit_originator(found.dcc.originator) if adapter else ():
+    for adapter in filter(None, map(kinds.introduced, sorted(named))):
+        originator = found.dcc.originator
+        try:
+            unfits = inquiry.ask("dcc", partial(adapter.unfit_originator, originator))
+        except TimeoutError:
+            unfits = [Unfit("signing_key_file", SILENT)]
+        for unfit in unfits:
             where = document.at("dcc", unfit.key)
             said = redactor(found.dcc)(f"{unfit.key}: {unfit.message}")
             document.papers.add(Problem(where, said, unfit.code), warning=unfit.warning)
@@ -204,7 +217,9 @@ def _beside(document: Document, key: str) -> Path | None:
     return document.file.parent / path
 
 
-def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | None, Document]:
+def _settings(
+    file: Path, environment: Mapping[str, str], inquiry: Inquiry
+) -> tuple[Settings | None, Document]:
     document = read(file, guarded=True)
     if document.value is None:
         if not file.exists():
@@ -216,9 +231,9 @@ def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | No
             document.add(document.location(0, 0), message, Code.EMPTY)
         return None, document
     expand(document, environment)
-    sources = _sources(document)
-    _check_signing_key(document)
-    found = read_model(document, ConfigFile, document.value)
+    sources = _sources(document, inquiry)
+    _check_signing_key(document, inquiry)
+    found = read_model(document, ConfigFile, document.value, ask=inquiry.ask)
     if found is None or document.problems:
         return None, document
     find_exposed(document)
@@ -242,10 +257,10 @@ def _settings(file: Path, environment: Mapping[str, str]) -> tuple[Settings | No
     ), document
 
 
-def _sources(document: Document) -> dict[str, ConfiguredSource]:
+def _sources(document: Document, inquiry: Inquiry) -> dict[str, ConfiguredSource]:
     value = document.value
     given = value.get("sources") if isinstance(value, dict) else None
-    kinds = InstalledKinds(SOURCES)
+    kinds = InstalledKinds(SOURCES, inquiry)
     found: dict[str, ConfiguredSource] = {}
     for name, source in given.items() if isinstance(given, dict) else ():
         if not isinstance(source, dict):
@@ -263,14 +278,14 @@ def _sources(document: Document) -> dict[str, ConfiguredSource]:
     return found
 
 
-def _check_signing_key(document: Document) -> None:
+def _check_signing_key(document: Document, inquiry: Inquiry) -> None:
     value = document.value.get("dcc") if isinstance(document.value, dict) else None
     given = value.get("signing_key_file") if isinstance(value, dict) else None
     if not isinstance(given, str):
         return
     key, file = "signing_key_file", document.file.absolute().parent / given
     try:
-        require_private(file)
-    except ValueError as error:
-        said = Redactor([(str(file), key)])(f"{key}: {error}")
+        inquiry.ask("dcc", lambda: require_private(file))
+    except (ValueError, TimeoutError) as error:
+        said = Redactor([(str(file), key)])(f"{key}: {str(error) or SILENT}")
         document.papers.add(Problem(document.at("dcc", key), said, Code.KEY_FILE), warning=False)

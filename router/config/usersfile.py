@@ -25,6 +25,7 @@ from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import read
 from router.ports import Options
 from router.ports.entrypoints import ADAPTERS
+from router.ports.inquiry import Inquiry
 
 _DUIS_VERSION = r"^[0-9]{1,2}\.[0-9]{1,2}$"
 
@@ -96,7 +97,10 @@ OWN = frozenset(ChannelKeys.model_fields)
 
 
 def load(
-    file: Path, environment: Mapping[str, str], papers: Papers | None = None
+    file: Path,
+    environment: Mapping[str, str],
+    papers: Papers | None = None,
+    inquiry: Inquiry | None = None,
 ) -> tuple[ServiceUsers | None, list[Problem]]:
     """Read service_users.yaml: the users, or every problem of the file.
 
@@ -110,7 +114,7 @@ def load(
             document.add(document.location(0, 0), message, Code.EMPTY)
         return None, document.problems
     expand(document, environment)
-    users = _Users(document).read()
+    users = _Users(document, inquiry).read()
     if document.problems or users is None or document.cover is None:
         return None, document.problems
     find_exposed(document)
@@ -122,9 +126,9 @@ def load(
 class _Users:
     """Reads one document; channels also of users with mistakes, to find all in one go."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, inquiry: Inquiry | None) -> None:
         self.document = document
-        self.kinds = InstalledKinds(ADAPTERS)
+        self.kinds = InstalledKinds(ADAPTERS, inquiry)
 
     def read(self) -> list[ServiceUser] | None:
         value = self.document.value

@@ -45,7 +45,7 @@ from router.domain.identifiers import (
 from router.domain.meterpoints import mpan, mpan_misfit, mprn, mprn_misfit
 from router.domain.strictjson import MalformedJson, decode
 from router.domain.timestamps import lasting, rfc3339
-from router.domain.wrapping import WrappedLarge, WrappedWrong, data_of, events, unpacked
+from router.domain.wrapping import Room, WrappedLarge, WrappedWrong, data_of, events, unpacked
 from router.ports import MAX_BODY
 
 
@@ -290,21 +290,25 @@ def parse(body: bytes, check_digits: CheckDigits = CheckDigits.WARN) -> Fact | D
     return Defect(QuarantineReason.MALFORMED, f"a batch of {len(found)} events, not one", body)
 
 
-def parse_all(body: bytes, check_digits: CheckDigits = CheckDigits.WARN) -> Sequence[Fact | Defect]:
+def parse_all(
+    body: bytes, check_digits: CheckDigits = CheckDigits.WARN, room: Room | None = None
+) -> Sequence[Fact | Defect]:
     """Read each fact of a body that may be a batch or compressed; at least one is given.
 
-    Never raises for what `body` holds. A fact of a batch has its own bytes as its body.
+    Never raises for what `body` holds. A fact of a batch has its own bytes as its body. `room`
+    tells afterwards how many bytes were unpacked.
     """
     if len(body) > MAX_BODY:
         return [_too_large(body)]
+    room = room or Room()
     try:
-        body = unpacked(body)
+        body = unpacked(body, room)
         found = events(body)
     except WrappedLarge as error:
         return [Defect(QuarantineReason.TOO_LARGE, str(error), body)]
     except WrappedWrong as error:
         return [Defect(QuarantineReason.MALFORMED, str(error), body)]
-    return [_parse_one(each, check_digits) for each in ([body] if found is None else found)]
+    return [_parse_one(each, check_digits, room) for each in ([body] if found is None else found)]
 
 
 def _too_large(body: bytes) -> Defect:
@@ -312,12 +316,12 @@ def _too_large(body: bytes) -> Defect:
     return Defect(QuarantineReason.TOO_LARGE, detail, body[: MAX_BODY + 1])
 
 
-def _parse_one(body: bytes, check_digits: CheckDigits) -> Fact | Defect:
+def _parse_one(body: bytes, check_digits: CheckDigits, room: Room) -> Fact | Defect:
     try:
         event = decode(body)
     except MalformedJson as error:
         return Defect(QuarantineReason.MALFORMED, str(error), body)
-    found = _read(event, body)
+    found = _read(event, body, room)
     if check_digits is CheckDigits.REFUSE and isinstance(found, Fact) and found.misfit:
         detail = f"data: {found.misfit}"
         kind, digest = found.data.type.value, found.content_digest
@@ -325,7 +329,7 @@ def _parse_one(body: bytes, check_digits: CheckDigits) -> Fact | Defect:
     return found
 
 
-def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:
+def _read(event: dict[str, Any], body: bytes, room: Room) -> Fact | Defect:
     def name(key: str, longest: int) -> str | None:
         value = event.get(key)
         usable = isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
@@ -334,7 +338,7 @@ def _read(event: dict[str, Any], body: bytes) -> Fact | Defect:
     source, event_id, kind = name("source", 300), name("id", 100), name("type", 100)
     wrong = None
     try:
-        data = data_of(event)
+        data = data_of(event, room)
     except WrappedWrong as error:
         data, wrong = event.get("data_base64", event.get("data")), str(error)
     try:

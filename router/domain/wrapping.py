@@ -1,7 +1,7 @@
 """How facts come wrapped: compressed, in batches, or with their data as text.
 
 CloudEvents leaves all of that to the sender, so it is taken off here. What can't be taken off is
-told in words, and nothing grows beyond MAX_BODY.
+told in words, and all that is packed in one message unpacks to no more than MAX_BODY.
 
 Sources: CloudEvents 1.0, JSON event format (3.1.1 `data_base64`, 4 batches); RFC 1950 and 1952.
 """
@@ -36,7 +36,38 @@ class WrappedLarge(WrappedWrong):
     """It is more than is taken."""
 
 
-def unpacked(body: bytes) -> bytes:
+class Room:
+    """What may still be unpacked of one message: its body, and the data of each of its events.
+
+    A batch of events that are small and each unpack to much would else be as much work as it likes.
+    """
+
+    def __init__(self) -> None:
+        self.used = 0
+        """Bytes that were unpacked."""
+
+    @property
+    def left(self) -> int:
+        """Bytes that may be unpacked yet."""
+        return MAX_BODY - self.used
+
+    def take(self, size: int) -> None:
+        """So many are unpacked. WrappedLarge where that is more than was left."""
+        before, self.used = self.used, min(self.used + size, MAX_BODY)
+        if before + size > MAX_BODY:
+            others = ", with what its message held packed before it" if before else ""
+            raise WrappedLarge(f"more than {MAX_BODY:,} bytes when it is decompressed{others}")
+
+
+def is_packed(body: bytes) -> bool:
+    """Whether it may hold more than its bytes: it is compressed, or has data that may be.
+
+    Escapes may spell the key of such data.
+    """
+    return body.startswith(_COMPRESSED) or b"data_base64" in body or b"\\u" in body
+
+
+def unpacked(body: bytes, room: Room) -> bytes:
     """The body, decompressed where it is compressed by gzip or zlib. WrappedWrong."""
     if body.startswith(_ZSTD):
         raise WrappedWrong("compressed by zstd; send it as it is, or compressed by gzip")
@@ -44,11 +75,10 @@ def unpacked(body: bytes) -> bytes:
         return body
     inflater = zlib.decompressobj(_EITHER)
     try:
-        plain = inflater.decompress(body, MAX_BODY + 1)
+        plain = inflater.decompress(body, room.left + 1)
     except zlib.error:
         raise WrappedWrong("compressed, and broken: it can't be decompressed") from None
-    if len(plain) > MAX_BODY:
-        raise WrappedLarge(f"more than {MAX_BODY:,} bytes when it is decompressed")
+    room.take(len(plain))
     if not inflater.eof:
         raise WrappedWrong("compressed, and cut: its end is missing")
     if inflater.unused_data.strip(b"\0"):
@@ -109,21 +139,21 @@ def _behind_space(text: str, place: int) -> int:
     return place
 
 
-def data_of(event: Mapping[str, Any]) -> Any:
+def data_of(event: Mapping[str, Any], room: Room) -> Any:
     """The data of an event: as it stands, as JSON in text, or in `data_base64`. WrappedWrong."""
     plain, coded = event.get("data"), event.get("data_base64")
     if coded is not None:
         if plain is not None:
             raise WrappedWrong("data_base64: stands beside data; an event has one of them")
-        return _json(_from_base64(coded), "data_base64", event)
+        return _json(_from_base64(coded, room), "data_base64", event)
     return _json(plain.encode(), "data", event) if isinstance(plain, str) else plain
 
 
-def _from_base64(coded: Any) -> bytes:
+def _from_base64(coded: Any, room: Room) -> bytes:
     if not isinstance(coded, str):
         raise WrappedWrong("data_base64: must be text in quotes")
     try:
-        return unpacked(base64.b64decode("".join(coded.split()), validate=True))
+        return unpacked(base64.b64decode("".join(coded.split()), validate=True), room)
     except (binascii.Error, ValueError):
         raise WrappedWrong("data_base64: is not Base64") from None
     except WrappedWrong as error:

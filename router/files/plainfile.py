@@ -11,6 +11,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+ENDLESS = 256 * 1024 * 1024
+"""Bytes of a line after which it is none, nor a hole in a sparse file one to read to its end."""
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 

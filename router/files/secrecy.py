@@ -8,8 +8,13 @@ but what can't be one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from urllib.parse import parse_qsl, unquote, urlsplit
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+from router.files.spellings import Rendition, folded, in_base64, renditions, uncut
 
 HIDDEN = "***"
 _KEY = re.compile(r"[A-Za-z]{1,20}([_-][A-Za-z]{1,20}){0,4}")
@@ -22,7 +27,11 @@ _SHORTEST = 6
 """Characters of a part of a path that may be a secret; `hook` and `v1` are none."""
 _BEGINNING = 4
 """Characters of a secret that are not shown either, where a text was cut within it."""
+_SHORT = 100
+"""Characters of a text that is worth being remembered."""
 _LONGEST_KEY = 40
+_Span = tuple[int, int, str]
+"""From where to where, and what is shown there."""
 
 
 def plain_key(name: str) -> bool:
@@ -56,41 +65,108 @@ def bare(url: str) -> str:
     return url[: found.end() + url.startswith("/", found.end())]
 
 
+@dataclass(frozen=True, slots=True)
+class _Private:
+    """What nobody may see, and what is shown in its place."""
+
+    text: str
+    """Folded."""
+    shown: str
+    is_word: bool
+    """It looks like any word, and means nothing within a longer one."""
+
+
 class Redactor:
-    """Takes out of what comes back what we know and nobody may see."""
+    """Takes out of what comes back what we know and nobody may see, in whatever spelling."""
 
     def __init__(self, names: Iterable[tuple[str, str]]) -> None:
         """`names`: texts, and what is shown in their place."""
-        self._names = {text.lower(): name for text, name in names if text}
-        longest_first = sorted(self._names, key=len, reverse=True)
-        self._texts = re.compile("|".join(map(_alone, longest_first)), re.IGNORECASE)
+        known = {form: name for text, name in names for form in _forms(text)}
+        self._known = [_Private(text, name, _is_word(text)) for text, name in known.items()]
+        self._longest = max(map(len, known), default=0)
+        self._remembered = lru_cache(maxsize=8)(self._hidden)
 
     def __call__(self, text: str) -> str:
         """The text without them, also where it was cut (`...`) within one."""
-        if not self._names:
+        if not self._known or len(text) < _BEGINNING:
             return text
-        # without regard to case more than one letter stands for another: `ſ` for `s`
-        text = self._texts.sub(lambda found: self._names.get(found[0].lower(), HIDDEN), text)
-        *cut, end = text.split("...")
-        text = "...".join([*map(self._uncut, cut), end])
+        # what takes an Alert says the same of each
+        return self._remembered(text) if len(text) <= _SHORT else self._hidden(text)
+
+    def _hidden(self, text: str) -> str:
+        cuts = [found.start() for found in re.finditer(r"\.\.\.", text)]
+        spans = [span for each in renditions(text) for span in self._spans(each, cuts)]
+        text = _replaced(text, spans)
         return re.sub(r"\b(\w+_file): \1\b", r"\1: FILE", text)
 
-    def _uncut(self, text: str) -> str:
-        lower = text.lower()
-        for known in self._names:
-            if lower[-_BEGINNING:] not in known:
-                continue
-            for length in range(min(len(known), len(text)), _BEGINNING - 1, -1):
-                if lower.endswith(known[:length]):
-                    return text[:-length] + HIDDEN
-        return text
+    def _spans(self, rendition: Rendition, cuts: Sequence[int]) -> Iterator[_Span]:
+        """From where to where in the original something known stands."""
+        text, starts = folded(rendition.text), rendition.starts
+        for known in self._known:
+            for at in _places(text, known):
+                yield starts[at], starts[at + len(known.text)], known.shown
+        ends = {bisect_left(starts, cut) for cut in cuts}
+        for end in ends:
+            before = text[max(0, end - self._longest - 10) : end]
+            if length := self._begun(before):
+                yield starts[end - length], starts[end], HIDDEN
+        for begin, end, said in in_base64(rendition.text):
+            if self._tells(said, cut=end in ends):
+                yield starts[begin], starts[end], HIDDEN
+
+    def _tells(self, said: str, *, cut: bool) -> bool:
+        """Whether what stood in base64 holds something known, or was cut within it."""
+        texts = [folded(each.text) for each in renditions(said)]
+        whole = any(known.text in text for text in texts for known in self._known)
+        return whole or (cut and self._begun(texts[0].rstrip("\ufffd")) > 0)
+
+    def _begun(self, text: str) -> int:
+        """How many characters at the end of what was cut are the beginning of something known."""
+        for plain in (text, uncut(text)):
+            if found := max(_overlap(plain, known.text) for known in self._known):
+                return len(text) - len(plain) + found
+        return 0
 
 
-def _alone(text: str) -> str:
-    """A pattern for a text that is not a part of a longer word."""
-    before = r"(?<![A-Za-z0-9])" if text[0].isalnum() else ""
-    after = r"(?![A-Za-z0-9])" if text[-1].isalnum() else ""
-    return f"{before}{re.escape(text)}{after}"
+def _forms(text: str) -> set[str]:
+    """How a text may come back: without regard to case, and to how many spaces are in it."""
+    return {folded(text), folded(" ".join(text.split()))} - {""}
+
+
+def _is_word(text: str) -> bool:
+    return len(text) < _SHORTEST or text.isalpha()
+
+
+def _places(text: str, known: _Private) -> Iterator[int]:
+    """Where it stands."""
+    at = text.find(known.text)
+    while at >= 0:
+        end = at + len(known.text)
+        within = text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()
+        if known.is_word and within:
+            end = at + 1
+        else:
+            yield at
+        at = text.find(known.text, end)
+
+
+def _overlap(text: str, known: str) -> int:
+    """How long a beginning of `known` the text ends with; 0 where that is next to nothing."""
+    if text[-_BEGINNING:] not in known:
+        return 0
+    lengths = range(min(len(known), len(text)), _BEGINNING - 1, -1)
+    return next((each for each in lengths if text.endswith(known[:each])), 0)
+
+
+def _replaced(text: str, spans: Iterable[_Span]) -> str:
+    """The text with what is shown in place of each span; those that overlap are one."""
+    kept: list[str] = []
+    end = 0
+    for begin, stop, shown in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if begin >= end:
+            kept += [text[end:begin], shown]
+        end = max(end, stop)
+    return "".join([*kept, text[end:]])
 
 
 def private_parts(url: str) -> Iterator[str]:
@@ -100,9 +176,11 @@ def private_parts(url: str) -> Iterator[str]:
     except ValueError:
         yield url
         return
-    values = [value for _, value in parse_qsl(parts.query, keep_blank_values=True)]
     whole = [parts.path, parts.query, parts.fragment, parts.username or "", parts.password or ""]
-    for each in (*whole, *parts.path.split("/"), *values):
-        for form in {each, unquote(each)}:
+    fields = [each.partition("=") for each in re.split("[&;]", parts.query)]
+    values = [value if sign else name for name, sign, value in fields]
+    below = [piece for each in (parts.path, *values) for piece in re.split("[/;:=,@|]", each)]
+    for each in dict.fromkeys([*whole, *parts.path.split("/"), *values, *below]):
+        for form in dict.fromkeys([each, unquote(each)]):
             if len(form) >= _SHORTEST:
                 yield form

@@ -7,8 +7,9 @@ channel alone, and is mended elsewhere, by somebody else.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,13 +24,28 @@ from router.files.secrecy import Redactor
 
 LARGEST_SECRET = 65_536
 """Bytes; certificates with their chains have a tenth of it."""
+T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Has a function look at files in a folder. TimeoutError when they do not answer."""
+
+    def __call__(self, beside: Hashable, function: Callable[[], T], /) -> T:
+        """What the function gives."""
+        ...
+
+
+def at_once(_beside: Hashable, function: Callable[[], T], /) -> T:
+    """An Ask that waits for as long as it takes."""
+    return function()
 
 
 class SecretFiles:
     """Those that one value of a document names."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, ask: Ask = at_once) -> None:
         self.document = document
+        self._ask = ask
         self.unfit: dict[Place, str] = {}
         """By the place of the secret: why its file gives none, for people."""
         self._filled: dict[Place, str] = {}
@@ -66,13 +82,14 @@ class SecretFiles:
         file = document.file.absolute().parent / path
         named = Redactor([(str(file), key)])
         try:
-            value[name] = read_secret(file)
-        except ValueError as error:
+            value[name], doubt = self._ask(file.parent, lambda: (read_secret(file), exposure(file)))
+        except (ValueError, TimeoutError) as error:
             value[name] = None
-            self.unfit[place] = named(f"{key}: {error}")
+            silent = f"{file} does not answer; is what it is mounted from away?"
+            self.unfit[place] = named(f"{key}: {str(error) or silent}")
             return
         self._filled[place] = key
-        if doubt := exposure(file):
+        if doubt:
             warning = Problem(where, named(f"{key}: {doubt}"), Code.KEY_FILE)
             document.papers.add(warning, warning=True)
 

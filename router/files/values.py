@@ -18,7 +18,7 @@ from router.files.document import Document, Place
 from router.files.messages import mistyped
 from router.files.model_keys import FILE, kinds_at, known_models, number_or_boolean
 from router.files.secrecy import plain_variable
-from router.files.secretfiles import SecretFiles
+from router.files.secretfiles import Ask, SecretFiles, at_once
 from router.files.suggestions import closest
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
@@ -70,16 +70,17 @@ def read_model(
     *within: str | int,
     also: frozenset[str] = frozenset(),
     unfit: dict[Place, str] | None = None,
+    ask: Ask = at_once,
 ) -> Model | None:
     """The model of `value`, which stands at `within`; None when problems were added.
 
     `also` are keys that are right there but belong to another model. What is wrong with files of
     secrets is a problem, too; or, where there is an `unfit`, it is put there by the place of the
-    secret, and then there is no model either.
+    secret, and then there is no model either. `ask` is who looks at them.
     """
     before = len(document.problems)
     _reveal(document, [model], value, within)
-    files = SecretFiles(document)
+    files = SecretFiles(document, ask)
     value = files.fill(model, value, within)
     _find_mistyped(document, model, value, within)
     found: Model | None = None

@@ -13,6 +13,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
+from router.files.plainfile import ENDLESS
+
 LONGEST = 65_536
 """Characters of a line that are kept: one that has so many is not whole."""
 _HEAD = 8_192
@@ -22,6 +24,7 @@ _KINDS = (
     (rb"\xff\xfe|\xfe\xff|\0[^\0]|[^\0]\0", f"is UTF-16, as Excel's `Unicode Text`; {_SAVE}"),
     (rb"PK\x03\x04|\xd0\xcf\x11\xe0", f"is a workbook, not CSV; {_SAVE}"),
     (rb"\x1f\x8b", "is compressed by gzip; unpack it"),
+    (rb"\0\0", "begins with zero bytes, which are no text; copy it again, whole"),
 )
 
 
@@ -40,6 +43,9 @@ class CsvLines:
         """What the file is, and what to do, where it is no CSV in UTF-8."""
         self.number = 0
         """Of the line that was given last."""
+        self.endless = 0
+        """Of the line that did not end within ENDLESS bytes, the last that is read; 0: none."""
+        self._read_lines = 0
 
     def __enter__(self) -> Self:
         return self
@@ -68,13 +74,19 @@ class CsvLines:
         return self._seen[count]
 
     def _read(self) -> str | None:
+        if self.endless:
+            return None
         line = self._text.readline(LONGEST)
+        self._read_lines += 1
         if line.endswith("\n"):
             return line[:-1].rstrip("\r")
         if len(line) < LONGEST:
             return line.rstrip("\r") or None
+        begin = self.passed
         while (rest := self._text.readline(LONGEST)) and not rest.endswith("\n"):
-            pass
+            if self.passed - begin >= ENDLESS:
+                self.endless = self._read_lines
+                break
         return line
 
 

@@ -8,22 +8,28 @@ can are an error, not a guess.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
+from router.errors import FilesError
 from router.files.codes import Code
+from router.files.plainfile import ENDLESS
 from router.files.problems import Location, Problem
 from router.files.redaction import presentable
 from router.files.suggestions import did_you_mean
+from router.intake.csvcells import OPEN, CellParser
 from router.intake.csvlines import LONGEST, CsvLines, is_plain
 
 TELL = 1_000
 """Lines after which progress is told."""
 BROKEN_ROW = 8
 """The most lines of a row whose values have line breaks in them."""
+_NO_END = (
+    f"the line does not end within {ENDLESS:,} bytes; nothing behind it was read, and nothing is"
+    " loaded; is it the right file, and was it copied whole?"
+)
 _TOO_LONG = f"is longer than {LONGEST:,} characters"
 
 
@@ -49,8 +55,10 @@ class Sheet:
         except OSError as error:
             return [self._problem(f"cannot be read: {error.strerror}", Code.FILE)]
 
-    def _problem(self, message: str, code: Code, line: str = "", column: int = 1) -> Problem:
-        return Problem(Location(self.file, 1, column, presentable(line)), message, code)
+    def _problem(
+        self, message: str, code: Code, line: str = "", column: int = 1, *, number: int = 1
+    ) -> Problem:
+        return Problem(Location(self.file, number, column, presentable(line)), message, code)
 
     def _wrong_header(self, line: str) -> Iterator[Problem]:
         if len(line) >= LONGEST:
@@ -59,21 +67,26 @@ class Sheet:
             yield self._problem(said, Code.VALUE, line)
         else:
             try:
-                self._header = next(csv.reader([line], strict=True), [])
-            except csv.Error as error:
-                yield self._problem(_in_words(error), Code.VALUE, line)
+                names = CellParser().cells(line)
+            except ValueError as error:
+                yield self._problem(str(error), Code.VALUE, line)
             else:
-                yield from self._wrong_columns(line)
+                if names is None:
+                    yield self._problem(OPEN, Code.VALUE, line)
+                else:
+                    self._header = [name.lower() for name in names]
+                    yield from self._wrong_columns(line, names)
 
-    def _wrong_columns(self, line: str) -> Iterator[Problem]:
+    def _wrong_columns(self, line: str, names: Sequence[str]) -> Iterator[Problem]:
         for name in dict.fromkeys(filter(None, self._header)):
-            column = max(line.find(name), 0) + 1
+            written = names[self._header.index(name)]
+            column = max(line.find(written), 0) + 1
             if name not in self.columns:
                 meant = did_you_mean(name, self.columns)
-                message = f"column {name[:60]!r} means nothing here{meant}"
+                message = f"column {written[:60]!r} means nothing here{meant}"
                 yield self._problem(message, Code.UNKNOWN_KEY, line, column)
             elif self._header.count(name) > 1:
-                message = f"column {name!r} stands there twice"
+                message = f"column {written!r} stands there twice"
                 yield self._problem(message, Code.DUPLICATE_KEY, line, column)
         missing = [name for name in self.required if name not in self._header]
         if missing:
@@ -86,6 +99,7 @@ class Sheet:
         """Each row by its line, cells in the order of `columns`; rows without any value are none.
 
         Lines that are no rows go to `refuse`. `progress` is told the bytes read since last time.
+        FilesError where a line has no end: it is not known what else there is.
         """
         width = len(self._header)
         named = [place for place, name in enumerate(self._header) if name]
@@ -108,6 +122,8 @@ class Sheet:
                     progress(lines.passed - told)
                     told = lines.passed
             progress(lines.passed - told)
+            if lines.endless:
+                raise FilesError([self._problem(_NO_END, Code.TOO_LARGE, number=lines.endless)])
 
 
 def _without_name(cells: Sequence[str], nameless: Sequence[int]) -> str | None:
@@ -148,27 +164,26 @@ def _parsed(
     lines: CsvLines, width: int, refuse: Callable[[int, str], None]
 ) -> Iterator[tuple[int, list[str]]]:
     """The cells of each row by its first line, of any number."""
-    parser = _Parser()
+    parser = CellParser()
     while (line := lines.take()) is not None:
         number = lines.number
         if len(line) >= LONGEST:
             refuse(number, _TOO_LONG)
             continue
-        cells: list[str] | None
         try:
-            cells = line.split(",") if '"' not in line else parser.cells(line)
-        except csv.Error as error:
-            refuse(number, _in_words(error))
+            cells = parser.cells(line)
+        except ValueError as error:
+            refuse(number, str(error))
             continue
         if cells is None:
             cells = _continued(line, lines, width, parser)
         if cells is None:
-            refuse(number, _OPEN)
+            refuse(number, OPEN)
         elif any(cell and not cell.isspace() for cell in cells):
             yield number, cells
 
 
-def _continued(first: str, lines: CsvLines, width: int, parser: _Parser) -> list[str] | None:
+def _continued(first: str, lines: CsvLines, width: int, parser: CellParser) -> list[str] | None:
     """The cells of a row with line breaks in quotes; None when its quote is simply not closed.
 
     A line that is a row by itself is no part of another one.
@@ -183,7 +198,7 @@ def _continued(first: str, lines: CsvLines, width: int, parser: _Parser) -> list
             continue
         try:
             cells = parser.cells(text)
-        except csv.Error:
+        except ValueError:
             return None
         if cells is None:
             continue
@@ -193,54 +208,3 @@ def _continued(first: str, lines: CsvLines, width: int, parser: _Parser) -> list
             lines.take()
         return cells
     return None
-
-
-class _Parser:
-    """The csv module, given one text at a time."""
-
-    def __init__(self) -> None:
-        self._text: str | None = None
-        self._reader = csv.reader(self, strict=True)
-
-    def __iter__(self) -> _Parser:
-        return self
-
-    def __next__(self) -> str:
-        text, self._text = self._text, None
-        if text is None:
-            raise StopIteration
-        return text
-
-    def cells(self, text: str) -> list[str] | None:
-        """Those of one row; None when a quote is open at its end. csv.Error."""
-        self._text = text
-        try:
-            return next(self._reader)
-        except csv.Error as error:
-            if "unexpected end of data" in str(error):
-                return None
-            raise
-
-    def is_row(self, line: str, width: int) -> bool:
-        """Whether it could be a row by itself."""
-        if '"' not in line:
-            return line.count(",") == width - 1
-        try:
-            cells = self.cells(line)
-        except csv.Error:
-            return False
-        return cells is not None and len(cells) == width
-
-
-_OPEN = "a quote is not closed"
-_WORDS = {
-    "unexpected end of data": _OPEN,
-    "expected after": "a quote ends before its value does; a quote within a value is written twice",
-    "new-line character": "a carriage return stands in it",
-}
-
-
-def _in_words(error: csv.Error) -> str:
-    """What the csv module found, for people."""
-    said = str(error)
-    return next((words for part, words in _WORDS.items() if part in said), f"not CSV: {said}")

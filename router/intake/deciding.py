@@ -78,7 +78,8 @@ def _judged(connection: Transaction, task: Task) -> tuple[Batch, float]:
         held, all_of_it = waiting_for(connection, by.devices, by.hubs, task.now)
     if task.alone:
         held, all_of_it = (), all_of_it and not held
-    waiting = read(held)
+    beside = read(held)
+    waiting, all_of_it = ((), False) if beside.rest else (beside.found, all_of_it)
     found = [*task.found, *waiting]
     known = look_up(
         connection,

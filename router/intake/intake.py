@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
@@ -26,7 +27,7 @@ from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
 from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
-from router.intake.reading import read_all
+from router.intake.reading import Read, read_some
 from router.intake.turns import Turns
 from router.lanes.outlet import Outlet
 from router.lanes.values import Recorded
@@ -276,14 +277,13 @@ class Intake:
         async with self._one_at_a_time:  # what is noted is all that the process could die of
             try:
                 for number in count(1):
-                    piece = left.popleft()
-                    if up is None and (piece.alone or noting):
-                        up = await self._take_up(piece)
+                    if up is None and (left[0].alone or noting):
+                        up = await self._take_up(left[0])
                         if up is None:
                             return None
                     room = number < RUN
                     follows = partial(self._follows, left if room else (), noting=noting)
-                    batch, following = await self._judge_and_record(piece, up, follows)
+                    piece, batch, following = await self._judge_and_record(left, up, follows)
                     if batch is None:
                         break
                     up = following
@@ -322,19 +322,24 @@ class Intake:
                 await self.ledger.call(lay_down, up.arrivals, up.at)
 
     async def _judge_and_record(
-        self, piece: Piece, up: TakenUp | None, follows: Callable[[], Sequence[Arrival]]
-    ) -> tuple[Batch | None, TakenUp | None]:
-        """The batch, and what follows it as taken up, where that is to be taken up at once."""
+        self, left: deque[Piece], up: TakenUp | None, follows: Callable[[], Sequence[Arrival]]
+    ) -> tuple[Piece, Batch | None, TakenUp | None]:
+        """The next piece, or what of it makes a batch, and that; and what is taken up at once."""
+        piece = left.popleft()
         kills = piece.kills(up.before) if up else 0
         if kills:
             self._observed.suspect(piece.arrivals[0], kills)
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
-        found = [] if doomed else await read_all(piece.arrivals)
+        reading = Read() if doomed else await read_some(piece.arrivals)
+        if reading.rest:
+            piece, rest = piece.parted(len(reading.rest))
+            left.appendleft(rest)
+            await self._lay_down(up and replace(up, arrivals=rest.arrivals))
         whole = self._turns.whole
         while True:
             now = self.clock()
             task = Task(
-                found,
+                reading.found,
                 self.judgement,
                 self.standing,
                 now,
@@ -349,13 +354,13 @@ class Intake:
                 break
             except LedgerUnavailable as error:
                 if not await self._patience.hold(error):
-                    return None, None
+                    return piece, None, None
         batch = decided.batch
         self._turns.recorded(batch)
-        self._observed.recorded([each for each, _ in found] or piece.arrivals, batch)
-        if not batch.following:
-            return batch, None
-        return batch, TakenUp(batch.following, batch.decided_at, decided.recorded.before)
+        told = [each for each, _ in reading.found] or piece.arrivals
+        self._observed.recorded(told, batch)
+        taken_up = TakenUp(batch.following, batch.decided_at, decided.recorded.before)
+        return piece, batch, taken_up if batch.following else None
 
     async def _record(self, task: Task) -> Decided:
         """What lanes have room for goes out as soon as it is committed."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from sys import getsizeof
 from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -57,8 +58,12 @@ REGISTRATION_COLUMNS = (
 )
 CHUNK = 20_000
 """Rows that go to the ledger together."""
-REMEMBERED = 100_000
-"""Distinct texts of one column that are remembered as checked."""
+CHUNK_BYTES = 16 * 1024 * 1024
+"""What held so many bytes of a file goes there at once; rows of usual length never do."""
+REMEMBERED = 16 * 1024 * 1024
+"""Bytes of distinct texts of one column that are remembered as checked."""
+_ENTRY = 100
+"""What a dictionary needs for each, at most."""
 T = TypeVar("T")
 RowT = TypeVar("RowT")
 
@@ -174,29 +179,66 @@ def _check(
     watch: ImportWatch,
 ) -> None:
     """Check one file and set its rows aside, a chunk at a time."""
-    refused: RefusedRows = {}
-    doubts: dict[int, str] = {}
-    chunk: dict[int, RowT] = {}
-
-    def flush() -> None:
-        if chunk:
-            refused.update(add(chunk))
-            chunk.clear()
-        told.tell(sheet.file, refused, doubts)
-        refused.clear()
-        doubts.clear()
-
-    for line, cells in sheet.rows(refused.__setitem__, watch.read):
+    chunk = _Chunk(sheet.file, add, told, watch)
+    for line, cells in sheet.rows(chunk.refuse, chunk.passed):
         try:
-            chunk[line] = row = reader.read(cells)
+            row = reader.read(cells)
         except ValueError:
-            refused[line] = reader.complaint(sheet.columns, cells)
+            chunk.refuse(line, reader.complaint(sheet.columns, cells))
         else:
-            if doubt := reader.doubt(row):
-                doubts[line] = doubt
-        if len(chunk) + len(refused) >= CHUNK:
-            flush()
-    flush()
+            chunk.put(line, row, reader.doubt(row))
+    chunk.flush()
+
+
+class _Chunk(Generic[RowT]):
+    """Rows of one file on their way aside: bounded in rows, good and bad, and in bytes."""
+
+    def __init__(
+        self,
+        file: Path,
+        add: Callable[[Mapping[int, RowT]], RefusedRows],
+        told: _Told,
+        watch: ImportWatch,
+    ) -> None:
+        self._file = file
+        self._add = add
+        self._told = told
+        self._watch = watch
+        self._rows: dict[int, RowT] = {}
+        self._refused: RefusedRows = {}
+        self._doubts: dict[int, str] = {}
+        self._bytes = 0
+
+    def put(self, line: int, row: RowT, doubt: str | None) -> None:
+        """A row that may be loaded."""
+        self._rows[line] = row
+        if doubt:
+            self._doubts[line] = doubt
+        self._flush_full()
+
+    def refuse(self, line: int, why: str) -> None:
+        """A row that is not."""
+        self._refused[line] = why
+        self._flush_full()
+
+    def passed(self, count: int) -> None:
+        """So many bytes were read."""
+        self._bytes += count
+        self._watch.read(count)
+
+    def _flush_full(self) -> None:
+        if len(self._rows) + len(self._refused) >= CHUNK or self._bytes >= CHUNK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Set aside what there is, and tell what is to be told."""
+        if self._rows:
+            self._refused.update(self._add(self._rows))
+            self._rows.clear()
+        self._told.tell(self._file, self._refused, self._doubts)
+        self._refused.clear()
+        self._doubts.clear()
+        self._bytes = 0
 
 
 # --- one row --------------------------------------------------------------------------------
@@ -208,10 +250,13 @@ class _CheckedTexts(dict[str, T], Generic[T]):
     def __init__(self, check: Callable[[str], T]) -> None:
         super().__init__()
         self.check = check
+        self._room = REMEMBERED
 
     def __missing__(self, text: str) -> T:
         value = self.check(text)
-        if len(self) < REMEMBERED:
+        size = getsizeof(text) + getsizeof(value) + _ENTRY
+        if size <= self._room:
+            self._room -= size
             self[text] = value
         return value
 

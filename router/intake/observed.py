@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache
 
 import structlog
 from prometheus_client import Counter as MetricCounter
 
-from router.deciding.batch import Accepted, Arrival, Batch
-from router.domain.facts import Activation
+from router.deciding.batch import Accepted, Arrival, Batch, Quarantined
+from router.domain.facts import Activation, QuarantineReason
 from router.intake.deciding import Decided
 from router.metrics.metrics import Metrics
 
+TOLD = 3
+"""Facts of one batch that the log tells of one by one, for each reason; the rest is one line."""
 _log = structlog.get_logger(__name__)
 
 
@@ -41,14 +43,7 @@ class ObservedIntake:
             self._accepted(accepted, batch)
         self._decided(batch)
         self._misfits(batch)
-        for each in batch.quarantined:
-            metrics.quarantined.labels(each.arrival.intake, each.reason.value).inc()
-            _log.warning(
-                "fact.quarantined",
-                origin=f"{each.arrival.intake} {each.arrival.message.origin}",
-                reason=each.reason.value,
-                detail=each.detail,
-            )
+        self._quarantined(batch)
         told = {id(each.arrival) for each in batch.accepted}
         told |= {id(each.arrival) for each in batch.quarantined}
         resolved = {None, *batch.resolved}  # what is neither goes on waiting
@@ -66,6 +61,29 @@ class ObservedIntake:
             kills=kills,
             deliveries=arrival.message.deliveries,
         )
+
+    def _quarantined(self, batch: Batch) -> None:
+        """All counted, and all to be found in quarantine; of many for one reason a few are told."""
+        alike: defaultdict[tuple[str, QuarantineReason], list[Quarantined]] = defaultdict(list)
+        for each in batch.quarantined:
+            alike[each.arrival.intake, each.reason].append(each)
+        for (intake, reason), found in alike.items():
+            self.metrics.quarantined.labels(intake, reason.value).inc(len(found))
+            for each in found[:TOLD]:
+                _log.warning(
+                    "fact.quarantined",
+                    origin=f"{intake} {each.arrival.message.origin}",
+                    reason=reason.value,
+                    detail=each.detail,
+                )
+            if (more := len(found) - TOLD) > 0:
+                _log.warning(
+                    "fact.quarantined_more",
+                    count=more,
+                    reason=reason.value,
+                    last=f"{intake} {found[-1].arrival.message.origin}",
+                    advice=f"`hubherald quarantine list --reason {reason.value}` shows all",
+                )
 
     def _misfits(self, batch: Batch) -> None:
         """Registrations whose meter point number does not check: all counted, one line for all."""

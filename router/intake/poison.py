@@ -27,6 +27,11 @@ class Piece:
     alone: bool
     """One suspect, and nothing that waits for it either."""
 
+    def parted(self, last: int) -> tuple[Piece, Piece]:
+        """In two, the last so many for themselves."""
+        first, rest = self.arrivals[:-last], self.arrivals[-last:]
+        return Piece(first, self.alone), Piece(rest, self.alone)
+
     def kills(self, before: Mapping[Note, int]) -> int:
         """How often the router died on a fact that was taken up alone, by its notes."""
         return before.get(note_of(self.arrivals[0]), 0) if self.alone else 0

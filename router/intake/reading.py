@@ -10,28 +10,50 @@ from dataclasses import dataclass, replace
 from router.deciding.batch import Arrival
 from router.deciding.judgement import Found
 from router.domain.facts import Activation, Defect, Fact, Hub, QuarantineReason, parse_all
+from router.domain.wrapping import Room, is_packed
+from router.intake.gathered import BATCH_BYTES, GATHER
 
 AT_ONCE = 8 * 1024
 """Bytes that are read on the loop: a lone fact is decided without going to a thread and back."""
 
 
-async def read_all(arrivals: Sequence[Arrival]) -> list[Found]:
-    """What stands in each of them, in their order; several facts where one came as a batch."""
-    if sum(len(each.message.body) for each in arrivals) <= AT_ONCE:
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What stands in messages, in their order; several facts where one came as a batch."""
+
+    found: Sequence[Found] = ()
+    rest: Sequence[Arrival] = ()
+    """Messages that were not read: those before them make a batch."""
+
+
+async def read_some(arrivals: Sequence[Arrival]) -> Read:
+    """The first of them, and others as long as what stands in them is no more than a batch.
+
+    GATHER facts, or BATCH_BYTES as they are when unpacked: what packs much into little would else
+    be decided with all that came with it, for minutes.
+    """
+    bodies = [each.message.body for each in arrivals]
+    if sum(map(len, bodies)) <= AT_ONCE and not any(map(is_packed, bodies)):
         return read(arrivals)
     return await asyncio.to_thread(read, arrivals)
 
 
-def read(arrivals: Sequence[Arrival]) -> list[Found]:
+def read(arrivals: Sequence[Arrival]) -> Read:
     """The same, here and now."""
     found: list[Found] = []
-    for arrival in arrivals:
-        facts = [_told(arrival, each) for each in parse_all(arrival.message.body)]
+    size = 0
+    for place, arrival in enumerate(arrivals):
+        if found and (len(found) >= GATHER or size >= BATCH_BYTES):
+            return Read(found, arrivals[place:])
+        room = Room()
+        body = arrival.message.body
+        facts = [_told(arrival, each) for each in parse_all(body, room=room)]
+        size += len(body) + room.used
         if len(facts) == 1:
             found.append((arrival, facts[0]))
         else:
             found += [(_part(arrival, number, each), each) for number, each in enumerate(facts, 1)]
-    return found
+    return Read(found)
 
 
 def _told(arrival: Arrival, found: Fact | Defect) -> Fact | Defect:

@@ -20,7 +20,7 @@ from router.ports.alerts import (
     batch_body,
     batch_id,
 )
-from router.ports.aside import Aside
+from router.ports.aside import Aside, silent
 from router.ports.delivery import (
     Adapter,
     ChannelFault,
@@ -108,5 +108,6 @@ __all__ = [
     "open_plain",
     "redactor",
     "require_private",
+    "silent",
     "unreadable",
 ]

@@ -31,7 +31,7 @@ class Reason(StrEnum):
 
     NETWORK = "network"
     TIMEOUT = "timeout"
-    BUSY = "busy"  # 408, 425, 429
+    BUSY = "busy"  # 408, 425, 429 and their kind
     SERVER = "server"  # 5xx
     REJECTED = "rejected"  # 400, 413, 415, 422, other 4xx
     STORAGE = "storage"  # a folder or disk that does not take it

@@ -28,8 +28,9 @@ def _private(name: str, value: object) -> Iterator[tuple[str, str]]:
     if secret is not None:
         text = secret()
         text = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-        if len(text) >= SHORTEST:
-            yield text, HIDDEN
+        for form in (text, text.removeprefix("whsec_")):  # which many leave out
+            if len(form) >= SHORTEST:
+                yield form, HIDDEN
     elif isinstance(value, Path):
         if name.endswith("_file"):
             yield str(value), name

@@ -9,8 +9,15 @@ from typing import BinaryIO
 
 from router.domain.acceptance import CheckDigits
 from router.domain.facts import Defect, parse_all
+from router.errors import UsageError
+from router.files.plainfile import ENDLESS
 from router.ports import MAX_BODY
 from router.publishing.lines import Mark, read_lines
+
+_NO_END = (
+    f"the line does not end within {ENDLESS:,} bytes; nothing behind it was read, and nothing was"
+    " published; is this a file of facts, one a line, and was it copied whole?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +58,12 @@ def check_lines(
 
     `check_digits` says which of the two a meter point number is that does not check.
     `progress` is told how many bytes have been read since it was last told.
+    UsageError where a line has no end: more of the file is not read.
     """
     bad = 0
     for line in read_lines(file, start, end, longest=MAX_BODY + 3):  # its end is no part of a body
+        if line.endless:
+            raise UsageError(f"{path}:{line.number}: {_NO_END}")
         for read in () if line.blank else parse_all(line.body, check_digits):
             if isinstance(read, Defect):
                 bad += 1
@@ -66,4 +76,4 @@ def check_lines(
 
 def holds_facts(file: BinaryIO, start: Mark, end: int) -> bool:
     """Whether any line from `start` to byte `end` is more than blank."""
-    return any(not line.blank for line in read_lines(file, start, end))
+    return any(line.endless or not line.blank for line in read_lines(file, start, end))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from router.domain.facts import Fact, parse_all
+from router.files.plainfile import ENDLESS
 from router.ports import Outgoing
 
 LONGEST = 16 * 1024 * 1024
@@ -34,6 +35,8 @@ class Line:
     """Bytes with its end; more than `raw` has when the line is longer than was asked for."""
     raw: bytes
     """With its end (LF, CRLF, or none at the end of the file)."""
+    endless: bool = False
+    """It did not end within ENDLESS bytes; no more of the file is read."""
 
     @property
     def body(self) -> bytes:
@@ -47,7 +50,10 @@ class Line:
 
 
 def read_lines(file: BinaryIO, start: Mark, end: int, longest: int = LONGEST) -> Iterator[Line]:
-    """From `start` up to byte `end`; of a line that is too long the first `longest` bytes."""
+    """From `start` up to byte `end`; of a line that is too long the first `longest` bytes.
+
+    One that is endless is the last.
+    """
     file.seek(start.bytes)
     number, offset = start.lines, start.bytes
     while raw := file.readline(min(longest, end - offset)):
@@ -55,6 +61,9 @@ def read_lines(file: BinaryIO, start: Mark, end: int, longest: int = LONGEST) ->
         size = len(raw)
         last = raw
         while not last.endswith(b"\n") and offset + size < end:
+            if size >= ENDLESS:
+                yield Line(number, size, raw, endless=True)
+                return
             last = file.readline(min(LONGEST, end - offset - size))
             if not last:
                 break  # the file has shrunk meanwhile

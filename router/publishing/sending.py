@@ -59,8 +59,10 @@ async def _send(
             sent += len(facts)
             report(sum(line.size for line in chunk))
             if too_long is not None:
+                more = " and more, with no end to be seen" if too_long.endless else ""
                 raise PublishError(
                     f"line {too_long.number:,} is too long for a broker: {too_long.size:,} bytes"
+                    f"{more}"
                 )
 
 

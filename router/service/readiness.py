@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from asyncio import wrap_future
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 
 from router.lanes.lane import Lane
 from router.metrics.metrics import Metrics
 from router.ports import (
-    Adapter,
     Aside,
     Certificate,
     Certified,
@@ -20,6 +21,8 @@ from router.ports import (
 
 READ_S = 1.0
 """Seconds that a scrape waits for files of certificates."""
+THREADS = 8
+"""So many lanes may have theirs on mounts that are away before others' are not shown."""
 
 
 class Readiness:
@@ -38,7 +41,10 @@ class Readiness:
         self.lost = lost
         self._sources = sources
         self._lanes = lanes
-        self._thread = Aside("certificates shown")
+        self._threads = Aside("certificates shown", THREADS)
+        self._showing = asyncio.Lock()
+        self._looking: dict[int, Future[Sequence[Certificate]]] = {}
+        """By lane: who was asked for certificates and has not answered."""
         self.started = False
         """From when the sources are read until the router begins to stop."""
 
@@ -79,32 +85,34 @@ class Readiness:
     async def _show_certificates(self) -> None:
         """Anew each time: what can't be read any more must not look as it did."""
         expiry = self._metrics.certificate_expiry
-        found = await self._certificates()
+        async with self._showing:  # what one look takes up, another beside it would miss
+            found = await self._certificates()
         expiry.clear()
         for lane, each in found:
             labels = (lane.service_user_id, lane.channel.name, each.use)
             expiry.labels(*labels).set(each.expires_at.timestamp())
 
     async def _certificates(self) -> Sequence[tuple[Lane, Certificate]]:
-        """Of all lanes; none while the disk does not answer."""
-        asked = [(lane, lane.adapter) for lane in self._lanes.values()]
-        try:
-            async with asyncio.timeout(READ_S):
-                return await self._thread.call(_read, asked)
-        except TimeoutError:
-            return ()
+        """Of all lanes, but for those whose files do not answer, now or yet."""
+        asked: list[asyncio.Future[Sequence[Certificate]]] = []
+        for lane in self._lanes.values():
+            adapter = lane.adapter
+            if isinstance(adapter, Certified) and lane.id not in self._looking:
+                self._looking[lane.id] = self._threads.submit(adapter.certificates)
+                asked.append(wrap_future(self._looking[lane.id]))
+        if asked:
+            await asyncio.wait(asked, timeout=READ_S)
+        done = {number: each for number, each in self._looking.items() if each.done()}
+        for number in done:
+            del self._looking[number]
+        return [
+            (self._lanes[number], certificate)
+            for number, each in done.items()
+            if number in self._lanes and each.exception() is None
+            for certificate in each.result()
+        ]
 
     def down(self) -> dict[str, str]:
         """By name: the sources from which nothing can come, and why."""
         reasons = {name: source.down() for name, source in self._sources.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
-
-
-def _read(
-    asked: Iterable[tuple[Lane, Adapter[Options] | None]],
-) -> list[tuple[Lane, Certificate]]:
-    found: list[tuple[Lane, Certificate]] = []
-    for lane, adapter in asked:
-        if isinstance(adapter, Certified):
-            found += [(lane, each) for each in adapter.certificates()]
-    return found

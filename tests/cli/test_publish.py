@@ -13,6 +13,8 @@ from support.commandline import call
 from support.desk import Desk, line, text
 from support.estate import HUB
 
+from router.publishing import lines
+
 
 @pytest.fixture
 def desk(broker: Broker, tmp_path: Path) -> Desk:
@@ -132,6 +134,32 @@ def test_a_line_that_no_broker_takes_stops_behind_its_neighbours(desk: Desk) -> 
         "error: line 3 is too long for a broker: 16,777,218 bytes; confirmed are 2" in result.stderr
     )
     assert desk.ids() == ["a-1", "a-2"]
+
+
+@pytest.mark.parametrize("fill", ["zeros", "blanks"])
+def test_a_line_without_end_is_told_before_anything_is_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fill: str
+) -> None:
+    desk.file.write_text(text(1, 2))
+    if fill == "zeros":
+        os.truncate(desk.file, 300 * 1024**3)
+    else:
+        monkeypatch.setattr(lines, "ENDLESS", lines.LONGEST + 1)
+        with desk.file.open("ab") as opened:
+            opened.write(b" " * (3 * lines.LONGEST))
+    result = desk.publish()
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {desk.file}:3: the line does not end within ")
+    assert "nothing was published" in result.stderr
+    assert not desk.file.with_name(f"{desk.file.name}.published").exists()
+    result = desk.publish("--no-check")
+    assert result.exit_code == 1
+    assert "error: line 3 is too long for a broker: " in result.stderr
+    assert " bytes and more, with no end to be seen; confirmed are 2 lines" in result.stderr
+    assert desk.ids() == ["a-1", "a-2"]
+    again = desk.publish("--no-check")
+    assert again.exit_code == 1
+    assert "error: line 3 is too long for a broker: " in again.stderr
 
 
 def test_a_file_that_has_changed_is_not_mixed_with_the_old(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from support.samples import activation, body, event
 from support.steps import counted
 
 from router.domain.facts import MAX_BODY, Defect, Fact, QuarantineReason, parse, parse_all
-from router.domain.wrapping import MOST_EVENTS
+from router.domain.wrapping import MOST_EVENTS, Room
 
 PLAIN = body()
 DATA = json.dumps(event()["data"])
@@ -211,6 +211,29 @@ def test_data_that_can_not_be_read_is_told(more: dict[str, Any], words: str) -> 
     assert found.reason is QuarantineReason.INVALID
     assert found.detail.startswith(words)
     assert found.content_digest
+
+
+def test_all_that_one_message_holds_packed_is_bounded() -> None:
+    heavy = coded(gzip.compress(DATA.encode() + b" " * 100_000))
+    members = [without_data(id=f"f-{number}", data_base64=heavy) for number in range(400)]
+    room = Room()
+    first, second, third, *others = parse_all(b"[" + b",".join(members) + b"]", room=room)
+    assert isinstance(first, Fact)
+    assert isinstance(second, Fact)
+    assert room.used == MAX_BODY
+    words = (
+        "data_base64: more than 262,144 bytes when it is decompressed, with what its message"
+        " held packed before it"
+    )
+    assert {each.detail for each in (third, *others) if isinstance(each, Defect)} == {words}
+    assert len(others) == 397
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b" " * 50_000_000), b"\x78\x9c" + bytes(9)])
+def test_what_was_unpacked_is_counted(packed: bytes) -> None:
+    room = Room()
+    parse_all(packed, room=room)
+    assert room.used == (MAX_BODY if packed[0] == 0x1F else 0)
 
 
 # --- words ----------------------------------------------------------------------------------

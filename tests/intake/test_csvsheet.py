@@ -14,6 +14,7 @@ from support.loader import (
     GOOD_HUB,
     GOOD_REGISTRATION,
     HUBS,
+    NOW,
     REGISTRATIONS,
     Loader,
     device,
@@ -22,8 +23,9 @@ from support.loader import (
 from support.steps import counted
 
 from router.errors import FilesError
+from router.intake import csvlines
 from router.intake.csvsheet import Sheet
-from router.intake.inventory_import import HUB_COLUMNS, Imported
+from router.intake.inventory_import import HUB_COLUMNS, Imported, import_inventory
 from router.ledger.database import Use, open_database
 from router.ledger.queries.lists import find_home
 
@@ -204,12 +206,84 @@ def test_all_that_is_wrong_with_a_row_is_told_by_column(load: Loader) -> None:
     )
 
 
+# --- header and spaces ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        HUBS.upper(),
+        HUBS.replace("device_id", "Device_ID").replace("groups", "Groups"),
+        HUBS.replace(",", ", "),
+        HUBS.replace(",", " ,\t"),
+        f"  {HUBS}  ",
+        f"\xa0{HUBS}\xa0",
+        ",".join(f'"{name}"' for name in HUB_COLUMNS),
+        ", ".join(f'"{name}"' for name in HUB_COLUMNS),
+        " , ".join(f'" {name.upper()} "' for name in HUB_COLUMNS),
+    ],
+    ids=[
+        *("capitals", "some", "spaces", "around", "ends", "no-break"),
+        *("quoted", "quoted behind spaces", "all"),
+    ],
+)
+def test_a_header_is_the_same_in_any_case_with_spaces_and_quotes(load: Loader, header: str) -> None:
+    assert load(lines(header, GOOD_HUB)) == Imported(1, 0, 0)
+    found = find_home(load.database, HUB)
+    assert found is not None
+    assert (found[0].hub.csp_region, found[0].hub.groups) == ("North", ("pilot", "early"))
+
+
+@pytest.mark.parametrize("separator", [", ", " ,", " , ", ",\t", ",\xa0"])
+@pytest.mark.parametrize("quote", ["", '"'], ids=["bare", "quoted"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "marked"])
+def test_spaces_around_a_value_are_no_part_of_it(
+    load: Loader, separator: str, quote: str, mark: str
+) -> None:
+    def spaced(row: str) -> str:
+        return separator.join(f"{quote}{cell}{quote}" for cell in row.split(","))
+
+    assert load(mark + lines(spaced(HUBS), spaced(GOOD_HUB), spaced(BROKEN))) == Imported(1, 0, 1)
+    (told,) = load.told()
+    assert told.startswith("hubs.csv:3: status 'Commissionned': must be ")
+    assert load(lines(HUBS, GOOD_HUB, " , ,\t,,,,,"), None) == Imported(1, 0, 0)
+    found = find_home(load.database, HUB)
+    assert found is not None
+    assert found[0].hub.model == "CH-1"
+
+
+def test_spaces_within_a_value_and_commas_in_quotes_stay(load: Loader) -> None:
+    row = f'{HUB}, Commissioned, SMETS2, "No""rth , West" , CH  1 b ,1.0,,'
+    assert load(lines(HUBS, row)) == Imported(1, 0, 0)
+    found = find_home(load.database, HUB)
+    assert found is not None
+    assert (found[0].hub.csp_region, found[0].hub.model) == ('No"rth , West', "CH  1 b")
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (HUBS.replace("groups", "Device_ID"), "column 'device_id' stands there twice"),
+        (HUBS.replace("groups", "MODEL "), "column 'model' stands there twice"),
+        (HUBS.replace("model", "Modell"), "column 'Modell' means nothing here; did you mean 'mo"),
+        (HUBS.replace("device_id", "Device ID"), "column 'Device ID' means nothing here; did you"),
+    ],
+)
+def test_a_header_that_may_mean_two_things_is_told(load: Loader, header: str, words: str) -> None:
+    with pytest.raises(FilesError) as caught:
+        load(lines(header, GOOD_HUB))
+    assert caught.value.problems[0].message.startswith(words)
+
+
 # --- damage ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "row",
-    ['"never closed,b,c', 'a,"b', '"a\nb', f'{GOOD_HUB}"', '""a', '"a","b\n,,,,,,'],
+    [
+        *('"never closed,b,c', 'a,"b', '"a\nb', f'{GOOD_HUB}"', '""a', '"a","b\n,,,,,,'),
+        *('"a" ' + " " * 500 + '"', " " * 500 + '"a"b,c', '"a"" "' * 50, '"a" ,b"'),
+    ],
 )
 def test_a_damaged_file_costs_by_its_length(tmp_path: Path, row: str) -> None:
     # each open quote had the whole rest of the file read again: an hour for two megabytes
@@ -236,3 +310,40 @@ def test_the_file_is_csv_to_others_too(load: Loader) -> None:
     found = find_home(load.database, HUB)
     assert found is not None
     assert (found[0].hub.csp_region, found[0].hub.model) == ('No"rth', "CH,1")
+
+
+@pytest.mark.parametrize("fill", [b"\0", b"x", b'"'], ids=["a hole", "a line", "quotes"])
+def test_a_line_without_end_ends_the_import(
+    load: Loader, monkeypatch: pytest.MonkeyPatch, fill: bytes
+) -> None:
+    if fill != b"\0":
+        monkeypatch.setattr(csvlines, "ENDLESS", 200_000)
+    load.hubs.write_bytes(f"{HUBS}\n{GOOD_HUB}\n{BROKEN}\n".encode() + fill * 400_000)
+    if fill == b"\0":
+        os.truncate(load.hubs, 300 * 1024**3)
+    sheet = Sheet(load.hubs, HUB_COLUMNS, required=3)
+    read: list[int] = []
+    with pytest.raises(FilesError) as caught:
+        import_inventory(
+            load.database,
+            hubs=load.hubs,
+            registrations=None,
+            operator="ann",
+            clock=lambda: NOW,
+            report=lambda _: None,
+        )
+    (problem,) = caught.value.problems
+    assert (problem.location.file, problem.location.line) == (load.hubs, 4)
+    assert "nothing is loaded" in problem.message
+    assert find_home(load.database, HUB) is None
+    assert sheet.problems() == []
+    with pytest.raises(FilesError):
+        list(sheet.rows(lambda *_: None, read.append))
+    assert sum(read) < csvlines.ENDLESS + 200_000
+
+
+def test_a_hole_alone_is_named(load: Loader) -> None:
+    load.hubs.touch()
+    os.truncate(load.hubs, 300 * 1024**3)
+    (problem,) = Sheet(load.hubs, HUB_COLUMNS, required=3).problems()
+    assert problem.message == "begins with zero bytes, which are no text; copy it again, whole"

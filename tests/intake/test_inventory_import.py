@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ from support.loader import (
 
 from router.domain.facts import Hub, Registration
 from router.errors import FilesError
+from router.intake import inventory_import
 from router.intake.inventory_import import (
     CHUNK,
     HUB_COLUMNS,
@@ -166,7 +168,7 @@ def test_a_row_that_comes_twice_names_the_line_of_the_first(load: Loader) -> Non
     [
         (b'"90-B3,Commissioned,SMETS2,,,,,', "a quote is not closed"),
         (b'90-B3,Commissioned,SMETS2,"No"rth,,,,', QUOTED),
-        (b'90-B3,Commissioned,SMETS2,"North" ,,,,', QUOTED),
+        (b'90-B3,Commissioned,SMETS2,"North" x,,,,', QUOTED),
         (
             b"90-B3-\xff\xfe,Commissioned,SMETS2,,,,,",
             r"device_id '90-B3-\udcff\udcfe': is not UTF-8; save the file as `CSV UTF-8`",
@@ -177,7 +179,7 @@ def test_a_row_that_comes_twice_names_the_line_of_the_first(load: Loader) -> Non
         ),
         (b"x" * 200_000 + b",a,b,,,,,", "is longer than 65,536 characters"),
     ],
-    ids=["quote", "quote in a value", "space behind a quote", "bytes", "nul", "huge"],
+    ids=["quote", "quote in a value", "text behind a quote", "bytes", "nul", "huge"],
 )
 def test_a_broken_row_does_not_take_its_neighbours_along(
     load: Loader, row: bytes, message: str
@@ -257,6 +259,55 @@ def test_an_import_works_beside_a_router(database: Database, tmp_path: Path) -> 
         assert find_home(router, HUB) is not None
 
 
+def peak(work: Callable[[], object]) -> int:
+    """The most bytes that were allocated at a time meanwhile."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_remembered_of_a_file_is_bounded_in_bytes(
+    load: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in ("CHUNK_BYTES", "REMEMBERED"):
+        monkeypatch.setattr(inventory_import, each, 2_000_000)
+
+    def row(number: int) -> str:
+        groups = ";".join(f"{number:06}-{group:02}-{'x' * 30}" for group in range(100))
+        return f"{device(number)},Commissioned,SMETS2,,,,,{groups}"
+
+    load.hubs.write_text(lines(HUBS, *(row(number) for number in range(2_500))))
+    assert load.hubs.stat().st_size > 10_000_000
+    assert peak(lambda: load_hubs(load)) < 14_000_000
+    assert load_hubs(load) == Imported(2_500, 0, 0)
+
+
+def test_bad_rows_alone_are_told_in_bounded_memory(
+    load: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventory_import, "CHUNK", 1_000)
+    load.hubs.write_text(lines(HUBS, *["1,2"] * 20_000))
+    told: list[int] = []
+    found = peak(lambda: load_hubs(load, told.append))
+    assert told == list(range(2, 20_002))
+    assert found < 3_000_000
+
+
+def load_hubs(load: Loader, told: Callable[[int], None] = lambda _: None) -> Imported:
+    """The file as it stands there; `told` hears of the lines of bad rows."""
+    return import_inventory(
+        load.database,
+        hubs=load.hubs,
+        registrations=None,
+        operator="ann",
+        clock=lambda: NOW,
+        report=lambda row: told(row.line),
+    )
+
+
 def test_progress_adds_up_to_the_size_of_the_files(load: Loader) -> None:
     told: list[int] = []
 
@@ -305,10 +356,11 @@ REGISTRATION_VALUES: Mapping[str, tuple[str, ...]] = {
 def test_a_hub_row_is_loaded_exactly_when_the_model_takes_it(
     load: Loader, column: str, value: str
 ) -> None:
+    """The model takes no spaces around a value; in a file they are no part of it."""
     cells = {**dict(zip(HUB_COLUMNS, GOOD_HUB.split(","), strict=True)), column: value}
     done = load(lines(HUBS, ",".join(cells.values())))
     groups = [word.strip() for word in cells["groups"].split(";") if word.strip()]
-    given = {name: cell or None for name, cell in cells.items()}
+    given = {name: cell.strip(" ") or None for name, cell in cells.items()}
     try:
         hub = Hub.model_validate({**given, "groups": groups})
     except ValidationError:
@@ -331,7 +383,7 @@ def test_a_registration_row_is_loaded_exactly_when_the_model_takes_it(
     done = load(lines(HUBS, GOOD_HUB), lines(REGISTRATIONS, ",".join(cells.values())))
     try:
         registration = Registration.model_validate(
-            {name: cell or None for name, cell in cells.items()}
+            {name: cell.strip(" ") or None for name, cell in cells.items()}
         )
     except ValidationError:
         assert done == Imported(1, 0, 1)

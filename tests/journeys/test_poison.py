@@ -85,7 +85,7 @@ def deadly(what):
 
 if "parse" in sys.argv:
     parse = reading.parse_all
-    reading.parse_all = lambda body: (deadly(body), parse(body))[1]
+    reading.parse_all = lambda body, **more: (deadly(body), parse(body, **more))[1]
 if "engine" in sys.argv:
     evaluate = Engine.evaluate
     Engine.evaluate = lambda self, values: (deadly(values), evaluate(self, values))[1]

@@ -24,10 +24,10 @@ from router.config.loading import load
 from router.intake import reading
 from router.service import app
 parse = reading.parse_all
-def deadly(body):
+def deadly(body, **more):
     if b"POISON" in body:
         os.kill(os.getpid(), signal.SIGKILL)
-    return parse(body)
+    return parse(body, **more)
 reading.parse_all = deadly
 app.run(load(Path("hubherald.yaml")), until_idle=True)
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
@@ -220,6 +221,44 @@ async def test_certificates_are_shown_while_they_can_be_read(
         await readiness.show()
         seen.append(value(metrics, "certificate_expiry_timestamp_seconds", **labels))
     assert seen == [None, NOW.timestamp(), None]
+
+
+class Hanging(Sender):
+    """One whose certificate is on a mount that is away."""
+
+    pipe: Path
+
+    def certificates(self) -> Sequence[Certificate]:
+        """When somebody writes."""
+        self.pipe.read_bytes()
+        return self.shown
+
+
+async def test_certificates_that_do_not_answer_keep_back_no_others(
+    sender: Sender, metrics: Metrics, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    hanging = Hanging(Options())
+    hanging.pipe = pipe
+    sender.shown = hanging.shown = (Certificate("signing", NOW),)
+    channel = Channel("main", "duis", Options())
+    lanes = {1: Lane(1, user(1), channel, hanging), 2: Lane(2, user(2), channel, sender)}
+    readiness = Readiness(metrics, sources={}, lanes=lanes, lost=lambda: None)
+
+    def seen(number: int) -> float | None:
+        labels = {"recipient": user(number), "channel": "main", "use": "signing"}
+        return value(metrics, "certificate_expiry_timestamp_seconds", **labels)
+
+    for _ in range(10):  # more than it has threads
+        await readiness.show()
+        assert (seen(1), seen(2)) == (None, NOW.timestamp())
+    pipe.write_bytes(b"back")
+    while seen(1) is None:
+        await readiness.show()
+        os.close(os.open(pipe, os.O_RDWR))  # whoever asks again gets an answer
+    assert seen(2) == NOW.timestamp()
+    os.close(os.open(pipe, os.O_RDWR))
 
 
 def get(url: str) -> tuple[int, str]:

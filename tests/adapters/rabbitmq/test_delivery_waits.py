@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pamqp import commands
 from support.alertqueue import DELIVERED, Place, certified, each, frozen, full, ids, told
+from support.amqpserver import AmqpServer, Peer
 from support.broker import Broker
 
 from adapters.rabbitmq import connection
@@ -124,6 +126,28 @@ async def test_the_deadline_ends_a_batch_of_many_keys(place: Place, delivery: Ma
         assert await adapter.deliver(ours) == [DELIVERED] * 20
         assert adapter.link().made == 1
     assert len(set(await place.taken())) == 7  # a batch sent again has the same id
+
+
+async def test_what_was_confirmed_stands_when_the_deadline_ends_the_rest(delivery: Make) -> None:
+    async def late(peer: Peer, _channel: int, frame: commands.Basic.Publish) -> bool:
+        if frame.routing_key == "3":
+            await peer._content()
+            peer.published += 1
+            return True
+        return False
+
+    alerts = [replace(delivery(n).alert, firmware_version=f"{n % 5}") for n in range(10)]
+    server = AmqpServer(answers={"Basic.Publish": late})
+    given = {"exchange": "alerts", "routing_key": "{firmware_version}", "batch": 10}
+    async with server.running():
+        options = RabbitAdapter.Config.model_validate({"url": server.url, **given})
+        async with RabbitAdapter(options) as adapter, asyncio.timeout(1):
+            outcomes = await adapter.deliver([Delivery(each, each.event()) for each in alerts])
+    for number, outcome in enumerate(outcomes):
+        if number % 5 == 3:
+            told(outcome, Reason.TIMEOUT, "no confirmation")
+        else:
+            assert outcome == DELIVERED
 
 
 async def test_the_deadline_ends_dialling_too(place: Place, delivery: Make) -> None:

@@ -4,17 +4,22 @@ DUIS channels share all of it; over mutual TLS it is tried here, too.
 """
 
 import asyncio
+import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 from support.mutual import Mutual
 from support.rawreceiver import HANG_UP, answering
 from support.receivers import talking
 
 from adapters.duis.delivery import DuisAdapter
+from adapters.http.session import REST_S
 from adapters.webhook import WebhookAdapter
 from router.ports import (
     ChannelFault,
@@ -132,6 +137,80 @@ async def test_what_an_untidy_answer_says_against_us_counts_too(delivery: Make) 
     for outcome in (gone, unknown):
         assert isinstance(outcome, Closed)
         assert outcome.reason is ChannelFault.ENDPOINT
+
+
+BEGUN: dict[str, bytes] = {
+    "no end of its headers": b"HTTP/1.1 204 No Content\r\nDate: now\r\n",
+    "no body": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+    "half a body": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+    "half a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nhalf",
+    "no end of the chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+}
+
+
+@pytest.mark.parametrize("over", ["webhook", "duis"])
+@pytest.mark.parametrize("name", BEGUN)
+async def test_a_status_stands_though_the_time_of_the_send_ends_before_the_answer_does(
+    delivery: Make, tmp_path: Path, name: str, over: str
+) -> None:
+    """The channel's `timeout` is shorter than what the rest of an answer has."""
+    mutual = Mutual(tmp_path / "tls") if over == "duis" else None
+    tls = mutual.server() if mutual else None
+    async with answering([BEGUN[name]], tls) as receiver, AsyncExitStack() as stack:
+        adapter: WebhookAdapter | DuisAdapter
+        if mutual:
+            options = DuisAdapter.Config.model_validate(mutual.options(receiver.url))
+            adapter = await stack.enter_async_context(DuisAdapter(options))
+        else:
+            adapter = await stack.enter_async_context(webhook(receiver.url))
+        async with asyncio.timeout(30):
+            async with asyncio.timeout(REST_S / 4):
+                (outcome,) = await adapter.deliver([delivery(1)])
+    assert isinstance(outcome, Delivered)
+    assert outcome.receipt.startswith(BEGUN[name][9:12].decode())
+
+
+def test_a_status_that_waits_to_be_read_when_the_time_ends_stands(delivery: Make) -> None:
+    """The router's loop looks at its clocks before it looks at its sockets."""
+    came = threading.Event()
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            another.send(b"x")
+            time.sleep(0.05)  # the loop has taken it
+            connection.sendall(OK)
+            came.set()
+            connection.recv(1)
+
+    def hold_up() -> None:
+        """As it reads from another connection."""
+        other.recv(1)
+        came.wait(10)
+        time.sleep(0.3)
+
+    async def send(url: str) -> Sequence[Outcome]:
+        asyncio.get_running_loop().add_reader(other, hold_up)
+        async with webhook(url) as adapter:
+            async with asyncio.timeout(0.2):
+                return await adapter.deliver([delivery(1)])
+
+    other, another = socket.socketpair()
+    with other, another, socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            outcomes = runner.run(send(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
+        thread.join()
+    assert outcomes == [Delivered("200")]
+
+
+async def test_without_a_status_the_time_of_a_send_ends(delivery: Make) -> None:
+    async with answering([INTERIM]) as receiver, webhook(receiver.url) as adapter:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await adapter.deliver([delivery(1)])
 
 
 async def test_what_the_receiver_has_already_is_delivered_and_noted(delivery: Make) -> None:

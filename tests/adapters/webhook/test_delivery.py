@@ -196,7 +196,7 @@ async def test_any_2xx_is_delivered(delivery: Make, status: int) -> None:
     assert await answered(always(status), delivery(1)) == Delivered(str(status))
 
 
-@pytest.mark.parametrize("status", [408, 425, 429])
+@pytest.mark.parametrize("status", [408, 420, 423, 425, 429])
 async def test_busy_is_retried(delivery: Make, status: int) -> None:
     outcome = await answered(always(status, "later"), delivery(1))
     assert isinstance(outcome, Retry)
@@ -205,14 +205,17 @@ async def test_busy_is_retried(delivery: Make, status: int) -> None:
     assert "later" in outcome.detail
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 506, 599])
+@pytest.mark.parametrize(
+    "status",
+    [424, 444, 499, 500, 502, 503, 504, 506, 507, 508, 509, *range(520, 526), 527, 529, 530, 599],
+)
 async def test_a_failing_server_is_retried(delivery: Make, status: int) -> None:
     outcome = await answered(always(status), delivery(1))
     assert isinstance(outcome, Retry)
     assert (outcome.reason, outcome.after) == (Reason.SERVER, None)
 
 
-@pytest.mark.parametrize("status", [400, 406, 413, 415, 417, 418, 422, 451])
+@pytest.mark.parametrize("status", [400, 406, 412, 413, 415, 416, 418, 422])
 async def test_what_is_said_against_the_alert_is_a_refusal(delivery: Make, status: int) -> None:
     outcome = await answered(always(status, "sequence missing"), delivery(1))
     assert isinstance(outcome, Refused)
@@ -223,9 +226,11 @@ async def test_what_is_said_against_the_alert_is_a_refusal(delivery: Make, statu
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        *((status, ChannelFault.CREDENTIALS) for status in (401, 402, 403, 407, 511)),
+        *((status, ChannelFault.CREDENTIALS) for status in (401, 402, 403, 407, 440, 511, 561)),
+        *((status, ChannelFault.CREDENTIALS) for status in (495, 496, 498)),
         *((status, ChannelFault.ENDPOINT) for status in (404, 405, 410, 411, 421, 426, 431)),
-        *((status, ChannelFault.ENDPOINT) for status in (300, 304, 399, 501, 505, 600)),
+        *((status, ChannelFault.ENDPOINT) for status in (414, 417, 419, 428, 451, 464, 494, 497)),
+        *((status, ChannelFault.ENDPOINT) for status in (300, 304, 399, 501, 505, 510, 526, 600)),
     ],
 )
 async def test_what_somebody_has_to_mend_closes_the_lane(
