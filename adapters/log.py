@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import structlog
-from structlog.typing import FilteringBoundLogger
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 from router.ports import Adapter, Delivered, Delivery, Options, Outcome
 
@@ -21,6 +22,8 @@ class LogAdapter(Adapter[LogOptions]):
     batch: int = 100
 
     def __init__(self, config: LogOptions) -> None:
+        import structlog  # noqa: PLC0415 - who checks files makes no adapter and logs nothing
+
         self._log: FilteringBoundLogger = structlog.get_logger()
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:

@@ -1,29 +1,25 @@
 """The lines of one growing file, a block at a time, from any line on. Pure.
 
 Lines are cut in bounded memory, however long they are: what is kept of a line is enough for the
-core to see that it is too large. A line ends by LF (CRLF), or by CR alone between two objects, as
-old Macs write it; a CR elsewhere is white space of JSON.
+core to see that it is too large.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
+from adapters.folder.ends import BLANK, EDGE, blank_before, end_of_last, first_end, split
 from router.ports import MAX_BODY, Cursor, Message, beginning_of
 
 BLOCK = 524_288
 """Bytes that are read at once: some 1,000 facts of usual size."""
 LONGEST = 256 * 1024 * 1024
 """Bytes after which a line is none, nor a hole one to skip: others in the folder wait so long."""
-
-_BLANK = b" \t\r"
-_END = re.compile(rb"\n|(?<=\})\r(?=\{)")
 
 
 class Contents(Protocol):
@@ -125,17 +121,11 @@ def _first(marks: Sequence[Cursor], found: dict[Cursor, ReadPoint]) -> ReadPoint
 def read_block(contents: Contents, place: ReadPoint) -> Block:
     """The lines from `place` on, as far as one block goes."""
     data = contents.read(place.cursor.offset, BLOCK)
-    if end := _end_of_last(data):
+    if end := end_of_last(data):
         return _cut(data[:end], place)
     if len(data) == BLOCK:
         return _overlong(contents, data, place)
     return _fragment(data, place)
-
-
-def _end_of_last(data: bytes) -> int:
-    """Where the last whole line ends; 0 when there is none."""
-    between = data.rfind(b"}\r{")
-    return max(data.rfind(b"\n") + 1, between + 2 if between >= 0 else 0)
 
 
 def _cut(data: bytes, place: ReadPoint) -> Block:
@@ -145,11 +135,12 @@ def _cut(data: bytes, place: ReadPoint) -> Block:
     passed = place.passed.copy()
     messages = []
     position = taken = 0
-    for line in _END.split(data[:-1]):
-        position += len(line) + 1
+    for line, size in split(data):
+        position += size
         number += 1
-        body = line.rstrip(b"\r")
-        if body.removeprefix(BOM_UTF8).strip(_BLANK):
+        body = line.strip(b"\r")
+        if body.removeprefix(BOM_UTF8).strip(BLANK):
+            number += blank_before(line)
             passed.update(data[taken:position])
             taken = position
             cursor = Cursor(key, offset + position, number, passed.hexdigest(), identity)
@@ -161,34 +152,38 @@ def _cut(data: bytes, place: ReadPoint) -> Block:
 
 def _overlong(contents: Contents, start: bytes, place: ReadPoint) -> Block:
     """One line that is longer than a block: its start, and where the next line begins."""
-    passed, line = place.passed.copy(), hashlib.sha256(start)
-    passed.update(start)
-    position = place.cursor.offset + len(start)
-    end = place.cursor.offset + LONGEST
-    while position < end and (data := contents.read(position, BLOCK)):
-        newline = data.find(b"\n")
-        line.update(data if newline < 0 else data[:newline])
-        if newline >= 0:
-            passed.update(data[: newline + 1])
-            reached = _at(place, position + newline + 1, passed)
-            size = position + newline - place.cursor.offset
-            whole = beginning_of(size, line.hexdigest())
-            message = replace(_message(start[: MAX_BODY + 1], reached), evidence=whole)
-            return Block([message], ReadPoint(reached, passed))
-        passed.update(data)
-        position += len(data)
-    return Block([], place, unfinished=position < end, endless=position >= end)
+    passed, line = place.passed.copy(), hashlib.sha256()
+    begin = position = place.cursor.offset
+    seen = start
+    while (found := first_end(seen)) is None:
+        passed.update(seen[:-EDGE])
+        line.update(seen[:-EDGE])
+        position += len(seen[:-EDGE])
+        if position - begin >= LONGEST:
+            return Block([], place, endless=True)
+        seen = seen[-EDGE:]
+        more = contents.read(position + len(seen), BLOCK)
+        if not more:
+            return Block([], place, unfinished=True)
+        seen += more
+    stop, end = found
+    passed.update(seen[:end])
+    line.update(seen[:stop])
+    reached = _at(place, position + end, passed, blank_before(start))
+    whole = beginning_of(position + stop - begin, line.hexdigest())
+    message = replace(_message(start[: MAX_BODY + 1], reached), evidence=whole)
+    return Block([message], ReadPoint(reached, passed))
 
 
 def _fragment(data: bytes, place: ReadPoint) -> Block:
-    """A last line without its newline: whole only when it is a JSON object that has closed."""
-    body = data.removeprefix(BOM_UTF8).strip(_BLANK)
+    """A last line without its end: whole only when it is an object, or a batch, that has closed."""
+    body = data.removeprefix(BOM_UTF8).strip(BLANK)
     passed = place.passed.copy()
     passed.update(data)
-    reached = _at(place, place.cursor.offset + len(data), passed)
+    reached = _at(place, place.cursor.offset + len(data), passed, blank_before(data) if body else 0)
     if not body:
         return Block([], ReadPoint(reached, passed, inside=True) if data else place)
-    if len(data) > MAX_BODY or not _is_object(body):
+    if len(data) > MAX_BODY or not _is_closed(body):
         return Block([], place, unfinished=True)
     return Block([_message(body, reached)], ReadPoint(reached, passed, inside=True))
 
@@ -198,20 +193,21 @@ def _before(place: ReadPoint) -> int:
     return place.cursor.line - 1 if place.inside else place.cursor.line
 
 
-def _at(place: ReadPoint, offset: int, passed: RunningDigest) -> Cursor:
-    cursor = place.cursor
-    return Cursor(cursor.key, offset, _before(place) + 1, passed.hexdigest(), cursor.identity)
+def _at(place: ReadPoint, offset: int, passed: RunningDigest, blank: int) -> Cursor:
+    """Behind one line and so many blank ones."""
+    cursor, number = place.cursor, _before(place) + blank + 1
+    return Cursor(cursor.key, offset, number, passed.hexdigest(), cursor.identity)
 
 
 def _message(body: bytes, cursor: Cursor) -> Message:
     return Message(body, f"{cursor.key}:{cursor.line}", cursor).bounded()
 
 
-def _is_object(body: bytes) -> bool:
-    if not (body.startswith(b"{") and body.endswith(b"}")):
+def _is_closed(body: bytes) -> bool:
+    if (body[:1], body[-1:]) not in {(b"{", b"}"), (b"[", b"]")}:
         return False
     try:
-        json.loads(body.decode())
+        found = json.loads(body.decode())
     except (ValueError, RecursionError):
         return False
-    return True
+    return isinstance(found, dict) or any(isinstance(each, dict) for each in found)

@@ -13,7 +13,6 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated, ParamSpec, Self, TypeVar
 
-import structlog
 from pydantic import Field
 
 from adapters.folder.look import ENDINGS, few, look
@@ -78,6 +77,8 @@ class FolderSource(Source[FolderSourceOptions]):
     Config = FolderSourceOptions
 
     def __init__(self, name: str, config: FolderSourceOptions) -> None:
+        import structlog  # noqa: PLC0415 - who checks files makes no source and logs nothing
+
         self._name = name
         self._folder = config.path
         self._poll = config.poll

@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
+from adapters.dialling import dial
 from adapters.http.answer import Answer, EndedError, NoStatusError, SilenceError
 from adapters.http.parser import AnswerParser
 from adapters.http.target import Target
-from adapters.http.wire import Dialler, Wire
+from adapters.http.wire import Wire
 from adapters.tls import TlsFiles, TlsFilesError, Trust
 
 REST_S = 2.0
@@ -37,7 +38,6 @@ class HttpSession:
     def __init__(self, url: str, files: TlsFiles) -> None:
         self._target = Target.of(url)
         self._trust = Trust(files)
-        self._dialler = Dialler(self._target.host, self._target.port)
         self._idle: dict[Wire, asyncio.TimerHandle] = {}
         self._first: asyncio.Task[None] | None = None
 
@@ -76,7 +76,11 @@ class HttpSession:
             # That one was not read: it goes again at once, on a connection of its own.
             with suppress(SilenceError):
                 return await self._ask(wire, request, reused=True)
-        return await self._ask(await self._dialler.connect(tls), request, reused=False)
+        return await self._ask(await self._connect(tls), request, reused=False)
+
+    async def _connect(self, tls: ssl.SSLContext | None) -> Wire:
+        _, wire = await dial(lambda: Wire(tls), self._target.host, self._target.port, tls)
+        return wire
 
     async def _ask(self, wire: Wire, request: bytes, *, reused: bool) -> Answer:
         parser = AnswerParser(reused=reused)
@@ -102,7 +106,7 @@ class HttpSession:
         Raises what `post` does, and HungUpError when the server hangs up within PATIENCE_S: with
         TLS 1.3 it looks at our certificate only after our side of the handshake.
         """
-        wire = await self._dialler.connect(await self._trust.context())
+        wire = await self._connect(await self._trust.context())
         try:
             async with asyncio.timeout(PATIENCE_S):
                 if await wire.more():

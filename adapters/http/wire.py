@@ -6,18 +6,11 @@ Not asyncio's streams: on them an error hides what came before it, and what came
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from typing import cast
 
-from aiohappyeyeballs import start_connection
-
 MOST_AHEAD = 65_536
 """Bytes that may wait to be read."""
-NEXT_ADDRESS_S = 0.25
-"""Seconds after which the next address of a host is tried beside the one before (RFC 8305)."""
-KNOWN_S = 10.0
-"""Seconds for which addresses are known: a burst of sends asks for them once."""
 
 
 class Wire(asyncio.Protocol):
@@ -92,35 +85,3 @@ class Wire(asyncio.Protocol):
         """End it now."""
         if self._transport is not None:
             self._transport.abort()
-
-
-class Dialler:
-    """Connects to one host, whichever of its addresses answers first."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
-        self._addresses: list[tuple[int, int, int, str, tuple[str, int]]] = []
-        self._known_until = 0.0
-        self._looking = asyncio.Lock()
-
-    async def connect(self, tls: ssl.SSLContext | None) -> Wire:
-        """A new connection. OSError when there is none to be had."""
-        loop = asyncio.get_running_loop()
-        found = await start_connection(
-            await self._look_up(), happy_eyeballs_delay=NEXT_ADDRESS_S, loop=loop
-        )
-        name = self._host if tls is not None else None
-        _, wire = await loop.create_connection(
-            lambda: Wire(tls), sock=found, ssl=tls, server_hostname=name
-        )
-        return wire
-
-    async def _look_up(self) -> list[tuple[int, int, int, str, tuple[str, int]]]:
-        loop = asyncio.get_running_loop()
-        async with self._looking:  # one of many that send at once asks for all: a slow
-            # server of names must not take every thread that asks
-            if loop.time() >= self._known_until:
-                found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                self._addresses = cast(list[tuple[int, int, int, str, tuple[str, int]]], found)
-                self._known_until = loop.time() + KNOWN_S
-            return self._addresses

@@ -66,13 +66,20 @@ class ConsumerSession:
     """A consumer on a channel of its own connection."""
 
     def __init__(
-        self, options: QueueOptions, prefetch: int, number: int, give: Callable[[Taken], None]
+        self,
+        options: QueueOptions,
+        prefetch: int,
+        number: int,
+        give: Callable[[Taken], None],
+        stand_by: Callable[[], None] = lambda: None,
     ) -> None:
-        """`give` is called with each message, in order; `number` is that of the session."""
+        """`give` is called with each message, in order; `number` is that of the session;
+        `stand_by` is called when it shows that another consumer is the active one."""
         self.number = number
         self._options = options
         self._prefetch = prefetch
         self._give = give
+        self._stand_by = stand_by
         self._connection: AbstractConnection | None = None
         self._looking: AbstractChannel | None = None
         self._channel: AbstractChannel | None = None
@@ -100,6 +107,8 @@ class ConsumerSession:
         self._last = time.monotonic()
         self.empty = False
         """At the last look nothing waited, and nothing has come since."""
+        self.standby = ""
+        """Why nothing comes to us and nothing is wrong; empty while we are served."""
 
     async def begin(self) -> None:
         """Dial, make or check the queue, and consume. BrokerError when any of it fails."""
@@ -148,6 +157,7 @@ class ConsumerSession:
             self._full = True
             return
         self.given += 1
+        self.standby = ""
         self._in_hand += 1
         self._bytes += taken.size
         self._last = time.monotonic()
@@ -192,6 +202,8 @@ class ConsumerSession:
         room = self._in_hand < self._prefetch
         if not waiting or not room or self._full:
             self._last = time.monotonic()
+        if time.monotonic() - self._last > SILENT_S and self._waits_its_turn():
+            return
         if time.monotonic() - self._last > SILENT_S:
             if self._as_of_a_stream and self.given:
                 raise BrokerError(TroubleKind.ENDPOINT, f"{where}: {is_a_stream(name)}")
@@ -201,6 +213,15 @@ class ConsumerSession:
                 f"{SILENT_S:g} s: {why_silent(self._inspected, name)}",
             )
         self.empty = not waiting and not in_hand and given == self.given and not self._full
+
+    def _waits_its_turn(self) -> bool:
+        """Whether another consumer is the active one; not once we were, who then stay so."""
+        if not self._inspected.single_active or self.given:
+            return False
+        if not self.standby:
+            self.standby = why_silent(self._inspected, self._options.queue)
+            self._stand_by()
+        return True
 
     async def acknowledge(self, taken: Sequence[Taken]) -> None:
         """These, which are all in hand up to the last of them."""

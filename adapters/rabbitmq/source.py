@@ -59,6 +59,8 @@ class RabbitSource(Source[RabbitSourceOptions]):
         self._stopping = False
         self._vain = 0
         """Sessions in a row that ended for what somebody has to mend, and gave us nothing since."""
+        self._standing_by = False
+        """Since the last message another consumer was found to be the active one."""
         self._noticed = ""
         self._told = ""
         """The trouble that was said last."""
@@ -102,8 +104,11 @@ class RabbitSource(Source[RabbitSourceOptions]):
                 self._log.warning("rabbitmq.not_acknowledged", facts=len(ours), detail=str(error))
 
     def exhausted(self) -> bool:
-        """True when the broker had nothing more at the last look, and we have given out all."""
-        return self._session is not None and self._session.empty and self._arrived.empty()
+        """True when the broker had nothing for us at the last look, and we have given out all."""
+        session = self._session
+        if session is None or not self._arrived.empty():
+            return False
+        return session.empty or bool(session.standby)
 
     def down(self) -> str | None:
         """Why no facts can come; None while they can."""
@@ -113,7 +118,9 @@ class RabbitSource(Source[RabbitSourceOptions]):
     def link(self) -> Link:
         """How the connection stands."""
         session = self._session
-        return Link(session is not None, self._made, session.peer if session else "")
+        if session is None:
+            return Link(up=False, made=self._made)
+        return Link(up=True, made=self._made, peer=session.peer, standby=session.standby)
 
     def publisher(self) -> RabbitPublisher:
         """For `hubherald publish`: into the exchange that the queue is bound to."""
@@ -156,9 +163,23 @@ class RabbitSource(Source[RabbitSourceOptions]):
         self._vain = min(self._vain + 1, 10) if error.kind is TroubleKind.ENDPOINT else 0
         self._trouble = self._told = str(error)
 
+    def _stand_by(self) -> None:
+        """Another consumer is served: as it should be, where several routers share such a queue."""
+        session = self._session
+        if session is None:
+            return
+        if self._vain:
+            self._welcome(session)
+        if not self._standing_by:
+            self._standing_by = True
+            self._log.info("rabbitmq.standby", detail=session.standby)
+
     def _take(self, taken: Taken) -> None:
         if self._vain and self._session is not None:
             self._welcome(self._session)
+        if self._standing_by:
+            self._standing_by = False
+            self._log.info("rabbitmq.took_over")
         self._arrived.put_nowait(taken)
 
     async def _connect(self) -> ConsumerSession:
@@ -173,7 +194,8 @@ class RabbitSource(Source[RabbitSourceOptions]):
 
     async def _begin(self) -> ConsumerSession:
         self._begun += 1
-        session = ConsumerSession(self._options, self._options.prefetch, self._begun, self._take)
+        options, number = self._options, self._begun
+        session = ConsumerSession(options, options.prefetch, number, self._take, self._stand_by)
         try:
             await session.begin()
         except BaseException:

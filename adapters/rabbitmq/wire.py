@@ -16,6 +16,7 @@ from aiormq.connection import TransportFactory
 from aiormq.exceptions import AMQPConnectionError
 from yarl import URL
 
+from adapters.dialling import dial
 from adapters.rabbitmq.properties import thinned
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 
@@ -56,8 +57,8 @@ class BoundedTransports(TransportFactory):
         reader = BoundedReader(self.where, contents=self._contents, loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         try:
-            transport, _ = await loop.create_connection(
-                lambda: protocol, url.host or "", url.port or 0, ssl=self._context
+            transport, _ = await dial(
+                lambda: protocol, url.host or "", url.port or 0, self._context
             )
         except OSError as error:
             raise AMQPConnectionError(*error.args) from error
@@ -76,6 +77,8 @@ class BoundedReader(asyncio.StreamReader):
         self._given = 0
         """Bytes of what was admitted that were asked for."""
         self._frames = 0
+        self._left: dict[int, int] = {}
+        """By channel: bytes of a body that are still to come."""
 
     def at_eof(self) -> bool:
         """Whether nothing more will come."""
@@ -103,18 +106,20 @@ class BoundedReader(asyncio.StreamReader):
             raise self._excess(f"a frame of {size:,} bytes, where at most {most:,} may come")
         content = await super().readexactly(size + _END)
         found = content[:-_END]
-        payload = self._looked_at(kind, found)
+        payload = self._looked_at(kind, channel, found)
         if payload is None:
             return b""
         if payload is found:
             return head + content
         return _HEAD.pack(kind, channel, len(payload)) + payload + content[-_END:]
 
-    def _looked_at(self, kind: int, payload: bytes) -> bytes | None:
+    def _looked_at(self, kind: int, channel: int, payload: bytes) -> bytes | None:
         """What the library is given of it."""
         if kind == _BODY:
+            self._count(channel, len(payload))
             return payload if self._contents else None
         if kind == _HEADER and len(payload) >= _CONTENT.size:
+            self._left[channel] = _CONTENT.unpack_from(payload)[1]
             return self._header(payload)
         if kind == _METHOD and payload.startswith(_TUNE) and len(payload) >= _LIMITS.size:
             return self._tuned(payload)
@@ -131,6 +136,13 @@ class BoundedReader(asyncio.StreamReader):
         if len(properties) > METHOD:
             raise self._excess(f"{len(properties):,} bytes of properties, and ours are far fewer")
         return _CONTENT.pack(start, 0) + properties
+
+    def _count(self, channel: int, size: int) -> None:
+        """No body has more than was announced, nor pieces without anything in them."""
+        left = self._left.get(channel, 0) - size
+        if left < 0 or not size:
+            raise self._excess("a body without end, larger than it said")
+        self._left[channel] = left
 
     def _tuned(self, payload: bytes) -> bytes:
         """Agree to frames of the size that the broker proposes, if it is not above ours; 0 would

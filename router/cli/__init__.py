@@ -1,13 +1,13 @@
 """The command line.
 
-Every command is a module of its own that is imported when it is called: `hubherald --help` must
-not wait for a rules engine. What is shown goes through `printing`, and whatever goes wrong ends in
-`ending`.
+Every command is a module of its own that is imported when it is named, and imports what it works
+with when it is called: who asks for help, or completes a word, must not wait for a rules engine, a
+database or models of files. What stands at the head of these modules is light. What is shown goes
+through `printing`, and whatever goes wrong ends in `ending`.
 """
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -67,6 +67,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """With a suggestion where there is no such command."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
             close = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             ctx.fail(f"no such command {args[0]!r}{hint}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from router.cli.printing import as_json, line, output, shown
-from router.config.installed import InstalledKinds
-from router.files.model_keys import secret_keys
-from router.ports import Options
-from router.ports.entrypoints import ADAPTERS, SOURCES, installed
+from router.entrypoints import ADAPTERS, SOURCES, installed
+
+if TYPE_CHECKING:
+    from router.ports import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ def command(output: str) -> None:
 
 
 def _rows(role: str, group: str) -> Iterator[OptionRow]:
+    from router.config.installed import InstalledKinds
+
     points = installed(group)
     for kind, model in InstalledKinds(group).models().items():
         about = (points[kind].load().__doc__ or "").strip().partition("\n")[0]
@@ -68,6 +70,8 @@ _NONE: _Option = (None, None, False, None, None)
 
 
 def _options(model: type[Options]) -> Iterator[_Option]:
+    from router.files.model_keys import secret_keys
+
     schema = model.model_json_schema()
     secrets = secret_keys(model)
     for name, option in schema.get("properties", {}).items():

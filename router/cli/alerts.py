@@ -10,25 +10,21 @@ from datetime import timedelta
 from functools import wraps
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from router.cli.context import InstalledKind, eui64, ledger, moment_of, operator, whole
 from router.cli.printing import as_json, as_table, line, output, raw
 from router.cli.story import tell
-from router.config.loading import settings
-from router.config.usersfile import load as load_users
+from router.entrypoints import VERIFIERS
 from router.errors import UsageError
 from router.files.counts import plural
 from router.lanes.values import DeliveryState
-from router.ledger.actions import count_retried, retriable, retried_in_vain, retry
-from router.ledger.database import Use
-from router.ledger.queries.lists import AlertRow, Filter, list_alerts
-from router.ledger.queries.rendered import rendered
-from router.ledger.queries.why import alert_story
-from router.ports import Verify
-from router.ports.entrypoints import VERIFIERS
+
+if TYPE_CHECKING:
+    from router.ledger.queries.lists import AlertRow, Filter
+    from router.ports import Verify
 
 COLUMNS = (
     "decided_at",
@@ -68,6 +64,8 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
     )
     @wraps(command)
     def filtered(*args: Any, **options: Any) -> None:
+        from router.ledger.queries.lists import Filter
+
         given = {field.name: options.pop(field.name) for field in fields(Filter)}
         if given["state"] is not None:
             given["state"] = DeliveryState(given["state"])
@@ -108,6 +106,8 @@ def list_(config_file: Path, *, wanted: Filter, limit: int, output: str) -> None
     Example:
       hubherald alerts list --state parked --since 7d
     """
+    from router.ledger.queries.lists import list_alerts
+
     with ledger(config_file) as database:
         rows = list_alerts(database, wanted, limit=limit + 1)
     _print(rows[:limit], output)
@@ -148,6 +148,8 @@ def show(
       hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e
       hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e --format duis > alert.xml
     """
+    from router.ledger.queries.why import alert_story
+
     if form is not None:
         _print_rendered(config_file, alert_id, form.name, channel)
         return
@@ -167,6 +169,8 @@ def show(
 
 def _print_rendered(config_file: Path, alert_id: str, form: str, channel: str | None) -> None:
     """To standard output as they are, without a line's end that they do not have."""
+    from router.ledger.queries.rendered import rendered
+
     with ledger(config_file) as database:
         found = rendered(database, alert_id, form)
     if found is None:
@@ -225,6 +229,9 @@ def retry_(config_file: Path, *, wanted: Filter, dry_run: bool) -> None:
     Example:
       hubherald alerts retry --user 90-B3-D5-1F-30-01-00-01 --state parked --dry-run
     """
+    from router.ledger.actions import count_retried, retriable, retried_in_vain, retry
+    from router.ledger.database import Use
+
     retriable(wanted)
     if dry_run:
         with ledger(config_file) as database:
@@ -241,7 +248,10 @@ def retry_(config_file: Path, *, wanted: Filter, dry_run: bool) -> None:
 
 def _hold(config_file: Path) -> dict[tuple[str, str], timedelta]:
     """How long each channel holds an Alert; the usual 48 h where the users file has mistakes."""
-    users, _ = load_users(settings(config_file).users_file, os.environ)
+    from router.config.settings import own_settings
+    from router.config.usersfile import load as load_users
+
+    users, _ = load_users(own_settings(config_file).users_file, os.environ)
     return {
         (user.id, channel.name): timedelta(hours=channel.hold_hours)
         for user in (users.by_id.values() if users else ())

@@ -5,15 +5,6 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TimeRemainingColumn,
-)
-
 from router.cli.printing import line, shown
 
 
@@ -21,6 +12,15 @@ class Bar:
     """Drawn on standard error when that is a terminal; gone when the work is done."""
 
     def __init__(self, what: str, total: int, *, of_bytes: bool = False) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TimeRemainingColumn,
+        )
+
         self._console = Console(stderr=True)
         done = DownloadColumn() if of_bytes else MofNCompleteColumn()
         self._drawn = Progress(

@@ -10,10 +10,6 @@ import click
 from router.cli.context import ledger, rules_folder
 from router.cli.printing import line, raw
 from router.errors import UsageError
-from router.language.folder import TESTS
-from router.ledger.queries.history import past_of_alert, text_of
-from router.workbench.capturing import test_of
-from router.workbench.pastusers import users_of
 
 
 @click.command("capture")
@@ -33,6 +29,11 @@ def command(config_file: Path, alert: UUID, file: Path | None) -> None:
       hubherald capture 5c3fe18f-bc80-5af7-aea3-b59e90776c6e
       hubherald test
     """
+    from router.language.folder import TESTS
+    from router.ledger.queries.history import past_of_alert, text_of
+    from router.workbench.capturing import test_of
+    from router.workbench.pastusers import users_of
+
     if file is not None and str(file) != "-" and not file.name.endswith(TESTS):
         raise click.UsageError(f"{file}: the name of a file of tests ends in {TESTS}")
     with ledger(config_file) as database:

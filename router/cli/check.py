@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from router.cli.printing import as_json, line, output
-from router.config.loading import Config
-from router.deciding.trial import trial
 from router.errors import EngineError, FilesError
 from router.files.codes import Code
 from router.files.counts import plural
 from router.files.problems import Location, Problem
-from router.workbench.checking import check, left_waiting
+
+if TYPE_CHECKING:
+    from router.config.loading import Config
 
 
 @click.command("check")
@@ -29,6 +31,8 @@ def command(ctx: click.Context, output: str) -> None:
       hubherald check
       hubherald --config /etc/hubherald/hubherald.yaml check -o json
     """
+    from router.workbench.checking import check, left_waiting
+
     found = check(ctx.obj)
     for warning in found.warnings:
         line(f"{warning.location}: warning: {warning.message}", err=True)
@@ -46,6 +50,8 @@ def command(ctx: click.Context, output: str) -> None:
 
 def _tried(config: Config) -> list[Problem]:
     """What the rules engine has against rules without mistakes."""
+    from router.deciding.trial import trial
+
     try:
         trial(config.rules)
     except EngineError as error:

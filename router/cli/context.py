@@ -12,19 +12,19 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from router.cli.printing import line
-from router.config.loading import settings
-from router.domain import identifiers
-from router.domain.inventory import LOCAL
+from router.domain import eui
 from router.domain.timestamps import duration
+from router.entrypoints import installed
 from router.errors import UsageError
-from router.ledger.actions import Operator, system_user
-from router.ledger.database import Database, Use, open_database
-from router.ports.entrypoints import installed
+
+if TYPE_CHECKING:
+    from router.ledger.actions import Operator
+    from router.ledger.database import Database, Use
 
 ROW = click.IntRange(1, 2**63 - 1)
 """The number of a row in the ledger."""
@@ -76,13 +76,15 @@ def now() -> datetime:
 def eui64(text: str) -> str:
     """A Device ID or User ID, in either case; in upper case, as the ledger has it."""
     try:
-        return identifiers.eui64(text)
+        return eui.eui64(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} {error}") from None
 
 
 def moment_of(text: str) -> datetime:
     """A moment: RFC 3339, a day or time in Europe/London, or so long ago; aware, UTC."""
+    from router.domain.inventory import LOCAL
+
     with suppress(ValueError, OverflowError):
         return max(EARLIEST, now() - duration(text))
     try:
@@ -123,10 +125,16 @@ def whole(file: BinaryIO, most: int) -> bytes:
 
 
 @contextmanager
-def ledger(config_file: Path, use: Use = Use.READ) -> Iterator[Database]:
-    """The ledger that the configuration names; one that was not there yet is told of."""
-    options = settings(config_file).ledger
-    with closing(open_database(options.url, use, access=options.access)) as database:
+def ledger(config_file: Path, use: Use | None = None) -> Iterator[Database]:
+    """The ledger that the configuration names, to read it unless said otherwise.
+
+    One that was not there yet is told of.
+    """
+    from router.config.ledgerplace import ledger_place
+    from router.ledger.database import Use, open_database
+
+    place = ledger_place(config_file)
+    with closing(open_database(place.url, use or Use.READ, access=place.access)) as database:
         if database.made:
             line(f"a new, empty ledger: {database.engine.url.database}", err=True)
         yield database
@@ -134,11 +142,15 @@ def ledger(config_file: Path, use: Use = Use.READ) -> Iterator[Database]:
 
 def rules_folder(config_file: Path) -> Path:
     """The folder of rules, as seen from here when it lies below: its positions are read."""
-    folder = settings(config_file).rules_folder
+    from router.config.settings import own_settings
+
+    folder = own_settings(config_file).rules_folder
     here = Path.cwd()
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def operator() -> Operator:
     """Who runs this command, at this moment."""
+    from router.ledger.actions import Operator, system_user
+
     return Operator(system_user(), now())

@@ -8,18 +8,19 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from router.cli.printing import line
 from router.cli.story import tell
 from router.cli.totals import tell_totals
-from router.demo.demonstration import Demonstration, demonstrate
-from router.domain.users import ServiceUser, UserStatus
 from router.errors import RouterError
 from router.files.counts import plural
-from router.ledger.database import Use, open_database
-from router.ledger.queries.why import why
+
+if TYPE_CHECKING:
+    from router.demo.demonstration import Demonstration
+    from router.domain.users import ServiceUser
 
 
 @click.command("demo")
@@ -39,6 +40,8 @@ def command(*, out: Path | None) -> None:
     Example:
       hubherald demo
     """
+    from router.demo.demonstration import demonstrate
+
     folder = out or Path(tempfile.mkdtemp(prefix="hubherald-demo-"))
     line(f"simulating, importing and routing in {folder} ...")
     shown = demonstrate(folder)
@@ -51,6 +54,9 @@ def command(*, out: Path | None) -> None:
 
 
 def _tell(shown: Demonstration) -> None:
+    from router.ledger.database import Use, open_database
+    from router.ledger.queries.why import why
+
     made, totals = shown.made, shown.totals
     line(
         f"an estate of {plural(made.hubs, 'hub')} ({len(made.homes)} kinds of homes), "
@@ -107,6 +113,8 @@ def _tell_users(shown: Demonstration) -> None:
 
 
 def _whereabouts(shown: Demonstration, user: ServiceUser) -> str:
+    from router.domain.words import UserStatus
+
     if user.status is UserStatus.SUSPENDED:
         return "held, as the user is suspended"
     if user.id in shown.filed:

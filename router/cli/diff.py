@@ -6,23 +6,21 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from router.cli.bar import Bar
 from router.cli.context import ledger, moment_of
 from router.cli.printing import as_json, as_table, line, output
-from router.deciding.engine import Engine
-from router.deciding.trial import trial
-from router.domain.users import ServiceUser
 from router.errors import FilesError
 from router.files.counts import plural
-from router.language.folder import load as load_rules
-from router.language.rules import Rules
-from router.ledger.database import Database
-from router.ledger.queries.history import count_past, past_pages, text_of
-from router.workbench.diffing import GAINS, LOSES, ChangedAlerts, Differ, Difference, Moved
-from router.workbench.pastusers import users_of
+
+if TYPE_CHECKING:
+    from router.domain.users import ServiceUser
+    from router.language.rules import Rules
+    from router.ledger.database import Database
+    from router.workbench.diffing import ChangedAlerts, Difference, Moved
 
 
 @click.command("diff")
@@ -58,6 +56,9 @@ def command(
       hubherald diff edited --since 7d
       hubherald diff edited --since 7d --each 100
     """
+    from router.deciding.trial import trial
+    from router.language.folder import load as load_rules
+
     rules, problems = load_rules(folder)
     if rules is None:
         raise FilesError(problems)
@@ -74,6 +75,11 @@ def command(
 
 
 def _decide_again(database: Database, rules: Rules, since: datetime, each: int) -> Difference:
+    from router.deciding.engine import Engine
+    from router.ledger.queries.history import count_past, past_pages, text_of
+    from router.workbench.diffing import Differ
+    from router.workbench.pastusers import users_of
+
     engine = Engine(rules)
     differ = Differ(engine, each)
     users: dict[str, dict[str, ServiceUser]] = {}
@@ -90,6 +96,8 @@ def _decide_again(database: Database, rules: Rules, since: datetime, each: int) 
 
 
 def _tell(rows: Sequence[ChangedAlerts | Moved], found: Difference) -> None:
+    from router.workbench.diffing import GAINS, LOSES
+
     if rows:
         as_table(rows, [field.name for field in fields(rows[0])], nothing="")
         line("")

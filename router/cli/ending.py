@@ -9,9 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import tempfile
 from collections.abc import Callable
-from traceback import format_exception
 
 import click
 
@@ -68,6 +66,9 @@ def _file(error: OSError) -> str:
 
 
 def _tell_bug(error: Exception) -> None:
+    import tempfile
+    from traceback import format_exception
+
     kept = "nowhere"
     try:
         number, kept = tempfile.mkstemp(prefix="hubherald-", suffix=".txt")

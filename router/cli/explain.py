@@ -5,29 +5,24 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from router.cli.context import ledger, now, rules_folder, whole
 from router.cli.ending import Listed
-from router.cli.explanation import rows, tell
 from router.cli.printing import as_json, line, output
-from router.config.loading import load
-from router.deciding.batch import Known, activation_key
 from router.domain.acceptance import Acceptance
-from router.domain.facts import Activation, Defect, Fact, parse
 from router.domain.timestamps import lasting
 from router.errors import FilesError, UsageError
-from router.files.document import Document
 from router.files.redaction import escaped
 from router.files.suggestions import did_you_mean
-from router.files.yamlfile import MAX_BYTES
-from router.files.yamlfile import parse as parse_yaml
-from router.language.folder import load as load_rules
-from router.ledger.intake import look_up
-from router.workbench.explaining import Explanation, explain
-from router.workbench.ruletests import what_if
+
+if TYPE_CHECKING:
+    from router.deciding.batch import Known
+    from router.domain.facts import Activation, Fact
+    from router.files.document import Document
+    from router.workbench.explaining import Explanation
 
 
 @click.command("explain")
@@ -53,6 +48,11 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
       hubherald explain what-if.yaml
       hubherald explain rules/suppressions.test.yaml --test 'a pending hub is not announced'
     """
+    from router.cli.explanation import rows, tell
+    from router.files.yamlfile import MAX_BYTES
+    from router.files.yamlfile import parse as parse_yaml
+    from router.workbench.ruletests import what_if
+
     name, raw = getattr(file, "name", "-"), whole(file, MAX_BYTES)
     document = parse_yaml(raw, Path(name))
     notes: list[str] = []
@@ -80,6 +80,8 @@ def _is_json(raw: bytes) -> bool:
 
 def _chosen(document: Document, wanted: str | None) -> int | None:
     """The number of the test that is wanted; None where the file holds no tests."""
+    from router.workbench.ruletests import what_if
+
     names = what_if.tests(document)
     if wanted is not None and wanted not in names:
         meant = did_you_mean(wanted, names)
@@ -92,6 +94,11 @@ def _chosen(document: Document, wanted: str | None) -> int | None:
 
 
 def _of_what_if(config_file: Path, document: Document, number: int | None) -> Explanation:
+    from router.config.loading import load
+    from router.language.folder import load as load_rules
+    from router.workbench.explaining import explain
+    from router.workbench.ruletests import what_if
+
     rules, problems = load_rules(rules_folder(config_file))
     if rules is None:
         raise FilesError(problems)
@@ -112,6 +119,8 @@ def _of_what_if(config_file: Path, document: Document, number: int | None) -> Ex
 
 
 def _fact(name: str, raw: bytes) -> Fact:
+    from router.domain.facts import Activation, Defect, parse
+
     fact = parse(raw)
     if isinstance(fact, Defect):
         raise UsageError(f"{name}: {fact.reason}: {fact.detail}")
@@ -122,6 +131,11 @@ def _fact(name: str, raw: bytes) -> Fact:
 
 def _of_fact(config_file: Path, fact: Fact) -> tuple[Explanation, list[str]]:
     """What would be decided now, and what the ledger has to say besides."""
+    from router.config.loading import load
+    from router.domain.facts import Activation
+    from router.ledger.intake import look_up
+    from router.workbench.explaining import explain
+
     activation = fact.data
     assert isinstance(activation, Activation)
     config = load(config_file)
@@ -149,6 +163,8 @@ def _waits(fact: Fact, known: Known, acceptance: Acceptance, at: datetime) -> li
 
 def _notes(fact: Fact, activation: Activation, known: Known) -> list[str]:
     """What the router would do with the fact itself, now that the ledger knows what it knows."""
+    from router.deciding.batch import activation_key
+
     why = f"see `hubherald why --hub {activation.device_id}` for what was decided then"
     taken = known.taken.get(fact.key)
     if taken not in {None, fact.content_digest}:

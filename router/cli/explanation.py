@@ -13,7 +13,7 @@ from router.cli.printing import line, shown
 from router.deciding.decisions import Decision, Verdict
 from router.domain.facts import Registration
 from router.domain.inventory import until
-from router.domain.users import UserStatus
+from router.domain.words import UserStatus
 from router.files.counts import plural
 from router.workbench.explaining import Explained, Explanation, LineSeen, RuleSeen
 

@@ -6,14 +6,16 @@ import shlex
 from pathlib import Path
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
 from router.cli.printing import line
-from router.ports import AmqpUrl
 from router.workbench.starter import HUB, write
 
 
 def _broker(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:
+    from pydantic import TypeAdapter, ValidationError
+
+    from router.ports import AmqpUrl
+
     if url is not None:
         try:
             TypeAdapter(AmqpUrl).validate_python(url)

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
-from router.cli.bar import Bar
-from router.cli.cautions import Cautions
 from router.cli.context import eui64, ledger, moment_of, now, operator, plain_file
 from router.cli.printing import as_json, line, output, shown
-from router.config.loading import settings
-from router.domain.identifiers import FirmwareVersion
-from router.domain.inventory import Home, Running, in_effect, responsible, until
 from router.errors import UsageError
 from router.files.counts import plural
-from router.intake.inventory_import import (
-    BadRow,
-    DoubtfulRow,
-    Imported,
-    ImportWatch,
-    import_inventory,
-)
-from router.ledger.actions import correct_firmware
-from router.ledger.database import Use
-from router.ledger.queries.lists import find_home
+
+if TYPE_CHECKING:
+    from router.domain.inventory import Home, Running
+    from router.intake.inventory_import import Imported
 
 
 @click.group("inventory")
@@ -68,12 +55,17 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
     Example:
       hubherald inventory import --hubs hubs.csv --registrations registrations.csv
     """
+    from router.cli.import_watch import Watch
+    from router.config.settings import own_settings
+    from router.intake.inventory_import import import_inventory
+    from router.ledger.database import Use
+
     files = [file for file in (hubs, registrations) if file is not None]
     if not files:
         raise click.UsageError("give --hubs, --registrations or both")
     who = operator()
     size = sum(file.stat().st_size for file in files)
-    with ledger(ctx.obj, Use.CHANGE) as database, _Watch(size) as watch:
+    with ledger(ctx.obj, Use.CHANGE) as database, Watch(size) as watch:
         done = import_inventory(
             database,
             hubs=hubs,
@@ -81,42 +73,12 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
             operator=who.name,
             clock=now,
             report=watch.report,
-            check_digits=settings(ctx.obj).facts.check_digits,
+            check_digits=own_settings(ctx.obj).facts.check_digits,
             watch=watch,
         )
     _tell(done)
     if done.bad:
         ctx.exit(1)
-
-
-class _Watch(ImportWatch, ExitStack):
-    """A bar for the reading, then one for the loading; and what is said of rows."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self._bar = self.enter_context(Bar("checking", size, of_bytes=True))
-        self._cautions = Cautions(self._bar.say)
-        self._loaded = 0
-
-    def report(self, row: BadRow | DoubtfulRow) -> None:
-        """Bad ones all, doubtful ones in part."""
-        if isinstance(row, DoubtfulRow):
-            self._cautions.hear(row)
-        else:
-            self._bar.say(str(row))
-
-    def read(self, count: int) -> None:
-        """So many bytes more."""
-        self._bar.advance(count)
-
-    def loaded(self, done: int, total: int) -> None:
-        """So many hubs, of all."""
-        if not done:
-            self._cautions.end()
-            self.close()
-            self._bar = self.enter_context(Bar("loading", total))
-        self._bar.advance(done - self._loaded)
-        self._loaded = done
 
 
 def _tell(done: Imported) -> None:
@@ -153,6 +115,14 @@ def correct(
           --activated-at 2026-03-31T02:15:00Z
       hubherald inventory correct 90-B3-D5-1F-30-01-00-00 --unknown
     """
+    from pydantic import TypeAdapter, ValidationError
+
+    from router.config.settings import own_settings
+    from router.domain.identifiers import FirmwareVersion
+    from router.domain.inventory import Running
+    from router.ledger.actions import correct_firmware
+    from router.ledger.database import Use
+
     if unknown is (firmware_version is not None) or unknown is (activated_at is not None):
         raise click.UsageError("give --firmware-version and --activated-at, or --unknown")
     running = None
@@ -165,7 +135,7 @@ def correct(
             ) from None
         running = Running(version, activated_at)
     with ledger(config_file, Use.CHANGE) as database:
-        tolerance = settings(config_file).facts.clock_tolerance
+        tolerance = own_settings(config_file).facts.clock_tolerance
         before = correct_firmware(database, hub, running, operator(), tolerance=tolerance)
     line(f"{hub}: {_runs(running)}; before: {_runs(before)}")
 
@@ -193,6 +163,8 @@ def show(config_file: Path, hub: str, at: datetime | None, output: str) -> None:
     Example:
       hubherald inventory show 90-B3-D5-1F-30-01-00-00 --at 2026-03-31
     """
+    from router.ledger.queries.homes import find_home
+
     with ledger(config_file) as database:
         found = find_home(database, hub)
     if found is None:
@@ -206,6 +178,8 @@ def show(config_file: Path, hub: str, at: datetime | None, output: str) -> None:
 
 
 def _rows(home: Home, running: Running | None, at: datetime) -> list[dict[str, Any]]:
+    from router.domain.inventory import in_effect, responsible
+
     hub = home.hub
     effective = in_effect(home, at)
     rows: list[dict[str, Any]] = [
@@ -229,6 +203,8 @@ def _rows(home: Home, running: Running | None, at: datetime) -> list[dict[str, A
 
 
 def _words(row: Mapping[str, Any]) -> str:
+    from router.domain.inventory import until
+
     if row["kind"] == "hub":
         runs = f"runs {row['firmware_version']} since {shown(row['activated_at'])}"
         known = {name: row[name] for name in ("csp_region", "model", "hardware_version", "groups")}

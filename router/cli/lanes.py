@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,10 +13,10 @@ from router.cli.ending import InWords
 from router.cli.printing import as_json, as_table, flat, line, lines, output
 from router.files.counts import plural
 from router.lanes.values import LaneKey
-from router.ledger.actions import LaneChanged, pause_lanes, resume_lanes
-from router.ledger.database import Use
-from router.ledger.moves import LaneMoved, move_lane
-from router.ledger.queries.lists import list_lanes
+
+if TYPE_CHECKING:
+    from router.ledger.actions import LaneChanged
+    from router.ledger.moves import LaneMoved
 
 COLUMNS = (
     "service_user_id",
@@ -56,6 +57,8 @@ def list_(config_file: Path, output: str) -> None:
     Example:
       hubherald lanes list
     """
+    from router.ledger.queries.lists import list_lanes
+
     with ledger(config_file) as database:
         rows = list_lanes(database)
     if output == "json":
@@ -75,6 +78,9 @@ def pause(config_file: Path, user: str, channel: str | None) -> None:
     Example:
       hubherald lanes pause 90-B3-D5-1F-30-01-00-01 webhook
     """
+    from router.ledger.actions import pause_lanes
+    from router.ledger.database import Use
+
     with ledger(config_file, Use.CHANGE) as database:
         _say(pause_lanes(database, user, channel, operator()), "paused")
 
@@ -93,6 +99,9 @@ def resume(config_file: Path, user: str, channel: str | None) -> None:
     Example:
       hubherald lanes resume 90-B3-D5-1F-30-01-00-01
     """
+    from router.ledger.actions import resume_lanes
+    from router.ledger.database import Use
+
     with ledger(config_file, Use.CHANGE) as database:
         _say(resume_lanes(database, user, channel, operator()), "resumed")
 
@@ -123,6 +132,9 @@ def move(config_file: Path, *, old: LaneKey, new: LaneKey, dry_run: bool, output
     Example:
       hubherald lanes move 90-B3-D5-1F-30-01-00-01/webhook 90-B3-D5-1F-30-01-00-01/duis --dry-run
     """
+    from router.ledger.database import Use
+    from router.ledger.moves import move_lane
+
     with ledger(config_file, Use.READ if dry_run else Use.CHANGE) as database:
         done = move_lane(database, old, new, operator(), dry_run=dry_run)
     if output == "json":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +20,6 @@ from router.errors import FilesError
 from router.files.codes import Code
 from router.files.problems import Problem
 from router.files.redaction import escaped, escaped_lines
-
-WIDEST = 100_000
-"""Columns of a table: ids and positions are copied, so it is never cut or folded."""
 
 _output = click.option(
     "-o",
@@ -87,23 +83,25 @@ def _plain(value: object) -> str:
 
 
 def as_table(rows: Sequence[Any], columns: Sequence[str], *, nothing: str) -> None:
-    """These fields of each row; `nothing` is said when there are no rows."""
+    """These fields of each row; `nothing` is said when there are no rows.
+
+    Ids and positions are copied, so nothing is ever cut or folded.
+    """
     if not rows:
         line(nothing)
         return
-    from rich.console import Console  # noqa: PLC0415 - `--help` must not wait for it
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.cells import cell_len
 
-    table = Table(box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name.replace("_", " "))
-    for row in rows:
-        fields = flat(row)
-        table.add_row(*(Text(shown(fields[name])) for name in columns))
-    text = io.StringIO()
-    Console(file=text, width=WIDEST, highlight=False, color_system=None).print(table)
-    header, *lines = (each.rstrip() for each in text.getvalue().splitlines())
+    flattened = map(flat, rows)
+    texts = [[shown(fields[name]) for name in columns] for fields in flattened]
+    texts.insert(0, [name.replace("_", " ") for name in columns])
+    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
+    header, *lines = (
+        "  ".join(
+            text + " " * (width - cell_len(text)) for text, width in zip(cells, widths, strict=True)
+        ).rstrip()
+        for cells in texts
+    )
     click.secho(header, bold=True)
     for each in lines:
         click.echo(each)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -16,15 +16,14 @@ from router.cli.bar import Bar
 from router.cli.cautions import Cautions
 from router.cli.context import plain_file
 from router.cli.printing import line
-from router.config.loading import settings
 from router.domain.acceptance import CheckDigits
 from router.errors import PublishError, UsageError
 from router.files.counts import plural
 from router.files.plainfile import open_plain
-from router.publishing.checking import BadLine, DoubtfulLine, check_lines, holds_facts
-from router.publishing.progress import Progress
-from router.publishing.sending import send
-from router.publishing.target import publisher_of, target_of
+
+if TYPE_CHECKING:
+    from router.publishing.checking import BadLine, DoubtfulLine
+    from router.publishing.progress import Progress
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
@@ -80,6 +79,12 @@ def command(
       hubherald publish facts.jsonl
       hubherald publish facts.jsonl --source dsp --rate 200
     """
+    from router.config.loading import settings
+    from router.publishing.checking import holds_facts
+    from router.publishing.progress import Progress
+    from router.publishing.sending import send
+    from router.publishing.target import publisher_of, target_of
+
     known = settings(ctx.obj)
     publisher = publisher_of(known, source)
     progress = Progress(file, target_of(publisher), known.ledger.access)
@@ -128,10 +133,14 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 def _check(
     file: Path, opened: BinaryIO, progress: Progress, end: int, check_digits: CheckDigits
 ) -> None:
+    from router.publishing.checking import check_lines
+
     with Bar("checking", end - progress.mark.bytes, of_bytes=True) as bar:
         cautions = Cautions(bar.say)
 
         def report(found: BadLine | DoubtfulLine) -> None:
+            from router.publishing.checking import DoubtfulLine
+
             if isinstance(found, DoubtfulLine):
                 cautions.hear(found)
             else:

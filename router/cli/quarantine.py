@@ -8,12 +8,9 @@ import click
 
 from router.cli.context import ROW, ledger, operator
 from router.cli.printing import as_json, as_table, flat, line, output, shown
-from router.domain.facts import QuarantineReason
+from router.domain.words import QuarantineReason
 from router.errors import UsageError
 from router.files.counts import plural
-from router.ledger.actions import release_numbers, release_reason
-from router.ledger.database import Use
-from router.ledger.queries.lists import list_quarantine, quarantined_fact
 
 COLUMNS = ("id", "received_at", "reason", "type", "source", "origin", "released", "detail")
 LONGEST_BODY = 2_000
@@ -54,6 +51,8 @@ def list_(config_file: Path, reason: str | None, limit: int, output: str) -> Non
     Example:
       hubherald quarantine list --reason unknown_hub
     """
+    from router.ledger.queries.lists import list_quarantine
+
     with ledger(config_file) as database:
         rows = list_quarantine(database, reason=reason, limit=limit + 1)
     if output == "json":
@@ -75,6 +74,8 @@ def show(config_file: Path, number: int, output: str) -> None:
     Example:
       hubherald quarantine show 17
     """
+    from router.ledger.queries.lists import quarantined_fact
+
     with ledger(config_file) as database:
         found = quarantined_fact(database, number)
     if found is None:
@@ -106,6 +107,9 @@ def release(config_file: Path, numbers: tuple[int, ...], reason: str | None) -> 
       hubherald quarantine release 17 18
       hubherald quarantine release --reason engine
     """
+    from router.ledger.actions import release_numbers, release_reason
+    from router.ledger.database import Use
+
     if bool(numbers) == (reason is not None):
         raise click.UsageError("give either ids or --reason")
     with ledger(config_file, Use.CHANGE) as database:

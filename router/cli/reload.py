@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import aiohttp
 import click
 
 from router.cli.context import ledger, operator
 from router.cli.printing import line, lines
-from router.config.configfile import OperationsOptions
-from router.config.loading import settings
 from router.errors import UsageError
-from router.ledger.database import Use
+
+if TYPE_CHECKING:
+    from router.config.configfile import OperationsOptions
 
 PATIENCE = 60.0
 """Seconds for the whole of it: reading, the trial in a process aside, and the change itself."""
@@ -34,8 +33,13 @@ def command(ctx: click.Context) -> None:
     Example:
       hubherald check && hubherald test && hubherald reload
     """
+    import asyncio
+
+    from router.config.settings import own_settings
+    from router.ledger.database import Use
+
     config_file: Path = ctx.obj
-    status, said = asyncio.run(_ask(settings(config_file).operations))
+    status, said = asyncio.run(_ask(own_settings(config_file).operations))
     if status != 200:
         lines(said, err=True)
         line("not reloaded: the old rules and users serve on", err=True)
@@ -47,6 +51,8 @@ def command(ctx: click.Context) -> None:
 
 async def _ask(operations: OperationsOptions) -> tuple[int, str]:
     """Status and text of the router's answer. UsageError where there is none."""
+    import aiohttp
+
     if operations.port == 0:
         raise UsageError(
             "operations.listen takes a free port, so nobody knows where to ask; give it a port, "

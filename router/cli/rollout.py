@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,8 +13,10 @@ from router.cli.printing import as_json, as_table, line, output, shown
 from router.errors import UsageError
 from router.files.counts import plural
 from router.files.suggestions import did_you_mean
-from router.ledger.database import Database
-from router.ledger.queries.rollout import UserRow, VersionRow, users, versions
+
+if TYPE_CHECKING:
+    from router.ledger.database import Database
+    from router.ledger.queries.rollout import UserRow, VersionRow
 
 
 @click.command("rollout")
@@ -31,6 +34,8 @@ def command(config_file: Path, version: str | None, output: str) -> None:
       hubherald rollout
       hubherald rollout 01020304
     """
+    from router.ledger.queries.rollout import UserRow, VersionRow, users, versions
+
     with ledger(config_file) as database:
         if version is None:
             rows = versions(database)
@@ -49,6 +54,8 @@ def command(config_file: Path, version: str | None, output: str) -> None:
 
 
 def _named(database: Database, version: str) -> VersionRow:
+    from router.ledger.queries.rollout import versions
+
     found = versions(database, version)
     if found:
         return found[0]

@@ -5,18 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import structlog
 
-from router import logs
 from router.cli.context import ledger
 from router.cli.totals import tell_totals
-from router.config.loading import load
 from router.errors import RouterError, UsageError
-from router.ledger.queries.totals import ledger_totals
-from router.service import app
-from router.service.lastresort import LastResort
-
-_log = structlog.get_logger(__name__)
 
 
 @click.command("run")
@@ -40,6 +32,14 @@ def command(config_file: Path, *, until_idle: bool) -> None:
       hubherald run
       hubherald run --until-idle
     """
+    import structlog
+
+    from router import logs
+    from router.config.loading import load
+    from router.ledger.queries.totals import ledger_totals
+    from router.service import app
+    from router.service.lastresort import LastResort
+
     app.keep_hangup()
     config = load(config_file)
     log = logs.stand_aside()
@@ -50,7 +50,7 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     except (RouterError, OSError):
         raise
     except Exception as error:
-        _log.critical("router.bug", exc_info=error)
+        structlog.get_logger(__name__).critical("router.bug", exc_info=error)
         raise UsageError("the router ended by a bug of its own; its log says where") from error
     if until_idle:
         with ledger(config_file) as database:

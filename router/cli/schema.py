@@ -7,11 +7,12 @@ import json
 import click
 
 from router.cli.printing import raw
-from router.workbench.schema import SCHEMAS
+
+WHAT = ("fact", "rules", "users", "config")
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(list(SCHEMAS)))
+@click.argument("what", type=click.Choice(WHAT))
 def command(what: str) -> None:
     """Print a JSON Schema of facts, of rules, of service_users.yaml or of hubherald.yaml.
 
@@ -21,4 +22,6 @@ def command(what: str) -> None:
     and as the first line of a file of rules, for editors with a YAML language server:
       # yaml-language-server: $schema=.schema.json
     """
+    from router.workbench.schema import SCHEMAS
+
     raw(json.dumps(SCHEMAS[what](), indent=2) + "\n")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import singledispatch
 
 from router.cli.printing import line, shown
-from router.domain.inventory import until
 from router.ledger.queries.story import (
     AlertTold,
     Attempted,
@@ -57,6 +56,8 @@ def _grounds(row: Grounds) -> list[str]:
 
 @_lines.register
 def _registered(row: Registered) -> list[str]:
+    from router.domain.inventory import until
+
     return [
         f"  registered then: {row.point} {row.mpxn} from {row.effective_from}"
         f"{until(row.effective_to)}: supplier {shown(row.supplier_id)}, "

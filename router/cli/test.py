@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,14 +14,10 @@ from router.cli.context import rules_folder
 from router.cli.printing import as_json, line, output
 from router.errors import FilesError, UsageError
 from router.files.newfiles import write_over
-from router.language.folder import load as load_rules
-from router.language.rules import Rules
-from router.workbench.ruletests import mutation
-from router.workbench.ruletests.file import load as load_tests
-from router.workbench.ruletests.junit import junit
-from router.workbench.ruletests.mutation import Tried
-from router.workbench.ruletests.runner import Report, find_tests
-from router.workbench.ruletests.runner import run as run_tests
+
+if TYPE_CHECKING:
+    from router.language.rules import Rules
+    from router.workbench.ruletests.mutation import Tried
 
 
 @click.command("test")
@@ -65,6 +62,11 @@ def command(
       hubherald test --coverage --mutate
       hubherald test --junit results.xml
     """
+    from router.language.folder import load as load_rules
+    from router.workbench.ruletests.junit import junit
+    from router.workbench.ruletests.runner import Report, find_tests
+    from router.workbench.ruletests.runner import run as run_tests
+
     folder = rules_folder(ctx.obj)
     files = {path: find_tests(path) for path in paths or (folder,)}
     chosen = list(dict.fromkeys(file for found in files.values() for file in found))
@@ -91,6 +93,9 @@ def command(
 
 
 def _mutate(rules: Rules, files: Sequence[Path]) -> list[Tried]:
+    from router.workbench.ruletests import mutation
+    from router.workbench.ruletests.file import load as load_tests
+
     tests, _ = load_tests(files, rules)
     changed = mutation.changes(rules)
     tried: list[Tried] = []

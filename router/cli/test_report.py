@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from router.cli.printing import as_table, line
 from router.files.counts import plural
 from router.files.problems import Location
-from router.workbench.ruletests.coverage import Uncovered
-from router.workbench.ruletests.mutation import Tried
-from router.workbench.ruletests.runner import Report
+
+if TYPE_CHECKING:
+    from router.workbench.ruletests.coverage import Uncovered
+    from router.workbench.ruletests.mutation import Tried
+    from router.workbench.ruletests.runner import Report
 
 _COLOURS = {"-": "red", "+": "green"}
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from router.cli.printing import line
 from router.files.counts import plural
 from router.lanes.values import DeliveryState
-from router.ledger.queries.totals import LedgerTotals
+
+if TYPE_CHECKING:
+    from router.ledger.queries.totals import LedgerTotals
 
 _ADVICE = {
     DeliveryState.PARKED: "`hubherald alerts list --state parked`, then `hubherald alerts retry`",

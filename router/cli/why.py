@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +11,9 @@ from router.cli.context import eui64, ledger
 from router.cli.printing import as_json, line, output
 from router.cli.story import tell
 from router.errors import UsageError
-from router.ledger.queries.lists import find_home
-from router.ledger.queries.why import why
+
+if TYPE_CHECKING:
+    from router.ledger.database import Database
 
 
 @click.command("why")
@@ -31,9 +33,11 @@ def command(config_file: Path, hub: str, user: str | None, output: str) -> None:
       hubherald why --hub 90-B3-D5-1F-30-01-00-00
       hubherald why --hub 90-B3-D5-1F-30-01-00-00 --user 90-B3-D5-1F-30-02-00-01 -o json
     """
+    from router.ledger.queries.why import why
+
     with ledger(config_file) as database:
         told = why(database, hub, user)
-        if not told and find_home(database, hub) is None:
+        if not told and not _is_known(database, hub):
             raise UsageError(
                 f"nothing is known about hub {hub}: no fact came, and the inventory does not "
                 f"have it (is the id right?)"
@@ -44,3 +48,9 @@ def command(config_file: Path, hub: str, user: str | None, output: str) -> None:
         tell(told)
     else:
         line(f"no fact about hub {hub} has come yet; `hubherald inventory show {hub}` shows it")
+
+
+def _is_known(database: Database, hub: str) -> bool:
+    from router.ledger.queries.homes import find_home
+
+    return find_home(database, hub) is not None

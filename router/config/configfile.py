@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from router.config.ledgerurl import USUAL, ledger_url
 from router.domain.acceptance import Acceptance, CheckDigits
 from router.domain.identifiers import UserId, Word, text_only
 from router.domain.timestamps import duration
@@ -27,15 +28,8 @@ from router.ports.options import is_loopback
 
 
 def _ledger_url(url: str, info: ValidationInfo) -> str:
-    if url.startswith(("postgresql", "postgres:")):
-        raise ValueError("PostgreSQL comes in a later version; use sqlite:///FILE")
-    scheme, _, path = url.partition(":///")
-    if scheme != "sqlite" or not path or path == ":memory:" or "?" in path:
-        raise ValueError("must be sqlite:///FILE, such as sqlite:///hubherald.db")
-    if not path.isprintable():
-        raise ValueError("must not hold control characters")
     folder = info.context.get("folder") if isinstance(info.context, Mapping) else None
-    return f"sqlite:///{Path(folder or '.') / path}"
+    return ledger_url(url, Path(folder or "."))
 
 
 _NAMED: JsonDict = {"minLength": 1}
@@ -74,7 +68,7 @@ class LedgerOptions(Options):
         AfterValidator(_ledger_url),
         WithJsonSchema({"type": "string", "pattern": "^sqlite:///."}),
         Field(description="sqlite:///FILE; a relative FILE lies beside this file"),
-    ] = "sqlite:///hubherald.db"
+    ] = USUAL
     access: Annotated[
         Access, Field(description="who may open its files: owner, or its group too")
     ] = Access.OWNER

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from router.config.unready import UnreadyOptions
+from router.entrypoints import installed
 from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.problems import Problem
@@ -14,7 +15,6 @@ from router.files.suggestions import closest
 from router.files.values import read_model
 from router.ports import Introduced, Options, Unfit
 from router.ports.discretion import redactor
-from router.ports.entrypoints import installed
 from router.ports.inquiry import Inquiry
 
 

@@ -7,32 +7,31 @@ one after the other. Nothing is half loaded: there is a Config, or there is ever
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
 from router.config import usersfile
-from router.config.configfile import ConfigFile, DccOptions, LedgerOptions, OperationsOptions
+from router.config.configfile import ConfigFile
 from router.config.filewatch import Look, look
 from router.config.installed import InstalledKinds
-from router.domain.acceptance import Acceptance
+from router.config.settings import Settings, open_config, read_own
 from router.domain.users import ServiceUsers
+from router.entrypoints import ADAPTERS, SOURCES
 from router.errors import FilesError
 from router.files.codes import Code
 from router.files.document import Document
 from router.files.keyfiles import require_private
-from router.files.problems import Location, Papers, Problem
+from router.files.problems import Location, Papers, Problem, in_order
 from router.files.secrecy import Redactor
 from router.files.secretfiles import find_exposed
-from router.files.values import expand, has_adapter, read_model
-from router.files.yamlfile import read
+from router.files.values import has_adapter
 from router.language import shadows, unmet
 from router.language.folder import survey as survey_rules
 from router.language.rules import Rules
 from router.ports import Options, Unfit
 from router.ports.discretion import redactor
-from router.ports.entrypoints import ADAPTERS, SOURCES
 from router.ports.inquiry import Inquiry
 
 SILENT = "the file does not answer; is what it is mounted from away?"
@@ -49,22 +48,14 @@ class ConfiguredSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """hubherald.yaml alone: enough for commands that only look into the ledger."""
+class Sourced(Settings):
+    """hubherald.yaml with the options of its sources."""
 
-    file: Path
     sources: Mapping[str, ConfiguredSource]
-    rules_folder: Path
-    users_file: Path
-    ledger: LedgerOptions
-    dcc: DccOptions
-    operations: OperationsOptions
-    facts: Acceptance
-    watch: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Config(Settings):
+class Config(Sourced):
     """All that the router runs on."""
 
     rules: Rules
@@ -93,7 +84,7 @@ class Survey:
     """Of use now, but they ask for somebody's hand: a certificate that is about to expire."""
 
 
-def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Sourced:
     """Read hubherald.yaml. FilesError has all its problems."""
     found, document = _settings(file, environment, Inquiry())
     if found is None:
@@ -174,16 +165,6 @@ def _read(
     return _Texts(looked, users, rules, in_users, in_rules, papers)
 
 
-def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """By file, line and column."""
-
-    def place(problem: Problem) -> tuple[str, int, int]:
-        where = problem.location
-        return str(where.file), where.line, where.column
-
-    return sorted(problems, key=place)
-
-
 def _hold_against_adapters(
     document: Document, found: Settings, users: ServiceUsers, inquiry: Inquiry
 ) -> None:
@@ -219,22 +200,12 @@ def _beside(document: Document, key: str) -> Path | None:
 
 def _settings(
     file: Path, environment: Mapping[str, str], inquiry: Inquiry
-) -> tuple[Settings | None, Document]:
-    document = read(file, guarded=True)
-    if document.value is None:
-        if not file.exists():
-            document.problems[:] = []
-            hint = "`hubherald init DIR` writes one, --config FILE names another"
-            document.add(document.location(0, 0), f"there is no such file; {hint}", Code.FILE)
-        elif not document.problems:
-            message = "nothing stands in this file; `hubherald schema config` has its keys"
-            document.add(document.location(0, 0), message, Code.EMPTY)
-        return None, document
-    expand(document, environment)
+) -> tuple[Sourced | None, Document]:
+    document = open_config(file, environment)
     sources = _sources(document, inquiry)
     _check_signing_key(document, inquiry)
-    found = read_model(document, ConfigFile, document.value, ask=inquiry.ask)
-    if found is None or document.problems:
+    found = read_own(document, inquiry)
+    if found is None:
         return None, document
     find_exposed(document)
     if found.operations.exposed:
@@ -244,17 +215,8 @@ def _settings(
         )
         where = document.at("operations", "listen")
         document.papers.add(Problem(where, message, Code.CONFLICT), warning=False)
-    return Settings(
-        file=file,
-        sources=sources,
-        rules_folder=found.rules,
-        users_file=found.service_users,
-        ledger=found.ledger,
-        dcc=found.dcc,
-        operations=found.operations,
-        facts=found.facts.acceptance,
-        watch=found.watch,
-    ), document
+    own = {field.name: getattr(found, field.name) for field in fields(found)}
+    return Sourced(**own, sources=sources), document
 
 
 def _sources(document: Document, inquiry: Inquiry) -> dict[str, ConfiguredSource]:

@@ -16,7 +16,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from router.config.installed import InstalledKinds
 from router.domain.identifiers import ShortText, UserId, Word
-from router.domain.users import Channel, Role, ServiceUser, ServiceUsers, UserStatus
+from router.domain.users import Channel, ServiceUser, ServiceUsers
+from router.domain.words import Role, UserStatus
+from router.entrypoints import ADAPTERS
 from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.problems import Papers, Problem
@@ -24,7 +26,6 @@ from router.files.secretfiles import find_exposed
 from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import read
 from router.ports import Options
-from router.ports.entrypoints import ADAPTERS
 from router.ports.inquiry import Inquiry
 
 _DUIS_VERSION = r"^[0-9]{1,2}\.[0-9]{1,2}$"

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from router.deciding.decisions import Decision, Due
-from router.domain.facts import Activation, Defect, Fact, Hub, QuarantineReason, Registration
+from router.domain.facts import Activation, Defect, Fact, Hub, Registration
 from router.domain.inventory import Inventory, RegistrationKey, Running
 from router.domain.timestamps import stamp
+from router.domain.words import QuarantineReason
 from router.ports import Cursor, Message
 
 FactKey = tuple[str, str]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from router.domain.inventory import Party
-from router.domain.users import Role, ServiceUser
+from router.domain.users import ServiceUser
+from router.domain.words import Role
 from router.language.rules import Rules
 
 

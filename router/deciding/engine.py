@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-import structlog
-
 from router.deciding.encoding import Check, Properties, place_of
 from router.deciding.secondopinion import SecondOpinion
 from router.errors import EngineError
@@ -46,7 +44,12 @@ CHUNK = 500
 _SID = "1"
 _CANARY = "canary"
 _numbers = count()
-_log = structlog.get_logger(__name__)
+
+
+def _log() -> Any:
+    import structlog  # noqa: PLC0415 - takes longer than a trial of rules, which says nothing
+
+    return structlog.get_logger(__name__)
 
 
 Matched = frozenset[int]
@@ -104,7 +107,7 @@ class Engine:
         found = self._ask(candidates)
         if found == expected:
             return expected
-        _log.warning("engine.anomaly", what=self._compare(found, expected))
+        _log().warning("engine.anomaly", what=self._compare(found, expected))
         try:
             self.rebuild()
         except EngineError as error:
@@ -114,7 +117,7 @@ class Engine:
         if found == expected:
             return expected
         what = self._compare(found, expected)
-        _log.error("engine.anomaly_persists", what=what)
+        _log().error("engine.anomaly_persists", what=what)
         if isinstance(found, EngineError):
             return [EngineAnomaly(what)] * len(candidates)
         return [

@@ -24,18 +24,11 @@ from router.deciding.case import Case
 from router.deciding.decisions import ABOUT_SOMEBODY, Decision, Verdict, due
 from router.deciding.engine import Engine, EngineAnomaly
 from router.domain.acceptance import Acceptance, CheckDigits
-from router.domain.facts import (
-    Activation,
-    ActivationOutcome,
-    Defect,
-    Fact,
-    Hub,
-    QuarantineReason,
-    Registration,
-)
+from router.domain.facts import Activation, Defect, Fact, Hub, Registration
 from router.domain.inventory import Running, registration_key
 from router.domain.timestamps import rfc3339
 from router.domain.users import ServiceUser
+from router.domain.words import ActivationOutcome, QuarantineReason
 from router.language.rules import Rules
 
 USUAL = Acceptance()

@@ -9,20 +9,13 @@ import json
 import math
 import os
 import pickle
-import resource
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from router.deciding.engine import Engine, EngineAnomaly
 from router.errors import EngineError
-from router.language.alternatives import Alternative, Leaf, alternatives_of
-from router.language.fields import Value
 from router.language.rules import Rules
-
-MEMORY = 400_000_000
-"""Bytes that the child may take; rules within their budget come to a quarter of it."""
 
 
 def trial(rules: Rules, timeout_s: float = 10.0) -> None:
@@ -35,7 +28,7 @@ def trial(rules: Rules, timeout_s: float = 10.0) -> None:
     code = (
         "import json, signal, sys; signal.alarm(int(sys.argv[2])); "
         "signal.signal(signal.SIGHUP, signal.SIG_IGN); sys.path[:] = json.loads(sys.argv[1]); "
-        "from router.deciding.trial import child; child(sys.stdin.buffer.read())"
+        "from router.deciding.trial_child import child; child(sys.stdin.buffer.read())"
     )
     path, longest = json.dumps(_import_path(sys.path)), str(math.ceil(timeout_s) + 1)
     # Isolated: else a json.py in the folder where somebody checks foreign rules would be run.
@@ -74,39 +67,3 @@ def _import_path(path: Iterable[str]) -> list[str]:
         here = ""
     found = [each for each in path if Path(each).is_absolute() and os.path.realpath(each) != here]
     return [*found, here] if here == home else found
-
-
-def child(pickled: bytes) -> None:
-    """What the child does: every rule once with values that should make it match."""
-    rules: Rules = pickle.loads(pickled)  # noqa: S301 - from our own parent
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    try:
-        engine = Engine(rules)
-        tried = [
-            {},
-            *(_example(each) for rule in rules.rules for each in alternatives_of(rule.when)),
-        ]
-        found = engine.evaluate(tried)
-    except EngineError as error:
-        sys.exit(str(error))
-    except MemoryError:
-        sys.exit(f"it needs more than {MEMORY:,} bytes for them")
-    anomaly = next((each for each in found if isinstance(each, EngineAnomaly)), None)
-    if anomaly or engine.rebuilds:
-        sys.exit(str(anomaly or "durable_rules contradicts the second opinion"))
-    engine.close()
-
-
-def _example(alternative: Alternative) -> dict[str, Value]:
-    return {
-        leaf.field: _value(leaf) for leaf in alternative if leaf.wanted and leaf.literal is not None
-    }
-
-
-def _value(leaf: Leaf) -> Value:
-    literal = leaf.literal
-    if leaf.operator == "has":
-        return (str(literal),)
-    if isinstance(literal, tuple):
-        return literal[0]
-    return literal if literal is not None else ""

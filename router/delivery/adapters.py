@@ -17,12 +17,12 @@ from router.config.unready import UnreadyOptions
 from router.delivery.sending import log_bug
 from router.delivery.standin import StandIn
 from router.domain.users import Channel, ServiceUser
+from router.entrypoints import ADAPTERS, installed
 from router.errors import RouterError, UsageError
 from router.files.secrecy import Redactor
 from router.lanes.values import LaneKey
 from router.ports import Adapter, Introduced, Options, Originator, Recipient
 from router.ports.discretion import redactor
-from router.ports.entrypoints import ADAPTERS, installed
 
 ENTER = 30.0
 """Seconds that an adapter has to set itself up; connecting to others comes later."""

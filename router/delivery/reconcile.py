@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from router.delivery.adapters import ByLane
 from router.delivery.relay import Relay
-from router.domain.users import Channel, ServiceUser, UserStatus
+from router.domain.users import Channel, ServiceUser
+from router.domain.words import UserStatus
 from router.lanes.lane import Lane
 from router.lanes.values import BY_FILES, ClosedReason, LaneKey, LaneRow
 from router.ports import Adapter, Options

@@ -25,9 +25,9 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from router.demo.papers import Authority
+from router.entrypoints import VERIFIERS, installed
 from router.errors import SignatureError
 from router.ports import Verify
-from router.ports.entrypoints import VERIFIERS, installed
 
 KEYS = Path("keys")
 """Where the router's keys and certificates are, below the folder of the demo."""

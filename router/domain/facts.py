@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -43,64 +43,18 @@ from router.domain.identifiers import (
     text_only,
 )
 from router.domain.meterpoints import mpan, mpan_misfit, mprn, mprn_misfit
-from router.domain.strictjson import MalformedJson, decode
+from router.domain.strictjson import ENDS_BY_CR, MalformedJson, decode
 from router.domain.timestamps import lasting, rfc3339
+from router.domain.words import (
+    ActivationOutcome,
+    FactType,
+    HubStatus,
+    Point,
+    QuarantineReason,
+    SmetsVersion,
+)
 from router.domain.wrapping import Room, WrappedLarge, WrappedWrong, data_of, events, unpacked
 from router.ports import MAX_BODY
-
-
-class QuarantineReason(StrEnum):
-    """Why a fact is in quarantine."""
-
-    MALFORMED = "malformed"
-    INVALID = "invalid"
-    UNKNOWN_TYPE = "unknown_type"
-    UNKNOWN_HUB = "unknown_hub"
-    NO_REGISTRATION = "no_registration"
-    """An activation of a hub that never had a registration; the first one releases it."""
-    CONFLICTING_ID = "conflicting_id"
-    TOO_LARGE = "too_large"
-    ENGINE = "engine"
-
-
-class FactType(StrEnum):
-    """The CloudEvents types that Hubherald knows."""
-
-    ACTIVATED = "hubherald.firmware.activated.v1"
-    HUB = "hubherald.hub.updated.v1"
-    REGISTRATION = "hubherald.registration.updated.v1"
-
-
-class HubStatus(StrEnum):
-    """The hub's own status in the Smart Metering Inventory."""
-
-    PENDING = "Pending"
-    INSTALLED = "InstalledNotCommissioned"
-    COMMISSIONED = "Commissioned"
-    DECOMMISSIONED = "Decommissioned"
-    SUSPENDED = "Suspended"
-
-
-class SmetsVersion(StrEnum):
-    """The generation of the metering system behind the hub."""
-
-    SMETS1 = "SMETS1"
-    SMETS2 = "SMETS2"
-
-
-class Point(StrEnum):
-    """What kind of meter point a registration is for."""
-
-    IMPORT_MPAN = "import_mpan"
-    EXPORT_MPAN = "export_mpan"
-    MPRN = "mprn"
-
-
-class ActivationOutcome(StrEnum):
-    """Whether the new firmware runs."""
-
-    SUCCESS = "success"
-    FAILURE = "failure"
 
 
 class Activation(BaseModel):
@@ -312,7 +266,8 @@ def parse_all(
 
 
 def _too_large(body: bytes) -> Defect:
-    detail = f"more than {MAX_BODY:,} bytes"
+    ends = ENDS_BY_CR if re.search(rb"[}\]]\r+[{\[]", body[:MAX_BODY]) else ""
+    detail = f"more than {MAX_BODY:,} bytes{ends}"
     return Defect(QuarantineReason.TOO_LARGE, detail, body[: MAX_BODY + 1])
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from router.domain.identifiers import NO_MOMENT
 from router.files.messages import reason
 
 
@@ -37,9 +40,23 @@ def _words(item: ErrorDetails) -> str:
         return "missing"
     if item["type"] in {"model_type", "model_attributes_type", "dict_type"}:
         return "missing" if item["input"] is None else "must be a JSON object"
+    if item["type"].startswith("datetime_"):
+        return f"{NO_MOMENT}{_why_no_moment(item['input'])}"
     if item["type"] == "timezone_aware":
         return "must have an offset, such as Z or +01:00"
     if item["type"] in {"too_long", "too_short"} and isinstance(item["input"], str):
         # what was looked at before is no text to pydantic any more
         item = {**item, "type": f"string_{item['type']}"}
     return reason(item, None)
+
+
+def _why_no_moment(text: str) -> str:
+    """What is wrong with one that looks like it; nothing where that can't be said."""
+    try:
+        datetime.fromisoformat(text.upper())
+    except ValueError as error:
+        said = str(error)
+        if "timedelta" in said:
+            return "; its offset must be less than 24 hours"
+        return "" if said.startswith("Invalid") else f"; {said}"
+    return ""

@@ -23,17 +23,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-_EUI64 = re.compile(r"[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){7}")
+from router.domain.eui import eui64
+
 _VERSION = r"^[0-9A-Za-z._-]{1,8}$"
 _WORD = r"^[0-9A-Za-z._:-]{1,40}$"
-
-
-def eui64(text: str) -> str:
-    """A Device ID or User ID in upper case; ValueError when it is not an EUI-64."""
-    # not after upper(): it makes FF of the single character that printers set for ff
-    if not _EUI64.fullmatch(text):
-        raise ValueError("must be eight hyphenated hex octets, such as 90-B3-D5-1F-30-01-00-00")
-    return text.upper()
 
 
 def text_only(value: Any) -> Any:
@@ -59,11 +52,13 @@ def _utc(moment: datetime) -> datetime:
 
 def _rfc3339(value: Any) -> Any:
     # pydantic would take numbers as Unix times, and dates without a time
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", value):
-        raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T23:59:00+00:00")
+    if not isinstance(value, str) or not _MOMENT.match(value):
+        raise ValueError(NO_MOMENT)
     return _in_leap_second(value) or value
 
 
+NO_MOMENT = "must be an RFC 3339 time with offset, such as 2026-01-31T23:59:00+00:00"
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}")
 _LEAP = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)60(?:\.\d+)?(.*)", re.DOTALL)
 
 
@@ -77,7 +72,9 @@ def _in_leap_second(text: str) -> str | None:
         moment = datetime.fromisoformat(before.upper())
     except ValueError:
         return None
-    if moment.tzinfo is None or not _utc(moment).strftime("%H%M") == "2359":
+    if moment.tzinfo is None:
+        return before
+    if _utc(moment).strftime("%H%M") != "2359":
         raise ValueError("has a second 60, which there is only before midnight in UTC")
     return before
 

@@ -11,10 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from router.domain.facts import Hub, Point, Registration
-from router.domain.users import Role
+from router.domain.words import Point, Role
+
+if TYPE_CHECKING:
+    from router.domain.facts import Hub, Registration
 
 LOCAL = ZoneInfo("Europe/London")
 """Registrations begin and end at midnight here."""

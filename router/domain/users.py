@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
+from router.domain.words import Role, UserStatus
 from router.ports import Options, Recipient
-
-
-class Role(StrEnum):
-    """What a company is to a home; the last two are the network operators."""
-
-    IMPORT_SUPPLIER = "import_supplier"
-    EXPORT_SUPPLIER = "export_supplier"
-    GAS_SUPPLIER = "gas_supplier"
-    ELECTRICITY_DISTRIBUTOR = "electricity_distributor"
-    GAS_TRANSPORTER = "gas_transporter"
-
-
-class UserStatus(StrEnum):
-    """Alerts for a suspended user are held."""
-
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,15 @@ from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from router.domain.strictjson import MalformedJson, decode
+from router.domain.strictjson import MalformedJson, behind_cr, decode, require_utf8
 from router.ports import MAX_BODY
 
 MOST_EVENTS = 1_000
 """The most events of one batch."""
-_COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+MOST_PARTS = 100
+"""The most gzip members of one body; those that compress in parallel write some."""
+_GZIP = b"\x1f\x8b"
+_COMPRESSED = (_GZIP, b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _EITHER = 32 + zlib.MAX_WBITS
 """To zlib: whichever of gzip and zlib it is."""
@@ -73,17 +76,23 @@ def unpacked(body: bytes, room: Room) -> bytes:
         raise WrappedWrong("compressed by zstd; send it as it is, or compressed by gzip")
     if not body.startswith(_COMPRESSED):
         return body
-    inflater = zlib.decompressobj(_EITHER)
-    try:
-        plain = inflater.decompress(body, room.left + 1)
-    except zlib.error:
-        raise WrappedWrong("compressed, and broken: it can't be decompressed") from None
-    room.take(len(plain))
-    if not inflater.eof:
-        raise WrappedWrong("compressed, and cut: its end is missing")
-    if inflater.unused_data.strip(b"\0"):
+    plain = bytearray()
+    for _ in range(MOST_PARTS):
+        inflater = zlib.decompressobj(_EITHER)
+        try:
+            part = inflater.decompress(body, room.left + 1)
+        except zlib.error:
+            raise WrappedWrong("compressed, and broken: it can't be decompressed") from None
+        room.take(len(part))
+        if not inflater.eof:
+            raise WrappedWrong("compressed, and cut: its end is missing")
+        plain += part
+        body = inflater.unused_data.lstrip(b"\0")
+        if not body.startswith(_GZIP):
+            break
+    if body:
         raise WrappedWrong("compressed, and more stands behind its end")
-    return plain
+    return bytes(plain)
 
 
 def events(body: bytes) -> Sequence[bytes] | None:
@@ -91,13 +100,16 @@ def events(body: bytes) -> Sequence[bytes] | None:
     if not body.removeprefix(BOM_UTF8).lstrip(_SPACE.encode()).startswith(b"["):
         return None
     try:
+        require_utf8(body)
         text = body.decode().lstrip("\ufeff")
         found = _members(text)
+    except MalformedJson as error:
+        raise WrappedWrong(str(error)) from None
     except UnicodeDecodeError as error:
         raise WrappedWrong(f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise WrappedWrong(
-            f"a batch that is not JSON: {error.msg} at character {error.pos}"
+            f"a batch that is not JSON: {error.msg} at character {error.pos}{behind_cr(error)}"
         ) from None
     except (RecursionError, ValueError):
         raise WrappedWrong(
@@ -125,8 +137,9 @@ def _members(text: str) -> list[bytes]:
         if text[place : place + 1] != ",":
             raise json.JSONDecodeError("Expecting ',' or ']'", text, place)
         place = _behind_space(text, place + 1)
-    if _behind_space(text, place + 1) != len(text):
-        raise json.JSONDecodeError("Extra data", text, place + 1)
+    end = _behind_space(text, place + 1)
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
     return found
 
 

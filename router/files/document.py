@@ -11,18 +11,18 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, Any
 
 from router.files.codes import Code, code_of
 from router.files.cover import Cover, Token
 from router.files.messages import is_consequence, reason
-from router.files.model_keys import known_keys
 from router.files.problems import MOST, Location, Papers, Problem
 from router.files.secrecy import HIDDEN, doubtful, plain_key
 from router.files.suggestions import closest, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
 
 Place = tuple[str | int, ...]
 """Where a value stands in the document: keys and list indexes from the top."""
@@ -195,7 +195,7 @@ class Document:
         self, path: Place, model: type[BaseModel], within: Place, also: frozenset[str]
     ) -> str:
         """Add an unknown key; gives the key that is meant, as far as it can be told."""
-        known = known_keys(model, path[len(within) : -1])
+        known = _known_keys(model, path[len(within) : -1])
         if len(path) == len(within) + 1:
             known |= also
         return self.add_unknown_key(path, known)
@@ -205,7 +205,7 @@ class Document:
     ) -> None:
         name = str(item["loc"][-1])
         from_file = f"{name}_file"
-        known = known_keys(model, path[len(within) :])
+        known = _known_keys(model, path[len(within) :])
         choice = f" (or {from_file!r})" if from_file in known else ""
         self.add(self.at(*path), f"{name!r}{choice} is needed here", Code.MISSING_KEY)
 
@@ -217,3 +217,9 @@ def _is_told(path: Place, told: Collection[Place]) -> bool:
 
 def _is_missing(item: ErrorDetails) -> bool:
     return item["type"] == "missing"
+
+
+def _known_keys(model: type[BaseModel], path: Place) -> set[str]:
+    from router.files.model_keys import known_keys  # noqa: PLC0415 - rules are read without models
+
+    return known_keys(model, path)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, Any
 
 from router.files.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 LONGEST = 60
 """How much of a wrong value is repeated."""
@@ -113,7 +114,7 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float)
 
 
-_Say = Callable[[ErrorDetails, str | None], str]
+_Say = Callable[["ErrorDetails", str | None], str]
 _WHOLE = _must_be("a whole number")
 _NUMBER = _must_be("a number")
 _BOOL = _must_be("true or false")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +61,16 @@ class Problem:
     def render(self) -> str:
         """`file:line:col: code message`, then the source line with a caret, if there is one."""
         return "\n".join(filter(None, (self.head, self.location.excerpt)))
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """By file, line and column."""
+
+    def place(problem: Problem) -> tuple[str, int, int]:
+        where = problem.location
+        return str(where.file), where.line, where.column
+
+    return sorted(problems, key=place)
 
 
 @dataclass

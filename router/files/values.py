@@ -58,7 +58,7 @@ def _expanded(document: Document, place: Place, value: Any, environment: Mapping
             message = f"{named} is not set in the environment"
             document.add(document.at(*place), message, Code.VARIABLE)
         document.filled.add(place)
-        return environment.get(name, "")
+        return environment.get(name, "") if _NAME.fullmatch(name) else ""
 
     return _VARIABLE.sub(fill, value)
 

@@ -20,17 +20,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from router.clock import Clock
 from router.domain.acceptance import CheckDigits
-from router.domain.facts import (
-    Hub,
-    HubStatus,
-    Point,
-    Registration,
-    SmetsVersion,
-    check_registration,
-    misfit,
-)
+from router.domain.eui import eui64
+from router.domain.facts import Hub, Registration, check_registration, misfit
 from router.domain.findings import field_of
-from router.domain.identifiers import Groups, LocalDate, ShortText, UserId, eui64
+from router.domain.identifiers import Groups, LocalDate, ShortText, UserId
+from router.domain.words import HubStatus, Point, SmetsVersion
 from router.errors import FilesError
 from router.intake.csvsheet import Sheet
 from router.ledger.database import Database

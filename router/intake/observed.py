@@ -10,7 +10,8 @@ import structlog
 from prometheus_client import Counter as MetricCounter
 
 from router.deciding.batch import Accepted, Arrival, Batch, Quarantined
-from router.domain.facts import Activation, QuarantineReason
+from router.domain.facts import Activation
+from router.domain.words import QuarantineReason
 from router.intake.deciding import Decided
 from router.metrics.metrics import Metrics
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from router.deciding.batch import Arrival, Batch, Note, Quarantined, note_of
-from router.domain.facts import Defect, QuarantineReason
+from router.domain.facts import Defect
+from router.domain.words import QuarantineReason
 
 KILLS = 3
 """A fact with so many notes is decided no more. A source that counts stands in for one of them,

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from router.deciding.batch import Arrival
 from router.deciding.judgement import Found
-from router.domain.facts import Activation, Defect, Fact, Hub, QuarantineReason, parse_all
+from router.domain.facts import Activation, Defect, Fact, Hub, parse_all
+from router.domain.words import QuarantineReason
 from router.domain.wrapping import Room, is_packed
 from router.intake.gathered import BATCH_BYTES, GATHER
 

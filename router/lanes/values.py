@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from router.domain.inventory import Inventory
-from router.ports import Alert, Delivery, Outcome
+if TYPE_CHECKING:
+    from router.domain.inventory import Inventory
+    from router.ports import Alert, Delivery, Outcome
 
 
 class ClosedReason(StrEnum):
@@ -236,5 +237,5 @@ class Recorded:
     """By note, how often what is taken up next had been noted before."""
 
 
-Withdrawn = Callable[[Inventory, Sequence[tuple[str, str]]], set[tuple[str, str]]]
+Withdrawn = Callable[["Inventory", Sequence[tuple[str, str]]], set[tuple[str, str]]]
 """Of (hub, user) pairs, those whose user is no longer responsible for the hub."""

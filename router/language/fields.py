@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from router.domain.facts import Activation, ActivationOutcome, Hub, HubStatus, SmetsVersion
-from router.domain.users import Role, ServiceUser
+from router.domain.words import ActivationOutcome, HubStatus, Role, SmetsVersion
+
+if TYPE_CHECKING:
+    from router.domain.facts import Activation, Hub
+    from router.domain.users import ServiceUser
 
 Value = str | bool | tuple[str, ...]
 """What a field can hold: text, yes or no, or a list of words."""

@@ -16,8 +16,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Accepted, Batch, Known, LaneOfUser, Standing
 from router.deciding.decisions import ABOUT_SOMEBODY, Due
-from router.domain.facts import Activation, Fact, QuarantineReason, Registration
+from router.domain.facts import Activation, Fact, Registration
 from router.domain.timestamps import stamp
+from router.domain.words import QuarantineReason
 from router.lanes.picking import pick_new
 from router.lanes.values import Claimed, Offer, Recorded, Wish
 from router.ledger.claims import NewDelivery, claim_new

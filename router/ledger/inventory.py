@@ -8,9 +8,10 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
-from router.domain.facts import Hub, HubStatus, Point, Registration, SmetsVersion
+from router.domain.facts import Hub, Registration
 from router.domain.inventory import Inventory, Running
 from router.domain.timestamps import moment, stamp
+from router.domain.words import HubStatus, Point, SmetsVersion
 from router.ledger.prepared import Prepared, among, listed, write
 from router.ledger.tables import firmware, hubs, registrations
 

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Arrival, Batch, Quarantined
-from router.domain.facts import Fact, FactType, QuarantineReason
+from router.domain.facts import Fact
 from router.domain.timestamps import moment, stamp
+from router.domain.words import FactType, QuarantineReason
 from router.ledger.database import Database
 from router.ledger.prepared import read
 from router.ledger.recorder import Recorder, Row

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Table, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from router.domain.facts import QuarantineReason
 from router.domain.timestamps import moment, stamp
+from router.domain.words import QuarantineReason
 from router.ledger.database import Database
 from router.ledger.lanes import PENDING
 from router.ledger.recorder import ROUTER, Recorder

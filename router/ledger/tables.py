@@ -94,7 +94,6 @@ facts = Table(
         "ix_facts_firmware_version",
         *("firmware_version", "outcome", "device_id", "activated_at"),
         sqlite_where=text("firmware_version IS NOT NULL"),
-        postgresql_where=text("firmware_version IS NOT NULL"),
     ),
 )
 
@@ -315,26 +314,22 @@ deliveries = Table(
         "lane_id",
         "sequence",
         sqlite_where=text("state IN ('waiting', 'sending', 'unknown')"),
-        postgresql_where=text("state IN ('waiting', 'sending', 'unknown')"),
     ),
     Index(
         "ix_deliveries_aside",
         "lane_id",
         sqlite_where=text("aside = 1"),
-        postgresql_where=text("aside = 1"),
     ),
     Index(
         "ix_deliveries_parked",
         "lane_id",
         sqlite_where=text("state = 'parked'"),
-        postgresql_where=text("state = 'parked'"),
     ),
     Index(
         "ix_deliveries_together",  # only of what comes back: what goes well never enters it
         "lane_id",
         "batch",
         sqlite_where=text("batch IS NOT NULL AND state IN ('waiting', 'unknown')"),
-        postgresql_where=text("batch IS NOT NULL AND state IN ('waiting', 'unknown')"),
     ),
 )
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from router.domain.facts import Activation, ActivationOutcome
+from router.domain.facts import Activation
+from router.domain.words import ActivationOutcome
 
 BUSIEST = 20
 """How many versions are named."""

@@ -6,6 +6,7 @@ nothing else of `router`; what stands here changes only with a line in CHANGELOG
 alone needs, such as finding what is installed, it imports from the modules of this package.
 """
 
+from router.entrypoints import Verify
 from router.errors import PublishError, SignatureError, UsageError
 from router.files.codes import Code
 from router.files.keyfiles import exposure, require_private, unreadable
@@ -35,7 +36,6 @@ from router.ports.delivery import (
     Retry,
 )
 from router.ports.discretion import redactor
-from router.ports.entrypoints import Verify
 from router.ports.links import Link, Linked
 from router.ports.options import AmqpUrl, HttpUrl, Options, Secret, Unfit
 from router.ports.parties import Certificate, Certified, Introduced, Originator, Recipient

@@ -15,6 +15,8 @@ class Link:
     """Connections made since the start; more than 1: it was lost and made again."""
     peer: str = field(default="", compare=False)
     """Who answers there, as it says itself: product and version; empty where it says nothing."""
+    standby: str = field(default="", compare=False)
+    """Why nothing comes to us though nothing is wrong; empty where we are served."""
 
 
 @runtime_checkable

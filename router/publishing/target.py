@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from router.config.loading import Settings
+from router.config.loading import Sourced
 from router.config.unready import UnreadyOptions
+from router.entrypoints import SOURCES, installed
 from router.errors import UsageError
 from router.ports import Aimed, Publisher, Publishes
-from router.ports.entrypoints import SOURCES, installed
 
 
-def publisher_of(settings: Settings, name: str | None) -> Publisher:
+def publisher_of(settings: Sourced, name: str | None) -> Publisher:
     """The publisher of source `name`, or of the only one that has one. UsageError when unclear."""
     able = {}
     for each, configured in settings.sources.items():

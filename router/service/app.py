@@ -18,7 +18,8 @@ from router.deciding.engine import Engine
 from router.deciding.trial import trial
 from router.delivery.adapters import ENTER, AdapterPool
 from router.delivery.relay import LAST, Relay
-from router.domain.facts import QuarantineReason
+from router.domain.words import QuarantineReason
+from router.entrypoints import SOURCES, installed
 from router.errors import RouterError, UsageError
 from router.intake.absent import AbsentSource
 from router.intake.intake import Intake
@@ -30,7 +31,6 @@ from router.ledger.thread import LedgerThread
 from router.logstream import LogStream
 from router.metrics.metrics import Metrics
 from router.ports import Aside, Options, Source
-from router.ports.entrypoints import SOURCES, installed
 from router.service.endpoint import OperationsEndpoint
 from router.service.lastresort import LastResort
 from router.service.loop_lag import watch_lag

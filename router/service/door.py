@@ -19,6 +19,10 @@ WHOLE_S = 90.0
 """Seconds for the whole connection; a reload answers within 60."""
 LARGEST_HEAD = 16_384
 """Bytes."""
+UNREAD_S = 5.0
+"""Seconds in which whoever is answered must have read something of it."""
+LOOK_S = 0.5
+"""Seconds from one look whether it has to the next."""
 BACKLOG = 16
 """Connections that wait to be accepted; each of these is a descriptor for a moment."""
 _END = b"\r\n\r\n"
@@ -27,10 +31,18 @@ _END = b"\r\n\r\n"
 class Doorkeeper:
     """Makes a Door for each connection, and knows who stands in one."""
 
-    def __init__(self, serve: Callable[[], asyncio.Protocol], *, head_s: float = HEAD_S) -> None:
-        """`serve` gives the protocol that answers; `head_s`: seconds for the head of a request."""
+    def __init__(
+        self,
+        serve: Callable[[], asyncio.Protocol],
+        *,
+        head_s: float = HEAD_S,
+        unread_s: float = UNREAD_S,
+    ) -> None:
+        """`serve` gives the protocol that answers; `head_s`: seconds for the head of a request;
+        `unread_s`: those in which something of the answer must be read."""
         self._serve = serve
         self.head_s = head_s
+        self.unread_s = unread_s
         self.doors: dict[Door, None] = {}
         """In the order in which they came."""
 
@@ -39,9 +51,11 @@ class Doorkeeper:
         return Door(self, self._serve)
 
     def admit(self, door: Door) -> bool:
-        """Whether there is room; whoever has waited longest without a request makes some."""
+        """Whether there is room; whoever has waited longest without a request, or else does not
+        read the answer, makes some."""
         if len(self.doors) >= MOST:
             idle = next((each for each in self.doors if not each.passed), None)
+            idle = idle or next((each for each in self.doors if each.unread_for), None)
             if idle is None:
                 return False
             idle.leave()
@@ -55,12 +69,16 @@ class Door(asyncio.Protocol):
     def __init__(self, keeper: Doorkeeper, serve: Callable[[], asyncio.Protocol]) -> None:
         self.passed = False
         """Whether the request is being answered."""
+        self.unread_for = 0.0
+        """Seconds for which nothing of the answer was read that is there to be read."""
+        self._unread = 0
         self._keeper = keeper
         self._serve = serve
         self._inner: asyncio.Protocol | None = None
         self._head = bytearray()
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's are none of asyncio's classes
@@ -80,6 +98,7 @@ class Door(asyncio.Protocol):
         elif end >= 0:
             self.passed = True
             self._wait(WHOLE_S)
+            self._look_later()
             self._inner = self._serve()
             self._inner.connection_made(self._transport)
             self._inner.data_received(bytes(self._head[: end + len(_END)]))
@@ -112,10 +131,25 @@ class Door(asyncio.Protocol):
             self._deadline.cancel()
         self._deadline = asyncio.get_running_loop().call_later(seconds, self.leave)
 
+    def _look_later(self) -> None:
+        self._look = asyncio.get_running_loop().call_later(LOOK_S, self._look_whether_it_reads)
+
+    def _look_whether_it_reads(self) -> None:
+        assert self._transport is not None
+        unread = self._transport.get_write_buffer_size()
+        stays = unread and unread >= self._unread
+        self.unread_for = self.unread_for + LOOK_S if stays else 0.0
+        self._unread = unread
+        if self.unread_for > self._keeper.unread_s:
+            self.leave()
+        else:
+            self._look_later()
+
     def _gone(self) -> None:
         self._keeper.doors.pop(self, None)
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._look):
+            if timer is not None:
+                timer.cancel()
 
     def _refuse(self, status: str) -> None:
         assert self._transport is not None

@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from router.config.configfile import OperationsOptions
 from router.errors import LedgerError, RouterError, UsageError
 from router.metrics.metrics import Metrics
+from router.service.complaints import complaints
 from router.service.door import BACKLOG, Doorkeeper
 from router.service.visitors import OPEN, asker, is_ours, knows
 
@@ -76,7 +77,11 @@ class OperationsEndpoint:
         app.router.add_post("/-/reload", self._serve_reload)
         app.router.add_get("/", self._serve_page)
         self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=SCRAPE, lingering_time=0.0
+            app,
+            access_log=None,
+            logger=complaints(),
+            shutdown_timeout=SCRAPE,
+            lingering_time=0.0,
         )
         await self._runner.setup()
         assert self._runner.server is not None, "it is set up"

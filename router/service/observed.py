@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from router.domain.facts import QuarantineReason
+from router.domain.words import QuarantineReason
 from router.lanes.lane import Lane
 from router.lanes.values import ClosedReason
 from router.ledger.queries.totals import Outstanding, outstanding, outstanding_by_version

@@ -8,13 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.config.loading import Config, in_order, survey
+from router.config.loading import Config, survey
 from router.errors import LedgerError
-from router.files.problems import Problem
+from router.files.problems import Problem, in_order
 from router.lanes.succession import Stranded
 from router.language.folder import TESTS, find
-from router.ledger.database import Use, open_database
-from router.ledger.lanes import left_behind
 from router.workbench.ruletests.file import load as load_tests
 
 
@@ -32,6 +30,11 @@ class Checked:
 
 def left_waiting(config: Config) -> Sequence[Stranded]:
     """What waits in the ledger and would go nowhere under these files; nothing without a ledger."""
+    if not Path(config.ledger.url.removeprefix("sqlite:///")).exists():
+        return []  # and no database is imported where files are checked before they are deployed
+    from router.ledger.database import Use, open_database  # noqa: PLC0415
+    from router.ledger.lanes import left_behind  # noqa: PLC0415
+
     try:
         with closing(open_database(config.ledger.url, Use.READ)) as database:
             return left_behind(database, config.users.channels)

@@ -16,8 +16,8 @@ from router.config.configfile import ConfigFile
 from router.config.installed import InstalledKinds
 from router.config.usersfile import ChannelKeys, UsersFile
 from router.domain.facts import DATA, Activation, Envelope
+from router.entrypoints import ADAPTERS, SOURCES
 from router.files.model_keys import secret_keys
-from router.ports.entrypoints import ADAPTERS, SOURCES
 from router.workbench import ruleschema
 from router.workbench.ruleschema import Schema
 

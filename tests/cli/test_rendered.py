@@ -12,9 +12,9 @@ from support.commandline import call
 from support.ledgers import fill, made, retry, swap, wish
 from support.samples import DCC, NOW, device, user
 
+from router.entrypoints import VERIFIERS
 from router.ledger.database import Database
 from router.ledger.documents import go_live
-from router.ports.entrypoints import VERIFIERS
 from router.workbench import starter
 
 BYTES = b"<?xml version='1.0' encoding='UTF-8'?>\n<a>\xc3\xa9\r</a>"

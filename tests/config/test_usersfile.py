@@ -10,7 +10,8 @@ from support.badfiles import bad_files, check_bad
 
 from router.config import usersfile
 from router.config.unready import UnreadyOptions
-from router.domain.users import Role, ServiceUsers, UserStatus
+from router.domain.users import ServiceUsers
+from router.domain.words import Role, UserStatus
 from router.files.problems import Papers
 from router.workbench import starter
 

@@ -19,7 +19,7 @@ from dashboards.board import RUNBOOK as SERVED
 from router.cli import main
 from router.deciding.batch import Effect
 from router.deciding.decisions import Verdict
-from router.domain.facts import ActivationOutcome, FactType, QuarantineReason
+from router.domain.words import ActivationOutcome, FactType, QuarantineReason
 from router.lanes.values import ClosedReason
 from router.metrics.metrics import Metrics
 

@@ -12,9 +12,10 @@ from support.samples import user as user_id
 
 from router.deciding.case import Case
 from router.deciding.decisions import Candidate, Decision, Verdict
-from router.domain.facts import Point, Registration
+from router.domain.facts import Registration
 from router.domain.inventory import Home, Party
-from router.domain.users import Role, ServiceUser
+from router.domain.users import ServiceUser
+from router.domain.words import Point, Role
 from router.files.problems import Location
 from router.language.conditions import AllOf
 from router.language.fields import fields_of

@@ -12,7 +12,8 @@ from support.samples import user
 
 from router.deciding.decisions import Candidate, Decision, Due, Verdict, candidates, decide, due
 from router.domain.inventory import Party
-from router.domain.users import Role, ServiceUser
+from router.domain.users import ServiceUser
+from router.domain.words import Role
 from router.files.problems import Location
 from router.language.conditions import AllOf
 from router.language.rules import Rule, Rules

@@ -16,7 +16,8 @@ from support.rulemaking import candidates, conditions, drawn, matching, read, ru
 from support.samples import activation, hub, user
 
 from router.deciding.engine import ALTERNATIVES, CHUNK, PROPERTIES, Engine, EngineAnomaly
-from router.domain.users import Role, ServiceUser
+from router.domain.users import ServiceUser
+from router.domain.words import Role
 from router.errors import EngineError
 from router.language.alternatives import LONGEST, MOST
 from router.language.fields import Value, fields_of

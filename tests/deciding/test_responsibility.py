@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from support.samples import EXPORT, GAS, HUB, NOW, device, hub, registration, user
 
 from router.deciding.responsibility import Responsibility
-from router.domain.facts import Point, Registration
+from router.domain.facts import Registration
 from router.domain.inventory import Inventory
-from router.domain.users import Role, ServiceUser
+from router.domain.users import ServiceUser
+from router.domain.words import Point, Role
 
 S1, S2, S3 = user(1), user(2), user(3)
 ROLES = {S1: Role.IMPORT_SUPPLIER, S2: Role.GAS_SUPPLIER, S3: Role.IMPORT_SUPPLIER}

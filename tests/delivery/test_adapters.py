@@ -12,10 +12,11 @@ import pytest
 from support.samples import DCC, user
 
 from router.delivery.adapters import AdapterPool, ByLane, RunningAdapter
-from router.domain.users import Channel, Role, ServiceUser
+from router.domain.users import Channel, ServiceUser
+from router.domain.words import Role
+from router.entrypoints import ADAPTERS, installed
 from router.errors import UsageError
 from router.ports import Options, Originator
-from router.ports.entrypoints import ADAPTERS, installed
 
 ADAPTER = '''
 import asyncio

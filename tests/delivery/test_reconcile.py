@@ -14,7 +14,8 @@ from support.samples import DCC, NOW, device, user
 
 from router.delivery.adapters import AdapterSpec, RunningAdapter
 from router.delivery.reconcile import reconcile
-from router.domain.users import Channel, Role, ServiceUser, UserStatus
+from router.domain.users import Channel, ServiceUser
+from router.domain.words import Role, UserStatus
 from router.errors import UsageError
 from router.lanes.values import ClosedReason, LaneKey, LaneRow
 from router.ledger.database import Database

@@ -14,7 +14,8 @@ from support.samples import DCC, device, user
 
 from router.delivery.adapters import AdapterSpec, RunningAdapter
 from router.delivery.reconcile import reconcile
-from router.domain.users import Channel, Role, ServiceUser
+from router.domain.users import Channel, ServiceUser
+from router.domain.words import Role
 from router.lanes.values import ClosedReason
 from router.ledger.actions import Operator, pause_lanes, resume_lanes
 from router.ledger.database import Database, Use, open_database

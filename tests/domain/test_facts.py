@@ -11,19 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.samples import body, event
 
-from router.domain.facts import (
-    DATA,
-    MAX_BODY,
-    Activation,
-    Defect,
-    Fact,
-    Hub,
-    HubStatus,
-    Point,
-    QuarantineReason,
-    Registration,
-    parse,
-)
+from router.domain.facts import DATA, MAX_BODY, Activation, Defect, Fact, Hub, Registration, parse
+from router.domain.words import HubStatus, Point, QuarantineReason
 
 ACTIVATED: dict[str, Any] = event()["data"]
 HUB_DATA = {"device_id": "90-b3-d5-1f-30-00-00-01", "status": "Pending", "smets_version": "SMETS2"}

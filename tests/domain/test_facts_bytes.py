@@ -6,7 +6,8 @@ import pytest
 from support.samples import body, hub
 from support.steps import counted
 
-from router.domain.facts import MAX_BODY, Defect, Fact, FactType, parse
+from router.domain.facts import MAX_BODY, Defect, Fact, parse
+from router.domain.words import FactType
 
 
 def fact(raw: bytes) -> Fact:
@@ -35,7 +36,30 @@ def test_another_encoding_is_named(encoding: str) -> None:
 
 
 def test_line_ends_of_an_old_mac_are_named() -> None:
-    assert defect(body() + b"\r" + body()).detail.endswith("; lines end by LF, not by CR alone")
+    words = "; lines end by LF, not by CR alone"
+    for between in (b"\r", b"\r\r ", b" \r\t"):
+        assert defect(body() + between + body()).detail.endswith(words)
+    assert defect((body() + b"\r") * 2_000).detail == f"more than {MAX_BODY:,} bytes{words}"
+    assert "CR" not in defect(body() + b"\r\n" + body()).detail
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", "not JSON: nothing stands there"),
+        (b"\xef\xbb\xbf \r\n", "not JSON: nothing stands there"),
+        (bytes(50), "begins with zero bytes, which are no text: "),
+        (bytes(50) + body(), "begins with zero bytes, which are no text: "),
+        (body() + b"\0", "zero bytes stand behind its JSON value, at character "),
+        (body() + b"\xef\xbb\xbf" + body(), "more than one JSON value, with a byte order mark be"),
+        (b'"' + body().replace(b'"', b'\\"') + b'"', "not a JSON object; it is text, perhaps en"),
+        (body(note="\0").replace(b"\\u0000", b"\0"), "not JSON: Invalid control character at char"),
+        (body(note="x").replace(b'"x"', b'"\\ud800"'), "not JSON: a \\u escape in it is half of a"),
+        (b'{"a', "not JSON: Unterminated string starting at character 1"),
+    ],
+)
+def test_what_is_wrong_with_bytes_is_told_in_true_words(raw: bytes, words: str) -> None:
+    assert defect(raw).detail.startswith(words)
 
 
 # --- what the largest cost ------------------------------------------------------------------

@@ -10,7 +10,8 @@ import pytest
 from support.samples import HUB, event, user
 
 from router.domain.acceptance import CheckDigits
-from router.domain.facts import Defect, Fact, QuarantineReason, Registration, parse
+from router.domain.facts import Defect, Fact, Registration, parse
+from router.domain.words import QuarantineReason
 
 KIND = "hubherald.registration.updated.v1"
 DATA: dict[str, Any] = {

@@ -20,9 +20,9 @@ from support.samples import (
     user,
 )
 
-from router.domain.facts import Point, Registration
+from router.domain.facts import Registration
 from router.domain.inventory import Home, Party, in_effect, responsible
-from router.domain.users import Role
+from router.domain.words import Point, Role
 
 S1, S2, S3, D1 = user(1), user(2), user(3), user(9)
 

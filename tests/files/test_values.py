@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from router.config.installed import InstalledKinds
+from router.entrypoints import ADAPTERS
 from router.files.values import read_model
 from router.files.yamlfile import parse
 from router.ports import AmqpUrl, HttpUrl, Options, Secret
-from router.ports.entrypoints import ADAPTERS
 from router.ports.options import is_loopback
 
 MODULE = """\

@@ -27,7 +27,7 @@ from router.intake import csvlines
 from router.intake.csvsheet import Sheet
 from router.intake.inventory_import import HUB_COLUMNS, Imported, import_inventory
 from router.ledger.database import Use, open_database
-from router.ledger.queries.lists import find_home
+from router.ledger.queries.homes import find_home
 
 BROKEN = f"{device(1)},Commissionned,SMETS2,,,,,"
 

@@ -15,7 +15,7 @@ from support.ledgers import made
 from support.samples import GAS, activation, device, hub, mpan, registration, user
 
 from router.deciding.engine import Engine
-from router.domain.facts import Point
+from router.domain.words import Point
 from router.language.rules import Rules
 from router.ledger.thread import LedgerThread
 

@@ -14,7 +14,8 @@ from support.samples import HUB, body, hub, registration
 from support.steps import counted_async
 
 from router.deciding.engine import Engine
-from router.domain.facts import MAX_BODY, FactType
+from router.domain.facts import MAX_BODY
+from router.domain.words import FactType
 from router.intake.gathered import BATCH_BYTES
 from router.language.rules import Rules
 from router.ledger.quarantine import PORTION_BYTES, released, waiting_for

@@ -28,7 +28,7 @@ from support.samples import (
 from router.deciding.engine import Engine
 from router.deciding.judgement import Found
 from router.domain.acceptance import Acceptance, CheckDigits
-from router.domain.facts import Point
+from router.domain.words import Point
 from router.language.rules import Rules
 from router.ledger.actions import Operator, release_reason
 from router.ledger.quarantine import PORTION

@@ -15,7 +15,7 @@ from support.samples import GAS, HUB, NOW, activation, device, hub, registration
 
 from router.deciding.engine import Engine
 from router.domain.acceptance import Acceptance
-from router.domain.facts import Point
+from router.domain.words import Point
 from router.intake.inventory_import import import_inventory
 from router.language.rules import Rules
 from router.ledger.database import Use, open_database

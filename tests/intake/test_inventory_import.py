@@ -35,7 +35,7 @@ from router.intake.inventory_import import (
     import_inventory,
 )
 from router.ledger.database import Database, Use, open_database
-from router.ledger.queries.lists import find_home
+from router.ledger.queries.homes import find_home
 
 QUOTED = "a quote ends before its value does; a quote within a value is written twice"
 

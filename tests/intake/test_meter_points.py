@@ -19,12 +19,12 @@ from support.samples import HUB, NOW, activation, body, device, hub, registratio
 from router.deciding.engine import Engine
 from router.deciding.judgement import Judgement
 from router.domain.acceptance import Acceptance, CheckDigits
-from router.domain.facts import Point
 from router.domain.inventory import in_effect
+from router.domain.words import Point
 from router.intake.inventory_import import DoubtfulRow, Imported
 from router.language.rules import Rules
 from router.ledger.database import Database
-from router.ledger.queries.lists import find_home
+from router.ledger.queries.homes import find_home
 from router.ledger.thread import LedgerThread
 
 KEPT = "12345601"

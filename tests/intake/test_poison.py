@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.samples import NOW
 
 from router.deciding.batch import Arrival, note_of
-from router.domain.facts import QuarantineReason
+from router.domain.words import QuarantineReason
 from router.intake.poison import cut, given_up, hopeless
 from router.ports import Cursor, Message
 

@@ -25,7 +25,7 @@ from router.config.loading import load
 from router.deciding.engine import Engine
 from router.intake import reading
 from router.ports import Message
-from router.ports.entrypoints import SOURCES, installed
+from router.entrypoints import SOURCES, installed
 from router.service import app
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.samples import activation, device, hub, user
 
-from router.domain.users import Role, ServiceUser
+from router.domain.users import ServiceUser
 from router.domain.versions import compare_versions
+from router.domain.words import Role
 from router.language.fields import FIELDS, FieldKind, fields_of, recipient_fields
 
 BARE = ServiceUser(user(1), "Acme", frozenset({Role.GAS_SUPPLIER}))

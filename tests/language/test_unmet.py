@@ -14,7 +14,8 @@ from support.rulemaking import IDS, conditions, drawn, lines, read, rule, said, 
 from support.samples import user
 
 from router.config import usersfile
-from router.domain.users import Role, ServiceUser, ServiceUsers, UserStatus
+from router.domain.users import ServiceUser, ServiceUsers
+from router.domain.words import Role, UserStatus
 from router.files.codes import Code
 from router.files.problems import Location, Problem
 from router.language import contradictions

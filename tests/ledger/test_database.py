@@ -328,7 +328,7 @@ def test_the_newest_revision_is_told_without_alembic() -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
     program = (
-        "import sys; import router.cli.lanes; "
+        "import sys; import router.ledger.queries.lists; "
         "assert 'sqlalchemy' in sys.modules; assert 'alembic' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

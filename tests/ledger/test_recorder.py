@@ -28,8 +28,9 @@ from support.ledgers import (
 from support.samples import NOW, body, device, user
 
 from router.deciding.batch import Arrival, Batch, Quarantined
-from router.domain.facts import Defect, QuarantineReason, parse
+from router.domain.facts import Defect, parse
 from router.domain.timestamps import stamp
+from router.domain.words import QuarantineReason
 from router.lanes.values import DeliveryState
 from router.ledger.actions import Operator, pause_lanes
 from router.ledger.database import Database, Use, open_database

@@ -11,8 +11,8 @@ from sqlalchemy import create_engine
 from support.ledgers import ask
 from support.samples import HUB, NOW
 
-from router.domain.facts import FactType
 from router.domain.timestamps import stamp
+from router.domain.words import FactType
 from router.ledger.database import MIGRATIONS, Use, open_database
 from router.ledger.steps import resume
 

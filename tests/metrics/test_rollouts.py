@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from support.samples import activation
 
-from router.domain.facts import ActivationOutcome
+from router.domain.words import ActivationOutcome
 from router.metrics.rollouts import BUSIEST, Rollouts
 
 

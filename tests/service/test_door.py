@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 import uvloop
+from structlog.testing import capture_logs
 from support.operations import Router
 
 from router.service.door import BACKLOG, LARGEST_HEAD, MOST, Doorkeeper
@@ -113,8 +115,100 @@ async def test_where_all_are_answered_one_more_is_turned_away() -> None:
     server.close()
 
 
+async def unread(port: int) -> socket.socket:
+    """One that asks for much and reads nothing of it."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    client.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, ("127.0.0.1", port))
+    await loop.sock_sendall(client, WHOLE)
+    return client
+
+
+async def until(done: Callable[[], object]) -> None:
+    """The limit is there to fail, and is less than the whole time of a connection."""
+    for _ in range(1_000):
+        if done():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+async def test_who_reads_nothing_makes_room_and_is_hung_up_on() -> None:
+    keeper = Doorkeeper(Lengthy)
+    server = await asyncio.get_running_loop().create_server(keeper, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    clients = [await unread(port) for _ in range(MOST)]
+    await until(lambda: all(each.unread_for for each in keeper.doors))
+    for _ in range(3):  # Prometheus comes, and a probe
+        assert len(await ask(port)) == LENGTH
+    await until(lambda: not keeper.doors)
+    for client in clients:
+        client.close()
+    server.close()
+
+
+async def test_who_reads_slowly_gets_all_of_it() -> None:
+    keeper = Doorkeeper(Lengthy, unread_s=1.0)
+    server = await asyncio.get_running_loop().create_server(keeper, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with connected(port) as (reader, writer):
+        writer.write(WHOLE)
+        read = 0
+        while piece := await reader.read(200_000):
+            read += len(piece)
+            await asyncio.sleep(0.02)
+    assert read == LENGTH
+    server.close()
+
+
+LENGTH = 8_000_000
+
+
+class Lengthy(asyncio.Protocol):
+    """Answers at length, all at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, _data: bytes) -> None:
+        self._transport.write(bytes(LENGTH))
+        self._transport.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nAuthorization Bearer s3cret\r\n\r\n",
+        b"GET / HTTP/9.9\r\nAuthorization: Bearer s3cret\r\n\r\n",
+        b"GET /s3cret\x00 HTTP/1.1\r\nHost: \x01\r\n\r\n",
+        b"GET /\r\nHost: s3cret\r\n\r\n",
+        b"\x16\x03\x01s3cret\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: s3cret\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n: s3cret\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_one_short_line_of_the_log(
+    head: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with capture_logs() as lines:
+        async with Router().operations() as operations:
+            for _ in range(50):
+                assert (await ask(operations.port, head))[8:10] == b" 4"
+            assert (await ask(operations.port)).startswith(b"HTTP/1.1 200 ")
+    assert caplog.records == []  # nor anything in the server's own words
+    assert len(lines) <= 1
+    for line in lines:
+        assert line["event"] == "operations.malformed"
+        assert line["last_from"] == "127.0.0.1"
+        assert "s3cret" not in str(line)
+
+
 def test_the_same_on_the_loop_of_the_router() -> None:
     async def all_of_it() -> None:
+        await test_who_reads_nothing_makes_room_and_is_hung_up_on()
+        await test_who_reads_slowly_gets_all_of_it()
         await test_a_thousand_half_requests_take_few_descriptors_and_let_others_in()
         await test_a_head_that_never_ends_is_hung_up_on()
         await test_a_long_head_is_refused(b"")

@@ -19,7 +19,8 @@ from support.estate import GAS, HUB, IMPORT, S1, S2, S3, SUPPLIER, Estate
 
 from router.config.loading import load
 from router.domain.timestamps import lasting
-from router.domain.users import ServiceUser, UserStatus
+from router.domain.users import ServiceUser
+from router.domain.words import UserStatus
 from router.ledger.database import Use, open_database
 from router.ledger.queries.overview import Overview
 from router.service.endpoint import Page
@@ -130,6 +131,13 @@ def test_it_says_why_no_facts_can_come(state: RouterState) -> None:
     assert "Not ready" in text(html)
     adapter = r"rabbitmq (RabbitMQ 4.2.0\u202e)"
     assert rows(html, "Sources") == [["dsp", adapter, r"down: the broker is \u202eaway", "3"]]
+
+
+def test_a_source_that_stands_by_is_ready(state: RouterState) -> None:
+    waits = SourceState("dsp", "rabbitmq", None, 1, "RabbitMQ", standby="another is the active one")
+    html = shown(replace(state, not_ready=None, sources=[waits]))
+    assert "Ready" in text(html)
+    assert rows(html, "Sources")[0][2] == "standby: another is the active one"
 
 
 def shown(

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from router.domain.facts import Defect, Fact, FactType, Hub, Point, Registration, misfit, parse
+from router.domain.facts import Defect, Fact, Hub, Registration, misfit, parse
 from router.domain.inventory import Home, in_effect, responsible
+from router.domain.words import FactType, Point
 from router.errors import UsageError
 from router.files.yamlfile import read
 from router.simulation import EstateSummary, Setting, simulate

@@ -15,7 +15,8 @@ from router.deciding.batch import Batch, Known
 from router.deciding.engine import Engine
 from router.deciding.judgement import Found, Judgement
 from router.domain.facts import Activation, Data
-from router.domain.users import Role, ServiceUser
+from router.domain.users import ServiceUser
+from router.domain.words import Role
 from router.intake.intake import Intake
 from router.lanes.values import Offer, Recorded
 from router.language.rules import Rules

@@ -13,7 +13,7 @@ from router.deciding.batch import Accepted, Arrival, Batch, Effect, LaneOfUser, 
 from router.deciding.decisions import Decision, Due, Verdict
 from router.domain.facts import Fact, parse
 from router.domain.inventory import Party
-from router.domain.users import Role
+from router.domain.words import Role
 from router.lanes.values import (
     Claimed,
     DeliveryState,

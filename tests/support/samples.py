@@ -6,8 +6,9 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from router.domain.facts import Activation, ActivationOutcome, Hub, HubStatus, Point, Registration
-from router.domain.facts import SmetsVersion as Smets
+from router.domain.facts import Activation, Hub, Registration
+from router.domain.words import ActivationOutcome, HubStatus, Point
+from router.domain.words import SmetsVersion as Smets
 from router.ports import Alert
 from router.ports.alerts import alert_id
 

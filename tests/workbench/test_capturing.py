@@ -13,16 +13,9 @@ from support.commandline import call, rows
 from support.estate import HUB, IMPORT, ROOT, S1, S2, SUPPLIER, Estate, mpan
 from support.madeup import market, route
 
-from router.domain.facts import (
-    Activation,
-    ActivationOutcome,
-    Hub,
-    HubStatus,
-    Point,
-    Registration,
-    SmetsVersion,
-)
-from router.domain.users import Role, ServiceUser, UserStatus
+from router.domain.facts import Activation, Hub, Registration
+from router.domain.users import ServiceUser
+from router.domain.words import ActivationOutcome, HubStatus, Point, Role, SmetsVersion, UserStatus
 from router.language.fields import FIELDS, fields_of
 from router.ledger.queries.history import Past
 from router.workbench.capturing import test_of as text_of

@@ -12,7 +12,8 @@ from router.deciding.decisions import Verdict
 from router.deciding.engine import Engine
 from router.domain.facts import Activation, Hub, Registration
 from router.domain.inventory import Home
-from router.domain.users import Role, ServiceUser
+from router.domain.users import ServiceUser
+from router.domain.words import Role
 from router.language.conditions import holds
 from router.language.fields import fields_of
 from router.language.folder import load

@@ -7,16 +7,8 @@ from pathlib import Path
 import pytest
 
 from router.config.loading import load as load_config
-from router.domain.facts import (
-    Activation,
-    Fact,
-    Hub,
-    HubStatus,
-    Point,
-    Registration,
-    SmetsVersion,
-    parse,
-)
+from router.domain.facts import Activation, Fact, Hub, Registration, parse
+from router.domain.words import HubStatus, Point, SmetsVersion
 from router.errors import UsageError
 from router.files import yamlfile
 from router.workbench import starter

@@ -13,14 +13,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, TextClause, case, func, select
 
-from router.domain.inventory import Home, Running
 from router.domain.timestamps import moment, stamp
 from router.lanes.values import ClosedReason, DeliveryState
 from router.ledger.database import Database
-from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, count_aside, pending_by_lane
 from router.ledger.tables import alerts, deliveries, holding, lanes, quarantined
-from router.ports import Alert
 
 SHOWN_STATE: ColumnElement[str] = case(
     (
@@ -149,6 +146,8 @@ def list_alerts(database: Database, wanted: Filter, *, limit: int) -> list[Alert
 
 
 def _alert_row(row: Any) -> AlertRow:
+    from router.ports import Alert  # noqa: PLC0415 - lists without Alerts need no models
+
     alert = Alert.from_event(row.event)
     settled = row.shown in {
         None,
@@ -266,12 +265,3 @@ def quarantined_fact(
     if row is None:
         return None
     return _quarantine_row(row), row.body, json.loads(row.evidence) if row.evidence else {}
-
-
-def find_home(database: Database, device_id: str) -> tuple[Home, Running | None] | None:
-    """A hub with its registrations and what it runs; None when it is not in the inventory."""
-    with database.transaction() as connection:
-        known = read_inventory(connection, [device_id])
-    if device_id not in known.hubs:
-        return None
-    return known.home(device_id), known.running.get(device_id)

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
-from router.domain.facts import ActivationOutcome
 from router.domain.timestamps import moment
+from router.domain.words import ActivationOutcome
 from router.lanes.values import DeliveryState
 from router.ledger.database import Database
 from router.ledger.tables import alerts, deliveries, facts, firmware

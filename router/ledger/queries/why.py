@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select, true
 
-from router.domain.facts import QuarantineReason
 from router.domain.timestamps import moment, rfc3339
+from router.domain.words import QuarantineReason
 from router.lanes.values import ClosedReason, DeliveryState
 from router.ledger.database import Database
 from router.ledger.queries.lists import SHOWN_STATE, QuarantineRow, in_quarantine

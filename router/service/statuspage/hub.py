@@ -9,8 +9,9 @@ from functools import singledispatch
 import htpy as h
 
 from router.deciding.decisions import Verdict
-from router.domain.facts import Point, Registration
+from router.domain.facts import Registration
 from router.domain.inventory import Home, Running, in_effect, until
+from router.domain.words import Point
 from router.files.counts import plural
 from router.lanes.values import DeliveryState
 from router.ledger.queries.story import (

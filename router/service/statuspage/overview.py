@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import htpy as h
 
-from router.domain.facts import QuarantineReason
+from router.domain.words import QuarantineReason
 from router.files.counts import plural
 from router.language.rules import Rule
 from router.ledger.queries.lists import LaneState
 from router.ledger.queries.overview import Overview
 from router.service.statuspage.layout import ago, banner, clean, facts, table, to_the_second, who
-from router.service.statuspage.state import RouterState
+from router.service.statuspage.state import RouterState, SourceState
 
 MOST = 200
 """Rows in a table; who has more looks at dashboards, or asks for one Service User."""
@@ -49,7 +49,7 @@ def _intake(state: RouterState, seen: Overview | None) -> h.Node:
         (
             source.name,
             f"{source.adapter} ({clean(source.peer)})" if source.peer else source.adapter,
-            _source(source.down),
+            _source(source),
             "-" if source.made is None else source.made,
         )
         for source in state.sources
@@ -69,8 +69,12 @@ def _intake(state: RouterState, seen: Overview | None) -> h.Node:
     ]
 
 
-def _source(down: str | None) -> h.Node:
-    return h.span(".good")["up"] if down is None else [h.span(".bad")["down"], f": {clean(down)}"]
+def _source(source: SourceState) -> h.Node:
+    if source.down is not None:
+        return [h.span(".bad")["down"], f": {clean(source.down)}"]
+    if source.standby:
+        return [h.span(".good")["standby"], f": {clean(source.standby)}"]
+    return h.span(".good")["up"]
 
 
 def _quarantine(waiting: Mapping[str, int]) -> h.Node:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import htpy as h
 
-from router.domain.users import ServiceUser, UserStatus
+from router.domain.users import ServiceUser
+from router.domain.words import UserStatus
 from router.lanes.values import DeliveryState
 from router.ledger.queries.lists import AlertRow, LaneState
 from router.service.statuspage.layout import banner, facts, search, table, to_the_second

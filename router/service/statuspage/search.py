@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from router.domain import identifiers
+from router.domain import eui
 from router.domain.users import ServiceUser
 
 _BARE = re.compile(r"[0-9A-Fa-f]{16}")
@@ -44,7 +44,7 @@ def understand(
     if _BARE.fullmatch(words):
         words = "-".join(words[at : at + 2] for at in range(0, 16, 2))
     try:
-        found = identifiers.eui64(words)
+        found = eui.eui64(words)
     except ValueError:
         return _named(words, users)
     return UserAsked(found) if found in users or found in with_lanes else HubAsked(found)

@@ -26,6 +26,8 @@ class SourceState:
     """Connections made since the start; None where the source keeps none."""
     peer: str = ""
     """Who answers there: product and version."""
+    standby: str = ""
+    """Why nothing comes though nothing is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +77,4 @@ def _source(name: str, adapter: str, down: str | None, source: Source[Options]) 
     if not isinstance(source, Linked):
         return SourceState(name, adapter, down, None)
     link = source.link()
-    return SourceState(name, adapter, down, link.made, link.peer)
+    return SourceState(name, adapter, down, link.made, link.peer, link.standby)

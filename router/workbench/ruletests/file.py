@@ -35,7 +35,8 @@ from pydantic import Field
 
 from router.domain.identifiers import Moment, ShortText, UserId
 from router.domain.inventory import Home
-from router.domain.users import Role, ServiceUser
+from router.domain.users import ServiceUser
+from router.domain.words import Role
 from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.problems import Location, Problem

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from router.config.usersfile import DuisVersion
-from router.domain.facts import Activation, Hub, Point, Registration
+from router.domain.facts import Activation, Hub, Registration
 from router.domain.identifiers import ShortText, UserId, Word
 from router.domain.inventory import Home
-from router.domain.users import Role, ServiceUser, UserStatus
+from router.domain.users import ServiceUser
+from router.domain.words import Point, Role, UserStatus
 from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.problems import Problem

@@ -17,6 +17,8 @@ from support.factqueue import FactQueue, reading, until
 
 from adapters.rabbitmq import session as session_module
 from adapters.rabbitmq import source as module
+from adapters.rabbitmq.connection import hang_up
+from router.ports import Link
 
 pytestmark = pytest.mark.once
 QUORUM = {"x-queue-type": "quorum"}
@@ -116,23 +118,44 @@ async def test_an_exclusive_consumer_is_told_and_waited_for(place: FactQueue) ->
 
 
 @pytest.mark.parametrize("kind", ["quorum", "classic"])
-async def test_who_stands_by_says_so_once_and_takes_over(place: FactQueue, kind: str) -> None:
+async def test_who_stands_by_is_quiet_and_ready_and_takes_over(place: FactQueue, kind: str) -> None:
+    """As it should be, where several routers share such a queue."""
     with structlog.testing.capture_logs() as logs:
         async with queue(place, queue_type=kind, single_active_consumer=True) as channel:
             own = await channel.get_queue(place.name)
             await own.consume(asyncio.Queue[object]().put)
             async with reading(place.source(declare=False)) as reader:
                 await place.publish(range(3))
-                await until(lambda: "has a single active consumer" in (reader.source.down() or ""))
-                await until(lambda: reader.source.link().made > 4)
-                assert reader.source.down()
+                await until(lambda: reader.source.link().standby)
+                assert "has a single active consumer" in reader.source.link().standby
+                await asyncio.sleep(0.5)  # a few looks, and longer than silence may last
+                assert reader.source.down() is None
+                assert reader.source.exhausted()
+                assert reader.source.link() == Link(up=True, made=1)
                 await channel.close()
                 await reader.until(3)
                 assert reader.numbers == [0, 1, 2]
-                assert reader.source.down() is None
-    assert len([line for line in troubles(logs) if line["event"] == "rabbitmq.lost"]) == 1
-    connected = [line for line in logs if line["event"] == "rabbitmq.connected"]
-    assert len(connected) == 2
+                assert reader.source.link().standby == ""
+                assert reader.source.link().made == 1
+    assert troubles(logs) == []
+    events = [line["event"] for line in logs]
+    assert events == ["rabbitmq.connected", "rabbitmq.standby", "rabbitmq.took_over"]
+
+
+async def test_who_stands_by_says_so_once_however_often_it_connects(place: FactQueue) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with queue(place, queue_type="quorum", single_active_consumer=True) as channel:
+            own = await channel.get_queue(place.name)
+            await own.consume(asyncio.Queue[object]().put)
+            async with reading(place.source(declare=False)) as reader:
+                await place.publish(range(3))
+                for made in range(1, 4):
+                    await until(lambda: reader.source.link().standby)
+                    assert reader.source.link().made == made
+                    assert reader.source._session is not None
+                    await hang_up(reader.source._session._connection)
+                    await until(lambda made=made: reader.source.link().made > made)
+    assert [line["event"] for line in logs].count("rabbitmq.standby") == 1
 
 
 async def test_two_of_ours_on_a_queue_with_one_active_consumer(place: FactQueue) -> None:

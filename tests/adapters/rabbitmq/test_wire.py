@@ -87,6 +87,24 @@ async def many_bodies(peer: Peer, channel: int, _frame: object) -> bool:
     return True
 
 
+async def endless_body(peer: Peer, channel: int, _frame: object) -> bool:
+    """More and more of one that was small by its header."""
+    returned(peer, channel, 1_000)
+    await flood(peer, frame(3, channel, bytes(1_000)))
+    return True
+
+
+async def body_of_nothing(peer: Peer, channel: int, _frame: object) -> bool:
+    await flood(peer, frame(3, channel, bytes(100_000)))
+    return True
+
+
+async def body_in_no_pieces(peer: Peer, channel: int, _frame: object) -> bool:
+    returned(peer, channel, 1_000)
+    await flood(peer, frame(3, channel, b"") * 8_000)
+    return True
+
+
 async def large_properties(peer: Peer, channel: int, _frame: object) -> bool:
     headers = {f"{number:x}": True for number in range(15_000)}
     peer.send(channel, commands.Basic.Return(312, "NO_ROUTE", "alerts", "N64"))
@@ -104,6 +122,9 @@ async def large_properties(peer: Peer, channel: int, _frame: object) -> bool:
         ("Basic.Publish", large_body, "sent a message of 1,099,511,627,776 bytes"),
         ("Basic.Publish", many_bodies, "connection"),
         ("Basic.Publish", large_properties, "bytes of properties"),
+        ("Basic.Publish", endless_body, "a body without end"),
+        ("Basic.Publish", body_of_nothing, "a body without end"),
+        ("Basic.Publish", body_in_no_pieces, "a body without end"),
     ],
 )
 async def test_what_is_too_large_ends_the_connection_and_is_a_retry(

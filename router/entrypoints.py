@@ -6,7 +6,10 @@ So nothing is imported that no file names, and what others install is found like
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 SOURCES = "hubherald.sources"
 ADAPTERS = "hubherald.adapters"
@@ -18,4 +21,6 @@ Verify = Callable[[bytes, bytes], str]
 
 def installed(group: str) -> dict[str, EntryPoint]:
     """The sources or adapters that are installed, by kind."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - most commands look for none
+
     return {point.name: point for point in entry_points(group=group)}
