@@ -93,7 +93,10 @@ class FolderSource(Source[FolderSourceOptions]):
 
     async def __aenter__(self) -> Self:
         try:
-            await self._in_thread(look, self._folder)
+            async with asyncio.timeout(SILENCE):
+                await self._in_thread(look, self._folder)
+        except TimeoutError:
+            pass  # it is down until it answers; other sources need not wait for that
         except OSError as error:
             raise UsageError(
                 f"source {self._name!r}: folder {self._folder} cannot be read"

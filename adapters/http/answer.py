@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from adapters.http.page import words_of
-from adapters.http.statuses import meaning
+from adapters.http.statuses import Meaning, meaning
 from adapters.tls import distrust
 from router.ports import (
     ChannelFault,
@@ -72,14 +72,16 @@ def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
     if answer.status == 409:
         known = "counts as delivered: the receiver has it already"
         return Delivered(f"{said.removeprefix('answered ')}; {known}")
-    found = meaning(answer.status, _words(answer))
+    found, rest = meaning(answer.status, _words(answer)), _rest(answer.retry_after, now)
+    if answer.status == 413 and rest:  # for the moment only (RFC 9110, 15.5.14)
+        found = Meaning(Reason.BUSY)
     match found.of:
         case ChannelFault() as fault:
             advice = credentials if fault is ChannelFault.CREDENTIALS else ""
             return Closed(fault, f"{said}; {found.words}{advice}")
         case Reason.REJECTED:
             return Refused(found.of, said)
-    return Retry(found.of, said, _rest(answer.retry_after, now))
+    return Retry(found.of, said, rest)
 
 
 def outcome_of_failure(error: Exception, host: str, trust: str) -> Outcome:

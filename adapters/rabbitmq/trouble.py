@@ -13,6 +13,7 @@ from enum import Enum, auto
 
 from aio_pika import exceptions as amqp
 from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource, PublishError
+from pamqp.exceptions import AMQPInternalError, UnmarshalingException
 
 from adapters.tls import distrust
 from router.ports import in_one_line
@@ -99,6 +100,14 @@ def _whom(virtual_host: str, user: str) -> str:
 
 _LOST = (asyncio.CancelledError, amqp.ChannelInvalidStateError, StopAsyncIteration)
 """What the library raises on a connection that is no more, in words that tell nobody anything."""
+_STRANGE = (
+    AMQPInternalError,
+    amqp.IncompatibleProtocolError,
+    amqp.InvalidFrameError,
+    RecursionError,
+    UnmarshalingException,
+)
+"""And where it does not understand what came."""
 
 
 def _of_the_line(error: BaseException) -> tuple[TroubleKind, str]:
@@ -123,6 +132,9 @@ def _of_the_line(error: BaseException) -> tuple[TroubleKind, str]:
         words = "connection refused; is RabbitMQ running, and is the port right?"
     elif any(isinstance(each, ConnectionResetError) for each in causes) or "reset" in words:
         words = "connection reset; it went away, or it wants TLS (amqps://) or our certificate"
+    elif isinstance(error, _STRANGE):
+        words = re.sub(r"<([\w.]+) object at 0x[0-9a-f]+>", r"\1", words)
+        words = f"it answers as no RabbitMQ node does ({words}); what listens there?"
     elif isinstance(error, _LOST):
         words = "the connection was lost"
     elif isinstance(error, TimeoutError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +29,21 @@ def open_plain(file: Path, *, follow: bool = True) -> BinaryIO:
     except OSError:
         os.close(opened)
         raise
-    return os.fdopen(opened, "rb")
+    return PlainFile(FileIO(opened))
+
+
+class PlainFile(BufferedReader):
+    """One that has nothing to give now says so as an error, and not by None.
+
+    What is plain by its status can be anything below /proc or on a FUSE.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """So many bytes, or what there is. BlockingIOError when it has none now, and no end."""
+        found: bytes | None = super().read(size)
+        if found is None:
+            raise BlockingIOError(errno.EAGAIN, "it has nothing to give now")
+        return found
 
 
 def _require_plain(status: os.stat_result, file: Path) -> None:

@@ -14,12 +14,15 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from router.config.configfile import OperationsOptions
 from router.errors import LedgerError, RouterError, UsageError
 from router.metrics.metrics import Metrics
+from router.ports import Aside
 from router.service.complaints import complaints
 from router.service.door import BACKLOG, Doorkeeper
 from router.service.visitors import OPEN, asker, is_ours, knows
 
 SCRAPE = 2.0
 """Seconds that a scrape under way has when the router stops."""
+PAGES = 2
+"""Pages that are made at a time: each asks the ledger, which the intake waits for."""
 
 
 PAGE = {
@@ -68,6 +71,9 @@ class OperationsEndpoint:
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._keeper: Doorkeeper | None = None
+        self._thread = Aside("metrics")
+        self._scrape: asyncio.Task[bytes] | None = None
+        self._pages = asyncio.Semaphore(PAGES)
 
     async def __aenter__(self) -> OperationsEndpoint:
         app = web.Application(middlewares=[self._let_in])
@@ -104,6 +110,8 @@ class OperationsEndpoint:
             self._server.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._scrape is not None:
+            self._scrape.cancel()
         for door in list(self._keeper.doors) if self._keeper is not None else ():
             door.leave()
 
@@ -128,9 +136,21 @@ class OperationsEndpoint:
         return self._token is None or knows(self._token, request.headers.get("Authorization"))
 
     async def _serve_metrics(self, _request: web.Request) -> web.Response:
-        await self._before_scrape()
-        body = generate_latest(self._metrics.registry)
+        """Whoever asks while an answer is being made gets the same: it costs more than to ask."""
+        if self._scrape is None:
+            self._scrape = asyncio.create_task(self._made())
+            self._scrape.add_done_callback(self._scraped)
+        body = await asyncio.shield(self._scrape)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _made(self) -> bytes:
+        await self._before_scrape()
+        return await self._thread.call(generate_latest, self._metrics.registry)
+
+    def _scraped(self, scrape: asyncio.Task[bytes]) -> None:
+        self._scrape = None
+        if not scrape.cancelled():
+            scrape.exception()  # whoever waits for it has it
 
     async def _healthy(self, _request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
@@ -144,7 +164,8 @@ class OperationsEndpoint:
         return web.Response(status=503, text=f"not ready: {reason}\n")
 
     async def _serve_page(self, request: web.Request) -> web.Response:
-        answer = await self._page(request.query.get("q", ""))
+        async with self._pages:
+            answer = await self._page(request.query.get("q", ""))
         return web.Response(
             status=answer.status,
             text=answer.html,

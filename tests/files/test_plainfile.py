@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 
 import pytest
 
-from router.files.plainfile import open_plain
+from router.files.plainfile import PlainFile, open_plain
 
 
 def test_a_plain_file_is_read_by_its_name_and_by_a_link(tmp_path: Path) -> None:
@@ -55,3 +56,15 @@ def test_no_link_is_followed_where_none_may_be(tmp_path: Path) -> None:
         assert opened.read() == b"there"
     with pytest.raises(OSError, match="a symbolic link"):
         open_plain(tmp_path / "link", follow=False)
+
+
+def test_what_has_nothing_to_give_now_is_an_error() -> None:
+    """As some below /proc, which say that they are plain."""
+    end, other = os.pipe2(os.O_NONBLOCK)
+    with PlainFile(FileIO(end)) as file:
+        with pytest.raises(BlockingIOError, match="nothing to give"):
+            file.read(10)
+        os.write(other, b"now")
+        assert file.read(10) == b"now"
+        os.close(other)
+        assert file.read(10) == b""

@@ -42,6 +42,7 @@ def test_the_router_starts_serves_and_ends_though_files_are_on_a_mount_that_is_a
     }
     sources = {
         "drop": {"adapter": "folder", "path": "inbox/"},
+        "files": {"adapter": "folder", "path": f"{away}/inbox"},
         "trusts": {**source, "ca_file": f"{away}/ca.pem"},
         "logs-in": {**source, "user": "us", "password_file": f"{away}/password"},
     }
@@ -56,6 +57,7 @@ def test_the_router_starts_serves_and_ends_though_files_are_on_a_mount_that_is_a
         assert status == 503
         assert "source logs-in: password_file: FILE does not answer" in why
         assert "source drop" not in why
+        live.until(lambda: "source files: folder" in live.ready()[1])
 
 
 def test_check_names_each_file_that_does_not_answer(tmp_path: Path, away: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +14,7 @@ from support.operations import Router
 from router.errors import EngineError, FilesError, LedgerError, RouterError, UsageError
 from router.files.codes import Code
 from router.files.problems import Location, Problem
+from router.service.endpoint import PAGES
 
 
 @pytest.fixture
@@ -43,6 +44,40 @@ async def test_metrics_are_what_prometheus_reads(router: Router, address: str) -
     assert sample.name == "hubherald_alerts_total"
     assert (sample.value, sample.labels) == (3.0, {"recipient": "90-B3-D5-1F-30-01-00-01"})
     assert router.scrapes == 1
+
+
+async def until(done: Callable[[], object]) -> None:
+    """The limit is there to fail, not to measure."""
+    for _ in range(6_000):
+        if done():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen")
+
+
+async def test_who_asks_while_metrics_are_made_gets_the_same(router: Router, address: str) -> None:
+    may_go_on = asyncio.Event()
+    router.holds_up = may_go_on
+    asking = [asyncio.create_task(get(f"{address}/metrics")) for _ in range(30)]
+    await until(lambda: router.scrapes)
+    assert (await get(f"{address}/-/healthy"))[0] == 200
+    may_go_on.set()
+    answers = await asyncio.gather(*asking)
+    assert {answer[0] for answer in answers} == {200}
+    assert router.scrapes < 5
+    before = router.scrapes
+    assert (await get(f"{address}/metrics"))[0] == 200  # and anew for the next
+    assert router.scrapes == before + 1
+
+
+async def test_few_pages_are_made_at_a_time(router: Router, address: str) -> None:
+    router.holds_up = asyncio.Event()
+    asking = [asyncio.create_task(get(f"{address}/?q=a")) for _ in range(20)]
+    await until(lambda: router.pages)
+    await asyncio.sleep(0.1)
+    assert router.pages == PAGES
+    router.holds_up.set()
+    assert {answer[0] for answer in await asyncio.gather(*asking)} == {200}
 
 
 async def test_it_is_healthy_before_it_is_ready(router: Router, address: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from router.config.configfile import OperationsOptions
 from router.errors import RouterError
 from router.metrics.metrics import Metrics
@@ -14,13 +16,17 @@ class Router:
     def __init__(self) -> None:
         self.metrics = Metrics()
         self.reason: str | None = "starting"
-        self.scrapes = 0
+        self.scrapes = self.pages = 0
+        self.holds_up: asyncio.Event | None = None
+        """Metrics and pages wait for it."""
         self.asked: list[str] = []
         self.by = ""
         self.refusal: RouterError | None = None
 
     async def scraped(self) -> None:
         self.scrapes += 1
+        if self.holds_up is not None:
+            await self.holds_up.wait()
 
     async def reload(self, trigger: str, by: str) -> str:
         self.asked.append(trigger)
@@ -41,4 +47,7 @@ class Router:
         )
 
     async def page(self, asked: str) -> Page:
+        self.pages += 1
+        if self.holds_up is not None:
+            await self.holds_up.wait()
         return Page(200 if asked else 404, f"<p>{asked}", "default-src 'none'")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from adapters.http.answer import Answer, outcome_of
-from router.ports import ChannelFault, Closed, Outcome, Reason, Refused
+from router.ports import ChannelFault, Closed, Outcome, Reason, Refused, Retry
 
 OUR_CERTIFICATE = (ChannelFault.CREDENTIALS, "a certificate of ours")
 TLS = (ChannelFault.ENDPOINT, "wants TLS on this port; write https:// in `url`")
@@ -55,3 +55,12 @@ def test_what_may_be_about_the_alert_blames_it(status: int, body: str) -> None:
 @pytest.mark.parametrize("status", [401, 403, 495, 496, 498])
 def test_who_is_not_let_in_reads_what_the_channel_knows_to_do(status: int) -> None:
     assert str(meant(status, "")).count("ask whether it lets us in") == 1
+
+
+def test_what_is_too_large_for_the_moment_passes() -> None:
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    outcome = outcome_of(Answer(413, retry_after="60"), now, "")
+    assert isinstance(outcome, Retry)
+    assert outcome == Retry(Reason.BUSY, outcome.detail, timedelta(minutes=1))
+    assert isinstance(outcome_of(Answer(413, retry_after="soon"), now, ""), Refused)
+    assert isinstance(outcome_of(Answer(422, retry_after="60"), now, ""), Refused)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import pamqp.frame
 import pytest
 from pamqp import commands
 from pamqp.header import ContentHeader
@@ -141,6 +142,37 @@ async def test_what_is_too_large_ends_the_connection_and_is_a_retry(
         assert watched() < KEPT
         server.answers.clear()
         assert await sending.deliver([delivery(1)]) == [DELIVERED]
+
+
+def nested(depth: int) -> bytes:
+    """A table in a table in a table."""
+    table = b""
+    for _ in range(depth):
+        table = b"\x01aF" + struct.pack(">I", len(table)) + table
+    return struct.pack(">I", len(table)) + table
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        frame(1, 0, struct.pack(">HHBB", 10, 10, 0, 9) + nested(1_000) + bytes(8)),
+        frame(1, 0, b"\x00\x0a\x00\x0a" + b"\xff" * 200),
+        frame(1, 0, b""),
+        frame(9, 0, b"abc"),
+        frame(1, 0, b"abc")[:-1] + b"x",
+        pamqp.frame.marshal(commands.Connection.Secure("x"), 0),
+    ],
+)
+async def test_what_no_broker_answers_is_told_as_that(delivery: Make, answer: bytes) -> None:
+    async def answers(peer: Peer, _channel: int, _frame: object) -> bool:
+        peer.writer.write(answer)
+        return True
+
+    server = AmqpServer(answers={"Connection.StartOk": answers})
+    async with server.running(), adapter(server) as sending:
+        (outcome,) = await sending.deliver([delivery(1)])
+        told(outcome, Reason.NETWORK, "it answers as no RabbitMQ node does")
+        assert " object at 0x" not in str(outcome)
 
 
 async def test_an_unroutable_message_is_told_whatever_its_size(delivery: Make) -> None:
