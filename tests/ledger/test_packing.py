@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DatabaseError
 from support.chains import broken
 from support.ledgers import RULES, USERS, ask, decided, fill, lane_of, made, standing
+from support.ledgers import recorded as record_batch
 from support.samples import DCC, NOW, activation, body, device, hub, mprn, registration, user
 
 from router.deciding.batch import Accepted, Batch
@@ -27,7 +28,6 @@ from router.domain.inventory import Party
 from router.domain.users import Role
 from router.ledger.abbreviations import short_body
 from router.ledger.database import Database, Use, open_database
-from router.ledger.intake import record
 from router.ports import Alert, Cursor
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=9)
@@ -111,7 +111,7 @@ def case(
 def recorded(database: Database, *accepted: Accepted, seconds: float = 0.0) -> None:
     """With no channel to go by."""
     batch = Batch(NOW + timedelta(seconds=seconds), accepted=list(accepted))
-    record(database, batch, standing({}))
+    record_batch(database, batch, standing({}))
 
 
 def events(database: Database) -> list[bytes]:
@@ -200,7 +200,7 @@ def test_a_number_that_was_not_committed_is_given_again(database: Database) -> N
     batch = Batch(NOW, accepted=[case(body(id="f-1"))])
     batch.cursors[("drop", "facts.jsonl")] = Cursor("facts.jsonl", 17, 1)
     with pytest.raises(DatabaseError, match="full"):
-        record(database, batch, standing({}))
+        record_batch(database, batch, standing({}))
     assert stored(database, "SELECT count(*) FROM wordings") == 0
     recorded(database, case(body(id="f-2")))
     assert len(events(database)) == 1

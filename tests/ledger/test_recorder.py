@@ -18,6 +18,7 @@ from support.ledgers import (
     fill,
     lane_of,
     made,
+    recorded,
     retry,
     standing,
     swap,
@@ -33,7 +34,6 @@ from router.lanes.values import DeliveryState
 from router.ledger.actions import Operator, pause_lanes
 from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import lost_attempts
-from router.ledger.intake import record
 from router.ledger.recorder import GENESIS, STORED, Recorder
 from router.ledger.tables import RECORDS, actions
 from router.ports import Cursor, Message
@@ -63,7 +63,7 @@ def full(tmp_path: Path) -> Iterator[Database]:
         batch.accepted = [decided("f-6", device(6))]
         batch.quarantined = [unusable(b"{no"), unusable(b"\xff\x00"), unusable(body(type="x"))]
         batch.cursors[("drop", "facts.jsonl")] = Cursor("facts.jsonl", 17, 1)
-        record(database, batch, standing({user(1): [lane]}))
+        recorded(database, batch, standing({user(1): [lane]}))
         yield database
 
 
