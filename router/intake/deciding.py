@@ -40,7 +40,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecidedPiece:
     """What became of it."""
 
     batch: Batch
@@ -52,7 +52,7 @@ class Decided:
     """Of the engine, meanwhile."""
 
 
-def decide(database: Database, task: Task, offer: Offer) -> Decided:
+def decide(database: Database, task: Task, offer: Offer) -> DecidedPiece:
     """All of it is in the ledger, or nothing. LedgerUnavailable when it can't be used now."""
     engine = task.judgement.engine
     mismatches, rebuilds = engine.mismatches, engine.rebuilds
@@ -64,7 +64,7 @@ def decide(database: Database, task: Task, offer: Offer) -> Decided:
         batch.noted = task.noted
         batch.following = () if batch.more else task.following
         recorded = record(connection, batch, task.standing, offer)
-    return Decided(
+    return DecidedPiece(
         batch, recorded, judging, engine.mismatches - mismatches, engine.rebuilds - rebuilds
     )
 

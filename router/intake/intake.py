@@ -22,7 +22,7 @@ import structlog
 from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Standing
 from router.deciding.judgement import Judgement
-from router.intake.deciding import Decided, Task, decide
+from router.intake.deciding import DecidedPiece, Task, decide
 from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
@@ -362,7 +362,7 @@ class Intake:
         taken_up = TakenUp(batch.following, batch.decided_at, decided.recorded.before)
         return piece, batch, taken_up if batch.following else None
 
-    async def _record(self, task: Task) -> Decided:
+    async def _record(self, task: Task) -> DecidedPiece:
         """What lanes have room for goes out as soon as it is committed."""
         recorded: Recorded | None = None
         offer = self.outlet.offer()

@@ -12,7 +12,7 @@ from prometheus_client import Counter as MetricCounter
 from router.deciding.batch import Accepted, Arrival, Batch, Quarantined
 from router.domain.facts import Activation
 from router.domain.words import QuarantineReason
-from router.intake.deciding import Decided
+from router.intake.deciding import DecidedPiece
 from router.metrics.metrics import Metrics
 
 TOLD = 3
@@ -28,7 +28,7 @@ class ObservedIntake:
         self._lag = cache(metrics.lag.labels)
         self._publish_lag = cache(metrics.publish_lag.labels)
 
-    def decided(self, decided: Decided, seconds: float) -> None:
+    def decided(self, decided: DecidedPiece, seconds: float) -> None:
         """A transaction that took so many seconds, the judgement in it."""
         metrics = self.metrics
         metrics.ledger_up.set(1)

@@ -123,31 +123,6 @@ async def test_no_spinning_while_refused_alerts_wait_for_a_busy_hub(tmp_path: Pa
         assert await running.states() == ["delivered"] * 3
 
 
-class Stuck(Slow):
-    """A recipient whose first answer is late."""
-
-    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        if deliveries[0].alert.sequence == 1:
-            return await super().deliver(deliveries)
-        return await Recipient.deliver(self, deliveries)
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_nothing_starts_a_window_ahead_of_what_is_unanswered(
-    tmp_path: Path, at_once: bool
-) -> None:
-    recipient = Stuck()
-    async with relaying(tmp_path, recipient, window=3) as running:
-        await running.quiet()
-        for place in range(0, 8, 2):
-            await running.record(HUBS[place : place + 2], at_once=at_once)
-            await running.quiet()
-        assert recipient.got == [1, 2, 3]
-        recipient.may_answer.set()
-        await running.idle()
-        assert recipient.got == list(range(1, 9))
-
-
 async def test_batches_go_as_one_request(tmp_path: Path) -> None:
     recipient = Recipient(batch=8)
     async with relaying(tmp_path, recipient, window=1) as running:

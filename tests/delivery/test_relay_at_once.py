@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from support.samples import NOW, device, user
 
 from router.lanes.values import ClosedReason, Offer, Recorded
 from router.ledger.deliveries import lost_attempts
-from router.ports import Alert, Delivered, Outcome, Reason, Retry
+from router.ports import Alert, Delivered, Delivery, Outcome, Reason, Retry
 
 HUBS = [device(number) for number in range(1, 21)]
 
@@ -182,3 +183,28 @@ async def test_what_a_crash_cut_off_is_unknown_and_goes_again(tmp_path: Path) ->
         lost = await running.ledger.call(lost_attempts, NOW)  # as the next start does
         assert lost == 2
         assert await running.states() == ["unknown", "unknown"]
+
+
+class Stuck(Slow):
+    """A recipient whose first answer is late."""
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        if deliveries[0].alert.sequence == 1:
+            return await super().deliver(deliveries)
+        return await Recipient.deliver(self, deliveries)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_nothing_starts_a_window_ahead_of_what_is_unanswered(
+    tmp_path: Path, at_once: bool
+) -> None:
+    recipient = Stuck()
+    async with relaying(tmp_path, recipient, window=3) as running:
+        await running.quiet()
+        for place in range(0, 8, 2):
+            await running.record(HUBS[place : place + 2], at_once=at_once)
+            await running.quiet()
+        assert recipient.got == [1, 2, 3]
+        recipient.may_answer.set()
+        await running.idle()
+        assert recipient.got == list(range(1, 9))
