@@ -72,5 +72,5 @@ def _as_text(value: Any) -> str | None:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, bytes | bytearray):
-        return value.decode(errors="replace")
+        return value.decode(errors="backslashreplace")  # two that differ stay two
     return str(value) if isinstance(value, str | int | float) else None

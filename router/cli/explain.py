@@ -14,6 +14,7 @@ from router.cli.ending import Listed
 from router.cli.printing import as_json, line, output
 from router.domain.acceptance import Acceptance
 from router.domain.timestamps import lasting
+from router.domain.wrapping import GZIP
 from router.errors import FilesError, UsageError
 from router.files.redaction import escaped
 from router.files.suggestions import did_you_mean
@@ -71,8 +72,8 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
 
 
 def _is_json(raw: bytes) -> bool:
-    """Whether it is meant as a fact; in an empty file a fact is missing, too."""
-    return raw.removeprefix(BOM_UTF8).strip()[:1] in {b"{", b""}
+    """Whether it is meant as a fact, or a batch; in an empty file a fact is missing, too."""
+    return raw.startswith(GZIP) or raw.removeprefix(BOM_UTF8).strip()[:1] in {b"{", b"[", b""}
 
 
 # --- what the file gives --------------------------------------------------------------------

@@ -23,8 +23,9 @@ MOST_EVENTS = 1_000
 """The most events of one batch."""
 MOST_PARTS = 100
 """The most gzip members of one body; those that compress in parallel write some."""
-_GZIP = b"\x1f\x8b"
-_COMPRESSED = (_GZIP, b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+GZIP = b"\x1f\x8b"
+"""How a body begins that gzip has compressed."""
+_COMPRESSED = (GZIP, b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _EITHER = 32 + zlib.MAX_WBITS
 """To zlib: whichever of gzip and zlib it is."""
@@ -88,7 +89,7 @@ def unpacked(body: bytes, room: Room) -> bytes:
             raise WrappedWrong("compressed, and cut: its end is missing")
         plain += part
         body = inflater.unused_data.lstrip(b"\0")
-        if not body.startswith(_GZIP):
+        if not body.startswith(GZIP):
             break
     if body:
         raise WrappedWrong("compressed, and more stands behind its end")

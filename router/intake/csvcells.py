@@ -14,11 +14,17 @@ _AROUND = " \t\xa0"
 _CELL = re.compile(rf'[{_AROUND}]*+(?:"((?:[^"]|"")*+)"[{_AROUND}]*+|([^",\r\n]*+))(,|\Z)')
 """A cell with its end, as it should be; possessive, as a row may be long and hostile."""
 OPEN = "a quote is not closed"
+NOT_UTF8 = "is not UTF-8; save the file as `CSV UTF-8`"
 _WORDS = {
     "unexpected end of data": OPEN,
     "expected after": "a quote ends before its value does; a quote within a value is written twice",
     "new-line character": "a carriage return stands in it",
 }
+
+
+def is_utf8(text: str) -> bool:
+    """Whether no byte of it is one that had to be escaped when it was read."""
+    return not any("\udc80" <= character <= "\udcff" for character in text)
 
 
 class CellParser:
@@ -40,9 +46,11 @@ class CellParser:
     def cells(self, text: str) -> list[str] | None:
         """Those of one row; None when a quote is open at its end. ValueError, in words."""
         if '"' not in text:
-            return _bare(text.split(","))
-        if cells := _quoted(text):
-            return cells
+            cells = text.split(",")
+            spaced = " " in text or "\t" in text or "\xa0" in text  # few of millions are
+            return _bare(cells) if spaced else cells
+        if quoted := _quoted(text):
+            return quoted
         self._text = text
         try:
             return _bare(next(self._reader, []))

@@ -21,6 +21,7 @@ _HEAD = 8_192
 _END = re.compile(rb"\r*\n|\r")
 _SAVE = "save it as `CSV UTF-8 (Comma delimited)`"
 _KINDS = (
+    (rb"\xff\xfe\0\0|\0\0\xfe\xff|\0\0\0[^\0]|[^\0]\0\0\0", f"is UTF-32, not UTF-8; {_SAVE}"),
     (rb"\xff\xfe|\xfe\xff|\0[^\0]|[^\0]\0", f"is UTF-16, as Excel's `Unicode Text`; {_SAVE}"),
     (rb"PK\x03\x04|\xd0\xcf\x11\xe0", f"is a workbook, not CSV; {_SAVE}"),
     (rb"\x1f\x8b", "is compressed by gzip; unpack it"),
@@ -78,6 +79,8 @@ class CsvLines:
             return None
         line = self._text.readline(LONGEST)
         self._read_lines += 1
+        if line.startswith("\ufeff"):  # files were joined
+            line = line.lstrip("\ufeff")
         if line.endswith("\n"):
             return line[:-1].rstrip("\r")
         if len(line) < LONGEST:

@@ -8,18 +8,17 @@ can are an error, not a guess.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
 from router.errors import FilesError
 from router.files.codes import Code
+from router.files.counts import plural
 from router.files.plainfile import ENDLESS
 from router.files.problems import Location, Problem
-from router.files.redaction import presentable
-from router.files.suggestions import did_you_mean
 from router.intake.csvcells import OPEN, CellParser
+from router.intake.csvheader import Header, separated_by, take_header
 from router.intake.csvlines import LONGEST, CsvLines, is_plain
 
 TELL = 1_000
@@ -51,47 +50,15 @@ class Sheet:
             with CsvLines(self.file) as lines:
                 if lines.misfit:
                     return [self._problem(lines.misfit, Code.FILE)]
-                return list(self._wrong_header(lines.take() or ""))
+                line = take_header(lines)
+                header = Header(self.file, lines.number or 1, line, self.columns, self.required)
+                self._header, problems = header.read()
+                return problems
         except OSError as error:
             return [self._problem(f"cannot be read: {error.strerror}", Code.FILE)]
 
-    def _problem(
-        self, message: str, code: Code, line: str = "", column: int = 1, *, number: int = 1
-    ) -> Problem:
-        return Problem(Location(self.file, number, column, presentable(line)), message, code)
-
-    def _wrong_header(self, line: str) -> Iterator[Problem]:
-        if len(line) >= LONGEST:
-            yield self._problem(f"the first line {_TOO_LONG}", Code.TOO_LARGE)
-        elif said := _other_separator(line, self.columns):
-            yield self._problem(said, Code.VALUE, line)
-        else:
-            try:
-                names = CellParser().cells(line)
-            except ValueError as error:
-                yield self._problem(str(error), Code.VALUE, line)
-            else:
-                if names is None:
-                    yield self._problem(OPEN, Code.VALUE, line)
-                else:
-                    self._header = [name.lower() for name in names]
-                    yield from self._wrong_columns(line, names)
-
-    def _wrong_columns(self, line: str, names: Sequence[str]) -> Iterator[Problem]:
-        for name in dict.fromkeys(filter(None, self._header)):
-            written = names[self._header.index(name)]
-            column = max(line.find(written), 0) + 1
-            if name not in self.columns:
-                meant = did_you_mean(name, self.columns)
-                message = f"column {written[:60]!r} means nothing here{meant}"
-                yield self._problem(message, Code.UNKNOWN_KEY, line, column)
-            elif self._header.count(name) > 1:
-                message = f"column {written!r} stands there twice"
-                yield self._problem(message, Code.DUPLICATE_KEY, line, column)
-        missing = [name for name in self.required if name not in self._header]
-        if missing:
-            message = f"{', '.join(missing)}: needed in the first line, which names the columns"
-            yield self._problem(message, Code.MISSING_KEY, line)
+    def _problem(self, message: str, code: Code, number: int = 1) -> Problem:
+        return Problem(Location(self.file, number), message, code)
 
     def rows(
         self, refuse: Callable[[int, str], None], progress: Callable[[int], None]
@@ -108,22 +75,44 @@ class Sheet:
         pick = itemgetter(*places)
         with CsvLines(self.file) as lines:
             told = 0
-            lines.take()
+            take_header(lines)
             for line, cells in _parsed(lines, width, refuse):
                 if len(cells) <= named[-1] or any(cells[width:]):
-                    refuse(line, f"has {len(cells)} columns, the header has {width}")
+                    if not self._is_header(cells):
+                        refuse(line, _other_width(cells, width))
                     continue
                 cells.append("")  # what stands in a column that is not there
                 if said := _without_name(cells, nameless):
                     refuse(line, said)
                     continue
-                yield line, pick(cells)
+                row = pick(cells)
+                if row[0].lower() == self.columns[0] and self._is_header(cells[:-1]):
+                    continue
+                yield line, row
                 if line % TELL == 0:
                     progress(lines.passed - told)
                     told = lines.passed
             progress(lines.passed - told)
             if lines.endless:
-                raise FilesError([self._problem(_NO_END, Code.TOO_LARGE, number=lines.endless)])
+                raise FilesError([self._problem(_NO_END, Code.TOO_LARGE, lines.endless)])
+
+    def _is_header(self, cells: Sequence[str]) -> bool:
+        """Whether it is the first line once more, as where files were joined."""
+        return [cell.lower() for cell in cells if cell] == [name for name in self._header if name]
+
+
+def _other_width(cells: Sequence[str], width: int) -> str:
+    """What is wrong with a row that has more or fewer columns than the header."""
+    said = f"has {plural(len(cells), 'column')}, the header has {width}"
+    if len(cells) > 1:
+        return said
+    (text,) = cells
+    others = max(1, width - 2)  # those at the end may be gone with the space around them
+    if name := separated_by(text, others):
+        return f"{said}; its values are separated by {name}, not by commas"
+    if text.count(",") >= others:
+        return f"{said}; the whole row stands in quotes"
+    return f"{said}; {text[:60]!r} stands in it"
 
 
 def _without_name(cells: Sequence[str], nameless: Sequence[int]) -> str | None:
@@ -132,28 +121,6 @@ def _without_name(cells: Sequence[str], nameless: Sequence[int]) -> str | None:
         if cells[place : place + 1] not in ([], [""]):
             value = cells[place][:60]
             return f"column {place + 1} has no name in the header, and {value!r} stands in it"
-    return None
-
-
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-
-
-def _other_separator(line: str, columns: Sequence[str]) -> str | None:
-    """What separates the columns when it is no comma, and what to do; or None."""
-    if found := re.fullmatch(r'"?sep=(.)"?', line.strip(), re.IGNORECASE):
-        return (
-            f"the first line is `sep={found[1]}`, which Excel alone reads; remove it: the first"
-            " line names the columns"
-        )
-    if "," in line:
-        return None
-    for separator, name in _SEPARATORS.items():
-        cells = [cell.strip(' "').lower() for cell in line.split(separator)]
-        if len(cells) > 1 and any(cell in columns for cell in cells):
-            return (
-                f"the columns are separated by {name}, not by commas; save it as `CSV UTF-8"
-                " (Comma delimited)`, under a region whose list separator is the comma"
-            )
     return None
 
 

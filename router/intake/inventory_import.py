@@ -26,6 +26,7 @@ from router.domain.findings import field_of
 from router.domain.identifiers import Groups, LocalDate, ShortText, UserId
 from router.domain.words import HubStatus, Point, SmetsVersion
 from router.errors import FilesError
+from router.intake.csvcells import NOT_UTF8, is_utf8
 from router.intake.csvsheet import Sheet
 from router.ledger.database import Database
 from router.ledger.imports import Import, ImportRecord, RefusedRows
@@ -364,8 +365,8 @@ def _unseen(cell: str) -> str | None:
     """What can't be seen in a cell, in words; None: nothing."""
     if cell.isprintable():
         return None
-    if any("\udc80" <= character <= "\udcff" for character in cell):
-        return "is not UTF-8; save the file as `CSV UTF-8`"
+    if not is_utf8(cell):
+        return NOT_UTF8
     if "\n" in cell or "\r" in cell:
         return "holds a line break"
     return "holds control or invisible characters"

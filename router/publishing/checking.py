@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from router.domain.acceptance import CheckDigits
 from router.domain.facts import Defect, parse_all
+from router.domain.wrapping import GZIP
 from router.errors import UsageError
 from router.files.plainfile import ENDLESS
 from router.ports import MAX_BODY
@@ -58,8 +59,11 @@ def check_lines(
 
     `check_digits` says which of the two a meter point number is that does not check.
     `progress` is told how many bytes have been read since it was last told.
-    UsageError where a line has no end: more of the file is not read.
+    UsageError where a line has no end: more of the file is not read; and of a compressed file.
     """
+    file.seek(0)
+    if file.read(len(GZIP)) == GZIP:
+        raise UsageError(f"{path} is compressed by gzip; unpack it first")
     bad = 0
     for line in read_lines(file, start, end, longest=MAX_BODY + 3):  # its end is no part of a body
         if line.endless:

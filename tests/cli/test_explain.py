@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,13 +25,30 @@ def activation(estate: Estate, **more: object) -> bytes:
     return (estate.folder / "inbox" / "facts.jsonl").read_bytes().splitlines()[-1]
 
 
-def test_a_byte_order_mark_before_a_fact_is_passed_over(estate: Estate) -> None:
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda fact: b"\xef\xbb\xbf" + fact,
+        gzip.compress,
+        lambda fact: b" [" + fact + b"]\n",
+        lambda fact: gzip.compress(b"[" + fact + b"]"),
+    ],
+    ids=["marked", "compressed", "batch", "both"],
+)
+def test_a_fact_may_be_marked_or_wrapped(estate: Estate, wrap: Callable[[bytes], bytes]) -> None:
     estate.hub()
     estate.registration("import_mpan", S1)
     estate.run()
-    result = call("explain", "-", folder=estate.folder, given=b"\xef\xbb\xbf" + activation(estate))
+    result = call("explain", "-", folder=estate.folder, given=wrap(activation(estate)))
     assert result.exit_code == 0
     assert "\n1 Alert:\n" in result.stdout
+
+
+def test_a_batch_of_several_is_told(estate: Estate) -> None:
+    fact = activation(estate)
+    result = call("explain", "-", folder=estate.folder, given=b"[" + fact + b"," + fact + b"]")
+    assert result.exit_code == 1
+    assert "malformed: a batch of 2 events, not one" in result.stderr
 
 
 def test_explain_says_which_rule_and_which_condition_failed(estate: Estate) -> None:

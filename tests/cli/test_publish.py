@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import secrets
@@ -160,6 +161,13 @@ def test_a_line_without_end_is_told_before_anything_is_sent(
     again = desk.publish("--no-check")
     assert again.exit_code == 1
     assert "error: line 3 is too long for a broker: " in again.stderr
+
+
+def test_a_compressed_file_is_named(desk: Desk) -> None:
+    desk.file.write_bytes(gzip.compress(text(1, 9).encode()))
+    result = desk.publish()
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {desk.file} is compressed by gzip; unpack it first\n"
 
 
 def test_a_file_that_has_changed_is_not_mixed_with_the_old(desk: Desk) -> None:

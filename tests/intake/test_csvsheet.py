@@ -157,6 +157,11 @@ def test_utf_16_is_named(load: Loader, encoding: str) -> None:
     assert said == "is UTF-16, as Excel's `Unicode Text`; save it as `CSV UTF-8 (Comma delimited)`"
 
 
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-32-le", "utf-32-be"])
+def test_utf_32_is_named(load: Loader, encoding: str) -> None:
+    assert refusal(load, lines(HUBS).encode(encoding)).startswith("is UTF-32, not UTF-8; save it")
+
+
 @pytest.mark.parametrize(
     ("begin", "words"),
     [
@@ -204,75 +209,6 @@ def test_all_that_is_wrong_with_a_row_is_told_by_column(load: Loader) -> None:
         r"hubs.csv:2: device_id 'x\x07': holds control or invisible characters; "
         r"model 'a\x1bb': holds control or invisible characters; status 'Gone': must be "
     )
-
-
-# --- header and spaces ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        HUBS.upper(),
-        HUBS.replace("device_id", "Device_ID").replace("groups", "Groups"),
-        HUBS.replace(",", ", "),
-        HUBS.replace(",", " ,\t"),
-        f"  {HUBS}  ",
-        f"\xa0{HUBS}\xa0",
-        ",".join(f'"{name}"' for name in HUB_COLUMNS),
-        ", ".join(f'"{name}"' for name in HUB_COLUMNS),
-        " , ".join(f'" {name.upper()} "' for name in HUB_COLUMNS),
-    ],
-    ids=[
-        *("capitals", "some", "spaces", "around", "ends", "no-break"),
-        *("quoted", "quoted behind spaces", "all"),
-    ],
-)
-def test_a_header_is_the_same_in_any_case_with_spaces_and_quotes(load: Loader, header: str) -> None:
-    assert load(lines(header, GOOD_HUB)) == Imported(1, 0, 0)
-    found = find_home(load.database, HUB)
-    assert found is not None
-    assert (found[0].hub.csp_region, found[0].hub.groups) == ("North", ("pilot", "early"))
-
-
-@pytest.mark.parametrize("separator", [", ", " ,", " , ", ",\t", ",\xa0"])
-@pytest.mark.parametrize("quote", ["", '"'], ids=["bare", "quoted"])
-@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "marked"])
-def test_spaces_around_a_value_are_no_part_of_it(
-    load: Loader, separator: str, quote: str, mark: str
-) -> None:
-    def spaced(row: str) -> str:
-        return separator.join(f"{quote}{cell}{quote}" for cell in row.split(","))
-
-    assert load(mark + lines(spaced(HUBS), spaced(GOOD_HUB), spaced(BROKEN))) == Imported(1, 0, 1)
-    (told,) = load.told()
-    assert told.startswith("hubs.csv:3: status 'Commissionned': must be ")
-    assert load(lines(HUBS, GOOD_HUB, " , ,\t,,,,,"), None) == Imported(1, 0, 0)
-    found = find_home(load.database, HUB)
-    assert found is not None
-    assert found[0].hub.model == "CH-1"
-
-
-def test_spaces_within_a_value_and_commas_in_quotes_stay(load: Loader) -> None:
-    row = f'{HUB}, Commissioned, SMETS2, "No""rth , West" , CH  1 b ,1.0,,'
-    assert load(lines(HUBS, row)) == Imported(1, 0, 0)
-    found = find_home(load.database, HUB)
-    assert found is not None
-    assert (found[0].hub.csp_region, found[0].hub.model) == ('No"rth , West', "CH  1 b")
-
-
-@pytest.mark.parametrize(
-    ("header", "words"),
-    [
-        (HUBS.replace("groups", "Device_ID"), "column 'device_id' stands there twice"),
-        (HUBS.replace("groups", "MODEL "), "column 'model' stands there twice"),
-        (HUBS.replace("model", "Modell"), "column 'Modell' means nothing here; did you mean 'mo"),
-        (HUBS.replace("device_id", "Device ID"), "column 'Device ID' means nothing here; did you"),
-    ],
-)
-def test_a_header_that_may_mean_two_things_is_told(load: Loader, header: str, words: str) -> None:
-    with pytest.raises(FilesError) as caught:
-        load(lines(header, GOOD_HUB))
-    assert caught.value.problems[0].message.startswith(words)
 
 
 # --- damage ---------------------------------------------------------------------------------
