@@ -29,11 +29,11 @@ OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/work
 OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test $(PARTS) check format guide dashboards wheel install lock clean
+.PHONY: help demo test $(PARTS) check format guide dashboards bench bench-growth wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## route a small made-up estate and tell what happened
 	@$(BIN)/hubherald demo $(ARGS)
@@ -79,6 +79,13 @@ guide: $(READY) ## renew the tables of rules/README.md from the code
 dashboards: $(READY) ## renew dashboards/grafana/*.json from the code beside it
 	@$(BIN)/python dashboards/build.py
 
+bench: $(READY) ## measure beside raw clients, FastStream and Alertmanager (10 minutes)
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-growth: $(READY) ## measure from small to millions of hubs and Alerts, draw curves
+	@$(PIP) install --require-hashes -r requirements-bench.lock
+	@$(BIN)/python benchmarks/growth.py $(ARGS)
+
 wheel: $(READY) ## build the wheel and try it outside of the checkout
 	@.ci/try-wheel $(BIN)/python
 
@@ -96,6 +103,7 @@ lock: $(READY) ## resolve the dependencies again (newer ones too: UPGRADE=--upgr
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
+	@$(LOCK) --group bench -c requirements-dev.lock -o requirements-bench.lock
 
 clean: ## remove all that was made here
 	rm -rf .venv .cache build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -140,6 +140,8 @@ class Trust:
 
     def __init__(self, files: TlsFiles) -> None:
         self.files = files
+        self._fixed = not files.named()
+        """No file of its own can change."""
         self._made: ssl.SSLContext | None = None
         self._stamp: tuple[tuple[int, ...] | None, ...] = ()
         self._expires: datetime | None = None
@@ -148,6 +150,8 @@ class Trust:
 
     async def context(self) -> ssl.SSLContext:
         """For the next connection. TlsFilesError when a file is of no use."""
+        if self._made is not None and self._fixed:
+            return self._made
         async with self._making:  # one of many that send at once reads for all
             stamp = await self._read(self.files.stamp)
             expired = self._expires is not None and self._expires < datetime.now(UTC)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -63,7 +64,7 @@ def main() -> int:
             recipient = Recipient(USER, version)
             render = Renderer(originator, recipient).render
             valid = verify(render(alert), certificate).startswith("valid: ")
-            built = rate(lambda alert, to=recipient: build(alert, to), alert, options.documents)
+            built = rate(partial(build, recipient=recipient), alert, options.documents)
             signed = rate(render, alert, options.documents)
             good = good and valid and signed >= GOAL
             print(f"{name}: {signed:,.0f} documents/s built and signed ({built:,.0f}/s built only)")

@@ -7,11 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from processes import peak_mb
+
+STOP_S = 60.0
+"""Longer than a router waits for answers."""
 HUBHERALD = Path(sys.executable).with_name("hubherald")
 
 
@@ -36,6 +41,34 @@ def hubherald(estate: Path, *words: str | Path) -> str:
     if done.returncode != 0:
         raise SystemExit(f"hubherald {words[0]} failed ({done.returncode}):\n{done.stderr}")
     return done.stdout
+
+
+@contextmanager
+def router(estate: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`hubherald run`, once it has started; killed at the end, unless it was stopped before."""
+    log = estate / "router.log"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen([HUBHERALD, "run"], cwd=estate, stderr=out) as process,
+    ):
+        try:
+            while b"router.started" not in log.read_bytes():
+                if process.poll() is not None:
+                    raise SystemExit(f"the router did not start:\n{log.read_text()[-2000:]}")
+                time.sleep(0.02)
+            yield process
+        finally:
+            process.kill()
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """As an operator would; its exit code, that of a kill when it does not end."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(timeout=STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 class Run:
@@ -102,21 +135,17 @@ class Run:
             time.sleep(0.002 if alerts >= 0 else 0.02)
 
     def _note_memory(self, pid: int) -> None:
-        # not ru_maxrss: that of a new process begins with the memory of the one that made it
-        try:
-            status = Path(f"/proc/{pid}/status").read_text()
-        except OSError:
-            return
-        for line in status.splitlines():
-            if line.startswith("VmHWM:"):
-                self.lives.peak_mb = max(self.lives.peak_mb, int(line.split()[1]) / 1024)
+        with suppress(OSError, IndexError):  # it has ended
+            self.lives.peak_mb = max(self.lives.peak_mb, peak_mb(pid))
 
 
 class Counted:
     """Alerts in a receiver's log so far, those that came twice counted twice."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, mark: bytes = b'"sequence":') -> None:
+        """`mark` stands once in each."""
         self._log = log
+        self._mark = mark
         self._read_to = 0
         self._seen = 0
 
@@ -126,5 +155,5 @@ class Counted:
                 log.seek(self._read_to)
                 grown = log.read()
             self._read_to += len(grown)
-            self._seen += grown.count(b'"sequence":')
+            self._seen += grown.count(self._mark)
         return self._seen

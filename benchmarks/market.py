@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,36 @@ from router.intake.inventory_import import HUB_COLUMNS, REGISTRATION_COLUMNS
 
 RULES = Path(__file__).parents[1] / "rules"
 POINTS = ("import_mpan", "export_mpan", "mprn")
+ROLES = ("import_supplier", "export_supplier", "gas_supplier")
+SOURCE = "urn:bench"
 HUBS = 5_000
 
 
 def users(count: int) -> list[str]:
     """Their ids."""
-    return [f"90-B3-D5-1F-30-01-00-{number:02X}" for number in range(1, count + 1)]
+    return [
+        f"90-B3-D5-1F-30-01-{number >> 8:02X}-{number & 255:02X}" for number in range(1, count + 1)
+    ]
 
 
-def found(folder: Path, channels: Mapping[str, dict[str, Any]], source: dict[str, Any]) -> None:
-    """Write the estate's files into an empty folder, and load its inventory.
-
-    `channels` has the one channel of each user, `source` says where the facts come from.
-    """
-    ids = list(channels)
+def found(
+    folder: Path, channels: Mapping[str, dict[str, Any]], source: dict[str, Any], hubs: int = HUBS
+) -> None:
+    """Write the estate's files into an empty folder, and load its inventory."""
     shutil.copytree(RULES, folder / "rules", ignore=shutil.ignore_patterns("*.test.yaml", "*.md"))
     (folder / "inbox").mkdir()
-    roles = ["import_supplier", "export_supplier", "gas_supplier"]
+    describe(folder, channels, source)
+    write_hubs(folder / "hubs.csv", hubs)
+    write_registrations(folder / "registrations.csv", list(channels), hubs)
+    hubherald(
+        folder, "inventory", "import", "--hubs", "hubs.csv", "--registrations", "registrations.csv"
+    )
+
+
+def describe(folder: Path, channels: Mapping[str, dict[str, Any]], source: dict[str, Any]) -> None:
+    """Write the configuration: the one channel of each user, and where the facts come from."""
     listed = [
-        {"id": user, "name": user, "roles": roles, "channels": [channel]}
+        {"id": user, "name": user, "roles": list(ROLES), "channels": [channel]}
         for user, channel in channels.items()
     ]
     (folder / "service_users.yaml").write_text(json.dumps({"service_users": listed}))
@@ -46,23 +57,32 @@ def found(folder: Path, channels: Mapping[str, dict[str, Any]], source: dict[str
         "operations": {"listen": "127.0.0.1:0"},
     }
     (folder / "hubherald.yaml").write_text(json.dumps(config))
-    with (folder / "hubs.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
+
+
+def write_hubs(file: Path, hubs: int) -> None:
+    """Commissioned ones that nothing more is known of."""
+    with file.open("w", newline="") as out:
+        rows = csv.writer(out)
         rows.writerow(HUB_COLUMNS)
         rows.writerows(
-            [device(number), "Commissioned", "SMETS2", "", "", "", "", ""] for number in range(HUBS)
+            [device(number), "Commissioned", "SMETS2", "", "", "", "", ""] for number in range(hubs)
         )
-    with (folder / "registrations.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
+
+
+def write_registrations(file: Path, ids: Sequence[str], hubs: int) -> None:
+    """Three for each hub."""
+    with file.open("w", newline="") as out:
+        rows = csv.writer(out)
         rows.writerow(REGISTRATION_COLUMNS)
-        for number in range(HUBS):
-            for place, point in enumerate(POINTS):
+        for number in range(hubs):
+            for place, (point, user) in enumerate(zip(POINTS, told(ids, number), strict=True)):
                 mpxn = f"{10**12 * (place + 1) + number}" if place < 2 else f"{10**9 + number}"
-                user = ids[(number + place * 7) % len(ids)]
                 rows.writerow([device(number), mpxn, point, user, "", "2020-01-01", ""])
-    hubherald(
-        folder, "inventory", "import", "--hubs", "hubs.csv", "--registrations", "registrations.csv"
-    )
+
+
+def told(ids: Sequence[str], number: int) -> list[str]:
+    """The users of the hub with this number, in the order of the points."""
+    return [ids[(number + place * 7) % len(ids)] for place in range(len(POINTS))]
 
 
 def device(number: int) -> str:
@@ -71,20 +91,37 @@ def device(number: int) -> str:
     return "-".join(raw[at : at + 2] for at in range(0, 16, 2))
 
 
+def activation(number: int, *, hubs: int = HUBS, outcome: str = "success") -> dict[str, Any]:
+    """The fact with this number; the hubs have their turns, no two facts are the same."""
+    data = {
+        "device_id": device(number % hubs),
+        "firmware_version": f"{number // hubs:08X}",
+        "activated_at": "2026-06-01T10:00:00Z",
+        "outcome": outcome,
+    }
+    return {
+        "specversion": "1.0",
+        "id": f"bench-{number}",
+        "source": SOURCE,
+        "type": "hubherald.firmware.activated.v1",
+        "data": data,
+    }
+
+
 def activations(count: int) -> Iterator[bytes]:
-    """Facts, one for each hub in turn, no two the same."""
+    """The first facts, as they are sent."""
     for number in range(count):
-        data = {
-            "device_id": device(number % HUBS),
-            "firmware_version": f"{number // HUBS:08X}",
-            "activated_at": "2026-06-01T10:00:00Z",
-            "outcome": "success",
-        }
-        event = {
-            "specversion": "1.0",
-            "id": f"bench-{number}",
-            "source": "urn:bench",
-            "type": "hubherald.firmware.activated.v1",
-            "data": data,
-        }
-        yield json.dumps(event, separators=(",", ":")).encode()
+        yield json.dumps(activation(number), separators=(",", ":")).encode()
+
+
+def expected(numbers: Iterable[int], ids: Sequence[str]) -> dict[str, Any]:
+    """What has to come of these facts, in the form of the simulation's expected.json."""
+    facts = []
+    for number in numbers:
+        fact = activation(number)
+        alerts = [
+            {"service_user_id": user, "roles": [role], "alert_code": "N64"}
+            for user, role in zip(told(ids, number % HUBS), ROLES, strict=True)
+        ]
+        facts.append({"source": SOURCE, "id": fact["id"], **fact["data"], "alerts": alerts})
+    return {"facts": facts, "suspended": []}

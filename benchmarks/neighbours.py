@@ -26,8 +26,9 @@ from statistics import median
 from typing import Any
 
 from aiohttp import web
-from lives import HUBHERALD
+from lives import router
 from market import activations, found, users
+from processes import peak_mb
 
 COUNT = 20
 GOOD = 10
@@ -90,27 +91,6 @@ async def run(
         peak = peak_mb(process.pid)
     await runner.cleanup()
     return receipts, peak
-
-
-@contextmanager
-def router(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """It runs, with its log in the folder; killed at the end."""
-    with (
-        (folder / "log.jsonl").open("wb") as log,
-        subprocess.Popen([HUBHERALD, "run"], cwd=folder, stderr=log) as process,
-    ):
-        try:
-            while b"router.started" not in (folder / "log.jsonl").read_bytes():
-                time.sleep(0.05)
-            yield process
-        finally:
-            process.kill()
-
-
-def peak_mb(pid: int) -> float:
-    """The most memory that a process has had, in MB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 async def feed(file: Path, facts: int, pace: float) -> None:

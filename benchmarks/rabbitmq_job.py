@@ -31,11 +31,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from exchanges import EXCHANGE, empty_queues, make_queues
+from exchanges import EXCHANGE, empty_queues, make_queues, queue_of
 from lives import Counted, Lives, Run, hubherald
 from main_job import check_books, conclude, first_look, import_inventory, prepare, receiving
 from proof import Proof, due, prove
-from yardstick import pass_through
+from yardsticks.raw_amqp import rate as raw_rate
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from support.broker import Broker
@@ -180,7 +180,7 @@ def work(folder: Path, given: argparse.Namespace) -> list[str]:
         facts = estate / "inbox" / "facts.jsonl"
         bodies = facts.read_bytes().splitlines()
         # before and after: the machine is not always the same
-        raw = [asyncio.run(pass_through(broker.url, bodies[:10_000]))]
+        raw = [asyncio.run(raw_rate(broker.url, bodies[:10_000]))]
         started = time.perf_counter()
         hubherald(estate, "publish", facts, "--no-check")
         published = time.perf_counter() - started
@@ -195,8 +195,9 @@ def work(folder: Path, given: argparse.Namespace) -> list[str]:
             meanwhile=day,
         )
         lives = run.go()
-        raw.append(asyncio.run(pass_through(broker.url, bodies[:10_000])))
-        in_queues = asyncio.run(empty_queues(broker.url, users, log))
+        raw.append(asyncio.run(raw_rate(broker.url, bodies[:10_000])))
+        paths = {queue_of(user): f"/alerts/{user}" for user in users}
+        in_queues = asyncio.run(empty_queues(broker.url, paths, log))
         left = left_over(broker)
         if left and given.cut:  # the last acknowledgements can be lost with a connection
             hubherald(estate, "run", "--until-idle")

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-HUBHERALD = Path(sys.executable).with_name("hubherald")
+from lives import hubherald, router, stop
+from processes import resident_mb
+
 LIMIT_MB = 20.0
 VERSIONS = 10
 
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def measure(folder: Path, *, reloads: int, rules: int) -> int:
-    subprocess.run([HUBHERALD, "init", folder], check=True, stdout=subprocess.DEVNULL)
+    hubherald(folder.parent, "init", folder)
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{found.getsockname()[1]}"
@@ -46,16 +46,10 @@ def measure(folder: Path, *, reloads: int, rules: int) -> int:
     for file in (folder / "rules").glob("*.yaml"):
         file.unlink()
     write(folder, rules, 0)
-    log = folder / "log"
-    with log.open("w") as said:
-        router = subprocess.Popen([HUBHERALD, "run"], cwd=folder, stderr=said)
-    try:
-        while "router.started" not in log.read_text():
-            time.sleep(0.05)
-        return run(folder, f"http://{address}/-/reload", router.pid, reloads=reloads, rules=rules)
-    finally:
-        router.send_signal(signal.SIGTERM)
-        router.wait()
+    with router(folder) as process:
+        done = run(folder, f"http://{address}/-/reload", process.pid, reloads=reloads, rules=rules)
+        stop(process)
+    return done
 
 
 def run(folder: Path, url: str, pid: int, *, reloads: int, rules: int) -> int:
@@ -94,13 +88,6 @@ def write(folder: Path, rules: int, number: int) -> None:
     draft = folder / "rules" / ".draft"
     draft.write_text(json.dumps({"rules": listed}, indent=1))
     draft.replace(folder / "rules" / "rules.yaml")
-
-
-def resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit("the router has ended")
 
 
 def median_ms(seconds: list[float]) -> int:

@@ -61,9 +61,9 @@ def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
 
     `credentials` is the advice of this channel for when the receiver does not let us in.
     """
-    said = _said(answer)
     if answer.status // 100 == 2:
         return Delivered(f"{answer.status}{_note(answer)}")
+    said = _said(answer)
     if answer.status // 100 == 3:
         to = f" to {in_one_line(_bare(answer.location), _SHOWN)}" if answer.location else ""
         return Closed(

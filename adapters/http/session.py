@@ -97,7 +97,8 @@ class HttpSession:
             if wire not in self._idle:
                 wire.cut()
         answer = parser.answer
-        return replace(answer, body=self._without_query(answer.body))
+        body = self._without_query(answer.body)
+        return answer if body == answer.body else replace(answer, body=body)
 
     async def shake_hands(self) -> None:
         """Connect with TLS, send nothing and hang up.
@@ -171,6 +172,8 @@ async def _has_status(wire: Wire, parser: AnswerParser) -> bool:
 
 async def _read_rest(wire: Wire, parser: AnswerParser) -> None:
     """What comes in good time; nothing that goes wrong here undoes the status."""
+    if parser.done:
+        return
     with suppress(TimeoutError, OSError):
         async with asyncio.timeout(REST_S):
             while not parser.done:

@@ -140,8 +140,8 @@ def _of_fact(config_file: Path, fact: Fact) -> tuple[Explanation, list[str]]:
     activation = fact.data
     assert isinstance(activation, Activation)
     config = load(config_file)
-    with ledger(config_file) as database:
-        known = look_up(database, [fact])
+    with ledger(config_file) as database, database.transaction() as connection:
+        known = look_up(connection, [fact])
     if activation.device_id not in known.inventory.hubs:
         raise UsageError(
             f"hub {activation.device_id} is not in the inventory: this fact would wait in "

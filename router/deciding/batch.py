@@ -109,8 +109,6 @@ class Known:
     activations: set[ActivationKey]
     """Those that somebody could be told about: they are not decided again."""
     inventory: Inventory
-    version: int = 0
-    """Of the ledger, when this was read: it moves when another process has changed it."""
     held: Mapping[str, bool] = field(default_factory=dict)
     """Hubs for which others wait in quarantine; True where registrations await their turn."""
 

@@ -68,7 +68,10 @@ class EngineAnomaly:
 
 
 class Engine:
-    """The rules, compiled; evaluates batches of candidates. One thread only."""
+    """The rules, compiled; evaluates batches of candidates. Used by one thread at a time.
+
+    Another may be made or closed meanwhile: the library never lets go of the interpreter's lock.
+    """
 
     def __init__(self, rules: Rules) -> None:
         """EngineError when durable_rules can't be used or does not take the rules."""
@@ -91,9 +94,8 @@ class Engine:
         decided: dict[tuple[Value | None, ...], Matched | EngineAnomaly] = {}
         for start in range(0, len(distinct), CHUNK):
             chunk = distinct[start : start + CHUNK]
-            decided.update(
-                zip(chunk, self._decide([self._read(key) for key in chunk]), strict=True)
-            )
+            found = self._decide([self._read(key) for key in chunk])
+            decided.update(zip(chunk, found, strict=True))
         return [decided[key] for key in keys]
 
     def _read(self, key: tuple[Value | None, ...]) -> dict[str, Value]:

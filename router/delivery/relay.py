@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -17,6 +17,7 @@ from router.clock import Clock
 from router.delivery.between import Errands, stops
 from router.delivery.flights import Flights
 from router.delivery.observed import ObservedLanes
+from router.delivery.returns import Returns
 from router.delivery.sending import names, renders_safely, send, words
 from router.domain.users import Channel
 from router.lanes.lane import Lane
@@ -28,8 +29,8 @@ from router.lanes.values import (
     LaneAnswer,
     LaneChange,
     LaneRow,
+    Offer,
     Recorded,
-    Settlement,
     Wish,
     Withdrawn,
 )
@@ -74,9 +75,7 @@ class Relay:
         self.drain = drain
         self._wake = asyncio.Event()
         self._stopping = False
-        self._settled: list[Settlement] = []
-        self._answers: dict[int, LaneAnswer] = {}
-        self._changes: list[LaneChange] = []
+        self._returns = Returns()
         self._sends = Flights()
         self._exchanging = False
         self._stale = False
@@ -105,19 +104,22 @@ class Relay:
         self._wake.set()
         await done
 
-    def offer(self) -> dict[int, Wish]:
-        """What lanes on which nothing waits would send at once, by lane."""
-        if self._stopping or not self._sends.open:
-            return {}
-        wishes = self._asked(Lane.offer)
+    def offer(self) -> Offer:
+        """What lanes on which nothing waits would send at once, and what came back."""
+        wishes = self._asked(Lane.offer) if self._sends.open and not self._stopping else []
         for wish in wishes:
             self.lanes[wish.lane_id].claiming = True
-        return {wish.lane_id: wish for wish in wishes}
+        return Offer({wish.lane_id: wish for wish in wishes}, self._returns.take())
 
-    def take(self, offers: Mapping[int, Wish], recorded: Recorded) -> None:
+    def take(self, offer: Offer, recorded: Recorded | None) -> None:
         """The intake has recorded deliveries, and claimed what lanes had offered to send."""
-        for number in offers:
+        for number in offer.wishes:
             self.lanes[number].claiming = False
+        if recorded is None:
+            self._returns.give_back(offer.news)
+            self._wake.set()
+            return
+        self._returns.written(offer.news)
         for number in recorded.lanes:
             self.lanes[number].look()
         for number, requests in recorded.sends.items():
@@ -134,8 +136,7 @@ class Relay:
         """True when every Alert is delivered, parked, withdrawn or held on a closed lane."""
         return not (
             self._sends
-            or self._settled
-            or self._changes
+            or self._returns
             or self._exchanging
             or self._stale
             or any(
@@ -152,14 +153,14 @@ class Relay:
         """Stop a lane; its Alerts are held."""
         already = lane.closed
         lane.close(reason, self.clock())
-        self._changes.append(LaneChange(lane.id, reason, detail, self.clock()))
+        self._returns.changed(LaneChange(lane.id, reason, detail, self.clock()))
         if already is not reason:
             _log.error("lane.closed", **names(lane), reason=reason.value, detail=detail)
 
     def open_lane(self, lane: Lane, *, carefully: bool) -> None:
         """Let a lane send again; responsibility for what it holds is read anew."""
         lane.open(carefully=carefully)
-        self._changes.append(LaneChange(lane.id, None, "", self.clock()))
+        self._returns.changed(LaneChange(lane.id, None, "", self.clock()))
         self._wake.set()
         _log.info("lane.opened", **names(lane))
 
@@ -171,13 +172,13 @@ class Relay:
             self.close_lane(self.lanes[row.id], ClosedReason.USER_REMOVED, detail)
         elif row.closed is not ClosedReason.USER_REMOVED:
             change = LaneChange(row.id, ClosedReason.USER_REMOVED, detail, self.clock())
-            self._changes.append(change)
+            self._returns.changed(change)
 
     def move_along(self, step: timedelta) -> None:
         """The clock was set by `step`, as the ledger has it already; only `between` exchanges."""
         for lane in self.lanes.values():
             lane.move_along(step)
-        self._settled = [each.moved_along(step) for each in self._settled]  # not in the ledger yet
+        self._returns.move_along(step)
 
     def take_over(self, old: int, new: int) -> None:
         """What is under way on one lane is the other's from now on: its answers settle there, and
@@ -202,8 +203,8 @@ class Relay:
                     await self._look_again()
                 self._probe()
                 wishes = self._asked(Lane.wish)
-                if not (self._settled or self._changes or wishes):
-                    await self._sleep(pause(self.lanes.values(), self.clock()))
+                if not wishes and (seconds := self._pause()) > 0:
+                    await self._sleep(seconds)
                     continue
                 exchanged = await self._exchange(wishes)
                 for number, requests in exchanged.sends.items():
@@ -225,17 +226,17 @@ class Relay:
         except LedgerGone:
             self._stopping, self.drain = True, min(self.drain, LAST)
             return
-        changing = {change.lane_id for change in self._changes}
+        changing, answering = self._returns.lanes_changing, self._returns.lanes_answering
         for lane in self.lanes.values():
             self._take_over(lane, closed[lane.id], changing=lane.id in changing)
-            if lane.id not in rest | self._answers.keys():
+            if lane.id not in rest | answering:
                 lane.rise()
             lane.look()
 
     def _take_over(self, lane: Lane, reason: ClosedReason | None, *, changing: bool) -> None:
         if lane.closed in BY_FILES:
             if reason is None and not changing:  # resumed, but its reason stands
-                self._changes.append(LaneChange(lane.id, lane.closed, "", self.clock()))
+                self._returns.changed(LaneChange(lane.id, lane.closed, "", self.clock()))
         elif reason is ClosedReason.OPERATOR:
             if lane.closed is not reason:
                 lane.close(reason, self.clock())
@@ -263,6 +264,12 @@ class Relay:
         wishes = [(lane, ask(lane, now, monotonic)) for lane in self.lanes.values()]
         return [renders_safely(lane, wish) for lane, wish in wishes if wish is not None]
 
+    def _pause(self) -> float:
+        """Seconds until there is something to do, when no lane wishes anything."""
+        longest = pause(self.lanes.values(), self.clock())
+        wait = self._returns.wait()
+        return longest if wait is None else min(wait, longest)
+
     def _probe(self) -> None:
         now = self.clock()
         for lane in self.lanes.values():
@@ -270,9 +277,7 @@ class Relay:
                 self.open_lane(lane, carefully=True)
 
     async def _exchange(self, wishes: Sequence[Wish]) -> Exchanged:
-        settled, self._settled = self._settled, []
-        answers, self._answers = self._answers, {}
-        changes, self._changes = self._changes, []
+        news = self._returns.take()
         self._exchanging = True
         for wish in wishes:
             # not after the exchange: the intake may record for it while it runs
@@ -282,17 +287,13 @@ class Relay:
             with self.metrics.commit.labels("relay").time():
                 exchanged = await self.ledger.call(
                     exchange,
-                    settled=settled,
-                    answers=answers,
-                    changes=changes,
+                    news=news,
                     wishes=wishes,
                     now=self.clock(),
                     withdrawn=self.withdrawn,
                 )
         except LedgerUnavailable as error:
-            self._settled = settled + self._settled
-            self._answers = answers | self._answers
-            self._changes = changes + self._changes
+            self._returns.give_back(news)
             for wish in wishes:
                 self.lanes[wish.lane_id].ready = True
             await self._unavailable(error)
@@ -304,6 +305,7 @@ class Relay:
             self._exchanging = False
             for wish in wishes:
                 self.lanes[wish.lane_id].claiming = False
+        self._returns.written(news)
         self.metrics.ledger_up.set(1)
         self._took(wishes, exchanged)
         return exchanged
@@ -360,7 +362,7 @@ class Relay:
         now = self.clock()
         was_failing = lane.failing
         settled = lane.answered(claimed, outcomes, now)
-        self._settled += settled
+        self._returns.settled(settled, {by.id: LaneAnswer(words(outcomes[-1]), by.rest_until)})
         for each, outcome, settlement in zip(claimed, outcomes, settled, strict=True):
             self._observed.answered(by, each, outcome, settlement, now)
         closed = next((each for each in outcomes if isinstance(each, Closed)), None)
@@ -373,7 +375,6 @@ class Relay:
             _log.warning("lane.failing", **names(lane), answer=words(outcomes[0]))
         elif was_failing and not lane.failing:
             _log.info("lane.recovered", **names(lane))
-        self._answers[by.id] = LaneAnswer(words(outcomes[-1]), by.rest_until)
         self._wake.set()
 
     async def _drain(self) -> None:
@@ -383,10 +384,10 @@ class Relay:
         await self._sends.land(self.drain)
         now = self.clock()
         for lane in self.lanes.values():
-            self._settled += lane.unanswered(now)
+            self._returns.settled(lane.unanswered(now), {})
 
     async def _finish(self) -> None:
         """Write the last answers; those that can't be written are `unknown` at the next start."""
         give_up = time.monotonic() + FINISH
-        while (self._settled or self._changes) and time.monotonic() < give_up:
+        while self._returns.wait() is not None and time.monotonic() < give_up:
             await self._exchange([])

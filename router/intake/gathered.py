@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from router.ledger.quarantine import PORTION, PORTION_BYTES
@@ -18,6 +19,12 @@ IN_HAND_BYTES = 32 * 1024 * 1024
 """The most bytes of them; facts of usual size are never that many."""
 
 
+REST = 0.008
+"""Seconds at most from one batch to the next, while little comes: see `rest`."""
+FEW = 50
+"""So many messages are worth a commit at once."""
+
+
 class Gathered:
     """A queue between who reads a source and who decides."""
 
@@ -25,6 +32,7 @@ class Gathered:
         self._queue: asyncio.Queue[Message | Cursor] = asyncio.Queue(maxsize=IN_HAND - GATHER)
         self._bytes = 0
         self._room = asyncio.Event()
+        self._rests_until = 0.0
 
     async def put(self, given: Message | Cursor) -> None:
         """Add one, once there is room for it; there always is for the first."""
@@ -38,11 +46,21 @@ class Gathered:
     async def batch(self) -> list[Message | Cursor]:
         """What has come, up to GATHER or BATCH_BYTES; waits for the first."""
         found = [await self._queue.get()]
+        rest = self._rests_until - time.monotonic()
+        if rest > 0 and self._queue.qsize() < FEW:
+            await asyncio.sleep(rest)
         size = _size(found[0])
         while len(found) < GATHER and size < BATCH_BYTES and not self._queue.empty():
             found.append(self._queue.get_nowait())
             size += _size(found[-1])
         return found
+
+    def rest(self, seconds: float) -> None:
+        """A batch took so long: the next begins as much later, so that more share its commit.
+
+        What comes to a quiet router waits for nothing: by then the rest is over.
+        """
+        self._rests_until = time.monotonic() + min(seconds, REST)
 
     def settled(self, given: Sequence[Message | Cursor]) -> None:
         """These are committed: others may come."""

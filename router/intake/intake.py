@@ -1,8 +1,9 @@
 """The intake: from a source into the ledger, and only then the acknowledgement.
 
 While one batch is being committed the source goes on giving messages: what has come by then is
-the next batch. No timer: a lone fact is decided at once, a flood in large batches. What may have
-killed the router before is cut out of its batch, noted and decided alone.
+the next batch, after a rest of milliseconds where little comes. A lone fact is decided at once, a
+flood in large batches. What may have killed the router before is cut out of its batch, noted and
+decided alone.
 """
 
 from __future__ import annotations
@@ -20,21 +21,20 @@ import structlog
 
 from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Standing
-from router.deciding.judgement import Found, Judgement
-from router.domain.facts import Fact
+from router.deciding.judgement import Judgement
+from router.intake.deciding import DecidedPiece, Task, decide
 from router.intake.gathered import IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
 from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
-from router.intake.reading import Read, awaited, read_some
+from router.intake.reading import Read, read_some
 from router.intake.turns import Turns
 from router.lanes.outlet import Outlet
 from router.lanes.values import Recorded
 from router.ledger.database import LedgerUnavailable
-from router.ledger.intake import Outdated, look_up, move_cursors, read_cursors, record
+from router.ledger.intake import move_cursors, read_cursors
 from router.ledger.poison import lay_down, noted, take_up
-from router.ledger.quarantine import released, waiting_for
-from router.ledger.recorder import changes
+from router.ledger.quarantine import released
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options, Source
@@ -145,10 +145,12 @@ class Intake:
                     break
                 given = batch.result()
                 messages = [each for each in given if isinstance(each, Message)]
+                began = time.monotonic()
                 if not messages or await self._take(name, source, messages):
                     await self._move(name, given)
                 self._busy -= len(given)
                 gathered.settled(given)
+                gathered.rest(time.monotonic() - began)
             reading.cancel()
             stopping.cancel()
 
@@ -328,73 +330,51 @@ class Intake:
         if kills:
             self._observed.suspect(piece.arrivals[0], kills)
         doomed = hopeless(kills, piece.arrivals[0].message.deliveries)
-        read = Read() if doomed else await read_some(piece.arrivals)
-        if read.rest:
-            piece, rest = piece.parted(len(read.rest))
+        reading = Read() if doomed else await read_some(piece.arrivals)
+        if reading.rest:
+            piece, rest = piece.parted(len(reading.rest))
             left.appendleft(rest)
             await self._lay_down(up and replace(up, arrivals=rest.arrivals))
+        whole = self._turns.whole
         while True:
+            now = self.clock()
+            task = Task(
+                reading.found,
+                self.judgement,
+                self.standing,
+                now,
+                alone=piece.alone or not whole,
+                whole=whole,
+                given_up=given_up(piece.arrivals[0], kills, now) if doomed else None,
+                noted=piece.arrivals if up is not None else (),
+                following=follows(),
+            )
             try:
-                version = None
-                if doomed:
-                    batch = given_up(piece.arrivals[0], kills, self.clock())
-                else:
-                    batch, version = await self._judge(read.found, alone=piece.alone)
-                batch.noted = piece.arrivals if up is not None else ()
-                batch.following = () if batch.more else follows()
-                recorded = await self._record(batch, version)
+                decided = await self._record(task)
                 break
-            except Outdated:
-                continue  # an import or an operator came in between: judge on what is true now
             except LedgerUnavailable as error:
                 if not await self._patience.hold(error):
                     return piece, None, None
+        batch = decided.batch
         self._turns.recorded(batch)
-        self.metrics.ledger_up.set(1)
-        self._observed.recorded([each for each, _ in read.found] or piece.arrivals, batch)
-        taken_up = TakenUp(batch.following, batch.decided_at, recorded.before)
+        told = [each for each, _ in reading.found] or piece.arrivals
+        self._observed.recorded(told, batch)
+        taken_up = TakenUp(batch.following, batch.decided_at, decided.recorded.before)
         return piece, batch, taken_up if batch.following else None
 
-    async def _record(self, batch: Batch, version: int | None) -> Recorded:
+    async def _record(self, task: Task) -> DecidedPiece:
         """What lanes have room for goes out as soon as it is committed."""
-        recorded = Recorded(frozenset(), {}, 0)
-        offers = self.outlet.offer()
+        recorded: Recorded | None = None
+        offer = self.outlet.offer()
+        started = time.perf_counter()
         try:
-            with self.metrics.commit.labels("intake").time():
-                recorded = await self.ledger.call(
-                    record, batch, self.standing, version=version, offers=offers
-                )
+            decided = await self.ledger.call(decide, task, offer)
+            recorded = decided.recorded
         except asyncio.CancelledError:  # it may be recorded
-            await self._lay_down(TakenUp(batch.following, batch.decided_at, {}))
+            recorded = Recorded(frozenset(), {}, 0)
+            await self._lay_down(TakenUp(task.following, task.now, {}))
             raise
         finally:
-            self.outlet.take(offers, recorded)
-        return recorded
-
-    async def _judge(self, found: Sequence[Found], *, alone: bool) -> tuple[Batch, int]:
-        """The batch, and the version of the ledger that it was judged on."""
-        facts = [fact for _, fact in found if isinstance(fact, Fact)]
-        whole = self._turns.whole
-        by = awaited(found)
-        version = None
-        held: list[Arrival] = []
-        all_of_it = True
-        if by.devices:
-            version, now = await self.ledger.call(changes), self.clock()
-            held, all_of_it = await self.ledger.call(waiting_for, by.devices, by.hubs, now)
-        if alone or not whole:  # it takes nobody along
-            held, all_of_it = [], all_of_it and not held
-        read = await read_some(held)
-        waiting, all_of_it = ([], False) if read.rest else (read.found, all_of_it)
-        early = [fact for _, fact in waiting if isinstance(fact, Fact)]
-        numbers = [each.quarantined_id for each, _ in (*found, *waiting) if each.quarantined_id]
-        known = await self.ledger.call(look_up, [*facts, *early], numbers)
-        started = time.perf_counter()
-        engine = self.judgement.engine
-        mismatches, rebuilds = engine.mismatches, engine.rebuilds
-        batch = self.judgement.judge(found, known, self.clock(), waiting, whole=whole)
-        self.metrics.evaluation.observe(time.perf_counter() - started)
-        self.metrics.mismatches.inc(engine.mismatches - mismatches)
-        self.metrics.rebuilds.inc(engine.rebuilds - rebuilds)
-        batch.more |= not all_of_it
-        return batch, known.version if version is None else version
+            self.outlet.take(offer, recorded)
+        self._observed.decided(decided, time.perf_counter() - started)
+        return decided

@@ -12,6 +12,7 @@ from prometheus_client import Counter as MetricCounter
 from router.deciding.batch import Accepted, Arrival, Batch, Quarantined
 from router.domain.facts import Activation
 from router.domain.words import QuarantineReason
+from router.intake.deciding import DecidedPiece
 from router.metrics.metrics import Metrics
 
 TOLD = 3
@@ -26,6 +27,15 @@ class ObservedIntake:
         self.metrics = metrics
         self._lag = cache(metrics.lag.labels)
         self._publish_lag = cache(metrics.publish_lag.labels)
+
+    def decided(self, decided: DecidedPiece, seconds: float) -> None:
+        """A transaction that took so many seconds, the judgement in it."""
+        metrics = self.metrics
+        metrics.ledger_up.set(1)
+        metrics.commit.labels("intake").observe(seconds - decided.judging)
+        metrics.evaluation.observe(decided.judging)
+        metrics.mismatches.inc(decided.mismatches)
+        metrics.rebuilds.inc(decided.rebuilds)
 
     def recorded(self, arrivals: Sequence[Arrival], batch: Batch) -> None:
         """A batch is committed: what became of each of its messages."""

@@ -1,10 +1,10 @@
 """One lane: the way of the Alerts of one Service User through one channel.
 
 A lane decides, without I/O, what it would send now and what an answer means: first sends start
-in sequence order, at most `window` are in flight, and after a failure the lane rests and then the
-oldest goes alone, so that nobody's outage makes a heap of attempts. Where that fails again, a few
-others are tried, one after another: if one comes through, the lane is well, and what fails then
-is set aside. Its failures are its own, and hold nobody up.
+in sequence order, less than `window` ahead of what is unanswered, and after a failure the lane
+rests and then the oldest goes alone, so that nobody's outage makes a heap of attempts. Where that
+fails again, a few others are tried, one after another: if one comes through, the lane is well, and
+what fails then is set aside. Its failures are its own, and hold nobody up.
 """
 
 from __future__ import annotations
@@ -105,16 +105,17 @@ class Lane:
             room = min(room, tokens // batch) if batch else 0
         if room < 1:
             return None
-        busy = frozenset(
-            each.delivery.alert.device_id for group in self.in_flight.values() for each in group
-        )
+        flying = [each for group in self.in_flight.values() for each in group]
         mine = sum(group[0].on_its_own for group in self.in_flight.values())
+        unanswered = [each.delivery.alert.sequence for each in flying if not each.on_its_own]
         return Wish(
             self.id,
             room,
             batch,
             most,
-            busy,
+            frozenset(each.delivery.alert.device_id for each in flying),
+            span=self.channel.window * most,
+            oldest=min(unanswered, default=None),
             failing=self.failing,
             hopeless=self.failures > 0,
             adapter=self.channel.adapter,

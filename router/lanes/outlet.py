@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
-from router.lanes.values import Recorded, Wish
+from router.lanes.values import Offer, Recorded
 
 
 class Outlet(Protocol):
     """Lanes, to whoever records Alerts for them."""
 
-    def offer(self) -> Mapping[int, Wish]:
-        """What lanes would send at once, by lane; `take` follows, whatever becomes of it."""
+    def offer(self) -> Offer:
+        """What lanes would send at once, and what is to be written; `take` follows."""
         ...
 
-    def take(self, offers: Mapping[int, Wish], recorded: Recorded) -> None:
-        """This was recorded on these offers: what was claimed is sent now."""
+    def take(self, offer: Offer, recorded: Recorded | None) -> None:
+        """This was recorded on the offer: what was claimed is sent now. None: nothing was."""
         ...

@@ -1,8 +1,8 @@
 """What a lane sends next: from the deliveries that wait on it to requests. Pure.
 
-First sends start in sequence order, never two for one hub; a batch that was sent once goes again
-as it was. What has failed waits only with its lane. What was refused or set aside waits for its own
-next try, holds nobody up, and takes half of the room at most.
+First sends start in sequence order, within the span of the window, never two for one hub; a batch
+that was sent once goes again as it was. What has failed waits only with its lane. What was refused
+or set aside waits for its own next try, holds nobody up, and takes half of the room at most.
 """
 
 from __future__ import annotations
@@ -87,16 +87,17 @@ def pick(
     return picked
 
 
-def pick_new(found: Sequence[tuple[str, T]], wish: Wish) -> list[list[T]]:
+def pick_new(found: Sequence[tuple[str, int, T]], wish: Wish) -> list[list[T]]:
     """What a lane on which nothing waits sends at once, of deliveries that come in this order.
 
-    Each stands with its hub. As with `pick`: never two for one hub, and what stays behind is the
-    end of the sequence.
+    Each stands with its hub and sequence. As with `pick`: never two for one hub, none too far
+    ahead, and what stays behind is the end of the sequence.
     """
     requests: list[list[T]] = []
     hubs = set(wish.busy_hubs)
-    for device, each in found:
-        if device in hubs:
+    bound = wish.bound(found[0][1]) if found else 0
+    for device, sequence, each in found:
+        if device in hubs or sequence >= bound:
             break
         if requests and len(requests[-1]) < wish.batch:
             requests[-1].append(each)
@@ -144,15 +145,19 @@ def _in_turn(together: Sequence[list[WaitingDelivery]], wish: Wish, now: datetim
     held: list[list[WaitingDelivery]] = []
     mine: list[list[WaitingDelivery]] = []
     turn = _longest_due(together, wish, now)
+    bound: int | None = None
     for members in together:
         devices = {each.device_id for each in members}
-        on_its_own = members[0].on_its_own
+        on_its_own, sequence = members[0].on_its_own, members[0].sequence
+        if not on_its_own and bound is None:
+            bound = wish.bound(sequence)
         if on_its_own and (due := _due(members)) > stamp(now):
             picked.next_due = min(moment(due), picked.next_due or moment(due))
-        elif devices & hubs or (on_its_own and members[0].id not in turn):
+        elif on_its_own and (devices & hubs or members[0].id not in turn):
             picked.blocked = True
-            if not on_its_own:
-                break
+        elif devices & hubs or (bound is not None and not on_its_own and sequence >= bound):
+            picked.blocked = True
+            break
         else:
             hubs |= devices
             (mine if on_its_own else held).append(members)

@@ -133,6 +133,10 @@ class Wish:
     """How many Alerts the adapter takes in one request, whatever the rate allows now."""
     busy_hubs: frozenset[str]
     """Hubs with an Alert in flight: never two for one hub."""
+    span: int
+    """Nothing starts that is so many or more ahead, in the sequence, of what is unanswered."""
+    oldest: int | None
+    """The sequence of the oldest Alert in flight, but for what holds nobody up."""
     failing: bool
     """The oldest goes alone until it is through."""
     hopeless: bool
@@ -147,6 +151,10 @@ class Wish:
     """The oldest has failed again and rests until then: another is tried meanwhile."""
     idle_at: int | None = None
     """The version of the ledger at which nothing waited on the lane; None: something may wait."""
+
+    def bound(self, first: int) -> int:
+        """The sequence from which on nothing starts while `first`, the next, is unanswered."""
+        return (first if self.oldest is None else min(first, self.oldest)) + self.span
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,29 @@ class LaneAnswer:
     words: str
     rest_until: datetime | None
     """Nothing is sent before."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What came back from the other sides of lanes, until it is in the ledger."""
+
+    settled: Sequence[Settlement] = ()
+    answers: Mapping[int, LaneAnswer] = field(default_factory=dict)
+    """By lane."""
+    changes: Sequence[LaneChange] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.settled or self.answers or self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What lanes have for whoever writes to the ledger next."""
+
+    wishes: Mapping[int, Wish] = field(default_factory=dict)
+    """By lane on which nothing waits: what it would send at once."""
+    news: News = field(default_factory=News)
+    """What is written with the same commit."""
 
 
 @dataclass(frozen=True, slots=True)

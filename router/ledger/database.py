@@ -21,24 +21,29 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from router.errors import LedgerError
 from router.files.newfiles import Access, make_file
 from router.ledger.files import LedgerFiles, LedgerGone, close_beside
 from router.ledger.lock import RouterLock, take_lock
+from router.ledger.prepared import read
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST = max(each.name[:4] for each in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 """The revision that this program works with."""
 BUSY_SECONDS = 5.0
 WRITTEN = "written"
-"""Where a connection keeps the number and hash of the last link that its router has written."""
+"""Where a connection keeps what its recorder knows of the records (`recorder.Written`)."""
+NUMBERS = "numbers"
+"""Where a connection keeps the numbers of what repeats in records."""
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 INSTRUCTIONS = 10_000
 """Of SQLite's machine, between two looks at the clock: well under a millisecond."""
 
+Transaction = Connection
+"""A connection in a transaction that has begun."""
 ASIDE = "aside"
 """The option of a connection whose transactions change nothing that others see."""
 
@@ -82,18 +87,20 @@ class Database:
                 yield self.connection
         except BaseException as error:
             self.connection.info[WRITTEN] = written
-            if isinstance(error, DatabaseError):
-                self._explain(error)
+            self.connection.info.pop(NUMBERS, None)  # some may not have been committed
+            cause = error.orig if isinstance(error, DatabaseError) else error
+            if isinstance(cause, sqlite3.DatabaseError):
+                self._explain(cause)
             raise
         self._be_there()
 
-    def _explain(self, error: DatabaseError) -> None:
+    def _explain(self, error: sqlite3.DatabaseError) -> None:
         self._be_there()  # what SQLite says of a file that was written over is not the cause
-        if isinstance(error, OperationalError):
-            raise LedgerUnavailable(f"the ledger can't be used now: {error.orig}") from error
-        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+        if isinstance(error, sqlite3.OperationalError):
+            raise LedgerUnavailable(f"the ledger can't be used now: {error}") from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
             raise LedgerGone(
-                f"{self.engine.url.database}: the ledger is damaged ({error.orig}): was it written "
+                f"{self.engine.url.database}: the ledger is damaged ({error}): was it written "
                 f"over, is the disk at fault? Restore a backup before the router is started again"
             ) from error
 
@@ -153,7 +160,7 @@ class Database:
 
 def version_of(connection: Connection) -> int:
     """The same, in a transaction that has begun: as long as it stays, so does all that was read."""
-    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+    return int(read(connection, "PRAGMA data_version")[0][0])
 
 
 def open_database(

@@ -7,14 +7,12 @@ sync to disk serves them all. An attempt is written before its send, so that a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     Connection,
-    Select,
     and_,
     bindparam,
     case,
@@ -30,14 +28,13 @@ from router.lanes.values import (
     Claimed,
     DeliveryState,
     Exchanged,
-    LaneAnswer,
-    LaneChange,
+    News,
     Settlement,
     Wish,
     Withdrawn,
 )
 from router.ledger.claims import FORM, claim
-from router.ledger.database import Database, version_of
+from router.ledger.database import Database
 from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, TOGETHER, change_lanes
 from router.ledger.prepared import Parameters, Prepared
@@ -74,10 +71,14 @@ _OF_LANE = _DELIVERIES.where(
     deliveries.c.state != DeliveryState.SENDING.value,
 ).limit(bindparam("most"))
 # a refusal is the Alert's own: others may pass while it waits for its next try
-_WAITING = _OF_LANE.where(or_(_IN_ORDER, _DUE))
-_HELD = _OF_LANE.where(_IN_ORDER)
-_NEVER_TRIED = _HELD.where(deliveries.c.attempts == 0)
-_LEAST_TRIED = _HELD.where(_DUE).order_by(None).order_by(deliveries.c.attempts, "sequence")
+_ASKED = ("lane", "adapter", "now", "most")
+_WAITING = Prepared(_OF_LANE.where(or_(_IN_ORDER, _DUE)), _ASKED)
+_HELD = Prepared(_OF_LANE.where(_IN_ORDER), _ASKED)
+_NEVER_TRIED = Prepared(_OF_LANE.where(_IN_ORDER, deliveries.c.attempts == 0), _ASKED)
+_LEAST_TRIED = Prepared(
+    _OF_LANE.where(_IN_ORDER, _DUE).order_by(None).order_by(deliveries.c.attempts, "sequence"),
+    _ASKED,
+)
 _NAMES: BindParameter[str] = bindparam("names", expanding=True)
 _TOGETHER = _DELIVERIES.where(
     deliveries.c.id.in_(
@@ -88,11 +89,14 @@ _TOGETHER = _DELIVERIES.where(
     deliveries.c.lane_id == bindparam("lane"),
     deliveries.c.state.in_([DeliveryState.WAITING.value, DeliveryState.UNKNOWN.value]),
 )
-_NEXT_REFUSED = select(func.min(deliveries.c.due_at)).where(
-    deliveries.c.lane_id == bindparam("lane"),
-    PENDING,
-    deliveries.c.state == DeliveryState.WAITING.value,
-    or_(deliveries.c.refusals > 0, deliveries.c.aside == 1),
+_NEXT_REFUSED = Prepared(
+    select(func.min(deliveries.c.due_at)).where(
+        deliveries.c.lane_id == bindparam("lane"),
+        PENDING,
+        deliveries.c.state == DeliveryState.WAITING.value,
+        or_(deliveries.c.refusals > 0, deliveries.c.aside == 1),
+    ),
+    ("lane",),
 )
 _SETTLED = Prepared(
     update(deliveries)
@@ -137,12 +141,16 @@ def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlem
     _ENDED.run(connection, ended)
 
 
+def take_in(connection: Connection, recorder: Recorder, news: News, now: datetime) -> None:
+    """Write what came back from the other sides of lanes."""
+    settle(connection, recorder, news.settled)
+    change_lanes(connection, news.changes, news.answers, now)
+
+
 def exchange(
     database: Database,
     *,
-    settled: Sequence[Settlement],
-    answers: Mapping[int, LaneAnswer],
-    changes: Sequence[LaneChange],
+    news: News,
     wishes: Sequence[Wish],
     now: datetime,
     withdrawn: Withdrawn,
@@ -150,8 +158,7 @@ def exchange(
     """Settle and claim in one transaction."""
     with database.transaction() as connection:
         recorder = Recorder(connection, ROUTER, stamp(now))
-        settle(connection, recorder, settled)
-        change_lanes(connection, changes, answers, now)
+        take_in(connection, recorder, news, now)
         sends: dict[int, list[list[Claimed]]] = {}
         next_due: dict[int, datetime | None] = {}
         idle: list[int] = []
@@ -167,7 +174,7 @@ def exchange(
             if picked.idle:
                 idle.append(wish.lane_id)
         recorder.write()
-        idle_at = dict.fromkeys(idle, version_of(connection)) if idle else {}
+        idle_at = dict.fromkeys(idle, recorder.version)
         return Exchanged(sends, next_due, ended, idle_at)
 
 
@@ -179,7 +186,7 @@ def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdr
     gone = withdrawn(read_inventory(connection, devices), pairs) if pairs else set()
     picked = pick(waiting, wish, now, gone)
     if not picked.requests and picked.next_due is None and not picked.blocked:
-        refused = connection.execute(_NEXT_REFUSED, {"lane": wish.lane_id}).scalar_one()
+        ((refused,),) = _NEXT_REFUSED.ask(connection, wish.lane_id)
         picked.next_due = moment(refused) if refused is not None else None
     return picked
 
@@ -187,25 +194,23 @@ def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdr
 def _waiting(connection: Connection, wish: Wish, now: datetime) -> list[WaitingDelivery]:
     """Enough of what waits on the lane, with all that goes together with it."""
     most = max(wish.sends * wish.most, ENDING if wish.failing else 0)
-    of = {"lane": wish.lane_id, "adapter": wish.adapter}
 
-    def read(statement: Select[Any], **more: object) -> list[WaitingDelivery]:
-        rows = connection.execute(statement, {**of, **more})
-        return [WaitingDelivery._make(row) for row in rows]
+    def read(statement: Prepared, most: int = most) -> list[WaitingDelivery]:
+        rows = statement.ask(connection, wish.lane_id, wish.adapter, stamp(now), most)
+        return [*map(WaitingDelivery._make, rows)]
 
-    given = {"now": stamp(now), "most": most}
-    found = read(_HELD, **given) if wish.failing else []
-    found = found or read(_WAITING, **given)
+    found = read(_HELD) if wish.failing else []
+    found = found or read(_WAITING)
     mine = [each for each in found if each.on_its_own]
     full = len(found) == most
     if full and mine and not wish.failing:  # they leave room for others
-        found += read(_HELD, **given)
+        found += read(_HELD)
     if wish.meanwhile is not None:
-        two = {**given, "most": 2}  # one of them may be the oldest
-        found += read(_NEVER_TRIED, **two) or read(_LEAST_TRIED, **two)
+        found += read(_NEVER_TRIED, 2) or read(_LEAST_TRIED, 2)  # one may be the oldest
     names = {each.batch for each in found if each.batch is not None}
     if names and (full or mine):  # all of it, though the adapter takes fewer by now
-        more = read(_TOGETHER, names=sorted(names))
+        given = {"lane": wish.lane_id, "adapter": wish.adapter, "names": sorted(names)}
+        more = map(WaitingDelivery._make, connection.execute(_TOGETHER, given))
         found += [each for each in more if each.batch in names]
     return sorted({each.id: each for each in found}.values(), key=lambda each: each.sequence)
 

@@ -10,9 +10,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from types import MappingProxyType
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Accepted, Batch, Known, LaneOfUser, Standing
@@ -21,9 +20,10 @@ from router.domain.facts import Activation, Fact, Registration
 from router.domain.timestamps import stamp
 from router.domain.words import QuarantineReason
 from router.lanes.picking import pick_new
-from router.lanes.values import Claimed, Recorded, Wish
+from router.lanes.values import Claimed, Offer, Recorded, Wish
 from router.ledger.claims import NewDelivery, claim_new
-from router.ledger.database import Database, version_of
+from router.ledger.database import Database
+from router.ledger.deliveries import take_in
 from router.ledger.inventory import (
     read_inventory,
     write_hubs,
@@ -31,6 +31,7 @@ from router.ledger.inventory import (
     write_running,
 )
 from router.ledger.poison import add_notes, clear
+from router.ledger.prepared import Prepared, among, listed
 from router.ledger.quarantine import (
     add_quarantined,
     arrival_columns,
@@ -52,107 +53,117 @@ from router.ledger.tables import (
 from router.ports import Alert, Cursor
 from router.ports.alerts import alert_id
 
-NONE: Mapping[int, Wish] = MappingProxyType({})
-_FACTS = select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
-    # with the sources, though the ids would do: the index begins with them
-    facts.c.source.in_(bindparam("sources", expanding=True)),
-    facts.c.event_id.in_(bindparam("ids", expanding=True)),
+NOTHING = Offer()
+_FACTS = Prepared(
+    select(facts.c.source, facts.c.event_id, facts.c.content_digest).where(
+        # with the sources, though the ids would do: the index begins with them
+        facts.c.source.in_(among("sources")),
+        facts.c.event_id.in_(among("ids")),
+    ),
+    ("sources", "ids"),
 )
-_WAITING = (
+_WAITING = Prepared(
     select(quarantined.c.source, quarantined.c.event_id, quarantined.c.content_digest)
     .join(holding, holding.c.quarantined_id == quarantined.c.id)
     .where(
-        quarantined.c.event_id.in_(bindparam("ids", expanding=True)),
+        quarantined.c.event_id.in_(among("ids")),
         quarantined.c.reason.in_(
             [
-                QuarantineReason.UNKNOWN_HUB.value,
-                QuarantineReason.NO_REGISTRATION.value,
-                QuarantineReason.ENGINE.value,
+                literal_column(f"'{reason.value}'")
+                for reason in (
+                    QuarantineReason.UNKNOWN_HUB,
+                    QuarantineReason.NO_REGISTRATION,
+                    QuarantineReason.ENGINE,
+                )
             ]
         ),
-    )
+    ),
+    ("ids",),
 )
-_ACTIVATIONS = select(
-    facts.c.device_id, facts.c.activated_at, facts.c.firmware_version, facts.c.outcome
-).where(
-    facts.c.device_id.in_(bindparam("devices", expanding=True)),
-    facts.c.activated_at.in_(bindparam("moments", expanding=True)),
-    # one that nobody could be told about bars no other
-    select(decisions.c.fact_id)
-    .where(
-        decisions.c.fact_id == facts.c.id,
-        decisions.c.verdict.in_([verdict.value for verdict in ABOUT_SOMEBODY]),
-    )
-    .exists(),
+_ACTIVATIONS = Prepared(
+    select(
+        facts.c.device_id, facts.c.activated_at, facts.c.firmware_version, facts.c.outcome
+    ).where(
+        facts.c.device_id.in_(among("devices")),
+        facts.c.activated_at.in_(among("moments")),
+        # one that nobody could be told about bars no other
+        select(decisions.c.fact_id)
+        .where(
+            decisions.c.fact_id == facts.c.id,
+            decisions.c.verdict.in_(
+                [literal_column(f"'{verdict.value}'") for verdict in ABOUT_SOMEBODY]
+            ),
+        )
+        .exists(),
+    ),
+    ("devices", "moments"),
+)
+_SEQUENCES = Prepared(
+    select(sequences.c.service_user_id, sequences.c.last).where(
+        sequences.c.service_user_id.in_(among("users"))
+    ),
+    ("users",),
+)
+_GIVEN = upsert(sequences)
+_NUMBERED = Prepared(
+    _GIVEN.on_conflict_do_update(
+        index_elements=["service_user_id"], set_={"last": _GIVEN.excluded.last}
+    ),
+    ("service_user_id", "last"),
 )
 
 
-def look_up(database: Database, found: Sequence[Fact], taken_up: Sequence[int] = ()) -> Known:
+def look_up(connection: Connection, found: Sequence[Fact], taken_up: Sequence[int] = ()) -> Known:
     """Everything that deciding about these facts needs, in a handful of queries.
 
     `taken_up` are those in quarantine that are decided with them, by number.
     """
-    ids = sorted({fact.id for fact in found})
-    keys = {"sources": sorted({fact.source for fact in found}), "ids": ids}
+    ids = listed(sorted({fact.id for fact in found}))
+    sources = listed(sorted({fact.source for fact in found}))
     devices = {fact.data.device_id for fact in found}
     points = {fact.data.mpxn for fact in found if isinstance(fact.data, Registration)}
     activated = [fact.data for fact in found if isinstance(fact.data, Activation)]
     moments = {stamp(each.activated_at) for each in activated}
-    with database.transaction() as connection:
-        taken = {(row[0], row[1]): row[2] for row in connection.execute(_FACTS, keys)}
-        waiting = {(row[0], row[1]): row[2] for row in connection.execute(_WAITING, {"ids": ids})}
-        same = connection.execute(
-            _ACTIVATIONS, {"devices": sorted(devices), "moments": sorted(moments)}
-        )
-        activations = {(row[0], row[1], row[2], row[3]) for row in same}
-        inventory = read_inventory(connection, devices, points)
-        held = read_held(connection, {each.device_id for each in activated}, taken_up)
-        return Known(taken, waiting, activations, inventory, version_of(connection), held)
-
-
-class Outdated(Exception):
-    """Another process has changed the ledger since the batch was judged: judge it again."""
+    taken = {(row[0], row[1]): row[2] for row in _FACTS.ask(connection, sources, ids)}
+    waiting = {(row[0], row[1]): row[2] for row in _WAITING.ask(connection, ids)}
+    same = _ACTIVATIONS.ask(connection, listed(sorted(devices)), listed(sorted(moments)))
+    activations = {(row[0], row[1], row[2], row[3]) for row in same}
+    inventory = read_inventory(connection, devices, points)
+    held = read_held(connection, {each.device_id for each in activated}, taken_up)
+    return Known(taken, waiting, activations, inventory, held)
 
 
 def record(
-    database: Database,
-    batch: Batch,
-    standing: Standing,
-    *,
-    version: int | None = None,
-    offers: Mapping[int, Wish] = NONE,
+    connection: Connection, batch: Batch, standing: Standing, offer: Offer = NOTHING
 ) -> Recorded:
-    """Record a batch, in one transaction. Nothing is acknowledged before this has returned.
+    """Record a batch. Nothing is acknowledged before its transaction is committed.
 
-    `version` is that of the ledger on which the batch was judged. Outdated, and nothing is
-    recorded, when it is another by now; None where nothing was asked of the ledger. `offers` says
-    by lane what it would send at once: that is claimed with the same commit.
+    `offer` is what lanes would send at once, which is claimed with the same commit, and what came
+    back from them.
     """
-    with database.transaction() as connection:
-        found = version_of(connection)
-        if version is not None and found != version:
-            raise Outdated
-        current = {lane: wish for lane, wish in offers.items() if wish.idle_at == found}
-        recorder = Recorder(connection, ROUTER, stamp(batch.decided_at))
-        write_hubs(connection, batch.hubs.values())
-        write_registrations(connection, batch.registrations.values())
-        write_running(connection, batch.running)
-        due: list[tuple[int, Accepted, Due]] = []
-        for accepted in batch.accepted:
-            fact_id = recorder.add(facts, _fact_row(accepted))
-            if accepted.grounds is not None:
-                _add_decisions(recorder, fact_id, accepted, batch.decided_at, standing)
-                due += [(fact_id, accepted, each) for each in accepted.due]
-        waiting = add_quarantined(recorder, batch)
-        new = _add_alerts(recorder, due, batch.decided_at, standing)
-        sends = _claim(recorder, current, new, batch.decided_at)
-        recorder.write()
-        settle_quarantine(connection, waiting, batch.resolved)
-        _write_cursors(connection, batch.cursors)
-        clear(connection, batch.noted)
-        before = add_notes(connection, batch.following, batch.decided_at)
-        waits = frozenset(lane for lane, rows in new.items() if len(rows) > _count(sends.get(lane)))
-        return Recorded(waits, sends, len(due), before)
+    recorder = Recorder(connection, ROUTER, stamp(batch.decided_at))
+    known = recorder.version
+    current = {lane: wish for lane, wish in offer.wishes.items() if wish.idle_at == known}
+    take_in(connection, recorder, offer.news, batch.decided_at)
+    write_hubs(connection, batch.hubs.values())
+    write_registrations(connection, batch.registrations.values())
+    write_running(connection, batch.running)
+    due: list[tuple[int, Accepted, Due]] = []
+    for accepted in batch.accepted:
+        fact_id = recorder.add(facts, _fact_row(accepted))
+        if accepted.grounds is not None:
+            _add_decisions(recorder, fact_id, accepted, batch.decided_at, standing)
+            due += [(fact_id, accepted, each) for each in accepted.due]
+    waiting = add_quarantined(recorder, batch)
+    new = _add_alerts(recorder, due, batch.decided_at, standing)
+    sends = _claim(recorder, current, new, batch.decided_at)
+    recorder.write()
+    settle_quarantine(connection, waiting, batch.resolved)
+    _write_cursors(connection, batch.cursors)
+    clear(connection, batch.noted)
+    before = add_notes(connection, batch.following, batch.decided_at)
+    waits = frozenset(lane for lane, rows in new.items() if len(rows) > _count(sends.get(lane)))
+    return Recorded(waits, sends, len(due), before)
 
 
 def _claim(
@@ -166,7 +177,9 @@ def _claim(
         lane: claim_new(
             recorder,
             wish,
-            pick_new([(each.alert.device_id, each) for each in new[lane]], wish),
+            pick_new(
+                [(each.alert.device_id, each.alert.sequence, each) for each in new[lane]], wish
+            ),
             now,
         )
         for lane, wish in offers.items()
@@ -304,19 +317,12 @@ def _next_sequences(connection: Connection, users: Sequence[str]) -> dict[str, l
         wanted[user] += 1
     if not wanted:
         return {}
-    statement = select(sequences).where(sequences.c.service_user_id.in_(sorted(wanted)))
-    last = {row.service_user_id: row.last for row in connection.execute(statement)}
+    last = {row[0]: row[1] for row in _SEQUENCES.ask(connection, listed(sorted(wanted)))}
     numbers = {
         user: list(range(last.get(user, 0) + 1, last.get(user, 0) + count + 1))
         for user, count in sorted(wanted.items())
     }
-    write = upsert(sequences)
-    write = write.on_conflict_do_update(
-        index_elements=["service_user_id"], set_={"last": write.excluded.last}
-    )
-    connection.execute(
-        write, [{"service_user_id": user, "last": given[-1]} for user, given in numbers.items()]
-    )
+    _NUMBERED.run(connection, [(user, given[-1]) for user, given in numbers.items()])
     return numbers
 
 

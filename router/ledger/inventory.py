@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, select
 
 from router.domain.facts import Hub, Registration
 from router.domain.inventory import Inventory, Running
 from router.domain.timestamps import moment, stamp
 from router.domain.words import HubStatus, Point, SmetsVersion
+from router.ledger.prepared import Prepared, among, listed, write
 from router.ledger.tables import firmware, hubs, registrations
 
 HubRow = tuple[str, str, str, str | None, str | None, str | None, str | None, str]
@@ -22,20 +22,22 @@ RegistrationRow = tuple[str, str, str, str, str | None, str | None, str | None]
 """device_id, mpxn, effective_from, point, supplier_id, network_operator_id, effective_to."""
 
 
-_HUBS = (
+_HUBS = Prepared(
     select(hubs, firmware.c.version, firmware.c.activated_at)
     .select_from(hubs.outerjoin(firmware, firmware.c.device_id == hubs.c.device_id))
-    .where(hubs.c.device_id.in_(bindparam("devices", expanding=True)))
+    .where(hubs.c.device_id.in_(among("devices"))),
+    ("devices",),
 )
-_REGISTRATIONS = select(registrations).where(
-    registrations.c.mpxn.in_(
-        select(registrations.c.mpxn).where(
-            registrations.c.device_id.in_(bindparam("devices", expanding=True))
+_REGISTRATIONS = Prepared(
+    select(registrations).where(
+        registrations.c.mpxn.in_(
+            select(registrations.c.mpxn).where(registrations.c.device_id.in_(among("devices")))
         )
-    )
+    ),
+    ("devices",),
 )
-_BY_MPXN = select(registrations).where(
-    registrations.c.mpxn.in_(bindparam("points", expanding=True))
+_BY_MPXN = Prepared(
+    select(registrations).where(registrations.c.mpxn.in_(among("points"))), ("points",)
 )
 
 
@@ -43,45 +45,64 @@ def read_inventory(
     connection: Connection, devices: Iterable[str], points: Iterable[str] = ()
 ) -> Inventory:
     """What is known about hubs `devices`, and about meter points that a batch is going to name."""
-    wanted = sorted(devices)
+    wanted = listed(sorted(devices))
     found = Inventory()
-    for row in connection.execute(_HUBS, {"devices": wanted}):
-        found.put_hub(_hub(row), moment(row.updated_at))
-        if row.version is not None:
-            found.running[row.device_id] = Running(row.version, moment(row.activated_at))
-    rows = list(connection.execute(_REGISTRATIONS, {"devices": wanted}))
+    for *row, updated_at, version, activated_at in _HUBS.ask(connection, wanted):
+        hub = _hub(*row)
+        found.put_hub(hub, moment(updated_at))
+        if version is not None:
+            found.running[hub.device_id] = Running(version, moment(activated_at))
+    rows = _REGISTRATIONS.ask(connection, wanted)
     if named := sorted(points):
-        rows += connection.execute(_BY_MPXN, {"points": named})
-    for row in rows:
-        found.put_registration(_registration(row), moment(row.updated_at))
+        rows += _BY_MPXN.ask(connection, listed(named))
+    for *row, updated_at in rows:
+        found.put_registration(_registration(*row), moment(updated_at))
     return found
 
 
-# The ledger holds only what passed validation, so reading builds the values without it.
+# The ledger holds only what passed validation, so reading builds the values without it. The order
+# is that of the tables' columns.
 
 
-def _hub(row: Row[Any]) -> Hub:
+def _hub(  # noqa: PLR0917
+    device_id: str,
+    status: str,
+    smets_version: str,
+    csp_region: str | None,
+    model: str | None,
+    hardware_version: str | None,
+    replaced_by: str | None,
+    groups: str,
+) -> Hub:
     return Hub.model_construct(
-        device_id=row.device_id,
-        status=HubStatus(row.status),
-        smets_version=SmetsVersion(row.smets_version),
-        csp_region=row.csp_region,
-        model=row.model,
-        hardware_version=row.hardware_version,
-        replaced_by=row.replaced_by,
-        groups=tuple(json.loads(row.groups)) if row.groups != "[]" else (),
+        device_id=device_id,
+        status=HubStatus(status),
+        smets_version=SmetsVersion(smets_version),
+        csp_region=csp_region,
+        model=model,
+        hardware_version=hardware_version,
+        replaced_by=replaced_by,
+        groups=tuple(json.loads(groups)) if groups != "[]" else (),
     )
 
 
-def _registration(row: Row[Any]) -> Registration:
+def _registration(  # noqa: PLR0917
+    device_id: str,
+    mpxn: str,
+    effective_from: str,
+    point: str,
+    supplier_id: str | None,
+    network_operator_id: str | None,
+    effective_to: str | None,
+) -> Registration:
     return Registration.model_construct(
-        device_id=row.device_id,
-        mpxn=row.mpxn,
-        point=Point(row.point),
-        supplier_id=row.supplier_id,
-        network_operator_id=row.network_operator_id,
-        effective_from=date.fromisoformat(row.effective_from),
-        effective_to=date.fromisoformat(row.effective_to) if row.effective_to else None,
+        device_id=device_id,
+        mpxn=mpxn,
+        point=Point(point),
+        supplier_id=supplier_id,
+        network_operator_id=network_operator_id,
+        effective_from=date.fromisoformat(effective_from),
+        effective_to=date.fromisoformat(effective_to) if effective_to else None,
     )
 
 
@@ -138,7 +159,7 @@ def write_hubs(connection: Connection, found: Iterable[tuple[Hub, datetime]]) ->
         for hub, at in found
     ]
     if rows:
-        connection.exec_driver_sql(_UPDATE_HUB, rows)
+        write(connection, _UPDATE_HUB, rows)
 
 
 def write_registrations(
@@ -159,14 +180,14 @@ def write_registrations(
         for each, at in found
     ]
     if rows:
-        connection.exec_driver_sql(_UPDATE_REGISTRATION, rows)
+        write(connection, _UPDATE_REGISTRATION, rows)
 
 
 def write_running(connection: Connection, found: Mapping[str, Running]) -> None:
     """Insert what hubs run, or replace what was activated before."""
     rows = [(device, each.version, stamp(each.activated_at)) for device, each in found.items()]
     if rows:
-        connection.exec_driver_sql(_UPDATE_FIRMWARE, rows)
+        write(connection, _UPDATE_FIRMWARE, rows)
 
 
 def write_correction(connection: Connection, device_id: str, running: Running | None) -> None:

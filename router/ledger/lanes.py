@@ -31,6 +31,7 @@ from router.lanes.values import (
     LaneRow,
 )
 from router.ledger.database import Database
+from router.ledger.prepared import Prepared
 from router.ledger.tables import alerts, deliveries, lanes
 
 # Literal, letter for letter as in the partial indexes: with bound values SQLite would not use them.
@@ -38,14 +39,15 @@ PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")
 PARKED = text("deliveries.state = 'parked'")
 TOGETHER = text("deliveries.batch IS NOT NULL AND deliveries.state IN ('waiting', 'unknown')")
 
-_ANSWERED = (
+_ANSWERED = Prepared(
     update(lanes)
     .where(lanes.c.id == bindparam("key"))
     .values(
         last_answer=bindparam("answer"),
         last_answer_at=bindparam("when"),
         rest_until=bindparam("rest"),
-    )
+    ),
+    ("key", "answer", "when", "rest"),
 )
 
 
@@ -64,17 +66,11 @@ def change_lanes(
         closed = select(lanes.c.closed).where(lanes.c.id == change.lane_id)
         if connection.execute(closed).scalar_one() != paused:
             change_lane(connection, change)
-    if answers:
-        rows = [
-            {
-                "key": lane,
-                "answer": answer.words,
-                "when": stamp(now),
-                "rest": stamp(answer.rest_until) if answer.rest_until else None,
-            }
-            for lane, answer in answers.items()
-        ]
-        connection.execute(_ANSWERED, rows)
+    rows = [
+        (lane, answer.words, stamp(now), stamp(answer.rest_until) if answer.rest_until else None)
+        for lane, answer in answers.items()
+    ]
+    _ANSWERED.run(connection, rows)
 
 
 def behind(lane: Row[Any], at: int, *, of: FromClause = deliveries) -> ColumnElement[int]:

@@ -1,45 +1,92 @@
-"""Statements of the hot path: made by SQLAlchemy, compiled once, run with rows as tuples.
+"""Statements of the hot path: made by SQLAlchemy, compiled once, run by the driver.
 
-SQLAlchemy binds each row of an `executemany` by names, which costs more than the database's own
-work. Its text and the order of its parameters are all that is needed again and again.
+SQLAlchemy binds each row by names, and makes objects of each result, which costs twenty times the
+database's own work. Its text and the order of its parameters are all that is needed again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
+import orjson
+from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, Select, bindparam, func
+from sqlalchemy import select as _select
 from sqlalchemy.sql.dml import UpdateBase
 
 Parameters = tuple[Any, ...]
+WATCHED = "watched"
+"""Where a connection keeps who is told of each statement and its first row, if anybody is."""
+_Arrange = Callable[[Parameters], Parameters]
 
 
 class Prepared:
-    """A statement that writes; its rows are tuples in the order of `names`."""
+    """A statement whose rows are tuples in the order of `names`."""
 
-    def __init__(self, statement: UpdateBase, names: Sequence[str]) -> None:
+    def __init__(self, statement: UpdateBase | Select[Any], names: Sequence[str]) -> None:
         self.names = tuple(names)
         self._statement = statement
-        self._compiled: dict[str, tuple[str, Callable[[Parameters], Parameters] | None]] = {}
+        self._compiled: dict[str, tuple[str, _Arrange | None]] = {}
 
     def run(self, connection: Connection, rows: Sequence[Parameters]) -> None:
-        """Once for each row."""
-        if not rows:
-            return
-        dialect = connection.dialect
+        """Write, once for each row."""
+        if rows:
+            text, arrange = self._made(connection.dialect)
+            write(connection, text, [*map(arrange, rows)] if arrange else rows)
+
+    def ask(self, connection: Connection, *values: object) -> list[Parameters]:
+        """What it finds for these values of `names`."""
+        text, arrange = self._made(connection.dialect)
+        return read(connection, text, arrange(values) if arrange else values)
+
+    def _made(self, dialect: Dialect) -> tuple[str, _Arrange | None]:
         if dialect.name not in self._compiled:
             self._compiled[dialect.name] = self._compile(dialect)
-        text, arrange = self._compiled[dialect.name]
-        connection.exec_driver_sql(text, [*map(arrange, rows)] if arrange else list(rows))
+        return self._compiled[dialect.name]
 
-    def _compile(self, dialect: Dialect) -> tuple[str, Callable[[Parameters], Parameters] | None]:
-        compiled = self._statement.compile(dialect=dialect, column_keys=list(self.names))
+    def _compile(self, dialect: Dialect) -> tuple[str, _Arrange | None]:
+        keys = list(self.names) if isinstance(self._statement, UpdateBase) else None
+        compiled = self._statement.compile(dialect=dialect, column_keys=keys)
         wanted = list(compiled.positiontup or ())
         if wanted == list(self.names):
             return str(compiled), None
         constants = [name for name in wanted if name not in self.names]
         values = tuple(compiled.params[name] for name in constants)
-        take = itemgetter(*([*self.names, *constants].index(name) for name in wanted))
-        return str(compiled), lambda row: take(row + values)
+        places = [[*self.names, *constants].index(name) for name in wanted]
+        if len(places) == 1:  # itemgetter would give it bare
+            return str(compiled), lambda row: ((*row, *values)[places[0]],)
+        take = itemgetter(*places)
+        return str(compiled), lambda row: take((*row, *values))
+
+
+def read(connection: Connection, text: str, values: Parameters = ()) -> list[Parameters]:
+    """What a statement finds, row by row."""
+    if watch := connection.info.get(WATCHED):
+        watch(text, values)
+    driver: Any = connection.connection.driver_connection
+    found: list[Parameters] = driver.execute(text, values).fetchall()
+    return found
+
+
+def write(connection: Connection, text: str, rows: Sequence[Parameters]) -> None:
+    """Run a statement once for each row."""
+    if watch := connection.info.get(WATCHED):
+        watch(text, rows[0])
+    driver: Any = connection.connection.driver_connection
+    driver.executemany(text, rows)
+
+
+def among(name: str) -> Select[Any]:
+    """For `column.in_(...)`: the values of a list that is given as `name`, made by `listed`.
+
+    One text however many there are, where an expanding parameter would be another each time.
+    """
+    given: BindParameter[str] = bindparam(name)
+    value: ColumnElement[Any] = func.json_each(given).table_valued("value").c.value
+    return _select(value)
+
+
+def listed(values: Iterable[str | int]) -> str:
+    """A list as `among` takes it."""
+    return orjson.dumps(list(values)).decode()

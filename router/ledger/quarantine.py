@@ -19,6 +19,7 @@ from router.domain.facts import Fact
 from router.domain.timestamps import moment, stamp
 from router.domain.words import FactType, QuarantineReason
 from router.ledger.database import Database
+from router.ledger.prepared import read
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import holding, hubs, quarantined, registrations
 from router.ports import Message
@@ -185,7 +186,7 @@ def released(
 
 
 def waiting_for(
-    database: Database, devices: Iterable[str], hubs: Iterable[str], now: datetime
+    connection: Connection, devices: Iterable[str], hubs: Iterable[str], now: datetime
 ) -> tuple[list[Arrival], bool]:
     """What waits for hubs, or first registrations, of `devices`; and whether that is all of it.
 
@@ -194,11 +195,10 @@ def waiting_for(
     is no help.
     """
     given = {"devices": sorted(devices), "hubs": sorted(hubs)}
-    with database.transaction() as connection:
-        numbers = list(connection.execute(_WAITING_FOR, given).scalars())
-        found = _portion(connection, numbers, now) if len(numbers) <= PORTION else []
-        whole = len(found) == len(numbers)
-        return found if whole else [], whole
+    numbers = list(connection.execute(_WAITING_FOR, given).scalars())
+    found = _portion(connection, numbers, now) if len(numbers) <= PORTION else []
+    whole = len(found) == len(numbers)
+    return found if whole else [], whole
 
 
 def read_held(
@@ -211,7 +211,8 @@ def read_held(
     if not devices:
         return {}
     apart = json.dumps(sorted(taken_up))
-    found = connection.exec_driver_sql(
+    found = read(
+        connection,
         _HELD,
         (
             *(_REGISTRATION, QuarantineReason.UNKNOWN_HUB.value, apart),

@@ -2,22 +2,24 @@
 
 Each transaction that adds records adds one link for its writer: SHA-256 over the link's writer,
 number, moment and previous hash, and over every record, in the order of `tables.RECORDS` and of
-their ids. One chain for
-each writer and not one for all: a global chain would make replicas wait for each other.
+their ids (documents: as they were added). Hashed is a record as the views of `tables.py` tell it,
+however it is stored. One chain for each writer and not one for all: a global chain would make
+replicas wait for each other.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select
-from sqlalchemy import Row as Link
 
 from router.compact import compact
 from router.ledger.database import WRITTEN, Database, version_of
 from router.ledger.files import LedgerGone
+from router.ledger.packing import PACKINGS
 from router.ledger.prepared import Parameters, Prepared
 from router.ledger.tables import RECORDS, attempts, deliveries, links
 
@@ -31,19 +33,41 @@ _WRITTEN = (*RECORDS[: RECORDS.index(attempts)], deliveries, *RECORDS[RECORDS.in
 """Deliveries are no records, but attempts refer to them, as they refer to Alerts."""
 _COLUMNS = {table.name: tuple(table.columns.keys()) for table in (links, *_WRITTEN)}
 _INSERT = {
-    table.name: Prepared(insert(table), _COLUMNS[table.name]) for table in (links, *_WRITTEN)
+    table.name: Prepared(insert(table), _COLUMNS[table.name])
+    for table in (links, *_WRITTEN)
+    if table.name not in PACKINGS
 }
-_LAST_LINK = (
+_LAST_LINK = Prepared(
     select(links.c.number, links.c.hash)
     .where(links.c.writer == bindparam("writer"))
     .order_by(links.c.number.desc())
-    .limit(1)
+    .limit(1),
+    ("writer",),
 )
+STORED = {
+    table.name: PACKINGS[table.name].table if table.name in PACKINGS else table
+    for table in (links, *_WRITTEN)
+}
+"""By name: the table that its rows are in."""
 _HIGHEST = {
-    table.name: select(func.coalesce(func.max(table.c.id), 0))
-    for table in (*RECORDS, links, deliveries)
+    name: Prepared(select(func.coalesce(func.max(table.c.id), 0)), ())
+    for name, table in STORED.items()
     if "id" in table.c
 }
+Chained = tuple[int, str]
+"""Number and hash of a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a connection knows of the records since it wrote some, as long as nobody else writes."""
+
+    version: int
+    """Of the ledger: it moves when another process changes it."""
+    last: Chained | None
+    """The last link of the router, which is this process."""
+    following: Mapping[str, int]
+    """By table, the next free number."""
 
 
 class Recorder:
@@ -54,13 +78,16 @@ class Recorder:
         self.writer = writer
         self.at = at
         self.rows: dict[str, list[Row]] = {}
-        self._next: dict[str, int] = {}
+        self.version = version_of(connection)
+        known: Written | None = connection.info.get(WRITTEN)
+        self._known = known if known is not None and known.version == self.version else None
+        self._next: dict[str, int] = dict(self._known.following) if self._known else {}
 
     def number(self, table: Table) -> int:
         """The next free number of a table (the write lock makes it ours)."""
         following = self._next.get(table.name)
         if following is None:
-            following = self.connection.execute(_HIGHEST[table.name]).scalar_one() + 1
+            following = int(_HIGHEST[table.name].ask(self.connection)[0][0]) + 1
         self._next[table.name] = following + 1
         return following
 
@@ -76,8 +103,8 @@ class Recorder:
         if not self.rows:
             return
         link = self.number(links)
-        last = last_link(self.connection, self.writer)
-        number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
+        end = self._last_link()
+        number, previous = (end[0] + 1, end[1]) if end else (1, GENESIS)
         for rows in self.rows.values():
             for row in rows:
                 row["link"] = link
@@ -91,17 +118,37 @@ class Recorder:
         records = {name: _values(name, rows) for name, rows in self.rows.items()}
         row["hash"] = _hash(row, records)
         _INSERT["links"].run(self.connection, _values("links", [row]))
-        if self.writer == ROUTER:
-            self.connection.info[WRITTEN] = (number, row["hash"])
         for table in _WRITTEN:
-            _INSERT[table.name].run(self.connection, records.get(table.name, ()))
+            self._store(table.name, records.get(table.name, ()))
+        before: Written | None = self.connection.info.get(WRITTEN)
+        last = before.last if before is not None else None
+        if self.writer == ROUTER:
+            last = (number, row["hash"])
+        self.connection.info[WRITTEN] = Written(self.version, last, self._next)
+
+    def _store(self, name: str, records: Sequence[Parameters]) -> None:
+        if name not in PACKINGS:
+            _INSERT[name].run(self.connection, records)
+        elif records:
+            packing = PACKINGS[name]
+            facts = {row["id"]: row for row in self.rows.get("facts", ())}
+            packing.insert.run(
+                self.connection, packing.rows(self.connection, self.rows[name], facts)
+            )
+
+    def _last_link(self) -> Chained | None:
+        if self.writer == ROUTER and self._known is not None and self._known.last is not None:
+            return self._known.last
+        return last_link(self.connection, self.writer)
 
 
-def last_link(connection: Connection, writer: str) -> Link[int, str] | None:
+def last_link(connection: Connection, writer: str) -> Chained | None:
     """The end of a writer's chain. LedgerGone when it is the router's, and not as it left it."""
-    found = connection.execute(_LAST_LINK, {"writer": writer}).one_or_none()
-    known = connection.info.get(WRITTEN)
-    if writer == ROUTER and known is not None and (found is None or known != tuple(found)):
+    rows = _LAST_LINK.ask(connection, writer)
+    found: Chained | None = (rows[0][0], rows[0][1]) if rows else None
+    written: Written | None = connection.info.get(WRITTEN)
+    known = written.last if written is not None else None
+    if writer == ROUTER and known is not None and known != found:
         raise LedgerGone(
             f"{connection.engine.url.database}: the ledger was set back or exchanged while it was "
             f"open: the last record of this router is not in it; nothing more is taken or sent. "

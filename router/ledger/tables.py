@@ -5,6 +5,9 @@ quarantine and operators' actions. Each record names the link of the hash chain 
 Work tables hold what is true now and may change; all of them but hubs, registrations and suspects
 can be told again from the records.
 
+Facts, evaluations, decisions and Alerts are views: `stored.py` has the tables that they are told
+from.
+
 Moments are whole microseconds since 1970 UTC, days are ISO text, ids of users and devices are
 upper-case EUI-64.
 """
@@ -33,15 +36,19 @@ metadata = MetaData(
     }
 )
 
+views = MetaData()
+"""What is read as a table and stored as others; its migration says how it is told."""
+
 # SQLite makes only an INTEGER primary key the row's own number
 Number = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _id() -> Column[int]:
+def id_column() -> Column[int]:
+    """The number of a row, given by the recorder."""
     return Column("id", Number, primary_key=True, autoincrement=False)
 
 
-def _link() -> Column[int]:
+def link_column() -> Column[int]:
     """The link of the hash chain that covers this record."""
     return Column("link", Number, ForeignKey("links.id"), nullable=False)
 
@@ -51,7 +58,7 @@ def _link() -> Column[int]:
 links = Table(
     "links",
     metadata,
-    _id(),
+    id_column(),
     Column("writer", Text, nullable=False),  # router or operator: each has its own chain
     Column("number", Number, nullable=False),  # gapless for each writer, from 1
     Column("at", BigInteger, nullable=False),
@@ -67,13 +74,13 @@ documents = Table(
     Column("kind", Text, nullable=False),  # rules or users
     Column("content", Text, nullable=False),
     Column("first_used_at", BigInteger, nullable=False),
-    _link(),
+    link_column(),
 )
 
 facts = Table(
     "facts",
-    metadata,
-    _id(),
+    views,
+    Column("id", Number, primary_key=True),
     Column("source", Text, nullable=False),  # CloudEvents source and id: the idempotency key
     Column("event_id", Text, nullable=False),
     Column("type", Text, nullable=False),
@@ -87,91 +94,79 @@ facts = Table(
     Column("evidence", Text),  # JSON: message id, headers
     Column("content_digest", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),  # byte for byte
-    _link(),
-    Index("uq_facts_source", "source", "event_id", unique=True),
-    Index("ix_facts_device_id", "device_id", "activated_at"),
-    Index(
-        "ix_facts_firmware_version",
-        *("firmware_version", "outcome", "device_id", "activated_at"),
-        sqlite_where=text("firmware_version IS NOT NULL"),
-    ),
+    Column("link", Number, nullable=False),
 )
 
 evaluations = Table(
     "evaluations",  # the grounds on which an activation was decided
-    metadata,
-    Column("fact_id", Number, ForeignKey("facts.id"), primary_key=True, autoincrement=False),
+    views,
+    Column("fact_id", Number, primary_key=True),
     Column("decided_at", BigInteger, nullable=False),
-    Column("rules_digest", Text, ForeignKey("documents.digest"), nullable=False),
-    Column("users_digest", Text, ForeignKey("documents.digest"), nullable=False),
+    Column("rules_digest", Text, nullable=False),
+    Column("users_digest", Text, nullable=False),
     Column("hub", Text, nullable=False),  # JSON, as it was
     Column("registrations", Text, nullable=False),  # JSON, those in effect at decided_at
-    _link(),
+    Column("link", Number, nullable=False),
 )
 
 decisions = Table(
     "decisions",  # one for each candidate
-    metadata,
-    _id(),
-    Column("fact_id", Number, ForeignKey("facts.id"), nullable=False),
+    views,
+    Column("id", Number, primary_key=True),
+    Column("fact_id", Number, nullable=False),
     Column("party_id", Text),
     Column("role", Text),
     Column("verdict", Text, nullable=False),
     Column("rule", Text),
     Column("reason", Text),
     Column("alert_code", Text),
-    _link(),
-    Index("ix_decisions_fact_id", "fact_id"),
+    Column("link", Number, nullable=False),
 )
 
 alerts = Table(
     "alerts",
-    metadata,
-    _id(),
+    views,
+    Column("id", Number, primary_key=True),
     Column("alert_id", Text, nullable=False),  # UUIDv5
-    Column("fact_id", Number, ForeignKey("facts.id"), nullable=False),
+    Column("fact_id", Number, nullable=False),
     Column("service_user_id", Text, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("device_id", Text, nullable=False),
     Column("decided_at", BigInteger, nullable=False),
     Column("event", LargeBinary, nullable=False),  # the CloudEvents JSON, byte for byte
-    _link(),
-    Index("uq_alerts_alert_id", "alert_id", unique=True),
-    Index("uq_alerts_service_user_id", "service_user_id", "sequence", unique=True),
-    Index("ix_alerts_device_id", "device_id"),
-    Index("ix_alerts_fact_id", "fact_id"),
+    Column("link", Number, nullable=False),
 )
 
 attempts = Table(
     "attempts",  # written before the send
     metadata,
-    _id(),
+    id_column(),
     Column("delivery_id", Number, ForeignKey("deliveries.id"), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("number", Integer, nullable=False),  # from 1, for each delivery
     Column("batch", Text),  # the same for Alerts sent in one request
-    _link(),
+    link_column(),
     Index("ix_attempts_delivery_id", "delivery_id"),
 )
 
 outcomes = Table(
     "outcomes",  # what became of an attempt, and of a delivery without one
     metadata,
-    _id(),
+    id_column(),
     Column("delivery_id", Number, ForeignKey("deliveries.id"), nullable=False),
     Column("attempt", Integer),  # its number; none for parked, withdrawn
     Column("at", BigInteger, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("reason", Text),
     Column("detail", Text),
-    _link(),
+    link_column(),
     Index("ix_outcomes_delivery_id", "delivery_id"),
 )
 
 quarantined = Table(
     "quarantined",
     metadata,
-    _id(),
+    id_column(),
     Column("key", Text, nullable=False),  # one row for one body with one reason
     Column("intake", Text, nullable=False),  # the configured source that brought it
     Column("source", Text),  # CloudEvents attributes, where they could be read
@@ -185,7 +180,7 @@ quarantined = Table(
     Column("evidence", Text),
     Column("content_digest", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    _link(),
+    link_column(),
     Index("uq_quarantined_key", "key", unique=True),
     Index("ix_quarantined_event_id", "event_id"),
     Index("ix_quarantined_device_id", "device_id"),
@@ -194,12 +189,12 @@ quarantined = Table(
 actions = Table(
     "actions",  # what operators changed, and what the router changed by itself
     metadata,
-    _id(),
+    id_column(),
     Column("at", BigInteger, nullable=False),
     Column("operator", Text, nullable=False),  # system user, or router
     Column("action", Text, nullable=False),
     Column("detail", Text, nullable=False),  # JSON
-    _link(),
+    link_column(),
 )
 
 RECORDS = (
@@ -294,8 +289,8 @@ lanes = Table(
 deliveries = Table(
     "deliveries",  # one Alert on one lane
     metadata,
-    _id(),
-    Column("alert", Number, ForeignKey("alerts.id"), nullable=False),
+    id_column(),
+    Column("alert", Number, ForeignKey("stored_alerts.id"), nullable=False),
     Column("lane_id", Number, ForeignKey("lanes.id"), nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("state", Text, nullable=False),

@@ -67,6 +67,11 @@ class LedgerThread:
                 _log.error("ledger.gone", detail=str(gone), advice="the router ends")
             raise
 
+    async def after(self, function: Callable[[], None]) -> None:
+        """Have this done in the thread, once all that was asked of it before is through."""
+        loop = asyncio.get_running_loop()
+        await asyncio.shield(loop.run_in_executor(self._executor, function))
+
     def lost(self) -> str | None:
         """Why the ledger is not the one at its path any more; None while it is."""
         return str(self.gone) if self.gone is not None else self.database.lost()

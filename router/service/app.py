@@ -219,7 +219,7 @@ class _Router:
                 )
                 await self._work(sources, readiness, until_idle=until_idle)
         finally:
-            self.live.engine.close()
+            await self.ledger.after(self.live.engine.close)  # a judgement may be under way there
         with suppress(LedgerUnavailable):  # then the next start is careful for nothing
             await self.ledger.call(lives.end, self.live.clock())
         _log.info("router.stopped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +13,9 @@ from support.ledgers import fill
 from support.relaying import Recipient, Running, Slow, relaying
 from support.samples import NOW, device, user
 
-from router.lanes.values import ClosedReason, Recorded, Wish
+from router.lanes.values import ClosedReason, Offer, Recorded
 from router.ledger.deliveries import lost_attempts
-from router.ports import Alert, Delivered, Outcome, Reason, Retry
+from router.ports import Alert, Delivered, Delivery, Outcome, Reason, Retry
 
 HUBS = [device(number) for number in range(1, 21)]
 
@@ -120,9 +121,9 @@ async def test_a_lane_that_has_something_else_to_do_offers_nothing(
             lane.in_flight = {7: []}
         else:
             lane.look()
-        offers = running.relay.offer()
-        assert list(offers) == running.lanes[1:]
-        assert running.relay.offer() == {}  # what is offered is not offered again
+        offer = running.relay.offer()
+        assert list(offer.wishes) == running.lanes[1:]
+        assert not running.relay.offer().wishes  # what is offered is not offered again
 
 
 async def test_while_an_exchange_claims_for_a_lane_it_offers_nothing(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ async def test_while_an_exchange_claims_for_a_lane_it_offers_nothing(tmp_path: P
             await running.record(HUBS[:1], at_once=False)  # the relay wakes up for it
             other.execute("BEGIN IMMEDIATE")
             await running.until(lambda: running.lane().claiming)
-            assert running.relay.offer() == {}
+            assert not running.relay.offer().wishes
             other.execute("ROLLBACK")
         await running.idle()
         assert recipient.got == [1]
@@ -146,18 +147,18 @@ async def test_what_another_process_changed_is_looked_at_first(tmp_path: Path) -
         await at_rest(running)
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as other, other:
             other.execute("UPDATE lanes SET last_answer = 'seen'")
-        offers = running.relay.offer()
-        assert list(offers) == running.lanes
-        running.relay.take(offers, (await recorded(running, offers)))
+        offer = running.relay.offer()
+        assert list(offer.wishes) == running.lanes
+        running.relay.take(offer, (await recorded(running, offer)))
         assert await running.states() == ["waiting"]
         await running.idle()
         assert recipient.got == [1]
 
 
-async def recorded(running: Running, offers: dict[int, Wish]) -> Recorded:
-    """One Alert, recorded on these offers."""
+async def recorded(running: Running, offer: Offer) -> Recorded:
+    """One Alert, recorded on this offer."""
     lanes = {user(1): [running.lanes[0]]}
-    return await running.ledger.call(fill, HUBS[:1], lanes, at=NOW, offers=offers)
+    return await running.ledger.call(fill, HUBS[:1], lanes, at=NOW, offer=offer)
 
 
 async def test_a_failure_meanwhile_is_the_lanes_own(tmp_path: Path) -> None:
@@ -182,3 +183,28 @@ async def test_what_a_crash_cut_off_is_unknown_and_goes_again(tmp_path: Path) ->
         lost = await running.ledger.call(lost_attempts, NOW)  # as the next start does
         assert lost == 2
         assert await running.states() == ["unknown", "unknown"]
+
+
+class Stuck(Slow):
+    """A recipient whose first answer is late."""
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        if deliveries[0].alert.sequence == 1:
+            return await super().deliver(deliveries)
+        return await Recipient.deliver(self, deliveries)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_nothing_starts_a_window_ahead_of_what_is_unanswered(
+    tmp_path: Path, at_once: bool
+) -> None:
+    recipient = Stuck()
+    async with relaying(tmp_path, recipient, window=3) as running:
+        await running.quiet()
+        for place in range(0, 8, 2):
+            await running.record(HUBS[place : place + 2], at_once=at_once)
+            await running.quiet()
+        assert recipient.got == [1, 2, 3]
+        recipient.may_answer.set()
+        await running.idle()
+        assert recipient.got == list(range(1, 9))

@@ -15,7 +15,7 @@ from support.relaying import Recipient, Running, Slow, relaying
 from support.samples import device, user
 
 from router.delivery import relay
-from router.lanes.values import ClosedReason, DeliveryState, Recorded
+from router.lanes.values import ClosedReason, DeliveryState, Offer, Recorded
 from router.ledger.actions import Operator, pause_lanes, resume_lanes, retry
 from router.ledger.database import Use, open_database
 from router.ledger.lanes import why_closed
@@ -146,11 +146,11 @@ async def test_no_command_is_lost_while_the_relay_is_at_work(tmp_path: Path) -> 
         with operating(running, tmp_path) as operator:
             for _ in range(10):
                 # the second lane has an exchange under way when the command comes for the first
-                running.relay.take({}, Recorded(frozenset(running.lanes), {}, 0))
+                running.relay.take(Offer(), Recorded(frozenset(running.lanes), {}, 0))
                 await asyncio.sleep(0)
                 operator.pause()
                 await running.until(lambda: running.lane().closed is ClosedReason.OPERATOR)
-                running.relay.take({}, Recorded(frozenset(running.lanes), {}, 0))
+                running.relay.take(Offer(), Recorded(frozenset(running.lanes), {}, 0))
                 await asyncio.sleep(0)
                 operator.resume()
                 await running.until(lambda: running.lane().closed is None)
@@ -305,7 +305,7 @@ async def test_a_relay_whose_ledger_is_gone_sends_no_more_and_hears_out_what_it_
         if looks:
             running.relay.refresh()
         else:
-            running.relay.take({}, Recorded(frozenset(running.lanes), {}, 0))
+            running.relay.take(Offer(), Recorded(frozenset(running.lanes), {}, 0))
         await running.until(lambda: running.ledger.gone is not None)
         assert not running.task.done()
         slow.may_answer.set()

@@ -81,7 +81,8 @@ async def test_what_waits_for_a_hub_is_taken_along_by_its_bytes(running: Running
     ]
     await running.take(early)
     assert running.waiting() == ["unknown_hub"] * 5
-    assert waiting_for(running.database, [HUB], [HUB], running.now) == ([], False)
+    with running.database.transaction() as connection:
+        assert waiting_for(connection, [HUB], [HUB], running.now) == ([], False)
     await running.take(early, [fact(hub(), "hub")])
     assert running.waiting() == []
     assert running.ask("SELECT count(*) FROM facts") == [(6,)]

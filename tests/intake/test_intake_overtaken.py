@@ -1,4 +1,4 @@
-"""What others commit between a look into the ledger and the record: it is judged again."""
+"""What others would commit between a look into the ledger and the record waits for the record."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from support.intaking import USERS, Running, Watched, fact
@@ -24,24 +25,25 @@ from router.ledger.thread import LedgerThread
 
 HOME = [fact(hub(), "hub"), fact(registration(), "registration")]
 V1 = fact(activation(), "v1")
+V2 = fact(activation(version="9003"), "v2")
 S2_FROM_2025 = f"{HUB},{registration().mpxn},import_mpan,{user(2)},,2020-01-01,"
 
 
-class Overtaken(Watched):
-    """Lets another process commit behind each of its looks, as often as it is told."""
+class Beset(Watched):
+    """Has another process write while it judges, once: that has to wait."""
 
-    def __init__(
-        self, rules: Rules, engine: Engine, act: Callable[[], None], times: int = 1
-    ) -> None:
+    def __init__(self, rules: Rules, engine: Engine, act: Callable[[], None]) -> None:
         super().__init__(rules, USERS, engine)
-        self.act, self.left, self.judged = act, times, 0
+        self.other = Thread(target=act)
+        self.judged = 0
 
     def look(self, found: Sequence[Found], waiting: Sequence[Found]) -> None:
         """Between the look-up and the record."""
         self.judged += 1
-        if self.left and any(arrival.message.body == V1 for arrival, _ in found):
-            self.left -= 1
-            self.act()
+        if any(arrival.message.body == V1 for arrival, _ in found) and not self.other.ident:
+            self.other.start()
+            self.other.join(0.1)
+            assert self.other.is_alive()
 
 
 @pytest.fixture
@@ -76,24 +78,39 @@ def importing(beside: Database, folder: Path, row: str = S2_FROM_2025) -> Callab
     return act
 
 
-@pytest.mark.parametrize("times", [1, 3])
-async def test_an_import_in_between_is_what_is_decided_on(
-    running: Running, beside: Database, tmp_path: Path, times: int
-) -> None:
+def beset(running: Running, act: Callable[[], None]) -> Beset:
     judgement = running.judgement
-    overtaken = Overtaken(judgement.rules, judgement.engine, importing(beside, tmp_path), times)
-    running.judgement = overtaken
-    await running.take(HOME, [V1])
-    assert running.verdicts() == [("v1", user(2), "alerted")]
-    assert overtaken.judged == 2 + times
+    running.judgement = found = Beset(judgement.rules, judgement.engine, act)
+    return found
 
 
-async def test_older_facts_of_the_same_batch_do_not_go_over_an_import(
+async def test_an_import_meanwhile_comes_behind_what_is_decided(
     running: Running, beside: Database, tmp_path: Path
 ) -> None:
-    judgement = running.judgement
-    act = importing(beside, tmp_path)
-    running.judgement = Overtaken(judgement.rules, judgement.engine, act)
+    meanwhile = beset(running, importing(beside, tmp_path))
+    await running.take(HOME, [V1])
+    meanwhile.other.join()
+    assert running.verdicts() == [("v1", user(1), "alerted")]
+    await running.take(HOME, [V1], [V2])
+    assert running.verdicts() == [("v1", user(1), "alerted"), ("v2", user(2), "alerted")]
+    assert meanwhile.judged == 3
+
+
+async def test_an_import_meanwhile_has_the_last_word(
+    running: Running, beside: Database, tmp_path: Path
+) -> None:
+    meanwhile = beset(running, importing(beside, tmp_path))
+    older = fact(registration(), "of january", time="2026-01-31T00:00:00Z")
+    await running.take(HOME, [older, V1])
+    meanwhile.other.join()
+    assert running.ask("SELECT supplier_id FROM registrations") == [(user(2),)]
+
+
+async def test_older_facts_do_not_go_over_an_import(
+    running: Running, beside: Database, tmp_path: Path
+) -> None:
+    await running.take(HOME)
+    importing(beside, tmp_path)()
     older = fact(registration(), "of january", time="2026-01-31T00:00:00Z")
     await running.take(HOME, [older, V1])
     assert running.ask("SELECT supplier_id FROM registrations") == [(user(2),)]
@@ -101,21 +118,19 @@ async def test_older_facts_of_the_same_batch_do_not_go_over_an_import(
     assert running.verdicts() == [("v1", user(2), "alerted")]
 
 
-async def test_an_operator_in_between_is_heeded_too(running: Running, beside: Database) -> None:
-    broken = b"{no"
-    judgement = running.judgement
-    running.judgement = overtaken = Overtaken(
-        judgement.rules,
-        judgement.engine,
-        lambda: assert_one(release_reason(beside, "malformed", Operator("someone", NOW))),
-    )
-    await running.take([broken, *HOME], [V1])
-    assert overtaken.judged == 3
+async def test_an_operator_meanwhile_is_heeded_behind_it(
+    running: Running, beside: Database
+) -> None:
+    released: list[int] = []
+
+    def release() -> None:
+        released.append(release_reason(beside, "malformed", Operator("someone", NOW)))
+
+    meanwhile = beset(running, release)
+    await running.take([b"{no", *HOME], [V1])
+    meanwhile.other.join()
+    assert released == [1]
     assert running.verdicts() == [("v1", user(1), "alerted")]
-
-
-def assert_one(count: int) -> None:
-    assert count == 1
 
 
 def test_what_facts_say_never_goes_over_what_is_newer(beside: Database) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import base64
 import gzip
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -124,14 +126,17 @@ async def test_data_that_is_packed_in_an_event_counts_too(running: Running, seen
     assert len(running.ask("SELECT DISTINCT fact_id FROM decisions")) == 20
 
 
-async def test_the_rest_of_what_was_noted_is_noted_again(running: Running) -> None:
+async def test_the_rest_of_what_was_noted_is_noted_again(running: Running, tmp_path: Path) -> None:
     """After a death all at hand is noted before it is parsed; what is cut off goes on alike."""
     noted: list[tuple[int]] = []
     judgement = running.judgement
     assert isinstance(judgement, Watched)
-    judgement.look = lambda _found, _waiting: noted.extend(
-        running.ask("SELECT count(*) FROM suspects")
-    )
+
+    def look(_found: Sequence[Found], _waiting: Sequence[Found]) -> None:
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
+            noted.extend(other.execute("SELECT count(*) FROM suspects"))
+
+    judgement.look = look
     gate = asyncio.Event()
     messages = [useless(number) for number in range(4)]
     facts = [fact(hub(), "hub"), fact(registration(), "registration"), fact(activation(), "f-1")]

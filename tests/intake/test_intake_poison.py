@@ -134,30 +134,28 @@ async def test_the_same_again_behind_what_was_given_up_is_as_any_other(
     assert running.metric("facts_duplicate_total", source="drop") == 1
 
 
-async def held_after_its_note(
-    running: Running, judgement: Watched, other: sqlite3.Connection
-) -> Fed:
+async def held_after_its_note(running: Running, other: sqlite3.Connection) -> Fed:
     """A suspect was noted and can't be recorded, as another program locks the ledger."""
     await running.take(HOME)
 
-    def look(_found: Sequence[Found], _waiting: Sequence[Found]) -> None:
+    def lock() -> None:
         if not other.in_transaction:
             other.execute("BEGIN IMMEDIATE")
 
-    judgement.look = look
+    running.before_recording = lock
     source = await running.take(HOME, [V1], wait=False, deliveries={V1: 2})
     await running.until(lambda: running.metric("ledger_up") == 0.0)
     assert other.execute(NOTES).fetchall() == [(sha256(V1).hexdigest(), 2)]
-    judgement.look = lambda _found, _waiting: None
+    running.before_recording = lambda: None
     return source
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
 async def test_who_stops_the_router_does_not_accuse_what_it_had_in_hand(
-    running: Running, judgement: Watched, other: sqlite3.Connection, cancelled: bool
+    running: Running, other: sqlite3.Connection, cancelled: bool
 ) -> None:
     note(other, V1, 1)
-    source = await held_after_its_note(running, judgement, other)
+    source = await held_after_its_note(running, other)
     other.execute("ROLLBACK")
     if cancelled:
         running.task.cancel()

@@ -24,9 +24,10 @@ def test_a_lane_wishes_for_what_its_window_has_room_for() -> None:
     assert (wish.failing, wish.hopeless, wish.busy_hubs) == (False, False, frozenset())
     assert (wish.on_their_own, wish.meanwhile) == (1, None)
     assert wish.render is None
+    assert (wish.span, wish.oldest) == (3, None)
     lane.took([[claimed(1)], [claimed(2)]], None)
     busy = frozenset({device(1), device(2)})
-    assert wished(lane) == replace(wish, sends=1, busy_hubs=busy)
+    assert wished(lane) == replace(wish, sends=1, busy_hubs=busy, oldest=1)
     lane.took([[claimed(3)]], None)
     assert lane.wish(NOW, 0.0) is None
 

@@ -52,6 +52,35 @@ def test_whatever_comes_back_order_window_and_hubs_are_kept(
     assert set(sending.ended) == set(range(1, len(hubs) + 1))
 
 
+@given(count=st.integers(2, 60), batch=st.sampled_from([1, 1, 3]), data=st.data())
+def test_nothing_starts_a_window_ahead_of_what_is_unanswered(
+    count: int, batch: int, data: st.DataObject
+) -> None:
+    """With any delays, failures and reloads; `Sending` looks at each claim."""
+    rows = {n: waiting(n) for n in range(1, count + 1)}
+    sending = Sending(a_lane(window=data.draw(st.integers(1, 16)), batch=batch), rows)
+    failures = data.draw(st.integers(0, 6))
+    slow = set(data.draw(st.lists(st.integers(1, count), max_size=2)))
+    waits = 0
+    while rows or sending.under_way:
+        assert sending.now < NOW + 48 * HOUR
+        if data.draw(st.integers(0, 9)) == 0:
+            sending.reload(data.draw(st.integers(1, 16)))
+        if sending.claim():
+            continue
+        if not sending.under_way:
+            sending.wait(HOUR)
+            continue
+        quick = [group for group in sending.under_way if not slow & {each.id for each in group}]
+        waits = max(waits, len({each.id for group in sending.under_way for each in group}))
+        group = data.draw(st.sampled_from(quick or sending.under_way))
+        failing = failures and data.draw(st.booleans())
+        failures -= bool(failing)
+        sending.answer(group, FAILED if failing else TAKEN)
+    event(f"{waits} unanswered at most")
+    assert sending.started == sorted(sending.started)
+
+
 @given(
     count=st.integers(2, 40),
     more=st.lists(st.integers(1, 10), max_size=3),

@@ -18,7 +18,8 @@ HOUR = timedelta(hours=1)
 
 def wish(sends: int = 16, *, batch: int = 1, **more: object) -> Wish:
     usual = {"most": batch, "busy_hubs": frozenset(), "failing": False, "hopeless": False}
-    wished = {**usual, "adapter": "test", "render": None, **more}
+    usual |= {"span": 1000, "oldest": None, "adapter": "test", "render": None}
+    wished = {**usual, **more}
     return Wish(1, sends, batch, **wished)  # type: ignore[arg-type]
 
 
@@ -26,20 +27,33 @@ def numbers(picked: Picked) -> list[list[int]]:
     return [[each.sequence for each in request] for request in picked.requests]
 
 
-@given(
-    st.lists(st.integers(1, 6), max_size=30),
-    st.sets(st.integers(1, 6)),
+WISHES = st.builds(
+    wish,
     st.integers(1, 5),
-    st.integers(1, 4),
+    batch=st.integers(1, 4),
+    busy_hubs=st.frozensets(st.integers(1, 6).map(device)),
+    span=st.integers(1, 12),
+    oldest=st.none() | st.integers(-12, 0),
 )
-def test_what_is_new_goes_as_if_it_had_waited(
-    hubs: list[int], busy: set[int], sends: int, batch: int
-) -> None:
+
+
+@given(st.lists(st.integers(1, 6), max_size=30), WISHES)
+def test_what_is_new_goes_as_if_it_had_waited(hubs: list[int], asked: Wish) -> None:
     """The relay's own look, a moment later, would have taken the same."""
-    asked = wish(sends, batch=batch, busy_hubs=frozenset(device(number) for number in busy))
     rows = [waiting(place + 1, device_id=device(number)) for place, number in enumerate(hubs)]
-    picked = pick(rows[: sends * batch], asked, NOW).requests
-    assert pick_new([(each.device_id, each) for each in rows], asked) == picked
+    picked = pick(rows[: asked.sends * asked.batch], asked, NOW).requests
+    found = [(each.device_id, each.sequence, each) for each in rows]
+    assert pick_new(found, asked) == picked
+
+
+def test_nothing_starts_a_window_ahead_of_what_is_unanswered() -> None:
+    rows = [waiting(number) for number in range(4, 9)]
+    assert numbers(pick(rows, wish(3, span=4, oldest=1), NOW)) == [[4]]
+    nothing = pick(rows, wish(3, span=3, oldest=1), NOW)
+    assert (nothing.requests, nothing.blocked, nothing.idle) == ([], True, False)
+    # what is set aside holds nobody up, and nothing holds it up
+    rows[0] = waiting(4, attempts=2, aside=True, due_at=stamp(NOW))
+    assert numbers(pick(rows, wish(3, span=2), NOW)) == [[4], [5], [6]]
 
 
 def test_what_waits_goes_in_the_order_of_its_sequence() -> None:

@@ -293,7 +293,7 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with closing(made(tmp_path)) as database:
         with pytest.raises(DatabaseError), database.transaction() as connection:
             connection.exec_driver_sql("DELETE FROM alembic_version")
-            connection.exec_driver_sql("INSERT INTO facts (id) VALUES (1)")
+            connection.exec_driver_sql("INSERT INTO stored_facts (id) VALUES (1)")
         assert ask(database, "SELECT count(*) FROM alembic_version") == [(1,)]
 
 

@@ -37,13 +37,17 @@ from router.ledger.documents import go_live
 from router.ledger.intake import look_up, record
 from router.ledger.lanes import count_waiting, why_closed
 from router.ledger.moves import move_lane
+from router.ledger.prepared import WATCHED
 from router.ledger.quarantine import released, waiting_for
 from router.ledger.queries.lists import Filter, list_alerts
 from router.ledger.queries.overview import overview
 from router.ledger.queries.rollout import users, versions
 from router.ledger.queries.why import why
 
-GROWING = ("facts", "alerts", "attempts", "outcomes", "quarantined", "hubs", "registrations")
+GROWING = (
+    *("stored_facts", "stored_evaluations", "stored_decisions", "stored_alerts"),
+    *("attempts", "outcomes", "quarantined", "hubs", "registrations"),
+)
 PENDING = "USING INDEX ix_deliveries_pending"
 
 
@@ -75,12 +79,15 @@ def plans(database: Database) -> Iterator[Plans]:
 
     found = Plans()
     event.listen(database.engine, "before_cursor_execute", note)
+    database.connection.info[WATCHED] = lambda text, values: sent.append((text, values))
     try:
         yield found
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
+        del database.connection.info[WATCHED]
     with database.transaction() as connection:
-        for statement, values in sent:
+        for text, values in sent:
+            statement = text.lstrip()
             if statement.startswith(("SELECT", "UPDATE", "DELETE")):
                 explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
                 found += [(statement, row.detail) for row in explained]
@@ -186,30 +193,33 @@ def test_deciding_a_fact_reads_no_table_whole(database: Database) -> None:
     batch = Batch(NOW, hubs={device(1): (hub(device(1)), NOW)})
     batch.accepted = [decided("f-1", device(1))]
     with plans(database) as found:
-        look_up(database, known)
-        record(database, batch, standing({user(1): [lane]}))
+        with database.transaction() as connection:
+            look_up(connection, known)
+            waiting_for(connection, [device(1)], [device(2)], NOW)
+            record(connection, batch, standing({user(1): [lane]}))
         for first in (True, False):
             released(database, NOW, timedelta(hours=24), registrations_only=first)
-        waiting_for(database, [device(1)], [device(2)], NOW)
         go_live(database, TEXTS, [], NOW)
         swap(database, changes=[LaneChange(lane, ClosedReason.ENDPOINT, "", NOW)])
         swap(database, changes=[LaneChange(lane, None, "", NOW)])
         swap(database, wish(lane), withdrawn=Responsibility({}, lambda: NOW))
     assert found.scans() == []
-    assert found.reads("facts")
+    assert found.reads("stored_facts")
 
 
 def test_the_hubs_of_a_version_are_counted_in_an_index_alone(database: Database) -> None:
     with plans(database) as found:
         versions(database, "9002")
         users(database, "9002")
-    facts = found.reads("facts")
+    facts = found.reads("stored_facts")
     assert facts
     assert all("ix_facts_firmware_version" in line for line in facts)
     assert found.scans() == []
     with plans(database) as found:
         versions(database)
-    assert any("COVERING INDEX ix_facts_firmware_version" in line for line in found.reads("facts"))
+    assert any(
+        "COVERING INDEX ix_facts_firmware_version" in line for line in found.reads("stored_facts")
+    )
 
 
 def test_the_status_page_reads_no_more_than_it_shows(database: Database) -> None:

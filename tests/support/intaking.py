@@ -18,7 +18,7 @@ from router.domain.facts import Activation, Data
 from router.domain.users import ServiceUser
 from router.domain.words import Role
 from router.intake.intake import Intake
-from router.lanes.values import Recorded, Wish
+from router.lanes.values import Offer, Recorded
 from router.language.rules import Rules
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -106,9 +106,10 @@ class Fed:
 
 
 class Watched(Judgement):
-    """Judges as ever, and lets a test look in before each judgement."""
+    """Judges as ever, and lets a test look in before each judgement, on the event loop."""
 
     look: Callable[[Sequence[Found], Sequence[Found]], None]
+    loop: asyncio.AbstractEventLoop
 
     def judge(
         self,
@@ -120,24 +121,31 @@ class Watched(Judgement):
         whole: bool = True,
     ) -> Batch:
         """Not before the test has had its look."""
-        self.look(found, waiting)
+
+        async def look() -> None:
+            self.look(found, waiting)
+
+        asyncio.run_coroutine_threadsafe(look(), self.loop).result()
         return super().judge(found, known, now, waiting, whole=whole)
 
 
 class Unsent:
     """Where there is no relay: everything waits, and which lanes have something is remembered."""
 
-    def __init__(self, lanes: set[int]) -> None:
+    def __init__(self, lanes: set[int], running: Running) -> None:
         self.lanes = lanes
+        self.running = running
 
-    def offer(self) -> Mapping[int, Wish]:
-        """Nothing is sent at once."""
-        return {}
+    def offer(self) -> Offer:
+        """Nothing is sent at once, and nothing came back."""
+        self.running.before_recording()
+        return Offer()
 
-    def take(self, offers: Mapping[int, Wish], recorded: Recorded) -> None:
+    def take(self, offer: Offer, recorded: Recorded | None) -> None:
         """What waits now."""
-        assert not offers
-        self.lanes |= recorded.lanes
+        assert offer == Offer()
+        if recorded is not None:
+            self.lanes |= recorded.lanes
 
 
 class Running:
@@ -149,6 +157,7 @@ class Running:
         self.metrics = Metrics()
         self.lanes = {name: [lane_of(database, name)] for name in USERS}
         self.notified: set[int] = set()
+        self.before_recording: Callable[[], None] = lambda: None
         self.judgement = Judgement(rules, USERS, engine)
         self.now = NOW
 
@@ -160,11 +169,13 @@ class Running:
         deliveries: Mapping[bytes, int] | None = None,
     ) -> Fed:
         """Take these groups in, each as one batch; not before the gate opens."""
+        if isinstance(self.judgement, Watched):
+            self.judgement.loop = asyncio.get_running_loop()
         self.intake = Intake(
             self.ledger,
             self.judgement,
             standing(self.lanes),
-            outlet=Unsent(self.notified),
+            outlet=Unsent(self.notified, self),
             metrics=self.metrics,
             clock=lambda: self.now,
         )

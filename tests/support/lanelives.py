@@ -104,7 +104,8 @@ class Sending:
         flying = [*self.under_way, *requests]
         hubs = [each.delivery.alert.device_id for group in flying for each in group]
         assert len(hubs) == len(set(hubs))
-        assert len(flying) <= self.lane.channel.window
+        assert not requests or len(flying) <= self.lane.channel.window
+        self._keep_close(requests, self.lane.channel.window * asked.most)
         assert all(len(group) <= asked.most for group in requests)
         if asked.failing:
             assert len(flying) <= 1
@@ -116,6 +117,20 @@ class Sending:
             if each.attempt == 1
         ]
         self.sent_at += [self.now for group in requests for _ in group]
+
+    def _keep_close(self, requests: Sequence[Sequence[Claimed]], span: int) -> None:
+        """Nobody may get one that is a window or more ahead of what is unanswered."""
+        flying = [each for group in [*self.under_way, *requests] for each in group]
+        held = [each.delivery.alert.sequence for each in flying if not each.on_its_own]
+        for group in requests:
+            first = group[0]
+            if not first.on_its_own:
+                assert first.delivery.alert.sequence - min(held) < span
+
+    def reload(self, window: int) -> None:
+        """The files say another window; what is under way goes on."""
+        self.lane.channel = replace(self.lane.channel, window=window)
+        self.lane.look()
 
     def _claimed(self, request: Sequence[WaitingDelivery]) -> list[Claimed]:
         first = request[0]

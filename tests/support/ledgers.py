@@ -20,6 +20,8 @@ from router.lanes.values import (
     Exchanged,
     LaneKey,
     LaneRow,
+    News,
+    Offer,
     Recorded,
     Settlement,
     Wish,
@@ -97,7 +99,7 @@ def fill(
     at: datetime = NOW,
     hold: timedelta = HOLD,
     first: int = 1,
-    offers: Mapping[int, Wish] | None = None,
+    offer: Offer | None = None,
 ) -> Recorded:
     """Record an Alert about each hub for each user of `lanes`, decided at `at`."""
     batch = Batch(at)
@@ -105,7 +107,15 @@ def fill(
         decided(f"f-{first + place}", device_id, lanes, at=at)
         for place, device_id in enumerate(devices)
     ]
-    return record(database, batch, standing(lanes, hold), offers=offers or {})
+    return recorded(database, batch, standing(lanes, hold), offer or Offer())
+
+
+def recorded(
+    database: Database, batch: Batch, under: Standing, offer: Offer | None = None
+) -> Recorded:
+    """Record a batch in a transaction of its own."""
+    with database.transaction() as connection:
+        return record(connection, batch, under, offer or Offer())
 
 
 def nobody(_connection: Connection, _pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -116,6 +126,7 @@ def nobody(_connection: Connection, _pairs: Sequence[tuple[str, str]]) -> set[tu
 def wish(lane: int, sends: int = 16, *, batch: int = 1, **more: Any) -> Wish:
     """What a lane with this room asks for."""
     usual = {"most": batch, "busy_hubs": frozenset(), "failing": False, "hopeless": False}
+    usual |= {"span": sends * batch, "oldest": None}
     return Wish(lane, sends, batch, **{**usual, "adapter": "test", "render": None, **more})
 
 
@@ -128,14 +139,12 @@ def swap(
     **more: Any,
 ) -> Exchanged:
     """One exchange with the ledger."""
-    usual: dict[str, Any] = {"answers": {}, "changes": []}
     return exchange(
         database,
-        settled=settled,
+        news=News(settled, **more),
         wishes=wishes,
         now=now,
         withdrawn=withdrawn,
-        **{**usual, **more},
     )
 
 

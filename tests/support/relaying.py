@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 from router.delivery.relay import Relay
 from router.domain.users import Channel
 from router.lanes.lane import Lane
-from router.lanes.values import Recorded, Withdrawn
+from router.lanes.values import Offer, Recorded, Withdrawn
 from router.ledger.database import Database
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -100,16 +100,16 @@ class Running:
         }
         first = sum(self.recorded.values()) + 1
         self.recorded[first] = len(devices)
-        offers = self.relay.offer() if at_once else {}
+        offer = self.relay.offer() if at_once else Offer()
         done = await self.ledger.call(
-            fill, devices, lanes, at=self.now, first=first, offers=offers, **more
+            fill, devices, lanes, at=self.now, first=first, offer=offer, **more
         )
-        self.relay.take(offers, done)
+        self.relay.take(offer, done)
 
     def passes(self, time: timedelta) -> None:
         """Let time pass, and the relay notice."""
         self.now += time
-        self.relay.take({}, NOTHING)
+        self.relay.take(Offer(), NOTHING)
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait for something to come true; the limit is there to fail, not to measure."""

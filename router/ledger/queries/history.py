@@ -18,6 +18,7 @@ from router.domain.facts import Activation, Hub, Registration
 from router.domain.timestamps import moment, stamp
 from router.domain.users import ServiceUser
 from router.ledger.database import Database
+from router.ledger.stored import stored_evaluations
 from router.ledger.tables import alerts, decisions, documents, evaluations, facts
 
 PAGE = 1_000
@@ -61,10 +62,11 @@ _BEFORE = (
     .order_by(evaluations.c.fact_id.desc())
     .limit(bindparam("size"))
 )
-_NUMBER = evaluations.c.fact_id >= bindparam("number")
-_NEWEST = select(func.max(evaluations.c.fact_id))
-_NEXT = select(evaluations.c.decided_at).where(_NUMBER).order_by(evaluations.c.fact_id).limit(1)
-_FROM = select(func.count()).select_from(evaluations).where(_NUMBER)
+_COUNTED = stored_evaluations.c  # to count them, they need not be told
+_NUMBER = _COUNTED.fact_id >= bindparam("number")
+_NEWEST = select(func.max(_COUNTED.fact_id))
+_NEXT = select(_COUNTED.decided_at).where(_NUMBER).order_by(_COUNTED.fact_id).limit(1)
+_FROM = select(func.count()).select_from(stored_evaluations).where(_NUMBER)
 _DECISIONS = (
     select(decisions)
     .where(decisions.c.fact_id.in_(bindparam("facts", expanding=True)))

@@ -12,7 +12,8 @@ from router.domain.timestamps import moment
 from router.domain.words import ActivationOutcome
 from router.lanes.values import DeliveryState
 from router.ledger.database import Database
-from router.ledger.tables import alerts, deliveries, facts, firmware
+from router.ledger.stored import stored_alerts
+from router.ledger.tables import deliveries, facts, firmware
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def versions(database: Database, version: str | None = None) -> list[VersionRow]
 def users(database: Database, version: str) -> list[UserRow]:
     """Every Service User that is told of a version."""
     with database.transaction() as connection:
-        told = _told(connection, alerts.c.service_user_id, version)
+        told = _told(connection, stored_alerts.c.service_user_id, version)
         oldest = _oldest(connection, version)
     return [UserRow(user, *_counts(each), oldest.get(user)) for user, each in sorted(told.items())]
 
@@ -127,9 +128,9 @@ def _states(version: str | None, *columns: Any) -> Select[Any]:
     statement = (
         select(*columns, func.max(func.coalesce(left, _OUTSTANDING)).label("left"))
         .select_from(facts)
-        .join(alerts, alerts.c.fact_id == facts.c.id)
-        .join(deliveries, deliveries.c.alert == alerts.c.id)
-        .group_by(alerts.c.id)
+        .join(stored_alerts, stored_alerts.c.fact_id == facts.c.id)
+        .join(deliveries, deliveries.c.alert == stored_alerts.c.id)
+        .group_by(stored_alerts.c.id)
     )
     return statement.where(
         _version_column.is_not(None) if version is None else _version_column == version
@@ -157,7 +158,9 @@ def _told(connection: Connection, by: Any, version: str | None) -> dict[str, Ale
 
 
 def _oldest(connection: Connection, version: str) -> dict[str, datetime]:
-    states = _states(version, alerts.c.service_user_id, alerts.c.decided_at).subquery()
+    states = _states(
+        version, stored_alerts.c.service_user_id, stored_alerts.c.decided_at
+    ).subquery()
     statement = (
         select(states.c.service_user_id, func.min(states.c.decided_at))
         .where(states.c.left == _OUTSTANDING)

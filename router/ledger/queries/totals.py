@@ -14,7 +14,8 @@ from router.lanes.values import DeliveryState
 from router.ledger.database import Database
 from router.ledger.lanes import PARKED, PENDING, count_waiting
 from router.ledger.queries.lists import SHOWN_STATE
-from router.ledger.tables import alerts, decisions, deliveries, facts, holding, lanes
+from router.ledger.stored import stored_alerts
+from router.ledger.tables import decisions, deliveries, facts, holding, lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ def outstanding_by_version(database: Database) -> dict[str, int]:
     statement = (
         select(version, func.count())
         .select_from(deliveries)
-        .join(alerts, alerts.c.id == deliveries.c.alert)
-        .join(facts, facts.c.id == alerts.c.fact_id)
+        .join(stored_alerts, stored_alerts.c.id == deliveries.c.alert)
+        .join(facts, facts.c.id == stored_alerts.c.fact_id)
         .where(PENDING)
         .group_by(version)
     )
@@ -88,7 +89,7 @@ def ledger_totals(database: Database) -> LedgerTotals:
         return LedgerTotals(
             facts=_pairs(connection, _count(facts.c.type, facts.c.effect)),
             decisions=_pairs(connection, _count(of.verdict, of.role)),
-            alerts=_singles(connection, _count(alerts.c.service_user_id)),
+            alerts=_singles(connection, _count(stored_alerts.c.service_user_id)),
             told=_pairs(connection, _count(of.party_id, of.role).where(of.verdict == alerted)),
             deliveries=_singles(
                 connection,

@@ -1,0 +1,1 @@
+"""What others do with the same work, each a program of its own, and what fetches them."""
