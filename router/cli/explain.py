@@ -12,15 +12,13 @@ import click
 from router.cli.context import ledger, now, rules_folder, whole
 from router.cli.ending import Listed
 from router.cli.printing import as_json, line, output
-from router.domain.acceptance import Acceptance
-from router.domain.timestamps import lasting
-from router.domain.wrapping import GZIP
 from router.errors import FilesError, UsageError
 from router.files.redaction import escaped
 from router.files.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from router.deciding.batch import Known
+    from router.domain.acceptance import Acceptance
     from router.domain.facts import Activation, Fact
     from router.files.document import Document
     from router.workbench.explaining import Explanation
@@ -73,6 +71,8 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
 
 def _is_json(raw: bytes) -> bool:
     """Whether it is meant as a fact, or a batch; in an empty file a fact is missing, too."""
+    from router.domain.wrapping import GZIP
+
     return raw.startswith(GZIP) or raw.removeprefix(BOM_UTF8).strip()[:1] in {b"{", b"[", b""}
 
 
@@ -157,6 +157,8 @@ def _waits(fact: Fact, known: Known, acceptance: Acceptance, at: datetime) -> li
     if ahead := fact.ahead(at, acceptance.clock_tolerance):
         return [f"{ahead}: the router would put it in quarantine as invalid"]
     if not known.inventory.was_registered(fact.data.device_id) and acceptance.await_registration:
+        from router.domain.timestamps import lasting
+
         term = lasting(acceptance.await_registration)
         return [f"the hub never had a registration: the fact would wait {term} for the first"]
     return []

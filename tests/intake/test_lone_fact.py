@@ -27,8 +27,9 @@ T = TypeVar("T")
 SUPPLIER = frozenset({Role.IMPORT_SUPPLIER, Role.EXPORT_SUPPLIER, Role.GAS_SUPPLIER})
 USERS = {user(n): ServiceUser(user(n), f"User {n}", SUPPLIER) for n in (1, 2, 3)}
 POINTS = tuple(Point)
-STATEMENTS = 60
-"""For a lone fact with three Alerts, their answers included."""
+STATEMENTS = 62
+"""For a lone fact with three Alerts, their answers included; the first, so what repeats gets its
+numbers."""
 ROWS = 1 + 1 + 1 + 3 + 3 + 3 + 3 + 3 + 3
 """Of a fact: it, its grounds, what its hub runs; three each of decisions, Alerts, deliveries,
 attempts, outcomes and what became of deliveries."""

@@ -81,7 +81,7 @@ def test_what_fails_in_the_ledger_is_no_other(estate: Estate) -> None:
         sqlite3.connect(estate.folder / "hubherald.db", isolation_level=None)
     ) as connection:
         connection.execute(
-            "CREATE TRIGGER boom BEFORE INSERT ON facts WHEN new.firmware_version = 'POISON'"
+            "CREATE TRIGGER boom BEFORE INSERT ON stored_facts WHEN new.firmware_version = 'POISON'"
             " BEGIN SELECT raise(abort, 'boom'); END"
         )
     honest = DEADLY.replace("reading.parse_all = deadly", "")

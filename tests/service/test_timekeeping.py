@@ -18,6 +18,7 @@ from support.samples import NOW, activation, device, hub, user
 from router.deciding.engine import Engine
 from router.delivery.relay import Relay
 from router.domain.timestamps import moment, stamp
+from router.lanes.values import Offer
 from router.language.rules import Rules
 from router.ledger.actions import Operator, retry
 from router.ledger.database import Use, open_database
@@ -70,7 +71,7 @@ async def test_a_step_moves_what_waits_along(tmp_path: Path, step: timedelta) ->
         await running.quiet()
         assert len(recipient.bodies) == 1  # nor at once after it
         machine.passes((due - NOW).total_seconds())
-        running.relay.take({}, NOTHING)
+        running.relay.take(Offer(), NOTHING)
         await running.idle()
         assert await running.states() == ["delivered"]
         assert running.metric("clock_steps_total") == 1
