@@ -33,11 +33,13 @@ P = TypeVar("P", bound=asyncio.Protocol)
 
 
 def reachable(url: str) -> str:
-    """A check of options: that the host's name is one that can be looked up."""
+    """A check of options: that the host's name can be looked up, and the port be dialled."""
     try:
         (URL(url).host or "").encode("idna")
     except ValueError:  # of which UnicodeError is one
         raise ValueError(f"{urlsplit(url).hostname!r} cannot be the name of a host") from None
+    if URL(url).explicit_port == 0:
+        raise ValueError("nothing can be reached at port 0; leave it out for the usual one")
     return url
 
 

@@ -83,8 +83,8 @@ class CsvLines:
             line = line.lstrip("\ufeff")
         if line.endswith("\n"):
             return line[:-1].rstrip("\r")
-        if len(line) < LONGEST:
-            return line.rstrip("\r") or None
+        if len(line) < LONGEST:  # the last: DOS ends a file by Ctrl-Z
+            return line.removesuffix("\x1a").rstrip("\r") or None
         begin = self.passed
         while (rest := self._text.readline(LONGEST)) and not rest.endswith("\n"):
             if self.passed - begin >= ENDLESS:

@@ -25,6 +25,8 @@ PAGES = 2
 """Pages that are made at a time: each asks the ledger, which the intake waits for."""
 
 
+BROWSER = ("Origin", "Sec-Fetch-Site")
+"""Headers that browsers send, and nobody else."""
 PAGE = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -175,7 +177,9 @@ class OperationsEndpoint:
 
     async def _serve_reload(self, request: web.Request) -> web.Response:
         """200 when all of it is live; 422 with every problem, or 503, when nothing has changed."""
-        if "Origin" in request.headers:  # any page that an operator looks at could send it
+        if any(
+            each in request.headers for each in BROWSER
+        ):  # any page that an operator looks at could send it
             return web.Response(status=403, text="not for browsers: use `hubherald reload`\n")
         try:
             return web.Response(text=f"{await self._reload('http', asker(request))}\n")

@@ -63,6 +63,12 @@ def test_lines_end_by_any_system_s_line_end(
     assert told.startswith("hubs.csv:4: status 'Commissionned': must be 'Pending', ")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("last", [True, False], ids=["ended", "not ended"])
+def test_the_mark_by_which_dos_ends_a_file_is_no_row(load: Loader, end: str, *, last: bool) -> None:
+    assert load(f"{HUBS}{end}{GOOD_HUB}{end if last else ''}\x1a") == Imported(1, 0, 0)
+
+
 def test_a_carriage_return_in_a_value_is_refused_and_counts_no_line(load: Loader) -> None:
     done = load(lines(HUBS, f"{HUB},Commissioned,SMETS2,,CH-1 rev\r2,,,", BROKEN))
     assert done == Imported(0, 0, 2)

@@ -125,8 +125,12 @@ async def test_it_reloads_on_post_alone(router: Router, address: str) -> None:
     assert router.asked == ["http"]
 
 
-async def test_no_page_in_a_browser_reloads_it(router: Router, address: str) -> None:
-    headers = {"Origin": "https://elsewhere.example"}
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+async def test_no_page_in_a_browser_reloads_it(
+    router: Router, address: str, headers: dict[str, str]
+) -> None:
     async with (
         aiohttp.ClientSession(headers=headers) as session,
         session.post(f"{address}/-/reload") as response,

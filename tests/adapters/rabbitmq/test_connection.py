@@ -74,6 +74,7 @@ def test_several_nodes_of_a_cluster() -> None:
         ("amqps://one/v#x", "must end with the virtual host"),
         ("amqps://one\\two/", "cannot be the name of a host"),
         ("amqps://one,xn--/v", "'xn--' cannot be the name of a host"),
+        ("amqps://one:0/", "port 0"),
         (f"amqps://{'ü' * 70}.example/", "cannot be the name of a host"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -226,8 +227,12 @@ async def test_a_consumer_that_is_taken_away_comes_back(place: FactQueue) -> Non
 async def test_a_silent_consumer_is_made_anew(
     place: FactQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The broker counts it, and gives it nothing: here because another one is preferred."""
+    """The broker counts it, and gives it nothing: another is preferred, which it may not learn."""
     monkeypatch.setattr(session_module, "SILENT_S", 0.5)
+    user = f"user-{secrets.token_hex(4)}"
+    place.broker.control("add_user", user, "right")
+    place.broker.control("set_permissions", user, "", "", ".*")
+    url = place.broker.url.replace("//", f"//{user}:right@")
     async with place.channel() as channel:
         await channel.declare_exchange(place.name, "topic", durable=True)
         kind = {"x-queue-type": "quorum", "x-single-active-consumer": True}
@@ -235,7 +240,7 @@ async def test_a_silent_consumer_is_made_anew(
         await queue.bind(place.name, "#")
         await channel.set_qos(prefetch_count=1)
         await queue.consume(asyncio.Queue[object]().put)
-        async with reading(place.source(declare=False)) as reader:
+        async with reading(place.source(declare=False, url=url)) as reader:
             await place.publish(range(3))
             await until(lambda: reader.source.link().made > 1)
             await channel.close()
