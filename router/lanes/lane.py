@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
+from typing import cast
 
 from router.domain.users import Channel
 from router.lanes.settling import halved, settlement, spread, unanswered
 from router.lanes.values import Claimed, ClosedReason, Settlement, Wish
-from router.ports import Adapter, Delivered, Options, Outcome, Refused, Renders, Retry
+from router.ports import Adapter, Alert, Delivered, Options, Outcome, Refused, Renders, Retry
 from router.rate import TokenBucket
 
 OTHERS = (4, 8, 16, 32)
@@ -119,7 +121,7 @@ class Lane:
             failing=self.failing,
             hopeless=self.failures > 0,
             adapter=self.channel.adapter,
-            render=self.adapter.render if isinstance(self.adapter, Renders) else None,
+            render=_render(self.adapter),
             on_their_own=max(0, max(1, self.channel.window // 2) - mine),
             meanwhile=meanwhile,
             idle_at=self.idle_at,
@@ -331,3 +333,14 @@ def _steady(rate: float, batch: int) -> float:
 
 def _is(outcome: Outcome, kind: type[Outcome]) -> bool:
     return isinstance(outcome, kind)
+
+
+def _render(adapter: Adapter[Options]) -> Callable[[Alert], bytes] | None:
+    """What makes its bytes, where they are not the Alert's JSON."""
+    return cast(Renders, adapter).render if _renders(type(adapter)) else None
+
+
+@cache
+def _renders(kind: type[object]) -> bool:
+    """Whether such adapters render. A look at a protocol costs more than all else of a wish."""
+    return issubclass(kind, Renders)

@@ -232,7 +232,6 @@ async def test_a_silent_consumer_is_made_anew(
     user = f"user-{secrets.token_hex(4)}"
     place.broker.control("add_user", user, "right")
     place.broker.control("set_permissions", user, "", "", ".*")
-    url = place.broker.url.replace("//", f"//{user}:right@")
     async with place.channel() as channel:
         await channel.declare_exchange(place.name, "topic", durable=True)
         kind = {"x-queue-type": "quorum", "x-single-active-consumer": True}
@@ -240,7 +239,7 @@ async def test_a_silent_consumer_is_made_anew(
         await queue.bind(place.name, "#")
         await channel.set_qos(prefetch_count=1)
         await queue.consume(asyncio.Queue[object]().put)
-        async with reading(place.source(declare=False, url=url)) as reader:
+        async with reading(place.source(declare=False, user=user, password="right")) as reader:
             await place.publish(range(3))
             await until(lambda: reader.source.link().made > 1)
             await channel.close()
