@@ -17,6 +17,7 @@ from router.deciding.decisions import Verdict
 from router.domain.facts import Activation, Hub, Registration
 from router.domain.timestamps import moment, stamp
 from router.domain.users import ServiceUser
+from router.domain.wrapping import Room, data_of
 from router.ledger.database import Database
 from router.ledger.stored import stored_evaluations
 from router.ledger.tables import alerts, decisions, documents, evaluations, facts
@@ -134,7 +135,7 @@ def _pasts(connection: Connection, rows: Sequence[Any]) -> list[Past]:
 
 def _past(row: Any, made: Sequence[PastDecision]) -> Past:
     # its data alone: the whole of it was a right fact when it was decided
-    activation = Activation.model_validate(json.loads(row.body)["data"])
+    activation = Activation.model_validate(data_of(json.loads(row.body), Room()))
     return Past(
         row.fact_id,
         activation,
