@@ -54,7 +54,13 @@ class ChannelKeys(BaseModel):
         Word | None, Field(description="needed when a user has two channels of one adapter")
     ] = None
     window: Annotated[
-        int, Field(ge=1, le=1000, description="sends under way at once; 1: strict order")
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="sends under way at once, none so many ahead of an unanswered one; 1:"
+            " strict order",
+        ),
     ] = 16
     rate: Annotated[
         float | None,

@@ -20,7 +20,8 @@ class Channel:
     options: Options | None
     """The adapter's own options; None where the adapter is not installed."""
     window: int = 16
-    """The most sends under way at once; 1 gives strict order."""
+    """The most sends under way at once, and the span of the sequence that they may take; 1 gives
+    strict order."""
     rate: float | None = None
     """The most Alerts per second; None is without limit."""
     timeout: float = 30.0
