@@ -189,6 +189,7 @@ async def test_nobody_slows_another(tmp_path: Path) -> None:
         await running.until(lambda: len(well.got) == 20)
         assert stuck.got == [1, 2]
         assert down.got == [1, 2]
+        await running.quiet()
         assert await running.states(3) == ["delivered"] * 20
         stuck.may_answer.set()
         await running.until(lambda: len(stuck.got) == 20)
