@@ -168,11 +168,6 @@ def changes(database: Database) -> int:
         return version_of(connection)
 
 
-def chain_hash(link: Row, rows: Mapping[str, Sequence[Row]]) -> str:
-    """The hash of a link. A verifier gives the same rows as the ledger returns them."""
-    return _hash(link, {name: _values(name, found) for name, found in rows.items()})
-
-
 def _values(table: str, rows: Sequence[Row]) -> list[Parameters]:
     columns = _COLUMNS[table]
     return [tuple(map(row.get, columns)) for row in rows]
