@@ -38,8 +38,9 @@ PARENT = """
 import subprocess, sys, time
 from router.ledger.database import Use, open_database
 database = open_database(sys.argv[1], Use.ROUTE)
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False)
-print("held", child.pid, sep="\\n", flush=True)
+print("held", flush=True)
+started = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+subprocess.Popen([sys.executable, "-c", started], close_fds=False)
 time.sleep(600)
 """
 BESIDE = """
