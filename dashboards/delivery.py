@@ -133,7 +133,7 @@ def _closed() -> Panel:
         "Closed lanes",
         "Lanes that send nothing, and why: suspended and user_removed (service_users.yaml says "
         "so), credentials and endpoint (mend the certificate or the address), operator "
-        "(hubherald lanes resume), adapter_missing. Empty is good.",
+        "(hubherald lanes resume), adapter_missing, adapter_broken. Empty is good.",
         {**HEADINGS, "reason": "Closed by"},
         TableColumn(name="Held", expr=f"{closed} * on ({LANE}) group_left () {held}"),
         no_value="every lane is open",

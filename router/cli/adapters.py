@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,15 @@ class OptionRow:
     """`source` or `delivery`."""
     adapter: str
     about: str
-    option: str | None
-    type: str | None
-    required: bool
-    default: str | None
-    description: str | None
+    distribution: str
+    version: str
+    fault: str | None
+    """Why it can't be used, and what to do; None where it can."""
+    option: str | None = None
+    type: str | None = None
+    required: bool = False
+    default: str | None = None
+    description: str | None = None
 
 
 @click.command("adapters")
@@ -46,43 +50,48 @@ def command(output: str) -> None:
     if output == "json":
         as_json(rows)
         return
-    for (role, adapter, about), options in groupby(
-        rows, key=lambda row: (row.role, row.adapter, row.about)
-    ):
-        line(f"{role} {adapter}: {about}")
-        for row in options:
+    for (role, adapter), options in groupby(rows, key=lambda row: (row.role, row.adapter)):
+        first, *more = options
+        of = f"{first.distribution} {first.version}".strip()
+        line(f"{role} {adapter}: {first.about} ({of})".replace("  ", " "))
+        for row in (first, *more):
             line(f"  {_words(row)}")
 
 
 def _rows(role: str, group: str) -> Iterator[OptionRow]:
     from router.config.installed import InstalledKinds
+    from router.ports.loading import load
+    from router.ports.origins import AdapterError
 
-    points = installed(group)
-    for kind, model in InstalledKinds(group).models().items():
-        about = (points[kind].load().__doc__ or "").strip().partition("\n")[0]
-        options = list(_options(model))
-        for name, kind_of, required, default, description in options or [_NONE]:
-            yield OptionRow(role, kind, about, name, kind_of, required, default, description)
+    points, kinds = installed(group), InstalledKinds(group)
+    models = kinds.models()
+    for kind, schema in kinds.schemas().items():
+        dist = points[kind].dist
+        of = (dist.name, dist.version) if dist is not None else ("", "")
+        if isinstance(schema, AdapterError):
+            yield OptionRow(role, kind, "", *of, str(schema))
+            continue
+        about = str(load(points[kind]).__doc__ or "").strip().partition("\n")[0]
+        bare = OptionRow(role, kind, about, *of, None)
+        yield from list(_options(bare, models[kind], schema)) or [bare]
 
 
-_Option = tuple[str | None, str | None, bool, str | None, str | None]
-_NONE: _Option = (None, None, False, None, None)
-
-
-def _options(model: type[Options]) -> Iterator[_Option]:
+def _options(
+    bare: OptionRow, model: type[Options], schema: Mapping[str, Any]
+) -> Iterator[OptionRow]:
     from router.files.model_keys import secret_keys
 
-    schema = model.model_json_schema()
     secrets = secret_keys(model)
     for name, option in schema.get("properties", {}).items():
         required = name in schema.get("required", ())
         default = option.get("default")
-        yield (
-            name,
-            "secret" if name in secrets else _type(option, schema.get("$defs", {})),
-            required,
-            None if default is None else str(default),
-            option.get("description"),
+        yield replace(
+            bare,
+            option=name,
+            type="secret" if name in secrets else _type(option, schema.get("$defs", {})),
+            required=required,
+            default=None if default is None else str(default),
+            description=option.get("description"),
         )
 
 
@@ -99,6 +108,8 @@ def _type(option: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
 
 
 def _words(row: OptionRow) -> str:
+    if row.fault is not None:
+        return f"can't be used: {row.fault}"
     if row.option is None:
         return "no options"
     needed = "required" if row.required else f"default {shown(row.default)}"

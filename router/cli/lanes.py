@@ -39,8 +39,8 @@ def command() -> None:
     """List the lanes (user and channel), pause and resume them, move what waits.
 
     A lane is closed with a reason: `suspended`, `user_removed`, `credentials`, `endpoint`,
-    `operator` or `adapter_missing`. Its Alerts are held, and time in which it is closed does not
-    count.
+    `operator`, `adapter_missing` or `adapter_broken`. Its Alerts are held, and time in which it is
+    closed does not count.
 
     Where service_users.yaml names one channel of a user less and one more, what waits on the one
     moves to the other by itself. Where it is not one for one it is held: `lanes move` moves it.

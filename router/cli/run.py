@@ -63,3 +63,5 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     if until_idle:
         with ledger(config_file) as database:
             tell_totals(ledger_totals(database))
+    if last is not None:
+        last.leave()

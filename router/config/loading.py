@@ -15,7 +15,7 @@ from pathlib import Path
 from router.config import usersfile
 from router.config.configfile import ConfigFile
 from router.config.filewatch import Look, look
-from router.config.installed import InstalledKinds
+from router.config.installed import SILENT, InstalledKinds
 from router.config.settings import Settings, open_config, read_own
 from router.domain.users import ServiceUsers
 from router.entrypoints import ADAPTERS, SOURCES
@@ -30,11 +30,10 @@ from router.files.values import has_adapter
 from router.language import shadows, unmet
 from router.language.folder import survey as survey_rules
 from router.language.rules import Rules
-from router.ports import Options, Unfit
+from router.ports import Options
 from router.ports.discretion import redactor
 from router.ports.inquiry import Inquiry
 
-SILENT = "the file does not answer; is what it is mounted from away?"
 READINGS = 3
 """How often files are read that change meanwhile."""
 
@@ -169,17 +168,16 @@ def _hold_against_adapters(
     document: Document, found: Settings, users: ServiceUsers, inquiry: Inquiry
 ) -> None:
     """What the channels' adapters need of `dcc:` and do not find there."""
-    kinds = InstalledKinds(ADAPTERS)
+    kinds = InstalledKinds(ADAPTERS, inquiry)
     named = {channel.adapter for user in users.by_id.values() for channel in user.channels}
     if found.dcc.signing_key_file and found.dcc.signing_certificate_file:
         named |= kinds.models().keys()  # they are to be right, though nobody needs them yet
-    for adapter in filter(None, map(kinds.introduced, sorted(named))):
-        originator = found.dcc.originator
-        try:
-            unfits = inquiry.ask("dcc", partial(adapter.unfit_originator, originator))
-        except TimeoutError:
-            unfits = [Unfit("signing_key_file", SILENT)]
-        for unfit in unfits:
+    for kind in sorted(named):
+        adapter = kinds.introduced(kind)
+        if adapter is None:
+            continue
+        ask = partial(adapter.unfit_originator, found.dcc.originator)
+        for unfit in kinds.asked(kind, ask, "signing_key_file"):
             where = document.at("dcc", unfit.key)
             said = redactor(found.dcc)(f"{unfit.key}: {unfit.message}")
             document.papers.add(Problem(where, said, unfit.code), warning=unfit.warning)

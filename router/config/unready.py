@@ -10,3 +10,7 @@ class UnreadyOptions(Options):
 
     why: str
     """What is wrong with the file, and what to do, for people; without its name."""
+
+
+class BrokenOptions(UnreadyOptions):
+    """In place of those of an adapter that can't be used at all: its code is broken, no file."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from router.files.values import expand, has_adapter, read_model
 from router.files.yamlfile import read
 from router.ports import Options
 from router.ports.inquiry import Inquiry
+from router.ports.options import RESERVED
 
 _DUIS_VERSION = r"^[0-9]{1,2}\.[0-9]{1,2}$"
 
@@ -101,6 +103,7 @@ class UsersFile(Options):
 
 
 OWN = frozenset(ChannelKeys.model_fields)
+assert OWN == RESERVED, "the contract says which names are taken"
 
 
 def load(
@@ -171,8 +174,15 @@ class _Users:
         """What the adapters of its channels need to know of a user, and do not."""
         for kind in sorted({channel.adapter for channel in user.channels}):
             adapter = self.kinds.introduced(kind)
-            for unfit in adapter.unfit_recipient(user.recipient) if adapter else ():
+            if adapter is None:
+                continue
+            ask = partial(adapter.unfit_recipient, user.recipient)
+            for unfit in self.kinds.asked(kind, ask, "channels"):
                 where = self.document.at("service_users", number, unfit.key)
+                if unfit.code is Code.UNKNOWN_ADAPTER:  # a fault of its code, and no mistake here
+                    problem = Problem(where, f"{unfit.key}: {unfit.message}", unfit.code)
+                    self.document.papers.add(problem, warning=False)
+                    continue
                 there = ("service_users", number, unfit.key) in self.document.values
                 code = Code.VALUE if there else Code.MISSING_KEY
                 problem = Problem(where, f"{unfit.key}: {unfit.message}", code)

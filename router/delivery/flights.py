@@ -1,22 +1,37 @@
-"""Sends that are under way, each a task."""
+"""Sends that are under way, each a task.
+
+An adapter may go on when it is cancelled. Nobody waits for that: such a send is given up, by its
+deadline or when the router stops, and whatever it says later counts for nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Self
+
+GRACE = 5.0
+"""Seconds from the deadline of a send until it is given up; what was cancelled ends at once."""
+LOOK = 1.0
+"""Seconds between looks for those."""
+CANCELLED_S = 1.0
+"""Seconds that what was cancelled has at the end."""
 
 
 class Flights:
     """Starts them while it is open; what raises ends the others and whoever opened it."""
 
     def __init__(self) -> None:
-        self._group: asyncio.TaskGroup | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._opener: asyncio.Task[object] | None = None
+        self._tasks: dict[asyncio.Task[None], tuple[float, Callable[[], None]]] = {}
+        """With when it is given up, and what is done then."""
+        self._given_up: set[asyncio.Task[None]] = set()
+        self._error: BaseException | None = None
+        self._looking: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
-        self._group = await asyncio.TaskGroup().__aenter__()
+        self._opener = asyncio.current_task()
         return self
 
     async def __aexit__(
@@ -25,28 +40,72 @@ class Flights:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        group, self._group = self._group, None
-        assert group is not None
-        await group.__aexit__(kind, error, trace)
+        opener, self._opener = self._opener, None
+        ours = isinstance(error, asyncio.CancelledError)
+        try:
+            await self.land(0.0)
+        except asyncio.CancelledError:
+            if self._error is None:
+                raise
+            ours = True
+        finally:
+            if self._looking is not None:
+                self._looking.cancel()
+        if self._error is not None:
+            if opener is not None and ours:
+                opener.uncancel()
+            raise self._error
 
     @property
     def open(self) -> bool:
         """Whether any can be started."""
-        return self._group is not None
+        return self._opener is not None
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, send: Coroutine[object, object, None]) -> None:
-        """One more; only while it is open."""
-        assert self._group is not None
-        task = self._group.create_task(send)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def start(
+        self, send: Coroutine[object, object, None], seconds: float, give_up: Callable[[], None]
+    ) -> None:
+        """One more, which should be over within so many seconds; only while it is open."""
+        assert self._opener is not None
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(send)
+        self._tasks[task] = (loop.time() + seconds + GRACE, give_up)
+        task.add_done_callback(self._ended)
+        if self._looking is None:
+            self._looking = loop.call_later(LOOK, self._look)
+
+    def lost(self) -> bool:
+        """Whether the send that asks was given up meanwhile."""
+        return bool(self._given_up) and asyncio.current_task() in self._given_up
 
     async def land(self, seconds: float) -> None:
-        """Wait for those under way; what then is not over is cancelled."""
+        """Wait for those under way; what then is not over is cancelled, and not waited for long."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in list(self._tasks):
             task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CANCELLED_S)
+        self._given_up |= self._tasks.keys()
+        self._tasks.clear()
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for task, (latest, give_up) in list(self._tasks.items()):
+            if latest <= now:
+                del self._tasks[task]
+                self._given_up.add(task)
+                give_up()
+        loop = asyncio.get_running_loop()
+        self._looking = loop.call_later(LOOK, self._look) if self._tasks else None
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        known = self._tasks.pop(task, None) is not None
+        self._given_up.discard(task)
+        if known and error is not None and self._error is None:
+            self._error = error
+            if self._opener is not None:
+                self._opener.cancel()

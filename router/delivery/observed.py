@@ -7,7 +7,7 @@ from functools import cache
 
 import structlog
 
-from router.delivery.sending import names
+from router.delivery.sending import names, words
 from router.lanes.lane import Lane
 from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement
 from router.metrics.metrics import Metrics
@@ -77,6 +77,13 @@ class ObservedLanes:
             for since, moment in began.items():
                 took = max(now - moment, timedelta()).total_seconds()
                 self._delivery(since, lane.service_user_id, lane.channel.adapter).observe(took)
+
+    def turned(self, lane: Lane, outcome: Outcome, *, was_failing: bool) -> None:
+        """An answer came: a lane may fail from now on, or be well again."""
+        if lane.failing and not was_failing:
+            _log.warning("lane.failing", **names(lane), answer=words(outcome))
+        elif was_failing and not lane.failing:
+            _log.info("lane.recovered", **names(lane))
 
     def ended(self, lane: Lane, each: Settlement) -> None:
         """An Alert was parked because its time was up, or withdrawn, without a send."""

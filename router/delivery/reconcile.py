@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
-from router.delivery.adapters import ByLane
+from router.delivery.adapters import ByLane, RunningAdapter
 from router.delivery.relay import Relay
 from router.domain.users import Channel, ServiceUser
 from router.domain.words import UserStatus
 from router.lanes.lane import Lane
 from router.lanes.values import BY_FILES, ClosedReason, LaneKey, LaneRow
-from router.ports import Adapter, Options
 
 _WHY = {
     ClosedReason.SUSPENDED: "the user is suspended in the service users file",
@@ -32,8 +32,9 @@ def reconcile(
             row = rows[key]
             named.add(row.id)
             running = adapters.get(key)
-            _reconcile_one(relay, row, user, channel, running.adapter if running else None)
-            relay.lanes[row.id].redact = running.redact if running else str
+            _reconcile_one(relay, row, user, channel, running)
+            if running is not None:
+                running.changed = partial(_fit, relay, relay.lanes[row.id], running)
             if row.took_over is not None:
                 relay.take_over(row.took_over.lane_id, row.id)
     for row in rows.values():
@@ -46,8 +47,9 @@ def _reconcile_one(
     row: LaneRow,
     user: ServiceUser,
     channel: Channel,
-    adapter: Adapter[Options] | None,
+    running: RunningAdapter | None,
 ) -> None:
+    adapter = running.entered if running else None
     lane = relay.lanes.get(row.id)
     if lane is None:
         renewed = True
@@ -64,17 +66,36 @@ def _reconcile_one(
         renewed = lane.adapter is not adapter
         lane.channel, lane.adapter = channel, adapter
         lane.look()
-    reason = _closed_by_files(user, adapter)
+    lane.redact = running.redact if running else str
+    lane.origin = running.origin if running else None
+    lane.fault = running.fault if running else ""
+    reason = _closed_by_files(user, running)
     if reason is not None:
         if lane.closed is not reason:
             relay.close_lane(lane, reason, _WHY[reason])
     elif row.closed is ClosedReason.OPERATOR:
         relay.hold(lane)
+    elif lane.fault:
+        relay.close_lane(lane, ClosedReason.ADAPTER_BROKEN, lane.fault)
     elif lane.closed in BY_FILES or (renewed and (lane.closed or row.closed)):
         relay.open_lane(lane, carefully=True)  # what is new is a fresh try
 
 
-def _closed_by_files(user: ServiceUser, adapter: Adapter[Options] | None) -> ClosedReason | None:
+def _fit(relay: Relay, lane: Lane, running: RunningAdapter) -> None:
+    """The adapter of a lane was entered since, or could not be."""
+    lane.adapter, lane.fault = running.entered, running.fault
+    if lane.closed in BY_FILES or lane.closed is ClosedReason.OPERATOR:
+        return
+    if lane.fault:
+        relay.close_lane(lane, ClosedReason.ADAPTER_BROKEN, lane.fault)
+    elif lane.closed is not None:
+        relay.open_lane(lane, carefully=True)
+    else:
+        lane.look()
+        relay.wake()
+
+
+def _closed_by_files(user: ServiceUser, running: RunningAdapter | None) -> ClosedReason | None:
     if user.status is UserStatus.SUSPENDED:
         return ClosedReason.SUSPENDED
-    return ClosedReason.ADAPTER_MISSING if adapter is None else None
+    return ClosedReason.ADAPTER_MISSING if running is None else None

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -18,9 +20,10 @@ from router.delivery.between import Errands, stops
 from router.delivery.flights import Flights
 from router.delivery.observed import ObservedLanes
 from router.delivery.returns import Returns
-from router.delivery.sending import names, renders_safely, send, words
+from router.delivery.sending import broken, names, renders_safely, send, words
 from router.domain.users import Channel
 from router.lanes.lane import Lane
+from router.lanes.succession import heir
 from router.lanes.values import (
     BY_FILES,
     Claimed,
@@ -77,8 +80,7 @@ class Relay:
         self._stopping = False
         self._returns = Returns()
         self._sends = Flights()
-        self._exchanging = False
-        self._stale = False
+        self._exchanging = self._stale = False
         self._errands = Errands()
         for lane in lanes:
             self.add(lane)
@@ -191,6 +193,10 @@ class Relay:
     def refresh(self) -> None:
         """An operator's command has changed the ledger: look there again."""
         self._stale = True
+        self.wake()
+
+    def wake(self) -> None:
+        """A lane may have something to send."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -244,8 +250,11 @@ class Relay:
         elif lane.closed is ClosedReason.OPERATOR or (
             reason is None and lane.closed is not None and not changing
         ):
-            lane.open(carefully=True)
-            _log.info("lane.opened", **names(lane), by="operator")
+            if lane.fault:  # it would have nobody to send with
+                self.close_lane(lane, ClosedReason.ADAPTER_BROKEN, lane.fault)
+            else:
+                lane.open(carefully=True)
+                _log.info("lane.opened", **names(lane), by="operator")
 
     async def _unavailable(self, error: LedgerUnavailable) -> None:
         self.metrics.ledger_up.set(0)
@@ -253,11 +262,9 @@ class Relay:
         await asyncio.sleep(1.0)
 
     async def _sleep(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     def _asked(self, ask: Callable[[Lane, datetime, float], Wish | None]) -> list[Wish]:
         now, monotonic = self.clock(), time.monotonic()
@@ -326,7 +333,9 @@ class Relay:
             return
         for claimed in requests:
             # as the lane is at this moment: the files may give it another adapter meanwhile
-            self._sends.start(self._send(lane, lane.channel, lane.adapter, claimed))
+            adapter, channel = lane.adapter, lane.channel
+            give_up = partial(self._give_up, lane, adapter, claimed)
+            self._sends.start(self._send(lane, channel, adapter, claimed), channel.timeout, give_up)
 
     async def _send(
         self,
@@ -337,28 +346,28 @@ class Relay:
     ) -> None:
         started = time.monotonic()
         outcomes = await send(lane, channel, adapter, claimed)
+        if self._sends.lost():
+            return
         self.metrics.send.labels(channel.adapter).observe(time.monotonic() - started)
-        heir = self._heir(lane, claimed)
-        live = heir is lane and adapter is lane.adapter
-        self._answered(heir, claimed, outcomes, by=lane, live=live)
+        self._answered(lane, adapter, claimed, outcomes)
 
-    def _heir(self, lane: Lane, claimed: Sequence[Claimed]) -> Lane:
-        """The lane that has it now: another one where a channel took over meanwhile."""
-        first = claimed[0].id
-        if first in lane.in_flight:
-            return lane
-        return next((each for each in self.lanes.values() if first in each.in_flight), lane)
+    def _give_up(
+        self, lane: Lane, adapter: Adapter[Options] | None, claimed: Sequence[Claimed]
+    ) -> None:
+        """Its adapter goes on though it is cancelled: nobody knows what became of these."""
+        closed = broken(lane, "went on with `deliver` when it was cancelled at its deadline")
+        self._answered(lane, adapter, claimed, [closed] * len(claimed))
 
     def _answered(
         self,
-        lane: Lane,
+        by: Lane,
+        adapter: Adapter[Options] | None,
         claimed: Sequence[Claimed],
         outcomes: Sequence[Outcome],
-        *,
-        by: Lane,
-        live: bool,
     ) -> None:
-        """`by` is the lane that sent it; `live`: with the adapter that the lane still has."""
+        """`by` is the lane that sent it, with this adapter."""
+        lane = heir(self.lanes.values(), by, claimed)
+        live = lane is by and adapter is lane.adapter  # that the lane still has
         now = self.clock()
         was_failing = lane.failing
         settled = lane.answered(claimed, outcomes, now)
@@ -371,10 +380,8 @@ class Relay:
             # none of the one that came
             if live and lane.closed is None:
                 self.close_lane(lane, ClosedReason(closed.reason), closed.detail)
-        elif lane.failing and not was_failing:
-            _log.warning("lane.failing", **names(lane), answer=words(outcomes[0]))
-        elif was_failing and not lane.failing:
-            _log.info("lane.recovered", **names(lane))
+        else:
+            self._observed.turned(lane, outcomes[0], was_failing=was_failing)
         self._wake.set()
 
     async def _drain(self) -> None:

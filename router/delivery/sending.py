@@ -13,12 +13,14 @@ from traceback import format_exception
 
 import structlog
 
+from router.delivery.answers import NoOutcomes, asked, checked, discreet
 from router.domain.users import Channel
 from router.lanes.lane import Lane
 from router.lanes.values import Claimed, Wish
 from router.ports import (
     Adapter,
     Alert,
+    ChannelFault,
     Closed,
     Delivered,
     Options,
@@ -28,6 +30,9 @@ from router.ports import (
     RenderError,
     Retry,
 )
+from router.ports.delivery import MAX_RENDERED
+from router.ports.origins import Origin
+from router.ports.origins import words as told
 
 _log = structlog.get_logger(__name__)
 
@@ -46,10 +51,8 @@ async def send(
         return [each.unrendered or neighbour for each in claimed]
     try:
         async with asyncio.timeout(channel.timeout):
-            outcomes = await adapter.deliver([each.delivery for each in claimed])
-        if len(outcomes) != len(claimed):
-            raise ValueError(f"{len(outcomes)} outcomes for {len(claimed)} Alerts")
-        return [_discreet(each, redact) for each in outcomes]
+            outcomes = await asked(adapter, [each.delivery for each in claimed])
+        return checked(outcomes, len(claimed), redact)
     except TimeoutError:
         return [Retry(Reason.TIMEOUT, f"no answer within {channel.timeout:g} s") for _ in claimed]
     except asyncio.CancelledError:
@@ -58,10 +61,22 @@ async def send(
             raise
         # some client libraries cancel their callers when a connection is lost
         return [Retry(Reason.NETWORK, "the connection was lost") for _ in claimed]
-    except Exception as error:  # an adapter's bug must not stop others
+    except NoOutcomes as error:
+        return [broken(lane, str(error))] * len(claimed)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # an adapter's bug must not stop others, nor end the router
         _bug(lane, error)
-        detail = redact(f"{type(error).__name__}: {error}")[:300]
+        detail = discreet(f"{lane.origin or 'the adapter'} raised {told(error)}", redact)
         return [Retry(Reason.BUG, detail) for _ in claimed]
+
+
+def broken(lane: Lane, what: str) -> Closed:
+    """What is answered for an adapter that does not keep the contract: its lane stands."""
+    origin = lane.origin or Origin(lane.channel.adapter)
+    detail = discreet(origin.blamed(what), lane.redact)
+    _log.error("adapter.bug", **names(lane), adapter=origin.kind, detail=detail)
+    return Closed(ChannelFault.ADAPTER, detail)
 
 
 def renders_safely(lane: Lane, wish: Wish) -> Wish:
@@ -72,32 +87,29 @@ def renders_safely(lane: Lane, wish: Wish) -> Wish:
 
     def safe(alert: Alert) -> bytes | Outcome:
         try:
-            return render(alert)
+            rendered = render(alert)
         except RenderError as error:
-            return _discreet(error.outcome, lane.redact)
-        except Exception as error:  # in the ledger's transaction, which is everybody's
+            try:
+                return checked([error.outcome], 1, lane.redact)[0]
+            except NoOutcomes as wrong:
+                return broken(lane, f"{wrong}, with a RenderError")
+        except BaseException as error:  # in the ledger's transaction, which is everybody's
             _bug(lane, error)
             return Retry(Reason.BUG, "the adapter could not make the bytes")
+        if type(rendered) is bytes and len(rendered) <= MAX_RENDERED:
+            return rendered
+        return broken(lane, f"gave no bytes for `render`, or more than {MAX_RENDERED:,}")
 
     return replace(wish, render=safe)
 
 
-def _bug(lane: Lane, error: Exception) -> None:
+def _bug(lane: Lane, error: BaseException) -> None:
     log_bug(error, lane.redact, **names(lane), adapter=lane.channel.adapter)
 
 
-def log_bug(error: Exception, redact: Callable[[str], str], **where: str) -> None:
+def log_bug(error: BaseException, redact: Callable[[str], str], **where: str) -> None:
     """The traceback of an adapter's bug; a library may have put an address into its error."""
     _log.error("adapter.bug", **where, exception=redact("".join(format_exception(error))))
-
-
-def _discreet(outcome: Outcome, redact: Callable[[str], str]) -> Outcome:
-    """The same without what the other side repeated of our secrets."""
-    match outcome:
-        case Delivered(receipt):
-            return replace(outcome, receipt=redact(receipt))
-        case Retry() | Refused() | Closed():
-            return replace(outcome, detail=redact(outcome.detail))
 
 
 def names(lane: Lane) -> dict[str, str]:

@@ -27,6 +27,8 @@ _SHORTEST = 6
 """Characters of a part of a path that may be a secret; `hook` and `v1` are none."""
 _BEGINNING = 4
 """Characters of a secret that are not shown either, where a text was cut within it."""
+_FEW = 16
+"""So many known texts are looked for one by one."""
 _SHORT = 100
 """Characters of a text that is worth being remembered."""
 _LONGEST_KEY = 40
@@ -83,6 +85,10 @@ class Redactor:
         """`names`: texts, and what is shown in their place."""
         known = {form: name for text, name in names for form in _forms(text)}
         self._known = [_Private(text, name, _is_word(text)) for text, name in known.items()]
+        self._by_beginning: dict[str, list[_Private]] = {}
+        for each in self._known:
+            self._by_beginning.setdefault(each.text[:_BEGINNING], []).append(each)
+        self._short = [each for each in self._known if len(each.text) < _BEGINNING]
         self._longest = max(map(len, known), default=0)
         self._remembered = lru_cache(maxsize=8)(self._hidden)
 
@@ -102,7 +108,7 @@ class Redactor:
     def _spans(self, rendition: Rendition, cuts: Sequence[int]) -> Iterator[_Span]:
         """From where to where in the original something known stands."""
         text, starts = folded(rendition.text), rendition.starts
-        for known in self._known:
+        for known in self._maybe_in(text):
             for at in _places(text, known):
                 yield starts[at], starts[at + len(known.text)], known.shown
         ends = {bisect_left(starts, cut) for cut in cuts}
@@ -117,8 +123,16 @@ class Redactor:
     def _tells(self, said: str, *, cut: bool) -> bool:
         """Whether what stood in base64 holds something known, or was cut within it."""
         texts = [folded(each.text) for each in renditions(said)]
-        whole = any(known.text in text for text in texts for known in self._known)
+        whole = any(known.text in text for text in texts for known in self._maybe_in(text))
         return whole or (cut and self._begun(texts[0].rstrip("\ufffd")) > 0)
+
+    def _maybe_in(self, text: str) -> Sequence[_Private]:
+        """Those whose beginning stands in it: of the secrets of a thousand users, next to none."""
+        if len(self._known) <= _FEW:
+            return self._known
+        windows = {text[at : at + _BEGINNING] for at in range(len(text))}
+        found = self._by_beginning.keys() & windows
+        return [*self._short, *(each for key in found for each in self._by_beginning[key])]
 
     def _begun(self, text: str) -> int:
         """How many characters at the end of what was cut are the beginning of something known."""

@@ -54,9 +54,10 @@ def uncut(text: str) -> str:
 
 def folded(text: str) -> str:
     """The text without regard to case, character for character; a `+` may stand for a space."""
-    if not text.isascii():
-        text = "".join(low if len(low := each.casefold()) == 1 else each for each in text)
-    return text.lower().replace("+", " ")
+    if text.isascii():
+        return text.lower().replace("+", " ")
+    folds = (low if len(low := each.casefold()) == 1 else each for each in text)  # no `lower`: İ
+    return "".join(folds).replace("+", " ")
 
 
 def in_base64(text: str) -> Iterator[tuple[int, int, str]]:

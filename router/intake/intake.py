@@ -38,6 +38,7 @@ from router.ledger.quarantine import released
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options, Source
+from router.ports.stay import reader
 
 SETTLED = 1.0
 """Seconds that a router has lived, after one that died, before it takes up a fact alone.
@@ -134,12 +135,14 @@ class Intake:
         if cursors is None:
             return
         gathered = Gathered()
-        async with asyncio.TaskGroup() as group:
-            reading = group.create_task(self._read(source, cursors, gathered))
+        async with (
+            asyncio.TaskGroup() as group,
+            reader(self._read(source, cursors, gathered)) as reading,
+        ):
             stopping = group.create_task(self._stopping.wait())
             while not self._stopping.is_set():
                 batch = group.create_task(gathered.batch())
-                await asyncio.wait({batch, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({batch, stopping, reading}, return_when=asyncio.FIRST_COMPLETED)
                 if not batch.done():
                     batch.cancel()
                     break
@@ -151,7 +154,6 @@ class Intake:
                 self._busy -= len(given)
                 gathered.settled(given)
                 gathered.rest(time.monotonic() - began)
-            reading.cancel()
             stopping.cancel()
 
     async def _read(
@@ -164,6 +166,7 @@ class Intake:
             async for given in messages:
                 self._busy += 1
                 await gathered.put(given.bounded() if isinstance(given, Message) else given)
+        await asyncio.Event().wait()  # one that ends by itself ends nobody else
 
     async def _move(self, name: str, given: Sequence[Message | Cursor]) -> None:
         """Store what moved by itself, or has moved on since, now that all before is committed."""

@@ -13,13 +13,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from router.domain.users import Channel
 from router.lanes.settling import halved, settlement, spread, unanswered
-from router.lanes.values import Claimed, ClosedReason, Settlement, Wish
+from router.lanes.values import BY_ITSELF, Claimed, ClosedReason, Settlement, Wish
 from router.ports import Adapter, Alert, Delivered, Options, Outcome, Refused, Renders, Retry
 from router.rate import TokenBucket
+
+if TYPE_CHECKING:
+    from router.ports.origins import Origin
 
 OTHERS = (4, 8, 16, 32)
 """How many others are tried each time that the oldest has failed again; the last goes on. Twice as
@@ -70,6 +73,10 @@ class Lane:
     bucket: TokenBucket = field(default_factory=TokenBucket)
     redact: Callable[[str], str] = str
     """Takes out of what the adapter says what nobody may see."""
+    origin: Origin | None = None
+    """Who brought the adapter."""
+    fault: str = ""
+    """Why there is no adapter, though one is installed; empty where there is, or will be soon."""
 
     @property
     def batch(self) -> int:
@@ -293,7 +300,7 @@ class Lane:
         """Nothing is claimed any more; a lane that closed by itself is tried again later."""
         self.closed = reason
         self.probe_at = None
-        if reason in {ClosedReason.CREDENTIALS, ClosedReason.ENDPOINT}:
+        if reason in BY_ITSELF and self.adapter is not None:
             pause = PROBE[min(self.probes, len(PROBE) - 1)]
             self.probe_at = now + timedelta(seconds=pause)
             self.probes += 1

@@ -8,12 +8,13 @@ file. Everything else is for a person to decide. Pure.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from router.domain.timestamps import rfc3339
-from router.lanes.values import LaneKey, LaneRow
+from router.lanes.lane import Lane
+from router.lanes.values import Claimed, LaneKey, LaneRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +85,11 @@ def _channels(wanted: Collection[LaneKey]) -> dict[str, set[str]]:
     for user, channel in wanted:
         found[user].add(channel)
     return dict(found)
+
+
+def heir(lanes: Iterable[Lane], lane: Lane, claimed: Sequence[Claimed]) -> Lane:
+    """The lane that has a request now: another one where a channel took over meanwhile."""
+    first = claimed[0].id
+    if first in lane.in_flight:
+        return lane
+    return next((each for each in lanes if first in each.in_flight), lane)

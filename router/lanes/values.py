@@ -22,12 +22,17 @@ class ClosedReason(StrEnum):
     ENDPOINT = "endpoint"
     OPERATOR = "operator"
     ADAPTER_MISSING = "adapter_missing"
+    ADAPTER_BROKEN = "adapter_broken"
 
 
 BY_FILES = frozenset(
     {ClosedReason.SUSPENDED, ClosedReason.USER_REMOVED, ClosedReason.ADAPTER_MISSING}
 )
 """Reasons that an operator's command can't take away."""
+BY_ITSELF = frozenset(
+    {ClosedReason.CREDENTIALS, ClosedReason.ENDPOINT, ClosedReason.ADAPTER_BROKEN}
+)
+"""Reasons that a lane finds by itself, and looks by itself whether they still stand."""
 
 
 class DeliveryState(StrEnum):

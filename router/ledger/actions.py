@@ -21,7 +21,7 @@ from router.domain.inventory import Running
 from router.domain.timestamps import lasting, moment, rfc3339, stamp
 from router.errors import UsageError
 from router.lanes.succession import Stranded
-from router.lanes.values import ClosedReason, DeliveryState, LaneChange
+from router.lanes.values import BY_ITSELF, ClosedReason, DeliveryState, LaneChange
 from router.ledger.database import Database
 from router.ledger.inventory import read_inventory, write_correction
 from router.ledger.lanes import change_lane
@@ -32,7 +32,7 @@ from router.ledger.tables import actions, alerts, deliveries, holding, lanes
 
 RETRIED = (DeliveryState.PARKED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.UNKNOWN)
 """What can be retried: the rest is settled or on its way."""
-RESUMED = (ClosedReason.OPERATOR, ClosedReason.CREDENTIALS, ClosedReason.ENDPOINT)
+RESUMED = BY_ITSELF | {ClosedReason.OPERATOR}
 """Why a lane may be closed for an operator to open it; the other reasons stand in files."""
 HOLD = timedelta(hours=48)
 """How long a retried Alert is held where its channel is in no file any more."""

@@ -12,6 +12,15 @@ from typing import Protocol, Self, runtime_checkable
 from router.ports.alerts import Alert
 from router.ports.options import OptionsT
 
+MAX_DETAIL = 500
+"""Characters of a detail or receipt that are kept; three dots stand for the rest."""
+MAX_WAIT = timedelta(days=366)
+"""The longest that a Retry can ask for; nothing rests past the time of what failed anyway."""
+MAX_BATCH = 1_000
+"""The most Alerts that go together."""
+MAX_RENDERED = 1_048_576
+"""Bytes that an adapter may render for an Alert."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -46,6 +55,8 @@ class ChannelFault(StrEnum):
     """The other side does not let us in, or we can't show or trust what we have to."""
     ENDPOINT = "endpoint"
     """What answers there does not take Alerts: a wrong address, a missing queue."""
+    ADAPTER = "adapter_broken"
+    """The adapter does not keep the contract; the router says so, no adapter need."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ A receiver may repeat in its answer the address that we asked for, with all that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -17,13 +17,37 @@ SHORTEST = 4
 """Characters of a secret; what is shorter stands in every other word."""
 
 
+class Discretion:
+    """Takes out of every text what the core knows to be secret, whose it may be."""
+
+    def __init__(self, *known: object) -> None:
+        self._secrets: dict[str, str] = {}
+        self._hide = Redactor(())
+        self.learn(*known)
+
+    def learn(self, *known: object) -> None:
+        """These too, from now on; what was secret before a reload still is."""
+        found = {text: shown for each in known for text, shown in _private("", each, urls=False)}
+        if not found.keys() <= self._secrets.keys():
+            self._secrets |= found
+            self._hide = Redactor(self._secrets.items())
+
+    def __call__(self, text: str) -> str:
+        """The text without them."""
+        return self._hide(text)
+
+    def beside(self, own: Redactor) -> Callable[[str], str]:
+        """The same, and what one adapter knows: also what may be a secret in its URLs."""
+        return lambda text: self._hide(own(text))
+
+
 def redactor(*known: object) -> Redactor:
     """For texts of whoever knows these options: secrets, what may be one in a URL of theirs, and
     the names of key files, in whose place the name of the option is shown."""
     return Redactor(pair for each in known for pair in _private("", each))
 
 
-def _private(name: str, value: object) -> Iterator[tuple[str, str]]:
+def _private(name: str, value: object, *, urls: bool = True) -> Iterator[tuple[str, str]]:
     secret = getattr(value, "get_secret_value", None)
     if secret is not None:
         text = secret()
@@ -32,14 +56,14 @@ def _private(name: str, value: object) -> Iterator[tuple[str, str]]:
             if len(form) >= SHORTEST:
                 yield form, HIDDEN
     elif isinstance(value, Path):
-        if name.endswith("_file"):
+        if urls and name.endswith("_file"):
             yield str(value), name
     elif isinstance(value, str):
-        if value[:6].lower().startswith(("http:", "https:")):
+        if urls and value[:6].lower().startswith(("http:", "https:")):
             yield from ((part, HIDDEN) for part in private_parts(value))
     else:
         for inner_name, inner in _inside(name, value):
-            yield from _private(inner_name, inner)
+            yield from _private(inner_name, inner, urls=urls)
 
 
 def _inside(name: str, value: object) -> Iterator[tuple[str, object]]:

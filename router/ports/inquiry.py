@@ -43,3 +43,13 @@ class Inquiry:
                 self._thread, self._left = Aside("files"), AGAIN_S
                 self._silent[beside] = asked
             raise
+
+    def run(self, function: Callable[[], T], seconds: float) -> T:
+        """What the function gives, which may do anything. TimeoutError when that takes longer."""
+        asked = self._thread.submit(function)
+        try:
+            return asked.result(seconds)
+        except TimeoutError:
+            if not asked.done():
+                self._thread = Aside("files")
+            raise

@@ -23,6 +23,10 @@ from pydantic import (
 
 from router.files.codes import Code
 
+RESERVED = frozenset({"adapter", "name", "window", "rate", "timeout", "hold_hours"})
+"""The keys of a channel that are the router's own: no option of an adapter may be called so. Of the
+keys of a source, `adapter` alone is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unfit:

@@ -12,16 +12,17 @@ import structlog
 import uvloop
 
 from router.clock import Clock, SteadyClock
-from router.config.loading import Config
+from router.config.loading import Config, ConfiguredSource
 from router.config.unready import UnreadyOptions
 from router.deciding.engine import Engine
 from router.deciding.trial import trial
-from router.delivery.adapters import ENTER, AdapterPool
+from router.delivery.adapters import AdapterPool
 from router.delivery.relay import LAST, Relay
 from router.domain.words import QuarantineReason
 from router.entrypoints import SOURCES, installed
-from router.errors import RouterError, UsageError
+from router.errors import RouterError
 from router.intake.absent import AbsentSource
+from router.intake.border import bordered
 from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
@@ -31,8 +32,12 @@ from router.ledger.thread import LedgerThread
 from router.logstream import LogStream
 from router.metrics.metrics import Metrics
 from router.ports import Aside, Options, Source
+from router.ports.discretion import Discretion, redactor
+from router.ports.loading import load
+from router.ports.origins import AdapterError, origin_of
 from router.service.endpoint import OperationsEndpoint
 from router.service.lastresort import LastResort
+from router.service.leftovers import let_go, told_by
 from router.service.loop_lag import watch_lag
 from router.service.observed import ObservedLedger
 from router.service.readiness import Readiness
@@ -124,14 +129,6 @@ def _tell_of(database: Database) -> None:
         _log.info("ledger.made", path=path, detail=told)
 
 
-async def _ready(name: str, source: Source[Options], stack: AsyncExitStack) -> Source[Options]:
-    try:
-        async with asyncio.timeout(ENTER):
-            return await stack.enter_async_context(source)
-    except TimeoutError:
-        raise UsageError(f"source {name!r} was not ready within {ENTER:g} s") from None
-
-
 async def _show(readiness: Readiness, relay: Relay) -> None:
     """Set the gauges that are asked when somebody looks."""
     await readiness.show()
@@ -168,7 +165,9 @@ class _Router:
         self.config = config
         self.ledger = ledger
         self.metrics = Metrics()
-        self.pool = AdapterPool(config.dcc.originator)
+        own = (config.sources, config.operations, config.ledger, config.dcc)
+        self.discretion = Discretion(config.users, *own)
+        self.pool = AdapterPool(config.dcc.originator, self.discretion)
         self.live = Runtime(
             config, engine, ledger=ledger, pool=self.pool, metrics=self.metrics, clock=clock
         )
@@ -180,6 +179,7 @@ class _Router:
         loop = asyncio.get_running_loop()
         # what others hand to a thread may hang, too; uvloop takes any executor
         loop.set_default_executor(Aside("aside", THREADS))
+        loop.set_exception_handler(told_by(self.discretion))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self.hung_up.set)
@@ -220,6 +220,9 @@ class _Router:
                 await self._work(sources, readiness, until_idle=until_idle)
         finally:
             await self.ledger.after(self.live.engine.close)  # a judgement may be under way there
+        left = await let_go()
+        if self.last is not None:
+            self.last.keep(left)
         with suppress(LedgerUnavailable):  # then the next start is careful for nothing
             await self.ledger.call(lives.end, self.live.clock())
         _log.info("router.stopped")
@@ -332,6 +335,20 @@ class _Router:
             rounds += 1
             await asyncio.sleep(LOOK)
 
+    async def _source(
+        self, name: str, configured: ConfiguredSource, stack: AsyncExitStack
+    ) -> Source[Options]:
+        point = installed(SOURCES)[configured.adapter]
+        try:
+            kind = load(point)
+        except AdapterError as error:
+            return AbsentSource(name, str(error))
+        hide = self.discretion.beside(redactor(configured.options))
+        source = bordered(kind, partial(kind, name, configured.options), origin_of(point), hide)
+        stack.push_async_callback(source.end)
+        await source.begin()
+        return source
+
     async def _sources(self, stack: AsyncExitStack) -> dict[str, Source[Options]]:
         found: dict[str, Source[Options]] = {}
         for name, configured in self.config.sources.items():
@@ -339,8 +356,7 @@ class _Router:
             if isinstance(options, UnreadyOptions):
                 found[name] = AbsentSource(name, options.why)
             else:
-                kind = installed(SOURCES)[configured.adapter].load()
-                found[name] = await _ready(name, kind(name, options), stack)
+                found[name] = await self._source(name, configured, stack)
             self.metrics.duplicates.labels(name)  # counters that begin at 1 show no increase
             self.metrics.misfits.labels(name)
             for reason in QuarantineReason:

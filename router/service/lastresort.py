@@ -5,9 +5,11 @@ Whoever stops it waits for so long and kills it then, and would know nothing of 
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
+from collections.abc import Sequence
 
 import structlog
 
@@ -27,6 +29,18 @@ class LastResort:
         self._patience = patience
         self._finished = False
         self._begun = False
+        self._left: list[object] = []
+
+    def keep(self, left: Sequence[object]) -> None:
+        """These can't be ended: the interpreter would try as it ends, and might for ever."""
+        if left and not self._left:
+            atexit.register(self._exit, 1)  # it holds them until then
+        self._left += left
+
+    def leave(self) -> None:
+        """All is done; end the process here where something is kept."""
+        if self._left:
+            self._exit(0)
 
     def begin(self) -> None:
         """The router begins to stop; once is enough."""
@@ -49,8 +63,12 @@ class LastResort:
                 threads=_threads(),
                 advice="it ends all the same; the next start sends again what was under way",
             )
+        self._exit(0 if self._finished else 1)
+
+    def _exit(self, code: int) -> None:
+        sys.stdout.flush()
         self._log.drain()
-        os._exit(0 if self._finished else 1)
+        os._exit(code)
 
 
 def _threads() -> list[str]:

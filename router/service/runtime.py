@@ -92,10 +92,10 @@ class Runtime:
     ) -> Sequence[str]:
         """Make other rules and users live, between two facts; gives what there is to say of lanes.
 
-        Nothing has changed when this raises: LedgerUnavailable, UsageError when the router stops,
-        or whatever kept an adapter from being set up. `trigger` and `by` say in the record what
-        asked, and who.
+        Nothing has changed when this raises: LedgerUnavailable, or UsageError when the router
+        stops. `trigger` and `by` say in the record what asked, and who.
         """
+        self._pool.discretion.learn(config.users)
         adapters = await self._pool.prepare(config.users.by_id.values())
         old = self.engine
         told = {"trigger": trigger, "by": by, "from": _digests(self.config), "to": _digests(config)}

@@ -18,6 +18,7 @@ from router.config.usersfile import ChannelKeys, UsersFile
 from router.domain.facts import DATA, Activation, Envelope
 from router.entrypoints import ADAPTERS, SOURCES
 from router.files.model_keys import secret_keys
+from router.ports import Options
 from router.workbench import ruleschema
 from router.workbench.ruleschema import Schema
 
@@ -59,7 +60,7 @@ def fact() -> Schema:
 
 def users() -> Schema:
     """service_users.yaml with the options of every installed adapter."""
-    adapters = InstalledKinds(ADAPTERS).models()
+    adapters = _usable(ADAPTERS)
     of, defs = _schemas(UsersFile, ChannelKeys, *adapters.values())
     channels = [
         _with_adapter(kind, of[model], secret_keys(model), of[ChannelKeys])
@@ -76,7 +77,7 @@ def users() -> Schema:
 
 def config() -> Schema:
     """hubherald.yaml with the options of every installed source."""
-    sources = InstalledKinds(SOURCES).models()
+    sources = _usable(SOURCES)
     of, defs = _schemas(ConfigFile, *sources.values())
     choices = [
         _with_adapter(kind, of[model], secret_keys(model), _ADAPTER_ONLY)
@@ -117,6 +118,14 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "users": users,
     "config": config,
 }
+
+
+def _usable(group: str) -> dict[str, type[Options]]:
+    """The options of all that are installed, by kind, but for those that can't be described."""
+    kinds = InstalledKinds(group)
+    described = kinds.schemas()
+    models = kinds.models().items()
+    return {kind: model for kind, model in models if isinstance(described[kind], dict)}
 
 
 class _Untitled(GenerateJsonSchema):

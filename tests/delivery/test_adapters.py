@@ -15,7 +15,6 @@ from router.delivery.adapters import AdapterPool, ByLane, RunningAdapter
 from router.domain.users import Channel, ServiceUser
 from router.domain.words import Role
 from router.entrypoints import ADAPTERS, installed
-from router.errors import UsageError
 from router.ports import Options, Originator
 
 ADAPTER = '''
@@ -134,15 +133,36 @@ async def test_a_channel_without_its_adapter_has_nobody() -> None:
         assert await pool.prepare([told(1, "", kind="not-installed")]) == {}
 
 
-async def test_what_can_not_be_set_up_leaves_everything_as_it_was() -> None:
+async def test_what_can_not_be_set_up_keeps_its_own_lane_closed_and_no_other() -> None:
     async with AdapterPool(Originator(DCC)) as pool:
-        before = await pool.prepare([told(1, "a")])
+        pool.serve(await pool.prepare([told(1, "a")]))
+        adapters = await pool.prepare([told(1, "a"), told(2, "b"), told(3, "breaks")])
+        pool.serve(adapters)
+        assert [running(adapters, each).entered is not None for each in (1, 2, 3)] == [1, 1, 0]
+        assert running(adapters, 1).fault == running(adapters, 2).fault == ""
+        fault = running(adapters, 3).fault
+        assert fault.startswith("adapter 'seen' of seen-adapter 1.0 (")
+        assert "seen_adapter.py) could not be set up at " in fault
+        assert "RuntimeError: no way in; the lane opens when it can be" in fault
+
+
+async def test_a_reload_tries_again_at_once_what_could_not_be_set_up() -> None:
+    async with AdapterPool(Originator(DCC)) as pool:
+        before = await pool.prepare([told(1, "breaks")])
         pool.serve(before)
-        with pytest.raises(UsageError, match=r"adapter seen of .* RuntimeError: no way in"):
-            await pool.prepare([told(1, "a"), told(2, "b"), told(3, "breaks")])
-        again = await pool.prepare([told(1, "a")])
-        assert running(again) is running(before)
-        assert notes(running(again)) == ["entered"]
+        made = running(before).adapter
+        after = await pool.prepare([told(1, "breaks")])
+        assert running(after) is running(before)
+        await until(lambda: running(after).adapter is not made)
+
+
+async def test_who_hangs_at_the_door_keeps_nobody_waiting() -> None:
+    async with asyncio.timeout(20), AdapterPool(Originator(DCC)) as pool:
+        adapters = await pool.prepare([told(1, "hangs"), told(2, "b")])
+        pool.serve(adapters)
+        assert running(adapters, 1).entered is None
+        assert running(adapters, 2).entered is not None
+        assert not running(adapters, 1).known.is_set()
 
 
 async def test_those_that_were_for_nothing_leave_at_once() -> None:

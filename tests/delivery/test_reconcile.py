@@ -32,6 +32,7 @@ from router.ports import (
     Outcome,
 )
 from router.ports import Recipient as Party
+from router.ports.origins import Origin
 
 
 def told(
@@ -63,8 +64,9 @@ async def put(
     adapters = {
         (user(number), "main"): RunningAdapter(
             AdapterSpec("test", Options(), Originator(DCC), Party(user(number))),
-            cast(Adapter, recipient),
             30.0,
+            Origin("test"),
+            entered=cast(Adapter, recipient),
         )
         for number, recipient in recipients.items()
     }

@@ -13,6 +13,7 @@ from support.ledgers import HOLD
 from support.relaying import Recipient, Slow, alert_ids, relaying, takes
 from support.samples import NOW, device, user
 
+from router.lanes.values import ClosedReason
 from router.ledger.queries.lists import list_lanes
 from router.ports import ChannelFault, Closed, Delivered, Delivery, Outcome, Reason, Refused, Retry
 
@@ -279,13 +280,17 @@ class Miscounting(Recipient):
         return outcomes[:-1] if len(self.requests) == 1 else outcomes
 
 
-async def test_too_few_outcomes_are_a_bug(tmp_path: Path) -> None:
+async def test_too_few_outcomes_close_the_lane_until_it_is_tried_again(tmp_path: Path) -> None:
     recipient = Miscounting(batch=5)
     async with relaying(tmp_path, recipient) as running:
         await running.record(HUBS[:5])
         await running.hurry_until_idle()
+        assert running.lane().closed is ClosedReason.ADAPTER_BROKEN
+        assert (await running.outcomes())[:5] == [("closed", "adapter_broken")] * 5
+        running.passes(timedelta(minutes=2))
+        await running.hurry_until_idle()
         assert recipient.requests == [[1, 2, 3, 4, 5]] * 2
-        assert (await running.outcomes())[:5] == [("retry", "bug")] * 5
+        assert set(await running.states()) == {"delivered"}
 
 
 class Hanging(Recipient):

@@ -33,6 +33,7 @@ from router.ports import (
     Retry,
 )
 from router.ports import Recipient as Party
+from router.ports.origins import Origin
 
 S1 = user(1)
 HUBS = [device(1), device(2), device(1), device(3)]
@@ -45,8 +46,9 @@ async def put(running: Running, recipients: dict[str, Recipient], **channel: Any
     adapters = {
         (S1, name): RunningAdapter(
             AdapterSpec(name, Options(), Originator(DCC), Party(S1)),
-            cast(Adapter, recipient),
             30.0,
+            Origin("test"),
+            entered=cast(Adapter, recipient),
         )
         for name, recipient in recipients.items()
     }

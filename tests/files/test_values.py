@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from router.config.installed import InstalledKinds
+from router.config.unready import BrokenOptions
 from router.entrypoints import ADAPTERS
 from router.files.values import read_model
 from router.files.yamlfile import parse
@@ -77,18 +79,23 @@ def test_an_adapter_of_others_reads_its_own_options(install: Callable[[str], Non
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("hubherald_nowhere:Mine", "'mine' is installed but cannot be loaded: No module"),
-        ("hubherald_others:None_", "'mine' is installed but cannot be loaded: "),
-        ("hubherald_others:Odd", "'mine' is broken: its Config is not made from"),
+        ("hubherald_nowhere:Mine", " can't be imported: ModuleNotFoundError: No module"),
+        ("hubherald_others:None_", " (FILE) can't be imported: AttributeError: "),
+        ("hubherald_others:Odd", " (FILE) has no `Config` made from router.ports.Options"),
     ],
 )
-def test_an_adapter_that_cannot_be_used_is_told(
+def test_an_adapter_that_cannot_be_used_is_told_and_is_no_mistake_in_the_file(
     install: Callable[[str], None], target: str, said: str
 ) -> None:
     install(target)
-    options, [problem] = read("{adapter: mine, size: 3}")
-    assert options is None
-    assert problem.startswith(said)
+    document = parse(b"{adapter: mine, size: 3}", Path("file.yaml"))
+    options = InstalledKinds(ADAPTERS).options(document, document.value, own=frozenset({"adapter"}))
+    assert isinstance(options, BrokenOptions)
+    assert not document.problems
+    [problem] = document.papers.unfit
+    assert problem.message == options.why
+    plain = re.sub(r"\(\S*/hubherald_others.py\)", "(FILE)", problem.message)
+    assert plain.startswith(f"adapter 'mine' of others 1.0{said}")
     assert "mine" not in InstalledKinds(ADAPTERS).models()
     assert "log" in InstalledKinds(ADAPTERS).models()
 

@@ -74,6 +74,8 @@ class Queue:
 
 
 class Point:
+    name, group, module, dist = "folder", SOURCES, "", None
+
     def load(self):
         return Queue
 

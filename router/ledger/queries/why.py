@@ -41,6 +41,7 @@ _OPENS = {
     ClosedReason.SUSPENDED: "opens when service_users.yaml says active:",
     ClosedReason.USER_REMOVED: "opens when service_users.yaml has it again:",
     ClosedReason.ADAPTER_MISSING: "opens when its adapter is installed:",
+    ClosedReason.ADAPTER_BROKEN: "opens when its adapter works again:",
     ClosedReason.CREDENTIALS: "mend the credentials, then `hubherald lanes resume`",
     ClosedReason.ENDPOINT: "mend the address, then `hubherald lanes resume`",
     ClosedReason.OPERATOR: "open it with `hubherald lanes resume`",
