@@ -128,6 +128,11 @@ def lines(text: str, *, err: bool = False) -> None:
     click.echo(escaped_lines(text), err=err)
 
 
+def clear() -> None:
+    """An empty screen, where there is one."""
+    click.clear()
+
+
 def raw(content: str | bytes) -> None:
     """For programs and files: as it is, no end of line added; on a terminal nothing of it acts."""
     if sys.stdout.isatty():
