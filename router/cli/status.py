@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import ledger, now
-from router.cli.printing import as_json, as_table, clear, output
+from router.cli.printing import as_json, as_table, clear, listing
 from router.errors import FilesError, LedgerError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ LIVE = "hubherald_rules_live_info"
 
 @click.command("status")
 @click.option("--watch", is_flag=True, help=f"Look again each {EVERY:g} seconds, until Ctrl-C.")
-@output
+@listing
 @click.pass_context
 def command(ctx: click.Context, *, watch: bool, output: str) -> None:
     """Show router, intake, lanes, Alerts, quarantine, rules and files on one screen.
