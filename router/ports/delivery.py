@@ -61,25 +61,30 @@ class ChannelFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The other side took it."""
+    """The other side took it: it is never sent again."""
 
     receipt: str = ""
-    """What it said, for evidence: `204`, a file's name."""
+    """What it said, for evidence: `204`, a file's name. As every text of an Outcome it is kept in
+    one line of at most `MAX_DETAIL` characters, without control characters and known secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Not now; the same may work later."""
+    """Not now; the same may work later. It goes again after 5 s, 30 s, 2, 4, 10, 30 minutes and
+    then every hour, until its time is up; meanwhile the lane rests."""
 
     reason: Reason
     detail: str = ""
+    """What happened, for people, and what to do where they can."""
     after: timedelta | None = None
-    """The other side asked to be left alone for this long (Retry-After)."""
+    """The other side asked to be left alone for this long (Retry-After), from 0 to `MAX_WAIT`: what
+    is less or more counts as these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The other side will not take this Alert, however it is asked."""
+    """The other side will not take this Alert, however it is asked; after three times it is
+    parked."""
 
     reason: Reason
     detail: str = ""
@@ -87,7 +92,8 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Nothing will get through this channel until somebody mends it; no Alert is to blame."""
+    """Nothing will get through this channel until somebody mends it; no Alert is to blame. The lane
+    is tried again after 1, 2, 5, 15 and then every 30 minutes; no attempt is used up."""
 
     reason: ChannelFault
     detail: str = ""
@@ -97,31 +103,63 @@ Outcome = Delivered | Retry | Refused | Closed
 
 
 class Adapter(Protocol[OptionsT]):
-    """How Alerts reach one channel of one Service User.
+    """How Alerts reach one channel of one Service User. One object serves one channel.
 
     It never retries, logs deliveries or counts: the relay does, once, for all.
+
+    **Life.** The class is imported when a file names it, in a thread, within 30 s. `Config` is
+    asked for its options at each start, check and reload. Then `__init__`, `introduce` (where there
+    is one), `__aenter__`, any number of `deliver`, `__aexit__`: all of them in the event loop.
+    While nothing of a channel or its user changes, its object stays, also across reloads; else
+    another is entered beside it, and it is left once its last send is over.
+
+    **Errors.** What is raised before it is entered closes its lane with the reason, and is tried
+    again with a new object after 1, 2, 5, 15 and then every 30 minutes, and at each reload. What
+    `deliver` raises counts as `Retry(Reason.BUG)` for each Alert, with a traceback in the log;
+    answer an Outcome for all that can be foreseen. Secrets of its options, and what may be one in a
+    URL of theirs, are taken out of whatever it says.
+
+    **Beside it** it may meet `Renders`, `Introduced`, `Certified` and `Linked`.
     """
 
     Config: type[OptionsT]
-    """The model of its options, the same as in `Adapter[...]`."""
+    """The model of its options, the same as in `Adapter[...]`. The keys in `RESERVED` are the
+    router's: an option that is called so is refused."""
     batch: int = 1
-    """The most Alerts that are put together for one `deliver`; 1 where the channel knows no
-    batches. What went together before goes together again, though an option says less by now."""
+    """The most Alerts that are put together for one `deliver`, up to `MAX_BATCH`; 1 where the
+    channel knows no batches. Read once, when it is entered. What went together before goes together
+    again, though an option says less by now."""
 
     # A body that is a docstring or `...` would be abstract to mypy, as this is a Protocol.
     def __init__(self, config: OptionsT) -> None:
+        """In the event loop: quick, and no I/O. The options are whole and valid; secrets of files
+        were read when the files of the router were."""
         return
 
     async def __aenter__(self) -> Self:
+        """Once, within 30 s, while others start and send. Alerts wait until it comes back, so it
+        had better connect in the first `deliver`, whose failure is an Outcome."""
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Let go of what is held open; by default nothing is."""
+        """Let go of what is held open, within 5 s, in the task that entered; by default nothing
+        is. Tasks that it leaves behind are cancelled as the router ends."""
         return
 
     @abstractmethod
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        """One Outcome for each, in the same order. Cancelled at the channel's deadline."""
+        """A list (or tuple) with one Outcome for each, in the same order.
+
+        `deliveries` has from 1 to `batch`; with a `batch` name also a single one is sent in the
+        form of a batch. Called concurrently: up to the channel's `window` (16, or 1 to 1000) are
+        under way at once, never two about one hub, and a lane that fails tries one at a time.
+
+        Cancelled at the channel's `timeout` (30 s, or up to 300) for the whole of it, connecting
+        included, and when the router has stopped for 30 s. Let CancelledError through, after what
+        is quick to clean up: it counts as `Retry(Reason.TIMEOUT)`. What goes on for 5 s more is
+        given up, and its lane closed. The same Alert may come again with the same bytes: the other
+        side may have taken it though no answer came.
+        """
         ...
 
 
@@ -130,9 +168,11 @@ class Renders(Protocol):
     """An adapter whose bytes are not the Alert's JSON, or can't be made twice (signatures)."""
 
     def render(self, alert: Alert) -> bytes:
-        """Called once for each Alert; the result is stored before the first send.
+        """Called once for each Alert; the result, of at most `MAX_RENDERED` bytes, is stored before
+        the first send. What it raises otherwise is a Retry with `Reason.BUG`.
 
-        It runs within the ledger's transaction, so it must be quick and ask nobody.
+        It runs within the ledger's transaction, in the ledger's thread, so it must be quick and ask
+        nobody.
         RenderError says what becomes of an Alert that has no bytes; it is asked again with
         the next attempt.
         """

@@ -45,6 +45,12 @@ class Unfit:
 class Options(BaseModel):
     """The root of what an adapter takes in YAML: unknown keys are mistakes.
 
+    A pydantic model: a ValueError of a validator is told at the line where the value stands, so say
+    what it must be and how to make one, and never repeat it. `Annotated[...,
+    Field(description=...)]` is what `hubherald adapters` and editors show. Whatever else a
+    validator raises is a fault of the adapter. Models are compared at a reload to see whether a
+    channel has changed.
+
     A field of type Path that is relative is made relative to `folder` of the validation context:
     the folder of the file that the option stands in. For a field `x` of type Secret the file may
     give `x_file` instead; the reader of the file sees to that, the model never knows.
@@ -56,7 +62,8 @@ class Options(BaseModel):
         """Which files that the options name are of no use as they are now, and why.
 
         For `check`, and for whoever starts the router: it runs all the same, and whoever needs the
-        file says so for itself. Reads files, sends nothing.
+        file says so for itself. Reads files, sends nothing. Called in a thread, within 5 s, at each
+        start, check and reload; a list or tuple, and what it raises closes the lane.
         """
         return ()
 

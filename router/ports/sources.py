@@ -73,25 +73,43 @@ def beginning_of(size: int, digest: str) -> dict[str, str]:
 
 
 class Source(Protocol[OptionsT]):
-    """Where facts come from: it gives Messages and is told which of them are committed."""
+    """Where facts come from: it gives Messages and is told which of them are committed.
+
+    **Life.** `__init__`, `__aenter__`, one `messages`, any number of the others, `__aexit__`, all
+    in the event loop. It is made at the start alone: a change of its options needs a restart of the
+    router.
+
+    **Errors.** A source that raises, gives what is no Message or Cursor, or ends, is down with the
+    reason on `/-/ready`. It is left, and another is made 5 s later, then after 1, 2, 5, 15 and 30
+    minutes, with the cursors that it had given. What was given and is not acknowledged may come
+    again: facts are known by their id. UsageError from `__aenter__` within 2 s, in words for the
+    operator, keeps the router from starting.
+
+    **Beside it** it may meet `Linked`, `CountsFiles` and `Publishes`.
+    """
 
     Config: type[OptionsT]
-    """The model of its options, the same as in `Source[...]`."""
+    """The model of its options, the same as in `Source[...]`; none may be called `adapter`."""
 
     # A body that is a docstring or `...` would be abstract to mypy, as this is a Protocol.
     def __init__(self, name: str, config: OptionsT) -> None:
         return
 
     async def __aenter__(self) -> Self:
+        """Within 30 s; the start waits for 2 of them."""
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Let go of what is held open; by default nothing is."""
+        """Let go of what is held open, within 5 s; by default nothing is."""
         return
 
     @abstractmethod
     def messages(self, cursors: Mapping[str, Cursor]) -> AsyncGenerator[Message | Cursor, None]:
-        """Every Message from `cursors` (by key) on, for ever; the intake ends it by closing.
+        """Every Message from `cursors` (by key) on, for ever; the intake ends it by closing, and by
+        cancelling what it waits for: that must end within a second.
+
+        At most 1,500 Messages, or 32 MiB, are taken before the first of them is committed; the
+        next is asked for when there is room.
 
         A Cursor by itself is stored once the Messages before it are committed: for what has moved
         without a Message, such as a file that got another name.
@@ -100,17 +118,20 @@ class Source(Protocol[OptionsT]):
 
     @abstractmethod
     async def acknowledge(self, messages: Sequence[Message]) -> None:
-        """These, in the order they were given, are committed and may be forgotten."""
+        """These, in the order they were given, are committed and may be forgotten. Within 10 s, as
+        nothing else is decided meanwhile: a source that takes longer hears no more of it."""
         ...
 
     @abstractmethod
     def exhausted(self) -> bool:
-        """True when all that had arrived at the last look has been given out."""
+        """True when all that had arrived at the last look has been given out. Asked 20 times a
+        second by `run --until-idle`: it remembers, and looks nowhere."""
         ...
 
     @abstractmethod
     def down(self) -> str | None:
-        """Why no facts can come at present and what to do, for people; None while they can."""
+        """Why no facts can come at present and what to do, for people; None while they can. Asked
+        by each scrape and look at the status page: it remembers, and looks nowhere."""
         ...
 
 

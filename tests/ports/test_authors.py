@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -41,7 +42,10 @@ def test_the_door_hands_out_what_authors_need_and_no_more() -> None:
     used = {name for _, name in imports(WRITTEN, *OURS)}
     rest = {name: getattr(ports, name) for name in set(ports.__all__) - used}
     shapes = {name for name, found in rest.items() if Protocol in getattr(found, "__bases__", ())}
-    assert rest.keys() - shapes == {"Verify"}
+    limits = {
+        name for name, found in rest.items() if isinstance(found, int | frozenset | timedelta)
+    }
+    assert rest.keys() - shapes - limits == {"Verify"}
 
 
 @pytest.mark.once  # what mypy says is the same on every Python
@@ -51,6 +55,59 @@ def test_what_others_write_is_right_for_their_type_checker(tmp_path: Path) -> No
         [*command, tmp_path, WRITTEN], check=False, capture_output=True, text=True
     )
     assert (done.stdout, done.returncode) == ("Success: no issues found in 1 source file\n", 0)
+
+
+OUTSIDE = """
+from collections.abc import Sequence
+
+from router.ports import CONTRACT, Adapter, Delivered, Delivery, Options, Outcome, Reason, Retry
+
+class Drawer(Options):
+    label: str = ""
+
+class DrawerAdapter(Adapter[Drawer]):
+    Config = Drawer
+
+    def __init__(self, config: Drawer) -> None:
+        self._label = config.LABEL
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        assert CONTRACT == 1
+        return [OUTCOME for _ in deliveries]
+"""
+"""What stands outside of the repository; LABEL and OUTCOME may be right or wrong."""
+WRONG = {
+    "an option that there is not": ("labl", "Delivered()", '"Drawer" has no attribute "labl"'),
+    "a text as reason": ("label", 'Retry("network")', 'incompatible type "str"; expected "Reason"'),
+    "no Outcome": ("label", "True", "List comprehension has incompatible type List[bool]"),
+}
+
+
+def outside(folder: Path, label: str, outcome: str) -> tuple[int, str]:
+    """What mypy says there of the adapter, with what is installed, as any author's does."""
+    (folder / "drawer.py").write_text(OUTSIDE.replace("LABEL", label).replace("OUTCOME", outcome))
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache"]
+    done = subprocess.run(
+        [*command, "drawer.py"], check=False, capture_output=True, text=True, cwd=folder
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.once
+def test_the_type_checker_of_an_outsider_takes_both_packages_for_typed(tmp_path: Path) -> None:
+    assert outside(tmp_path, "label", "Delivered()")[0] == 0
+    for label, outcome, said in WRONG.values():
+        code, text = outside(tmp_path, label, outcome)
+        assert (code, said in text) == (1, True), text
+    (tmp_path / "drawer.py").write_text(
+        "from adapters.log import LogAdapter\nreveal_type(LogAdapter)\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache"]
+    done = subprocess.run(
+        [*command, "drawer.py"], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert "adapters.log.LogAdapter" in done.stdout
+    assert done.returncode == 0, done.stdout
 
 
 async def test_an_adapter_lives_on_the_defaults() -> None:
