@@ -38,6 +38,7 @@ COMMANDS = {
     "publish": "Put a file of facts on the broker, confirmed; goes on where it was ended.",
     "simulate": "Make up an estate with its files and facts.",
     "adapters": "List the installed sources and delivery adapters with their options.",
+    "adapter": "Write a delivery adapter of your own, and try one.",
     "schema": "Print a JSON Schema, for editors and senders.",
 }
 """Each command's name, which is its module's too, and what it does in a line."""

@@ -11,10 +11,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from router.domain.timestamps import rfc3339
-from router.lanes.lane import Lane
 from router.lanes.values import Claimed, LaneKey, LaneRow
+
+if TYPE_CHECKING:
+    from router.lanes.lane import Lane
 
 
 @dataclass(frozen=True, slots=True)

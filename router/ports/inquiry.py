@@ -23,6 +23,7 @@ class Inquiry:
 
     def __init__(self) -> None:
         self._thread = Aside("files")
+        self._apart = Aside("options")  # what is run there may ask
         self._left = FIRST_S
         self._silent: dict[Hashable, Future[Any]] = {}
 
@@ -46,10 +47,10 @@ class Inquiry:
 
     def run(self, function: Callable[[], T], seconds: float) -> T:
         """What the function gives, which may do anything. TimeoutError when that takes longer."""
-        asked = self._thread.submit(function)
+        asked = self._apart.submit(function)
         try:
             return asked.result(seconds)
         except TimeoutError:
             if not asked.done():
-                self._thread = Aside("files")
+                self._apart = Aside("options")
             raise

@@ -1,0 +1,107 @@
+"""`hubherald adapter`: write one, and try one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from router.cli.context import eui64, now
+from router.cli.printing import line
+from router.errors import UsageError
+
+if TYPE_CHECKING:
+    from router.domain.users import Channel, ServiceUser
+
+
+@click.group("adapter")
+def command() -> None:
+    """Write a delivery adapter of your own, and try it.
+
+    `hubherald adapters` lists those that are installed.
+    """
+
+
+@command.command("new")
+@click.argument("name")
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Where it goes, if not to hubherald-NAME.",
+)
+def new(name: str, folder: Path | None) -> None:
+    """Write a little project that is an adapter: it works as it is, with tests.
+
+    \b
+    Example:
+      hubherald adapter new my-queue
+      cd hubherald-my-queue
+      pip install -e . && pytest
+      hubherald adapters
+    """
+    from router.workbench.scaffold import write
+
+    files = write(name, folder)
+    for file in files:
+        line(f"wrote {file}")
+    line("")
+    line("next:")
+    line(f"  cd {shlex.quote(str(folder or files[0].parent))}")
+    line("  pip install -e . && pytest")
+    line("  hubherald adapters")
+
+
+@command.command("try")
+@click.argument("name")
+@click.option("--user", required=True, type=eui64, help="The Service User whose channel is tried.")
+@click.option("--channel", help="Which of its channels, where it has several of this adapter.")
+@click.pass_obj
+def attempt(config_file: Path, name: str, user: str, channel: str | None) -> None:
+    """Send one drill through a user's channel of this adapter, and tell what came back.
+
+    A drill is marked as one (`hubherald.drill.v1`): it is no Alert, has no sequence number, and the
+    ledger knows nothing of it. A router may run meanwhile. Exit 1 when it was not delivered.
+
+    \b
+    Example:
+      hubherald adapter try webhook --user 90-B3-D5-1F-30-01-00-01
+    """
+    import asyncio
+
+    from router import logs
+    from router.config.loading import load
+    from router.delivery.drill import drill
+    from router.delivery.sending import words
+    from router.ports import Delivered, Outcome
+    from router.service.leftovers import let_go
+
+    config = load(config_file)
+    if user not in config.users.by_id:
+        raise UsageError(f"{config.users_file} has no user {user}")
+    whom = config.users.by_id[user]
+    found = _channel(whom, name, channel)
+
+    async def once() -> Outcome:
+        try:
+            return await drill(whom, found, config.dcc.originator, now())
+        finally:
+            await let_go()
+
+    logs.configure()
+    outcome = asyncio.run(once())
+    line(f"{user} {found.name}: {words(outcome)}")
+    if not isinstance(outcome, Delivered):
+        raise click.exceptions.Exit(1)
+
+
+def _channel(user: ServiceUser, name: str, channel: str | None) -> Channel:
+    able = [each for each in user.channels if each.adapter == name]
+    wanted = [each for each in able if channel in {None, each.name}]
+    if len(wanted) == 1:
+        return wanted[0]
+    has = ", ".join(f"{each.name} ({each.adapter})" for each in user.channels)
+    which = "say which with --channel" if wanted else "there is no such channel"
+    raise UsageError(f"{user.id} has the channels {has}: {which}")
