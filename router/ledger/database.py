@@ -26,14 +26,11 @@ from sqlalchemy.pool import StaticPool
 
 from router.errors import LedgerError
 from router.files.newfiles import Access, make_file
+from router.ledger.driver import read
 from router.ledger.files import LedgerFiles, LedgerGone, close_beside
 from router.ledger.lock import RouterLock, take_lock
-from router.ledger.prepared import read
+from router.ledger.reader import BUSY_SECONDS, NEWEST
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = max(each.name[:4] for each in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-"""The revision that this program works with."""
-BUSY_SECONDS = 5.0
 WRITTEN = "written"
 """Where a connection keeps what its recorder knows of the records (`recorder.Written`)."""
 NUMBERS = "numbers"
