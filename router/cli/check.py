@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.printing import as_json, line, output
-from router.errors import EngineError, FilesError
+from router.errors import EngineError
 from router.files.codes import Code
 from router.files.counts import plural
 from router.files.problems import Location, Problem
@@ -35,6 +35,7 @@ def command(ctx: click.Context, output: str) -> None:
     from router.deciding.trial import Trial
 
     with Trial() as trial:  # it gets ready while the files are read
+        from router.config.settings import refused
         from router.workbench.checking import check, left_waiting
 
         found = check(ctx.obj)
@@ -45,7 +46,7 @@ def command(ctx: click.Context, output: str) -> None:
                 line(f"{Location(found.config.users_file)}: warning: {waiting}", err=True)
         problems = found.problems or (_tried(trial, found.config) if found.config else [])
     if problems or found.config is None:
-        raise FilesError(problems)
+        raise refused(ctx.obj, problems)
     if output == "json":
         as_json([])
     else:

@@ -127,16 +127,17 @@ def whole(file: BinaryIO, most: int) -> bytes:
 
 
 @contextmanager
-def ledger(config_file: Path, use: Use | None = None) -> Iterator[Database]:
+def ledger(config_file: Path, use: Use | None = None, *, make: bool = False) -> Iterator[Database]:
     """The ledger that the configuration names, to read it unless said otherwise.
 
-    One that was not there yet is told of.
+    `make`: one that is not there yet is made, and told of; there is nothing to change in it.
     """
     from router.config.ledgerplace import ledger_place
     from router.ledger.database import Use, open_database
 
     place = ledger_place(config_file)
-    with closing(open_database(place.url, use or Use.READ, access=place.access)) as database:
+    opened = open_database(place.url, use or Use.READ, access=place.access, make=make)
+    with closing(opened) as database:
         if database.made:
             line(f"a new, empty ledger: {database.engine.url.database}", err=True)
         yield database

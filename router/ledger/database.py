@@ -166,15 +166,17 @@ def open_database(
     *,
     access: Access = Access.OWNER,
     busy_seconds: float = BUSY_SECONDS,
+    make: bool = True,
 ) -> Database:
     """Open the ledger at an SQLAlchemy URL. LedgerError, in one line, when it can't be used.
 
     `access` is who may open its files: kept to by the router, and by whoever makes them.
-    `busy_seconds` is how long a transaction waits for another program's.
+    `busy_seconds` is how long a transaction waits for another program's. `make`: one that is not
+    there yet is made, but by who only reads.
     """
     path = _path(url)
     real = Path(os.path.realpath(path))
-    _may_be_there(real, use)
+    _may_be_there(real, make=make and use is not Use.READ)
     with ExitStack() as undo:
         lock = take_lock(path, real, access) if use is Use.ROUTE else None
         if lock is not None:
@@ -208,8 +210,8 @@ def _make(path: Path, access: Access) -> None:
         raise LedgerError(f"{path}: the ledger can't be opened: {error.strerror}") from error
 
 
-def _may_be_there(path: Path, use: Use) -> None:
-    if use is Use.READ and not path.exists():
+def _may_be_there(path: Path, *, make: bool) -> None:
+    if not make and not path.exists():
         raise LedgerError(
             f"{path}: there is no ledger; it is made by `hubherald run` or `hubherald inventory "
             f"import` (is ledger.url in the configuration right?)"

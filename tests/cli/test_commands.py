@@ -57,7 +57,7 @@ def test_a_misspelt_command_is_wrong_use_with_a_suggestion() -> None:
 def test_without_a_configuration_the_line_says_how_to_get_one(tmp_path: Path) -> None:
     for words in (["run"], ["check"], ["alerts", "list"], ["test"]):
         result = call(*words, folder=tmp_path)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "there is no such file" in result.stderr
         assert "hubherald init" in result.stderr
 
