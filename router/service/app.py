@@ -40,6 +40,7 @@ from router.service.reloading import Reloader
 from router.service.runtime import Runtime
 from router.service.statuspage.page import StatusPage
 from router.service.statuspage.state import gather
+from router.service.whose import Whose
 
 LOOK = 0.5
 """Seconds between looks at what other processes changed in the ledger."""
@@ -202,6 +203,7 @@ class _Router:
                     not_ready=readiness.not_ready,
                     before_scrape=partial(_show, readiness, self.live.relay),
                     reload=self.reloader.reload,
+                    whose=Whose.of(self.config.file, self.config.ledger.url),
                     page=StatusPage(
                         self.config.ledger.url,
                         partial(gather, self.live, self.reloader, readiness, sources),
