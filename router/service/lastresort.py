@@ -37,10 +37,10 @@ class LastResort:
             atexit.register(self._exit, 1)  # it holds them until then
         self._left += left
 
-    def leave(self) -> None:
+    def leave(self, code: int) -> None:
         """All is done; end the process here where something is kept."""
         if self._left:
-            self._exit(0)
+            self._exit(code)
 
     def begin(self) -> None:
         """The router begins to stop; once is enough."""
