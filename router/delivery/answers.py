@@ -27,6 +27,7 @@ from router.ports import (
 )
 from router.ports.delivery import MAX_DETAIL, MAX_WAIT
 from router.ports.origins import described_kind
+from router.ports.theirs import enter_theirs
 
 _READ = 4 * MAX_DETAIL
 """Characters of a text that are read at all: each is looked through for secrets."""
@@ -39,6 +40,7 @@ class NoOutcomes(Exception):
 
 def asked(adapter: Adapter[Options], deliveries: Sequence[Delivery]) -> Awaitable[object]:
     """Its answer, to be awaited. NoOutcomes where there is nothing to await."""
+    enter_theirs()
     found: Any = adapter.deliver(deliveries)
     if type(found) is CoroutineType or isawaitable(found):
         return found

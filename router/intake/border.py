@@ -20,6 +20,7 @@ from router.ports.asking import Questions
 from router.ports.loading import TheirError, caught
 from router.ports.origins import AdapterError, Origin
 from router.ports.stay import Stay, aloof
+from router.ports.theirs import enter_theirs
 
 ENTER = 30.0
 """Seconds that a source has to set itself up."""
@@ -81,6 +82,7 @@ class BorderedSource(Source[Options]):
         self, cursors: Mapping[str, Cursor]
     ) -> AsyncGenerator[Message | Cursor, None]:
         """Every Message that is one, for ever."""
+        enter_theirs()
         reached, failures = dict(cursors), 0
         if self._fault is not None:
             await asyncio.sleep(AGAIN[0])

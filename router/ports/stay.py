@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from router.ports.loading import TheirError
+from router.ports.theirs import enter_theirs
 
 CANCELLED_S = 1.0
 """Seconds that what was cancelled has to end."""
@@ -62,6 +63,7 @@ class Stay:
         self._task.result()
 
     async def _run(self) -> None:
+        enter_theirs()
         try:
             async with self._guest:
                 if not self._entered.done():
@@ -112,6 +114,7 @@ async def aloof(work: Coroutine[Any, Any, object], seconds: float) -> None:
 
 
 async def _caught(work: Coroutine[Any, Any, object]) -> None:
+    enter_theirs()
     try:
         await work
     except asyncio.CancelledError:

@@ -35,6 +35,7 @@ from router.ports import Aside, Options, Source
 from router.ports.discretion import Discretion, redactor
 from router.ports.loading import load
 from router.ports.origins import AdapterError, origin_of
+from router.ports.theirs import task_of
 from router.service.endpoint import OperationsEndpoint
 from router.service.idleness import Idleness, Leftover
 from router.service.lastresort import LastResort
@@ -187,6 +188,7 @@ class _Router:
         # what others hand to a thread may hang, too; uvloop takes any executor
         loop.set_default_executor(Aside("aside", THREADS))
         loop.set_exception_handler(told_by(self.discretion))
+        loop.set_task_factory(task_of)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self.hung_up.set)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from traceback import format_exception
 from typing import Any
 
 import structlog
+
+import router
 
 CANCELLED_S = 1.0
 """Seconds that what was cancelled has to end."""
@@ -45,6 +48,10 @@ def told_by(hide: Callable[[str], str]) -> Callable[[asyncio.AbstractEventLoop, 
 
 
 def _where(task: asyncio.Task[Any]) -> str:
-    """Which function, for who looks for it."""
-    code = getattr(task.get_coro(), "cr_code", None)
-    return f"{code.co_filename}:{code.co_firstlineno} {code.co_qualname}" if code else "unknown"
+    """The outermost function in it that is not ours, for who looks for it."""
+    found, ours = [], str(Path(router.__file__).parent)
+    coro: Any = task.get_coro()
+    while (code := getattr(coro, "cr_code", None)) is not None:
+        found.append(f"{code.co_filename}:{code.co_firstlineno} {code.co_qualname}")
+        coro = coro.cr_await
+    return next((each for each in found if not each.startswith(ours)), "".join(found[:1]))

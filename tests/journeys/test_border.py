@@ -105,6 +105,7 @@ STANDS = {
 TAKES = {
     "boasts": "return [Delivered('y' * 100_000)]",
     "odd": "return [Delivered(204)]",
+    "begins": "asyncio.create_task(leave())\n    return [Delivered()]",
     "stays": "",
     "keeps": "",
 }
@@ -130,7 +131,8 @@ def module(kind: str) -> str:
     given = (CLOSED | STANDS)[kind][0] if kind in CLOSED | STANDS else TAKES.get(kind, HANGS)
     if kind in list(CLOSED)[: list(CLOSED).index("words")] or kind == "hangs":
         return given
-    return f"class Mine(Takes):\n  async def deliver(self, deliveries):\n    {given}"
+    head = "async def leave(): raise SystemExit(5)\nclass Mine(Takes):\n"
+    return f"{head}  async def deliver(self, deliveries):\n    {given}"
 
 
 @dataclass
@@ -258,9 +260,15 @@ def test_no_secret_of_anybody_is_told(border: Border) -> None:
     assert not [text for (text,) in said if SECRET in text]
 
 
+def test_what_ends_a_task_of_theirs_ends_no_router(border: Border) -> None:
+    failed = [line for line in border.log if line["event"] == "task.failed"]
+    assert any("SystemExit: 5" in str(line["exception"]) for line in failed)
+
+
 def test_what_was_left_behind_is_told(border: Border) -> None:
     left = [line for line in border.log if line["event"] == "task.left_behind"]
-    assert any("others_keeps.py" in str(line["task"]) for line in left)
+    for kind in ("keeps", "deaf", "stays"):
+        assert any(f"others_{kind}.py" in str(line["task"]) for line in left)
 
 
 def said(border: Border, *words: str) -> tuple[int, str]:
