@@ -27,7 +27,7 @@ from router.errors import RouterError
 from router.lanes.lane import PROBE
 from router.lanes.values import LaneKey
 from router.ports import Adapter, Introduced, Options, Originator, Recipient
-from router.ports.discretion import Discretion, redactor
+from router.ports.discretion import Discretion
 from router.ports.loading import TheirError, caught, load
 from router.ports.origins import AdapterError, Origin, origin_of
 from router.ports.stay import Stay
@@ -204,7 +204,7 @@ class AdapterPool:
         return AdapterSpec(channel.adapter, options, self._originator, user.recipient)
 
     def _begin(self, spec: AdapterSpec, timeout: float) -> RunningAdapter:
-        redact = self.discretion.beside(redactor(spec.options, spec.originator))
+        redact = self.discretion.beside(spec.options, spec.originator)
         running = RunningAdapter(spec, timeout, spec.origin, redact)
         if isinstance(spec.options, BrokenOptions):
             running.fault = spec.options.why

@@ -16,7 +16,7 @@ from router.errors import UsageError
 from router.lanes.lane import Lane
 from router.lanes.values import Claimed
 from router.ports import Alert, Delivery, Originator, Outcome, Renders
-from router.ports.discretion import Discretion, redactor
+from router.ports.discretion import Discretion
 
 DRILL_TYPE = "hubherald.drill.v1"
 DEVICE = "00-00-00-00-00-00-00-00"
@@ -35,7 +35,7 @@ async def drill(
     if options is None or isinstance(options, UnreadyOptions):
         raise UsageError(options.why if options else f"{channel.adapter} has no options")
     spec = AdapterSpec(channel.adapter, options, originator, user.recipient)
-    hide = Discretion(user).beside(redactor(options, originator))
+    hide = Discretion(user).beside(options, originator)
     running = RunningAdapter(spec, channel.timeout, spec.origin, hide)
     stay = await running.enter()
     if stay is None or running.entered is None:

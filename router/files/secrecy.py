@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
@@ -81,8 +81,15 @@ class _Private:
 class Redactor:
     """Takes out of what comes back what we know and nobody may see, in whatever spelling."""
 
-    def __init__(self, names: Iterable[tuple[str, str]]) -> None:
-        """`names`: texts, and what is shown in their place."""
+    def __init__(
+        self,
+        names: Iterable[tuple[str, str]],
+        beside: Callable[[], Redactor | None] = lambda: None,
+    ) -> None:
+        """`names`: texts, and what is shown in their place. `beside`: one that knows more, at each
+        time another perhaps; a text is read once for both."""
+        self._beside = beside
+        self._other: Redactor | None = None
         known = {form: name for text, name in names for form in _forms(text)}
         self._known = [_Private(text, name, _is_word(text)) for text, name in known.items()]
         self._by_beginning: dict[str, list[_Private]] = {}
@@ -94,7 +101,12 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text without them, also where it was cut (`...`) within one."""
-        if not self._known or len(text) < _BEGINNING:
+        other = self._beside()
+        if other is not self._other:
+            self._other = other
+            self._remembered.cache_clear()
+        knows = self._known or (other is not None and other._known)
+        if not knows or len(text) < _BEGINNING:
             return text
         # what takes an Alert says the same of each
         return self._remembered(text) if len(text) <= _SHORT else self._hidden(text)
@@ -113,7 +125,8 @@ class Redactor:
                 yield starts[at], starts[at + len(known.text)], known.shown
         ends = {bisect_left(starts, cut) for cut in cuts}
         for end in ends:
-            before = text[max(0, end - self._longest - 10) : end]
+            longest = max(self._longest, self._other._longest if self._other else 0)
+            before = text[max(0, end - longest - 10) : end]
             if length := self._begun(before):
                 yield starts[end - length], starts[end], HIDDEN
         for begin, end, said in in_base64(rendition.text):
@@ -128,16 +141,19 @@ class Redactor:
 
     def _maybe_in(self, text: str) -> Sequence[_Private]:
         """Those whose beginning stands in it: of the secrets of a thousand users, next to none."""
+        more = self._other._maybe_in(text) if self._other is not None else []
         if len(self._known) <= _FEW:
-            return self._known
+            return [*self._known, *more]
         windows = {text[at : at + _BEGINNING] for at in range(len(text))}
         found = self._by_beginning.keys() & windows
-        return [*self._short, *(each for key in found for each in self._by_beginning[key])]
+        mine = (each for key in found for each in self._by_beginning[key])
+        return [*self._short, *mine, *more]
 
     def _begun(self, text: str) -> int:
         """How many characters at the end of what was cut are the beginning of something known."""
+        known = [*self._known, *(self._other._known if self._other else ())]
         for plain in (text, uncut(text)):
-            if found := max(_overlap(plain, known.text) for known in self._known):
+            if found := max(_overlap(plain, each.text) for each in known):
                 return len(text) - len(plain) + found
         return 0
 

@@ -5,7 +5,7 @@ A receiver may repeat in its answer the address that we asked for, with all that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -36,9 +36,9 @@ class Discretion:
         """The text without them."""
         return self._hide(text)
 
-    def beside(self, own: Redactor) -> Callable[[str], str]:
-        """The same, and what one adapter knows: also what may be a secret in its URLs."""
-        return lambda text: self._hide(own(text))
+    def beside(self, *known: object) -> Redactor:
+        """The same, and what somebody with these options must not tell: see `redactor`."""
+        return Redactor((pair for each in known for pair in _private("", each)), lambda: self._hide)
 
 
 def redactor(*known: object) -> Redactor:

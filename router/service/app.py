@@ -32,7 +32,7 @@ from router.ledger.thread import LedgerThread
 from router.logstream import LogStream
 from router.metrics.metrics import Metrics
 from router.ports import Aside, Options, Source
-from router.ports.discretion import Discretion, redactor
+from router.ports.discretion import Discretion
 from router.ports.loading import load
 from router.ports.origins import AdapterError, origin_of
 from router.ports.theirs import task_of
@@ -354,7 +354,7 @@ class _Router:
             kind = load(point)
         except AdapterError as error:
             return AbsentSource(name, str(error))
-        hide = self.discretion.beside(redactor(configured.options))
+        hide = self.discretion.beside(configured.options)
         source = bordered(kind, partial(kind, name, configured.options), origin_of(point), hide)
         stack.push_async_callback(source.end)
         await source.begin()
