@@ -17,7 +17,8 @@ SEVERAL = 5
 """Names that are told where it is not clear which is meant."""
 NAME = "service_user"
 """What the name is called in a row, beside `service_user_id`."""
-_ID = re.compile(r"\b[0-9A-F]{2}(?:-[0-9A-F]{2}){7}\b")
+_ID = re.compile(r"`[^`]*`|\b[0-9A-F]{2}(?:-[0-9A-F]{2}){7}\b(?!/)")
+"""One that stands in a command, or names a lane, is copied."""
 
 
 def service_user(text: str) -> str:
@@ -50,9 +51,9 @@ def with_names(config_file: Path, rows: Iterable[Any]) -> list[Mapping[str, Any]
 
 
 def beside_ids(text: str, names: Mapping[str, str]) -> str:
-    """The text with the name in front of each id that has one."""
+    """The text with the name behind each id that has one."""
 
     def named(found: re.Match[str]) -> str:
-        return f"{names[found[0]]} ({found[0]})" if found[0] in names else found[0]
+        return f"{found[0]} ({names[found[0]]})" if found[0] in names else found[0]
 
     return _ID.sub(named, text)

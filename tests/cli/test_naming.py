@@ -69,8 +69,8 @@ def test_who_is_nobody_is_wrong_use(estate: Estate, words: str) -> None:
 
 def test_names_stand_beside_ids(estate: Estate) -> None:
     told = call("why", "--hub", HUB.replace("-", ":").lower(), folder=estate.folder).stdout
-    assert f"Acme Energy ({S1}) as import_supplier: alerted" in told
-    assert f"supplier Acme Gas ({S2})" in told
+    assert f"{S1} (Acme Energy) as import_supplier: alerted" in told
+    assert f"supplier {S2} (Acme Gas)" in told
     for words in (("lanes", "list"), ("alerts", "list"), ("rollout", "9001")):
         assert {each["service_user"] for each in rows(*words, folder=estate.folder)} == {
             "Acme Energy",
