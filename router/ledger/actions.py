@@ -9,33 +9,26 @@ from __future__ import annotations
 import json
 import os
 import pwd
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, select
 
 from router.domain.inventory import Running
-from router.domain.timestamps import lasting, moment, rfc3339, stamp
+from router.domain.timestamps import lasting, rfc3339, stamp
 from router.errors import UsageError
-from router.lanes.succession import Stranded
-from router.lanes.values import ClosedReason, DeliveryState, LaneChange
+from router.lanes.values import ClosedReason, LaneChange
 from router.ledger.database import Database
 from router.ledger.inventory import read_inventory, write_correction
 from router.ledger.lanes import change_lane
 from router.ledger.quarantine import mark_released
-from router.ledger.queries.lists import SHOWN_STATE, Filter
 from router.ledger.recorder import OPERATOR, Recorder
-from router.ledger.tables import actions, alerts, deliveries, holding, lanes
+from router.ledger.tables import actions, holding, lanes
 
-RETRIED = (DeliveryState.PARKED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.UNKNOWN)
-"""What can be retried: the rest is settled or on its way."""
 RESUMED = (ClosedReason.OPERATOR, ClosedReason.CREDENTIALS, ClosedReason.ENDPOINT)
 """Why a lane may be closed for an operator to open it; the other reasons stand in files."""
-HOLD = timedelta(hours=48)
-"""How long a retried Alert is held where its channel is in no file any more."""
 AT_ONCE = 10_000
 
 
@@ -65,108 +58,6 @@ class Operator:
         """Add the record to others of the transaction."""
         row = {"at": stamp(self.now), "operator": self.name, "action": action}
         recorder.add(actions, {**row, "detail": json.dumps(detail)})
-
-
-# --- Alerts ---------------------------------------------------------------------------------
-
-
-def retriable(wanted: Filter) -> list[DeliveryState]:
-    """The states that a retry under this filter takes up. UsageError when there is none."""
-    if wanted.state is None:
-        return list(RETRIED)
-    if wanted.state not in RETRIED:
-        names = ", ".join(RETRIED)
-        raise UsageError(f"what is {wanted.state} can't be retried; only what is {names}")
-    return [wanted.state]
-
-
-def retry(
-    database: Database,
-    wanted: Filter,
-    operator: Operator,
-    *,
-    hold: Mapping[tuple[str, str], timedelta],
-) -> int:
-    """Make deliveries due now, with a new term; gives how many.
-
-    `hold` is how long each (user, channel) holds an Alert; responsibility is read again before
-    anything is sent. Attempts are records and stay.
-    """
-    which = _retried(wanted)
-    with database.transaction() as connection:
-        total = 0
-        for lane in connection.execute(select(lanes)).all():
-            term = hold.get((lane.service_user_id, lane.channel), HOLD)
-            changed = connection.execute(
-                update(deliveries)
-                .where(deliveries.c.lane_id == lane.id, deliveries.c.id.in_(which))
-                .values(
-                    state=DeliveryState.WAITING.value,
-                    refusals=0,
-                    due_at=stamp(operator.now),
-                    expires_at=stamp(operator.now + term),
-                    recheck=1,
-                )
-            )
-            total += changed.rowcount
-            if changed.rowcount:  # the operator has seen to it that it may work now
-                connection.execute(
-                    update(lanes).where(lanes.c.id == lane.id).values(rest_until=None)
-                )
-        if total:
-            detail = {**_said(wanted), "deliveries": total}
-            operator.record(connection, "alerts retry", detail)
-        return total
-
-
-def count_retried(database: Database, wanted: Filter) -> int:
-    """How many deliveries `retry` would take up."""
-    with database.transaction() as connection:
-        counting = select(func.count()).select_from(_retried(wanted).subquery())
-        return int(connection.execute(counting).scalar_one())
-
-
-def retried_in_vain(database: Database, wanted: Filter) -> list[Stranded]:
-    """Of these, what is held all the same: service_users.yaml does not name its channel."""
-    counting = (
-        select(
-            *(lanes.c.service_user_id, lanes.c.channel),
-            *(func.count(), func.min(alerts.c.decided_at)),
-        )
-        .select_from(deliveries)
-        .join(alerts, alerts.c.id == deliveries.c.alert)
-        .join(lanes, lanes.c.id == deliveries.c.lane_id)
-        .where(deliveries.c.id.in_(_retried(wanted)), lanes.c.unnamed_at.is_not(None))
-        .group_by(lanes.c.id)
-    )
-    named = select(lanes.c.service_user_id, lanes.c.channel).where(lanes.c.unnamed_at.is_(None))
-    with database.transaction() as connection:
-        others: dict[str, list[str]] = defaultdict(list)
-        for user, channel in connection.execute(named.order_by(lanes.c.channel)):
-            others[user].append(channel)
-        return [
-            Stranded(user, channel, count, moment(oldest), tuple(others[user]))
-            for user, channel, count, oldest in connection.execute(counting)
-        ]
-
-
-def _retried(wanted: Filter) -> Select[tuple[int]]:
-    states = [state.value for state in retriable(wanted)]
-    return (
-        select(deliveries.c.id)
-        .join(alerts, alerts.c.id == deliveries.c.alert)
-        .join(lanes, lanes.c.id == deliveries.c.lane_id)
-        .where(SHOWN_STATE.in_(states), *wanted.clauses())
-    )
-
-
-def _said(wanted: Filter) -> dict[str, object]:
-    return {
-        "state": wanted.state,
-        "user": wanted.user,
-        "hub": wanted.hub,
-        "since": rfc3339(wanted.since) if wanted.since else None,
-    }
 
 
 # --- the inventory --------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, case, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.picking import WaitingDelivery
+from router.lanes.picking import HAD_IT, WaitingDelivery
 from router.lanes.values import Claimed, DeliveryState, Wish
 from router.ledger.prepared import Parameters, Prepared
 from router.ledger.recorder import Recorder, Row
@@ -46,7 +46,7 @@ _SENT = Prepared(
         batch=bindparam("together"),
         rendered=bindparam("bytes"),
         sent_by=bindparam("adapter"),
-        recheck=0,
+        recheck=case((deliveries.c.recheck == HAD_IT, HAD_IT), else_=0),
     ),
     ("key", "attempt", "together", "bytes", "adapter"),
 )
@@ -96,6 +96,7 @@ def claim(
                     batch,
                     bool(row.aside),
                     unrendered,
+                    row.recheck == HAD_IT,
                 )
             )
         claimed.append(group)

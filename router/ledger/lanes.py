@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
+from router.lanes.picking import REREAD
 from router.lanes.succession import Stranded, stranded
 from router.lanes.values import (
     ClosedReason,
@@ -103,7 +104,7 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
         update(deliveries)
         .where(deliveries.c.lane_id == change.lane_id, PENDING)
         .values(
-            recheck=1,
+            recheck=func.max(deliveries.c.recheck, REREAD),
             expires_at=deliveries.c.expires_at + behind(row, stamp(change.at)),
         )
     )

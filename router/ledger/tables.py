@@ -299,7 +299,7 @@ deliveries = Table(
     Column("due_at", BigInteger, nullable=False),  # not to be sent before
     Column("expires_at", BigInteger, nullable=False),  # to be parked after
     Column("batch", Text),  # its companions when it is sent again; null: alone, as it is
-    Column("recheck", Integer, nullable=False),  # 1: read responsibility again before sending
+    Column("recheck", Integer, nullable=False),  # 1: read responsibility again; 2: had it before
     Column("rendered", LargeBinary),  # stored before the first send; null: the Alert's event
     Column("sent_by", Text),  # the adapter that batch and rendered are of; null: never sent
     Column("aside", Integer, nullable=False, server_default="0"),  # 1: fails by its own fault

@@ -325,6 +325,7 @@ class _Router:
                 version = await self.ledger.call(changes)
                 if version != seen:
                     relay.refresh()
+                    await observed.count_withdrawn()
                     await intake.release()
                     seen = version
             except LedgerUnavailable as error:

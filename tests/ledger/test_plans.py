@@ -39,9 +39,10 @@ from router.ledger.lanes import count_waiting, why_closed
 from router.ledger.moves import move_lane
 from router.ledger.prepared import WATCHED
 from router.ledger.quarantine import released, waiting_for
-from router.ledger.queries.lists import Filter, list_alerts
+from router.ledger.queries.lists import list_alerts
 from router.ledger.queries.overview import overview
 from router.ledger.queries.rollout import users, versions
+from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import why
 
 GROWING = (
