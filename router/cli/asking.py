@@ -11,6 +11,7 @@ import click
 
 from router.cli.printing import line
 
+because = click.option("--reason", metavar="TEXT", help="Why: kept with the record of it.")
 dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
@@ -36,7 +37,7 @@ class Manner:
 def manner(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command `--reason`, `--dry-run` and `--yes`, as a Manner."""
 
-    @click.option("--reason", metavar="TEXT", help="Why: kept with the record of it.")
+    @because
     @dry_run
     @click.option("--yes", is_flag=True, help="Do not ask.")
     @wraps(command)

@@ -95,6 +95,7 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
                 closed=change.closed.value,
                 closed_detail=change.detail,
                 closed_at=row.closed_at if row.closed else stamp(change.at),
+                closed_until=None,
             )
         )
         return
@@ -111,7 +112,7 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
     connection.execute(
         update(lanes)
         .where(lanes.c.id == change.lane_id)
-        .values(closed=None, closed_detail=None, closed_at=None, rest_until=None)
+        .values(closed=None, closed_detail=None, closed_at=None, closed_until=None, rest_until=None)
     )
 
 

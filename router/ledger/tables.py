@@ -283,6 +283,7 @@ lanes = Table(
     Column("last_answer_at", BigInteger),
     Column("unnamed_at", BigInteger),  # since when service_users.yaml does not name it
     Column("rest_until", BigInteger),  # nothing is sent before: it fails, or was asked to wait
+    Column("closed_until", BigInteger),  # when a pause ends; null: with a resume
     Index("uq_lanes_service_user_id", "service_user_id", "channel", unique=True),
 )
 

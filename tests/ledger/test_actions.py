@@ -13,15 +13,10 @@ from support.routed import NOW, OTHER_HUB, ledger, of_kind, tried_once, two_supp
 
 from router.errors import UsageError
 from router.lanes.values import DeliveryState
-from router.ledger.actions import (
-    Operator,
-    pause_lanes,
-    release_numbers,
-    release_reason,
-    resume_lanes,
-)
+from router.ledger.actions import Operator, release_numbers, release_reason
 from router.ledger.alerts import RETRIED, look_ahead, retriable, retry
 from router.ledger.database import Use
+from router.ledger.pauses import pause_lanes, resume_lanes
 from router.ledger.queries.lists import list_alerts, list_lanes, list_quarantine, quarantined_fact
 from router.ledger.queries.story import Attempted, DeliveryTold
 from router.ledger.queries.wanted import Filter

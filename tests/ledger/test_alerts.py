@@ -25,7 +25,7 @@ from support.samples import NOW, device, user
 
 from router.errors import UsageError
 from router.lanes.values import DeliveryState, LaneChange, Settlement
-from router.ledger.actions import Operator, pause_lanes
+from router.ledger.actions import Operator
 from router.ledger.alerts import (
     Reached,
     look_ahead,
@@ -40,6 +40,7 @@ from router.ledger.alerts import (
 from router.ledger.database import Database
 from router.ledger.deliveries import settle
 from router.ledger.lanes import change_lane
+from router.ledger.pauses import pause_lanes
 from router.ledger.queries.lists import list_alerts
 from router.ledger.queries.wanted import Filter
 from router.ledger.recorder import ROUTER, Recorder

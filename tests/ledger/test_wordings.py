@@ -84,7 +84,9 @@ def older(tmp_path: Path) -> Iterator[tuple[Path, Any]]:
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
         connection.execute("ATTACH ? AS new", (str(tmp_path / "new" / "ledger.db"),))
         for name in TABLES:  # its views tell rows as they stood before there were views
-            connection.execute(f"INSERT INTO main.{name} SELECT * FROM new.{name}")
+            columns = connection.execute(f"SELECT name FROM pragma_table_info('{name}')")
+            old = ", ".join(f'"{row[0]}"' for row in columns)
+            connection.execute(f"INSERT INTO main.{name} SELECT {old} FROM new.{name}")
     yield tmp_path, before
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
+from router.domain.timestamps import moment, stamp
 from router.lanes.values import LaneKey
 from router.ledger.database import Database
 from router.ledger.tables import actions
 
+_ABOUT = ("user", "hub", "device_id")
+"""What an action may be on, by whose names in a detail."""
+_COUNTS = ("deliveries", "facts")
 _WITHDRAWS, _MOVES = "alerts withdraw", "lanes move"
 
 
@@ -36,3 +43,84 @@ def withdrawn_since(database: Database, number: int) -> tuple[int, Mapping[LaneK
             elif row.action == _MOVES:
                 counts[told["user"], told["from"]] += told.get("withdrawn", 0)
     return number, counts
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """Something that an operator changed, or the router by itself."""
+
+    id: int
+    at: datetime
+    operator: str
+    """The system user, or `router`."""
+    action: str
+    about: str | None
+    """The Service User with its channels, or the hub."""
+    count: int | None
+    """How many deliveries or facts it changed."""
+    reason: str | None
+    detail: str
+    """All else that is on record of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFilter:
+    """Which actions are meant; what is None does not matter."""
+
+    since: datetime | None = None
+    by: str | None = None
+    """The system user, also one who had it done by the router."""
+    on: str | None = None
+    """An id, a name or a digest that its record names."""
+    action: str | None = None
+    """Its name, or how it begins: `lanes`."""
+
+
+def list_actions(database: Database, wanted: ActionFilter, *, limit: int) -> list[ActionRow]:
+    """The newest that match, newest first."""
+    statement = select(actions).order_by(actions.c.id.desc()).limit(limit)
+    if wanted.since is not None:
+        statement = statement.where(actions.c.at >= stamp(wanted.since))
+    if wanted.by is not None:
+        asked = func.json_extract(actions.c.detail, "$.by")
+        statement = statement.where(or_(actions.c.operator == wanted.by, asked == wanted.by))
+    if wanted.on is not None:
+        statement = statement.where(func.instr(actions.c.detail, json.dumps(wanted.on)[1:-1]) > 0)
+    if wanted.action is not None:
+        begins = func.substr(actions.c.action, 1, len(wanted.action))
+        statement = statement.where(begins == wanted.action)
+    with database.transaction() as connection:
+        return [_row(row) for row in connection.execute(statement)]
+
+
+def _row(row: Any) -> ActionRow:
+    told = {name: value for name, value in json.loads(row.detail).items() if value is not None}
+    about = next((str(told.pop(name)) for name in _ABOUT if name in told), None)
+    channels = told.pop("channels", None)
+    if about and channels:
+        about = f"{about} {', '.join(channels)}"
+    count = next((int(told.pop(name)) for name in _COUNTS if name in told), None)
+    reason = told.pop("reason", None) if row.action != "quarantine release" else None
+    told.pop("lanes", None)
+    return ActionRow(
+        row.id,
+        moment(row.at),
+        row.operator,
+        row.action,
+        about,
+        count,
+        reason,
+        "; ".join(_words(told)),
+    )
+
+
+def _words(told: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in told.items():
+        name = key.replace("_", " ")
+        if isinstance(value, dict):
+            parts = (f"{part} {each}" for part, each in value.items() if each is not None)
+            yield f"{name} {', '.join(parts)}"
+        elif isinstance(value, list):
+            yield f"{name} {', '.join(map(str, value))}"
+        elif value != "":
+            yield f"{name} {value}"

@@ -53,6 +53,8 @@ class LaneState:
     reason: str | None
     detail: str | None
     since: datetime | None
+    until: datetime | None
+    """When a pause ends by itself; None: with a resume."""
     waiting: int
     oldest: datetime | None
     """When the oldest Alert that waits was decided."""
@@ -161,6 +163,7 @@ def _lane_state(row: Any, pending: tuple[int, datetime] | None, aside: int) -> L
         reason=reason,
         detail=row.closed_detail,
         since=_maybe(row.closed_at),
+        until=_maybe(row.closed_until),
         waiting=waiting,
         oldest=oldest,
         set_aside=aside,

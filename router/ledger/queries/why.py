@@ -261,6 +261,9 @@ def _next_step(row: Any) -> str:
         if row.unnamed_at is not None:
             move = f"hubherald lanes move {row.service_user_id}/{row.channel} USER/CHANNEL"
             return f"held since {since}: service_users.yaml names no such channel; `{move}`"
+        if row.closed_until is not None:
+            end = rfc3339(moment(row.closed_until))
+            return f"held: lane closed: {row.closed} since {since}; opens by itself at {end}"
         return f"held: lane closed: {row.closed} since {since}; {_OPENS[row.closed]} {lane}"
     if row.shown == DeliveryState.WAITING and row.attempts:
         return f"next attempt at {rfc3339(moment(row.due_at))}"
