@@ -17,7 +17,13 @@ from router.ledger.actions import Operator, release_numbers, release_reason
 from router.ledger.alerts import RETRIED, look_ahead, retriable, retry
 from router.ledger.database import Use
 from router.ledger.pauses import pause_lanes, resume_lanes
-from router.ledger.queries.lists import list_alerts, list_lanes, list_quarantine, quarantined_fact
+from router.ledger.queries.lists import (
+    QuarantineFilter,
+    list_alerts,
+    list_lanes,
+    list_quarantine,
+    quarantined_fact,
+)
 from router.ledger.queries.story import Attempted, DeliveryTold
 from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import why
@@ -151,7 +157,9 @@ def test_quarantine_is_listed_shown_and_released(estate: Estate) -> None:
         assert rows[0].type == "hubherald.firmware.activated.v1"
         assert rows[1].origin == "drop facts.jsonl:5"
         assert rows[2].device_id == OTHER_HUB
-        assert [row.id for row in list_quarantine(database, reason="malformed", limit=9)] == [2]
+        assert [
+            row.id for row in list_quarantine(database, QuarantineFilter("malformed"), limit=9)
+        ] == [2]
         found = quarantined_fact(database, 2)
         assert found is not None
         assert found[1] == b"{not json"

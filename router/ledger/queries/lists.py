@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
-from router.domain.timestamps import moment
+from router.domain.timestamps import moment, stamp
 from router.lanes.values import ClosedReason
 from router.ledger.database import Database
 from router.ledger.lanes import count_aside, pending_by_lane
@@ -184,13 +184,46 @@ _QUARANTINE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class QuarantineFilter:
+    """Which of what waits there is meant; what is None does not matter."""
+
+    reason: str | None = None
+    hub: str | None = None
+    """The Device ID that it names, as far as that could be read."""
+    source: str | None = None
+    """The source that its sender named, or the one of hubherald.yaml that brought it."""
+    text: str | None = None
+    """Stands in its body, or in what is wrong with it."""
+    since: datetime | None = None
+    """Received at this moment or later."""
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        """For a query over quarantined and holding."""
+        found: list[ColumnElement[bool]] = []
+        if self.reason is not None:
+            found.append(holding.c.reason == self.reason)
+        if self.hub is not None:
+            found.append(quarantined.c.device_id == self.hub)
+        if self.source is not None:
+            of = quarantined.c
+            found.append(or_(of.source == self.source, of.intake == self.source))
+        if self.text is not None:
+            body = func.instr(quarantined.c.body, self.text.encode()) > 0
+            found.append(or_(body, func.instr(quarantined.c.detail, self.text) > 0))
+        if self.since is not None:
+            found.append(quarantined.c.received_at >= stamp(self.since))
+        return found
+
+
+EVERYTHING = QuarantineFilter()
+
+
 def list_quarantine(
-    database: Database, *, reason: str | None = None, limit: int
+    database: Database, wanted: QuarantineFilter = EVERYTHING, *, limit: int
 ) -> list[QuarantineRow]:
     """What waits in quarantine, oldest first."""
-    statement = _QUARANTINE.limit(limit)
-    if reason is not None:
-        statement = statement.where(holding.c.reason == reason)
+    statement = _QUARANTINE.where(*wanted.clauses()).limit(limit)
     with database.transaction() as connection:
         return quarantine_rows(connection, statement)
 
@@ -202,7 +235,7 @@ def quarantine_rows(connection: Connection, statement: Select[Any]) -> list[Quar
 
 def in_quarantine(connection: Connection, device_id: str) -> list[QuarantineRow]:
     """What waits there for one hub."""
-    return quarantine_rows(connection, _QUARANTINE.where(holding.c.device_id == device_id))
+    return quarantine_rows(connection, _QUARANTINE.where(quarantined.c.device_id == device_id))
 
 
 def _quarantine_row(row: Any) -> QuarantineRow:
