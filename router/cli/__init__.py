@@ -26,6 +26,7 @@ COMMANDS = {
     "test": "Run the unit tests of rules.",
     "diff": "Show who would gain or lose which Alerts under edited rules.",
     "capture": "Write a test of rules from a real decision.",
+    "rules": "List the rules that were live, show them, write their files again.",
     "reload": "Make the running router take over changed rules and users.",
     "explain": "Decide about one fact without sending anything.",
     "why": "Say why Service Users were told about a hub, or were not.",

@@ -82,8 +82,8 @@ def list_actions(database: Database, wanted: ActionFilter, *, limit: int) -> lis
     if wanted.since is not None:
         statement = statement.where(actions.c.at >= stamp(wanted.since))
     if wanted.by is not None:
-        asked = func.json_extract(actions.c.detail, "$.by")
-        statement = statement.where(or_(actions.c.operator == wanted.by, asked == wanted.by))
+        asked = func.instr(func.json_extract(actions.c.detail, "$.by"), f"user {wanted.by} (") > 0
+        statement = statement.where(or_(actions.c.operator == wanted.by, asked))
     if wanted.on is not None:
         statement = statement.where(func.instr(actions.c.detail, json.dumps(wanted.on)[1:-1]) > 0)
     if wanted.action is not None:
