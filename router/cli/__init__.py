@@ -29,6 +29,7 @@ COMMANDS = {
     "rules": "List the rules that were live, show them, write their files again.",
     "reload": "Make the running router take over changed rules and users.",
     "explain": "Decide about one fact without sending anything.",
+    "status": "Show everything on one screen, and whether it needs a person.",
     "why": "Say why Service Users were told about a hub, or were not.",
     "rollout": "Show how far a firmware version is, and who has been told.",
     "inventory": "Load hubs and registrations; show who is responsible for a hub.",

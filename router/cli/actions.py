@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from router.cli.context import ledger, moment_of
-from router.cli.printing import as_json, as_table, line, output
+from router.cli.printing import as_json, as_table, line, listing
 
 COLUMNS = ("at", "operator", "action", "about", "count", "reason", "detail")
 
@@ -34,7 +34,7 @@ def command() -> None:
     show_default=True,
     help="At most so many.",
 )
-@output
+@listing
 @click.pass_obj
 def list_(
     config_file: Path,

@@ -14,7 +14,7 @@ import click
 from router.cli.alert_filters import COLUMNS, by_id, filters
 from router.cli.asking import Manner, dry_run, manner
 from router.cli.context import ledger, now, operator
-from router.cli.printing import as_json, as_table, line, output
+from router.cli.printing import as_json, as_table, line, listing
 from router.errors import UsageError
 from router.files.counts import plural
 from router.lanes.values import DeliveryState
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @by_id
 @filters(("--answer", "--reason"))
 @dry_run
-@output
+@listing
 @click.pass_obj
 def retry_(config_file: Path, *, wanted: Filter, dry_run: bool, output: str) -> None:
     """Send again what is parked, and at once what waits for its next attempt.
@@ -70,7 +70,7 @@ def retry_(config_file: Path, *, wanted: Filter, dry_run: bool, output: str) -> 
 @by_id
 @filters(("--answer",))
 @manner
-@output
+@listing
 @click.pass_obj
 def withdraw_(config_file: Path, *, wanted: Filter, manner: Manner, output: str) -> None:
     """Take back Alerts that wait, are held or parked: by ids, or all that the filters let through.
@@ -117,7 +117,7 @@ def take_back(config_file: Path, wanted: Filter, manner: Manner, *, output: str)
 @by_id
 @filters(("--answer",))
 @manner
-@output
+@listing
 @click.pass_obj
 def resend_(config_file: Path, *, wanted: Filter, manner: Manner, output: str) -> None:
     """Send delivered Alerts again, for whoever lost them: by ids, or all that filters let through.

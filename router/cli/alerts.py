@@ -11,7 +11,7 @@ import click
 from router.cli.alert_changes import resend_, retry_, withdraw_
 from router.cli.alert_filters import COLUMNS, alert_id_of, filters
 from router.cli.context import InstalledKind, ledger, whole
-from router.cli.printing import as_json, as_table, line, output, raw
+from router.cli.printing import as_json, as_table, line, listing, output, raw
 from router.cli.story import tell
 from router.entrypoints import VERIFIERS
 from router.errors import UsageError
@@ -45,7 +45,7 @@ def command() -> None:
 @click.option(
     "--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="At most so many."
 )
-@output
+@listing
 @click.pass_obj
 def list_(config_file: Path, *, wanted: Filter, limit: int, output: str) -> None:
     """List Alerts, the newest first.

@@ -14,7 +14,7 @@ from router.cli.alert_changes import take_back
 from router.cli.asking import Manner, manner
 from router.cli.bar import Bar
 from router.cli.context import ledger, moment_of
-from router.cli.printing import as_json, as_table, line, output
+from router.cli.printing import as_json, as_table, line, listing
 from router.errors import FilesError
 from router.files.counts import plural
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 )
 @click.option("--withdraw", is_flag=True, help="Take back what they would not have sent.")
 @manner
-@output
+@listing
 @click.pass_obj
 def command(
     config_file: Path,

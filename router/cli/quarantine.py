@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import ROW, eui64, ledger, moment_of, operator
-from router.cli.printing import as_json, as_table, flat, line, output, raw, shown
+from router.cli.printing import as_json, as_table, flat, line, listing, output, raw, shown
 from router.cli.quarantine_work import (
     close_,
     repair_,
@@ -60,7 +60,7 @@ def command() -> None:
     show_default=True,
     help="At most so many.",
 )
-@output
+@listing
 @click.pass_obj
 def list_(
     config_file: Path,

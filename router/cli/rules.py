@@ -8,7 +8,7 @@ import click
 
 from router.cli.alert_filters import digest_of
 from router.cli.context import ledger
-from router.cli.printing import as_json, as_table, line, lines, output
+from router.cli.printing import as_json, as_table, line, lines, listing, output
 from router.errors import UsageError
 from router.files.counts import plural
 
@@ -25,7 +25,7 @@ def command() -> None:
 
 
 @command.command("list")
-@output
+@listing
 @click.pass_obj
 def list_(config_file: Path, output: str) -> None:
     """List the rules that were live, the newest first: since when, until when, and by whom.
