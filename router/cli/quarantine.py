@@ -108,7 +108,7 @@ def show(config_file: Path, *, number: int, as_it_came: bool, output: str) -> No
       hubherald quarantine show 17
       hubherald quarantine show 17 --raw > fact.json
     """
-    row, body, evidence = _found(config_file, number)
+    row, body, evidence, ended = _found(config_file, number)
     if as_it_came:
         for name, value in evidence.items():
             line(f"{name}: {value}", err=True)
@@ -117,23 +117,33 @@ def show(config_file: Path, *, number: int, as_it_came: bool, output: str) -> No
     text = body.decode("utf-8", "backslashreplace")
     came_with = [f"{name}: {value}" for name, value in evidence.items()]
     if output == "json":
-        as_json([{**flat(row), "came_with": came_with, "body": text}])
+        as_json([{**flat(row), "ended": ended, "came_with": came_with, "body": text}])
         return
     for name, value in flat(row).items():
         line(f"{name}: {shown(value)}")
+    if ended:
+        line(f"ended: {ended}")
     for each in came_with:
         line(f"came with {each}")
     line(f"body, {plural(len(body), 'byte')}: {text[:LONGEST_BODY]}")
 
 
-def _found(config_file: Path, number: int) -> tuple[QuarantineRow, bytes, dict[str, str]]:
+def _found(
+    config_file: Path, number: int
+) -> tuple[QuarantineRow, bytes, dict[str, str], str | None]:
+    """Last: who settled it how, if anybody did."""
+    from router.ledger.queries.actions import end_of_fact
     from router.ledger.queries.lists import quarantined_fact
 
     with ledger(config_file) as database:
         found = quarantined_fact(database, number)
+        end = end_of_fact(database, number)
     if found is None:
         raise UsageError(f"nothing with number {number} was ever in quarantine")
-    return found
+    if end is None:
+        return *found, None
+    why = f": {end.reason}" if end.reason else ""
+    return *found, f"{end.action} by {end.operator} at {shown(end.at)}, {end.detail}{why}"
 
 
 @command.command("release")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,9 @@ def test_a_mended_fact_is_decided_and_says_where_it_is_from(estate: Estate) -> N
         "device_id": HUB,
         "reason": "a letter was missing",
     }
-    assert rows("quarantine", "show", "1", folder=estate.folder)[0]["body"] == BROKEN.decode()
+    (shown,) = rows("quarantine", "show", "1", folder=estate.folder)
+    assert shown["body"] == BROKEN.decode()
+    assert "as 3: a letter was missing" in shown["ended"]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,10 @@ def test_what_needs_nothing_is_closed_and_does_not_come_back(estate: Estate) -> 
     estate.line(b'{"data": {"device_id": "%s", "outc' % OTHER.lower().encode())
     estate.run()
     assert listed(estate) == [1]
+    shown = call("quarantine", "show", "2", folder=estate.folder).stdout
+    assert re.search(
+        r"^ended: quarantine close by \S+ at \S+, ids 2: a trial$", shown, re.MULTILINE
+    )
     (row,) = rows("actions", "list", folder=estate.folder)
     assert (row["action"], row["count"], row["reason"]) == ("quarantine close", 1, "a trial")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import exists, func, or_, select
 
 from router.domain.timestamps import moment, stamp
 from router.lanes.values import LaneKey
@@ -19,6 +19,7 @@ from router.ledger.tables import actions
 _ABOUT = ("user", "hub", "device_id")
 """What an action may be on, by whose names in a detail."""
 _COUNTS = ("deliveries", "facts")
+_SETTLES = ("quarantine close", "quarantine repair")
 _WITHDRAWS, _MOVES = "alerts withdraw", "lanes move"
 
 
@@ -91,6 +92,20 @@ def list_actions(database: Database, wanted: ActionFilter, *, limit: int) -> lis
         statement = statement.where(begins == wanted.action)
     with database.transaction() as connection:
         return [_row(row) for row in connection.execute(statement)]
+
+
+def end_of_fact(database: Database, number: int) -> ActionRow | None:
+    """What settled a fact in quarantine, by its number: closed, or repaired; None: nobody did."""
+    named = func.json_each(actions.c.detail, "$.ids").table_valued("value")
+    statement = (
+        select(actions)
+        .where(actions.c.action.in_(_SETTLES), exists().where(named.c.value == number))
+        .order_by(actions.c.id.desc())
+        .limit(1)
+    )
+    with database.transaction() as connection:
+        row = connection.execute(statement).one_or_none()
+        return None if row is None else _row(row)
 
 
 def _row(row: Any) -> ActionRow:
