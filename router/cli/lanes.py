@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.asking import because
-from router.cli.context import eui64, ledger, moment_to_come, operator, span_of
+from router.cli.context import eui64, ledger, moment_to_come, operator, reading, span_of
 from router.cli.ending import InWords
 from router.cli.printing import as_json, as_table, flat, line, lines, listing, output, shown
 from router.files.counts import plural
@@ -60,9 +60,9 @@ def list_(config_file: Path, output: str) -> None:
     Example:
       hubherald lanes list
     """
-    from router.ledger.queries.lists import list_lanes
+    from router.ledger.queries.lanes import list_lanes
 
-    with ledger(config_file) as database:
+    with reading(config_file) as database:
         rows = list_lanes(database)
     if output == "json":
         as_json(rows)

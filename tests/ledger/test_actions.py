@@ -17,10 +17,10 @@ from router.ledger.actions import Operator, release_numbers, release_reason
 from router.ledger.alerts import RETRIED, look_ahead, retriable, retry
 from router.ledger.database import Use
 from router.ledger.pauses import pause_lanes, resume_lanes
+from router.ledger.queries.lanes import list_lanes
 from router.ledger.queries.lists import (
     QuarantineFilter,
     list_alerts,
-    list_lanes,
     list_quarantine,
     quarantined_fact,
 )

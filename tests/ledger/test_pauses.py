@@ -13,7 +13,7 @@ from router.ledger.actions import Operator
 from router.ledger.database import Use
 from router.ledger.pauses import PauseTerms, pause_lanes, resume_lanes
 from router.ledger.queries.actions import ActionFilter, list_actions
-from router.ledger.queries.lists import LaneState, list_lanes
+from router.ledger.queries.lanes import LaneState, list_lanes
 from router.ledger.queries.story import DeliveryTold
 from router.ledger.queries.why import why
 

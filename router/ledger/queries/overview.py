@@ -12,7 +12,7 @@ from router.domain.timestamps import moment
 from router.ledger.database import Database
 from router.ledger.lanes import PARKED
 from router.ledger.queries.actions import ActionFilter, ActionRow, list_actions
-from router.ledger.queries.lists import LaneState, list_lanes
+from router.ledger.queries.lanes import LaneState, list_lanes
 from router.ledger.tables import deliveries, facts, holding, lanes
 
 ACTIONS = 10
