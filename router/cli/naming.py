@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import click
@@ -42,11 +41,11 @@ def service_user(text: str) -> str:
     )
 
 
-def with_names(config_file: Path, rows: Iterable[Any]) -> list[Mapping[str, Any]]:
+def with_names(rows: Iterable[Any]) -> list[Mapping[str, Any]]:
     """The rows as mappings, with the name of their Service User; None where it has none."""
     from router.config.usernames import user_names
 
-    names = user_names(config_file)
+    names = user_names(click.get_current_context().obj)
     return [{**fields, NAME: names.get(fields["service_user_id"])} for fields in map(flat, rows)]
 
 

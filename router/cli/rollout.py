@@ -44,7 +44,7 @@ def command(config_file: Path, version: str | None, output: str) -> None:
             told: list[Mapping[str, Any]] = []
         else:
             rows = [_named(database, version)]
-            told = with_names(config_file, users(database, version))
+            told = with_names(users(database, version))
     if output == "json":
         as_json(rows if version is None else told)
     elif version is None:

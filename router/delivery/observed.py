@@ -66,7 +66,7 @@ class ObservedLanes:
                 alert=str(each.delivery.alert.id),
                 detail=settled.detail,
             )
-        if settled.state is DeliveryState.DELIVERED:
+        if settled.state is DeliveryState.DELIVERED and not each.again:
             alert = each.delivery.alert
             self.metrics.rollouts.delivered(alert.firmware_version)
             began = {

@@ -117,7 +117,8 @@ def test_a_retry_says_what_is_held_all_the_same(estate: Estate) -> None:
     for words in (["--dry-run"], []):
         done = call("alerts", "retry", "--user", S1, *words, folder=estate.folder)
         first, held = done.stdout.splitlines()
-        assert first == f"{'would retry' if words else 'retried:'} 2 deliveries"
+        would = "would retry 0 deliveries; 2 stay held until their lane opens"
+        assert first == (would if words else "retried: 2 deliveries")
         assert held.startswith(f"held: 2 Alerts wait on {A}, which service_users.yaml does not")
         assert f"`hubherald lanes move {A} {B}`" in held
     assert "held" not in call("alerts", "retry", "--user", S2, folder=estate.folder).stdout
