@@ -178,6 +178,11 @@ def test_a_simulated_estate_can_be_loaded_and_routed(tmp_path: Path) -> None:
     files = ["--hubs", folder / "hubs.csv", "--registrations", folder / "registrations.csv"]
     assert call("inventory", "import", *files, folder=folder).exit_code == 0
     assert call("check", folder=folder).exit_code == 0
+    config = folder / "hubherald.yaml"
+    config.write_text(config.read_text().replace(":9464", ":0"))  # any free port
+    assert call("run", "--until-idle", "--timeout", "300", folder=folder).exit_code == 0
+    alerts = json.loads((folder / "expected.json").read_bytes())["counts"]["alerts"]
+    assert len(list(folder.glob("outbox/*/*.json"))) == alerts > 0
     again = call("simulate", *sizes, "--out", folder)
     assert again.exit_code == 1
     assert "is there and not empty" in again.stderr
