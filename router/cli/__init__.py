@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "Route: facts in, Alerts out.",
     "check": "Find all mistakes in configuration, users and rules.",
     "test": "Run the unit tests of rules.",
+    "fmt": "Lay out files of rules; comments stay.",
     "diff": "Show who would gain or lose which Alerts under edited rules.",
     "capture": "Write a test of rules from a real decision.",
     "rules": "List the rules that were live, show them, write their files again.",
