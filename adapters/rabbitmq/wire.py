@@ -10,13 +10,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 import struct
+from contextlib import suppress
 from typing import Any
 
 from aiormq.connection import TransportFactory
 from aiormq.exceptions import AMQPConnectionError
+from pamqp.exceptions import PAMQPException
+from pamqp.header import ContentHeader
 from yarl import URL
 
 from adapters.dialling import dial
+from adapters.rabbitmq.confirms import Confirms, Fate
 from adapters.rabbitmq.properties import thinned
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 
@@ -40,23 +44,37 @@ _LIMITS = struct.Struct(">4sHI")
 """Of Connection.Tune: which method it is, how many channels, bytes of a frame."""
 _CONTENT = struct.Struct(">4sQ")
 """Of a content header: the class, a weight, bytes of the body. The properties follow."""
+_FATES = {struct.pack(">HH", 60, 80): Fate.TAKEN, struct.pack(">HH", 60, 120): Fate.REFUSED}
+_CONFIRMATION = struct.Struct(">4sQB")
+"""Of Basic.Ack and Basic.Nack: which, the number of a message, whether all up to it."""
 
 
 class BoundedTransports(TransportFactory):
     """Makes the connection that the library talks over; the bounds are part of it."""
 
-    def __init__(self, where: str, context: ssl.SSLContext | None, *, contents: bool) -> None:
-        """`contents`: whether anybody reads the bodies of what comes."""
+    def __init__(
+        self,
+        where: str,
+        context: ssl.SSLContext | None,
+        *,
+        contents: bool,
+        confirms: Confirms | None = None,
+    ) -> None:
+        """`contents`: whether anybody reads the bodies of what comes; `confirms` hears of
+        confirmations."""
         self.where = where
         self._context = context
         self._contents = contents
+        self._confirms = confirms
 
     async def create(
         self, url: URL, **kwargs: Any
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Dial. AMQPConnectionError when nobody answers."""
         loop = asyncio.get_running_loop()
-        reader = BoundedReader(self.where, contents=self._contents, loop=loop)
+        reader = BoundedReader(
+            self.where, contents=self._contents, confirms=self._confirms, loop=loop
+        )
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         try:
             transport, _ = await dial(
@@ -70,10 +88,18 @@ class BoundedTransports(TransportFactory):
 class BoundedReader(asyncio.StreamReader):
     """Gives out frames that have been looked at, whatever pieces are asked for."""
 
-    def __init__(self, where: str, *, contents: bool, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        where: str,
+        *,
+        contents: bool,
+        confirms: Confirms | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         super().__init__(loop=loop)
         self._where = where
         self._contents = contents
+        self._confirms = confirms
         self._agreed = FRAME
         self._admitted = b""
         self._given = 0
@@ -129,6 +155,8 @@ class BoundedReader(asyncio.StreamReader):
         if kind == _HEADER and len(payload) >= _CONTENT.size:
             self._left[channel] = _CONTENT.unpack_from(payload)[1]
             return self._header(payload)
+        if self._confirms is not None and _confirmed(self._confirms, kind, payload):
+            return None
         if kind == _METHOD and payload.startswith(_TUNE) and len(payload) >= _LIMITS.size:
             return self._tuned(payload)
         return payload
@@ -143,6 +171,8 @@ class BoundedReader(asyncio.StreamReader):
             raise self._excess(f"a message of {size:,} bytes, and ours are far smaller")
         if len(properties) > METHOD:
             raise self._excess(f"{len(properties):,} bytes of properties, and ours are far fewer")
+        if self._confirms is not None and (number := _message_id(payload)):
+            self._confirms.returned(number)
         return _CONTENT.pack(start, 0) + properties
 
     def _count(self, channel: int, size: int) -> None:
@@ -165,3 +195,22 @@ class BoundedReader(asyncio.StreamReader):
             f"{self._where}: sent {what}: no RabbitMQ node does that; have whoever runs it look"
             " what answers there",
         )
+
+
+def _confirmed(confirms: Confirms, kind: int, payload: bytes) -> bool:
+    """Whether it was the broker's word about messages that we have published."""
+    fate = _FATES.get(payload[:4]) if kind == _METHOD else None
+    if fate is None or len(payload) != _CONFIRMATION.size:
+        return False
+    _, number, bits = _CONFIRMATION.unpack(payload)
+    confirms.confirmed(number, fate, multiple=bool(bits & 1))
+    return True
+
+
+def _message_id(header: bytes) -> str | None:
+    """Of a message that comes back. What can't be read, the library complains of."""
+    content = ContentHeader()
+    with suppress(PAMQPException, ValueError, IndexError, struct.error):
+        content.unmarshal(header)
+        return content.properties.message_id
+    return None
