@@ -20,6 +20,7 @@ from yarl import URL
 
 from adapters.dialling import reachable
 from adapters.rabbitmq.confirms import Confirms
+from adapters.rabbitmq.content import Contents
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.rabbitmq.wire import BoundedTransports
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError, read_in_time
@@ -124,14 +125,14 @@ async def dial(
     options: BrokerOptions,
     name: str,
     *,
-    contents: bool = False,
+    contents: Contents | None = None,
     confirms: Confirms | None = None,
 ) -> AbstractConnection:
     """A new connection, that the broker knows by `name`. BrokerError when there is none to be had.
 
     Of several nodes the first that is to be had. It does not mend itself: whoever holds it makes a
-    new one, and so knows that it is new. `contents`: whether bodies that come are of use;
-    `confirms`: who hears of confirmations, in place of the library.
+    new one, and so knows that it is new. In place of the library `contents` hears
+    of messages that come, and `confirms` of confirmations.
     """
     nodes = options.nodes
     failed = []

@@ -21,6 +21,7 @@ from yarl import URL
 
 from adapters.dialling import dial
 from adapters.rabbitmq.confirms import Confirms, Fate
+from adapters.rabbitmq.content import DELIVER, Contents
 from adapters.rabbitmq.properties import thinned
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 
@@ -30,6 +31,8 @@ METHOD = 8_192
 """Bytes of a frame that is not content; what RabbitMQ itself takes before it knows a client."""
 RETURNED = 16 * 1024 * 1024
 """Bytes of a message that comes back to its publisher: more than we ever publish."""
+SIGN_S = 0.5
+"""Seconds for which the library is not told that something comes: less than a heartbeat."""
 TURN = 64
 """Frames after which others have their turn, however fast more come."""
 
@@ -37,6 +40,7 @@ _HEAD = struct.Struct(">BHI")
 _END = 1
 _ENVELOPE = _HEAD.size + _END
 _METHOD, _HEADER, _BODY = 1, 2, 3
+_HEARTBEAT = _HEAD.pack(8, 0, 0) + b"\xce"
 _TLS_ALERT = b"\x15\x03"
 """What OpenSSL and Erlang answer to a client that does not speak TLS begins with it."""
 _TUNE = struct.pack(">HH", 10, 30)
@@ -57,11 +61,11 @@ class BoundedTransports(TransportFactory):
         where: str,
         context: ssl.SSLContext | None,
         *,
-        contents: bool,
+        contents: Contents | None = None,
         confirms: Confirms | None = None,
     ) -> None:
-        """`contents`: whether anybody reads the bodies of what comes; `confirms` hears of
-        confirmations."""
+        """`contents` hears of messages; without it nobody reads the bodies of what comes.
+        `confirms` hears of confirmations."""
         self.where = where
         self._context = context
         self._contents = contents
@@ -92,7 +96,7 @@ class BoundedReader(asyncio.StreamReader):
         self,
         where: str,
         *,
-        contents: bool,
+        contents: Contents | None,
         confirms: Confirms | None,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -105,6 +109,9 @@ class BoundedReader(asyncio.StreamReader):
         self._given = 0
         """Bytes of what was admitted that were asked for."""
         self._frames = 0
+        self._loop_time = loop.time
+        self._told = 0.0
+        """When the library was given something last, in the loop's seconds."""
         self._left: dict[int, int] = {}
         """By channel: bytes of a body that are still to come."""
 
@@ -142,31 +149,50 @@ class BoundedReader(asyncio.StreamReader):
         found = content[:-_END]
         payload = self._looked_at(kind, channel, found)
         if payload is None:
-            return b""
+            return self._sign_of_life()
+        self._told = self._loop_time()
         if payload is found:
             return head + content
         return _HEAD.pack(kind, channel, len(payload)) + payload + content[-_END:]
+
+    def _sign_of_life(self) -> bytes:
+        """For the library, which ends a connection on which it hears nothing: now and then."""
+        if self._loop_time() - self._told < SIGN_S:
+            return b""
+        self._told = self._loop_time()
+        return _HEARTBEAT
 
     def _looked_at(self, kind: int, channel: int, payload: bytes) -> bytes | None:
         """What the library is given of it."""
         if kind == _BODY:
             self._count(channel, len(payload))
-            return payload if self._contents else None
+            if self._contents is None or self._contents.body(channel, payload):
+                return None
+            return payload
         if kind == _HEADER and len(payload) >= _CONTENT.size:
             self._left[channel] = _CONTENT.unpack_from(payload)[1]
-            return self._header(payload)
-        if self._confirms is not None and _confirmed(self._confirms, kind, payload):
+            return self._header(channel, payload)
+        if kind == _METHOD:
+            return self._method(channel, payload)
+        return payload
+
+    def _method(self, channel: int, payload: bytes) -> bytes | None:
+        if self._contents is not None and payload.startswith(DELIVER):
+            self._contents.deliver(channel, payload)
             return None
-        if kind == _METHOD and payload.startswith(_TUNE) and len(payload) >= _LIMITS.size:
+        if self._confirms is not None and _confirmed(self._confirms, payload):
+            return None
+        if payload.startswith(_TUNE) and len(payload) >= _LIMITS.size:
             return self._tuned(payload)
         return payload
 
-    def _header(self, payload: bytes) -> bytes:
+    def _header(self, channel: int, payload: bytes) -> bytes | None:
         start, size = _CONTENT.unpack_from(payload)
         properties = payload[_CONTENT.size :]
-        if self._contents:
+        if self._contents is not None:
             kept = thinned(properties)
-            return payload if kept is properties else payload[: _CONTENT.size] + kept
+            payload = payload if kept is properties else payload[: _CONTENT.size] + kept
+            return None if self._contents.header(channel, payload) else payload
         if size > RETURNED:
             raise self._excess(f"a message of {size:,} bytes, and ours are far smaller")
         if len(properties) > METHOD:
@@ -197,9 +223,9 @@ class BoundedReader(asyncio.StreamReader):
         )
 
 
-def _confirmed(confirms: Confirms, kind: int, payload: bytes) -> bool:
+def _confirmed(confirms: Confirms, payload: bytes) -> bool:
     """Whether it was the broker's word about messages that we have published."""
-    fate = _FATES.get(payload[:4]) if kind == _METHOD else None
+    fate = _FATES.get(payload[:4])
     if fate is None or len(payload) != _CONFIRMATION.size:
         return False
     _, number, bits = _CONFIRMATION.unpack(payload)
