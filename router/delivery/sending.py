@@ -71,8 +71,8 @@ async def send(
         # some client libraries cancel their callers when a connection is lost
         outcome = Retry(Reason.NETWORK, "the connection was lost")
     except Exception as error:  # an adapter's bug must not stop others
-        if error is block.ours:
-            raise
+        if block.ours is not None:
+            raise block.ours from None
         _bug(lane, error)
         outcome = Retry(Reason.BUG, redact(f"{type(error).__name__}: {error}")[:300])
     block.answer_rest(outcome)

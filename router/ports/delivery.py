@@ -125,9 +125,9 @@ class DeliversEach(Protocol):
     async def deliver_each(self, requests: Sequence[Sequence[Delivery]], answer: Answering) -> None:
         """Each of the requests as by `deliver`, under one deadline, called instead of it.
 
-        `answer` is called for each as soon as its outcomes are known, in any order, by the task
-        that runs this. Cancelled at the channel's deadline: what has no answer then is late, what
-        it had before stands.
+        `answer` is called for each as soon as its outcomes are known, in any order, and not when
+        this is over. Cancelled at the channel's deadline: what has no answer then is late, what it
+        had before stands.
         """
         ...
 
