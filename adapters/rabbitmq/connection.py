@@ -20,7 +20,7 @@ from yarl import URL
 
 from adapters.dialling import reachable
 from adapters.rabbitmq.confirms import Confirms
-from adapters.rabbitmq.content import Contents
+from adapters.rabbitmq.content import Assembly
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.rabbitmq.wire import BoundedTransports
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError, read_in_time
@@ -125,7 +125,7 @@ async def dial(
     options: BrokerOptions,
     name: str,
     *,
-    contents: Contents | None = None,
+    contents: Assembly | None = None,
     confirms: Confirms | None = None,
 ) -> AbstractConnection:
     """A new connection, that the broker knows by `name`. BrokerError when there is none to be had.

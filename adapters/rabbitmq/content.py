@@ -39,7 +39,7 @@ class Incoming:
     """What it was as a whole, where `body` is its beginning."""
 
 
-class Contents:
+class Assembly:
     """Puts the frames of one consumer's messages together."""
 
     def __init__(self, give: Callable[[Incoming], None]) -> None:

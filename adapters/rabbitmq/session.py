@@ -21,7 +21,7 @@ from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
 
 from adapters.rabbitmq.binary import structured
 from adapters.rabbitmq.connection import dial, hang_up, in_words, introduced
-from adapters.rabbitmq.content import Contents, Incoming
+from adapters.rabbitmq.content import Assembly, Incoming
 from adapters.rabbitmq.inspection import (
     Inspected,
     inspect,
@@ -115,7 +115,7 @@ class ConsumerSession:
         """Dial, make or check the queue, and consume. BrokerError when any of it fails."""
         options = self._options
         self._connection = await dial(
-            options, f"hubherald {options.queue}", contents=Contents(self._take)
+            options, f"hubherald {options.queue}", contents=Assembly(self._take)
         )
         with in_words(options):
             async with asyncio.timeout(ANSWER_S):

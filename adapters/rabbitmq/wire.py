@@ -21,7 +21,7 @@ from yarl import URL
 
 from adapters.dialling import dial
 from adapters.rabbitmq.confirms import Confirms, Fate
-from adapters.rabbitmq.content import DELIVER, Contents
+from adapters.rabbitmq.content import DELIVER, Assembly
 from adapters.rabbitmq.properties import thinned
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 
@@ -61,7 +61,7 @@ class BoundedTransports(TransportFactory):
         where: str,
         context: ssl.SSLContext | None,
         *,
-        contents: Contents | None = None,
+        contents: Assembly | None = None,
         confirms: Confirms | None = None,
     ) -> None:
         """`contents` hears of messages; without it nobody reads the bodies of what comes.
@@ -96,7 +96,7 @@ class BoundedReader(asyncio.StreamReader):
         self,
         where: str,
         *,
-        contents: Contents | None,
+        contents: Assembly | None,
         confirms: Confirms | None,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
