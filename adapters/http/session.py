@@ -88,7 +88,7 @@ class HttpSession:
         """
         tls = await self._context()
         asked: dict[int, tuple[Wire, bytes]] = {}
-        heard = _Heard()
+        heard = _Ripe()
         async with asyncio.TaskGroup() as group:
 
             def beside(place: int, answer: Coroutine[None, None, Answer]) -> None:
@@ -216,7 +216,7 @@ class HttpSession:
         return body.replace(query, b"***") if query else body
 
 
-class _Heard:
+class _Ripe:
     """Which of several have something to be read; who waits is woken once for all."""
 
     def __init__(self) -> None:
