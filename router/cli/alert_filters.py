@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import wraps
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from router.cli.context import eui64, moment_of
-from router.cli.naming import NAME, service_user
+from router.cli.naming import NAME, alert_id_of, service_user
 from router.lanes.values import DeliveryState
 
 COLUMNS = (
@@ -29,14 +28,6 @@ COLUMNS = (
 )
 NARROWEST = 4
 """Digits of a digest that name it."""
-
-
-def alert_id_of(text: str) -> str:
-    """The id of an Alert, as the ledger has it."""
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no Alert id (a UUID)") from None
 
 
 def digest_of(text: str) -> str:

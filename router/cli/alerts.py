@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from router.cli.alert_changes import resend_, retry_, withdraw_
-from router.cli.alert_filters import COLUMNS, alert_id_of, filters
+from router.cli.alert_filters import COLUMNS, filters
 from router.cli.context import InstalledKind, ledger, whole
-from router.cli.naming import with_names
+from router.cli.naming import alert_id_of, with_names
 from router.cli.printing import as_json, as_table, line, listing, output, raw
 from router.cli.story import tell
 from router.entrypoints import VERIFIERS

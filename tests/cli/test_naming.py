@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.commandline import call, rows
-from support.estate import HUB, S1, S2, SUPPLIER, Estate
+from support.estate import HUB, S1, S2, S3, SUPPLIER, Estate
 
 
 @pytest.fixture
@@ -84,3 +84,42 @@ def test_a_mistake_in_the_users_file_keeps_nobody_from_asking(estate: Estate) ->
     (found,) = rows("alerts", "list", "--user", S1, folder=estate.folder)
     assert (found["service_user_id"], found["service_user"]) == (S1, None)
     assert call("alerts", "list", "--user", "acme", folder=estate.folder).exit_code == 2
+
+
+def test_why_takes_a_hub_a_meter_point_or_an_alert(estate: Estate) -> None:
+    (mine,) = rows("alerts", "list", "--user", S1, folder=estate.folder)
+    points = estate.ask("SELECT mpxn FROM registrations ORDER BY point")
+    whole = call("why", "--hub", HUB, folder=estate.folder).stdout
+    assert "Alert" in whole
+    begun = [mine["id"], mine["id"][:8], mine["id"].replace("-", "")[:20].upper()]
+    for about in (HUB, HUB.lower(), *(point for (point,) in points), *begun):
+        assert call("why", about, folder=estate.folder).stdout == whole
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ("12345678", "meter point 12345678 is not in the inventory"),
+        ("12345", "an MPRN has 6 to 11 digits"),
+        ("deadbeef", "no Alert's id begins with deadbeef"),
+        ("acme", "is no Device ID"),
+    ],
+)
+def test_why_says_what_it_did_not_understand(estate: Estate, about: str, said: str) -> None:
+    done = call("why", about, folder=estate.folder)
+    assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
+
+
+def test_why_says_in_a_sentence_why_somebody_was_not_told(estate: Estate) -> None:
+    estate.user(S3, SUPPLIER, name="Borealis")
+    told = call("why", HUB, "--user", "acme energy", folder=estate.folder).stdout
+    assert told.endswith(f"\n{S1} (Acme Energy) was to be told: 1 Alert, as above.\n")
+    told = call("why", HUB, "--user", "borealis", folder=estate.folder).stdout
+    assert f"\n{S3} (Borealis) was not told: no registration made them responsible" in told
+
+
+def test_an_alert_is_shown_by_its_first_digits(estate: Estate) -> None:
+    (mine,) = rows("alerts", "list", "--user", S1, folder=estate.folder)
+    shown = call("alerts", "show", mine["id"][:8], folder=estate.folder)
+    assert (shown.exit_code, mine["id"] in shown.stdout) == (0, True)
+    assert call("alerts", "show", mine["id"][:7], folder=estate.folder).exit_code == 2
