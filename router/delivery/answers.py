@@ -5,7 +5,7 @@ Whatever else it is costs the lane that asked: it stands until its adapter keeps
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from inspect import isawaitable
@@ -14,12 +14,9 @@ from typing import Any
 
 from router.files.redaction import in_one_line
 from router.ports import (
-    Adapter,
     ChannelFault,
     Closed,
     Delivered,
-    Delivery,
-    Options,
     Outcome,
     Reason,
     Refused,
@@ -38,10 +35,10 @@ class NoOutcomes(Exception):
     """What came is no answer; the message says why, and what the contract asks for."""
 
 
-def asked(adapter: Adapter[Options], deliveries: Sequence[Delivery]) -> Awaitable[object]:
+def asked(deliver: Callable[..., object], *given: object) -> Awaitable[object]:
     """Its answer, to be awaited. NoOutcomes where there is nothing to await."""
     enter_theirs()
-    found: Any = adapter.deliver(deliveries)
+    found: Any = deliver(*given)
     if type(found) is CoroutineType or isawaitable(found):
         return found
     raise NoOutcomes(

@@ -5,9 +5,9 @@ What it answers to a `deliver` is looked at where it arrives, in `answers.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cache, partial
-from typing import cast
+from typing import Any, cast
 
 from router.files.secrecy import HIDDEN
 from router.ports import (
@@ -15,6 +15,7 @@ from router.ports import (
     Alert,
     Certificate,
     Certified,
+    DeliversEach,
     Delivery,
     Link,
     Linked,
@@ -23,7 +24,7 @@ from router.ports import (
     Renders,
 )
 from router.ports.asking import Questions
-from router.ports.delivery import MAX_BATCH
+from router.ports.delivery import MAX_BATCH, Answering
 from router.ports.loading import TheirError, caught
 from router.ports.origins import AdapterError, Origin
 
@@ -72,10 +73,19 @@ class _WithRender(Border):
         return cast(Renders, self.adapter).render(alert)
 
 
+class _WithEach(Border):
+    def deliver_each(  # as with `deliver`
+        self, requests: Sequence[Sequence[Delivery]], answer: Answering
+    ) -> Coroutine[Any, Any, None]:
+        """Whatever it gives."""
+        return cast(DeliversEach, self.adapter).deliver_each(requests, answer)
+
+
 _ABLE: dict[type, type[Border]] = {
     Linked: _WithLink,
     Certified: _WithCertificates,
     Renders: _WithRender,
+    DeliversEach: _WithEach,
 }
 
 

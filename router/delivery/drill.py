@@ -58,11 +58,15 @@ async def _send(
     lane = Lane(0, user.id, channel, adapter, redact=running.redact, origin=running.origin)
     delivery = _delivery(user, running.spec.originator, now)
     claimed = Claimed(0, 0, delivery, now, 1, 0, now + timedelta(hours=1), None)
-    sending = asyncio.ensure_future(send(lane, channel, adapter, [claimed]))
+    found: list[Outcome] = []
+    sending = asyncio.ensure_future(
+        send(lane, channel, adapter, [[claimed]], lambda _, outcomes: found.extend(outcomes))
+    )
     done, _ = await asyncio.wait({sending}, timeout=channel.timeout + 5.0)
     if not done:
         raise UsageError(running.origin.blamed("went on when it was cancelled at its deadline"))
-    return sending.result()[0]
+    sending.result()
+    return found[0]
 
 
 def _delivery(user: ServiceUser, originator: Originator, now: datetime) -> Delivery:

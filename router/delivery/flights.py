@@ -76,10 +76,6 @@ class Flights:
         if self._looking is None:
             self._looking = loop.call_later(LOOK, self._look)
 
-    def lost(self) -> bool:
-        """Whether the send that asks was given up meanwhile."""
-        return bool(self._given_up) and asyncio.current_task() in self._given_up
-
     async def land(self, seconds: float) -> None:
         """Wait for those under way; what then is not over is cancelled, and not waited for long."""
         if self._tasks:

@@ -20,8 +20,7 @@ from router.delivery.between import Errands, stops
 from router.delivery.flights import Flights
 from router.delivery.observed import ObservedLanes
 from router.delivery.returns import Returns
-from router.delivery.sending import broken, names, renders_safely, send, words
-from router.domain.users import Channel
+from router.delivery.sending import Sending, delivers_each, names, renders_safely, words
 from router.lanes.lane import Lane
 from router.lanes.succession import heir
 from router.lanes.values import (
@@ -331,32 +330,13 @@ class Relay:
     def _start_all(self, lane: Lane, requests: Sequence[Sequence[Claimed]]) -> None:
         if not self._sends.open:  # too late: it is `unknown` at the next start
             return
-        for claimed in requests:
-            # as the lane is at this moment: the files may give it another adapter meanwhile
-            adapter, channel = lane.adapter, lane.channel
-            give_up = partial(self._give_up, lane, adapter, claimed)
-            self._sends.start(self._send(lane, channel, adapter, claimed), channel.timeout, give_up)
-
-    async def _send(
-        self,
-        lane: Lane,
-        channel: Channel,
-        adapter: Adapter[Options] | None,
-        claimed: Sequence[Claimed],
-    ) -> None:
-        started = time.monotonic()
-        outcomes = await send(lane, channel, adapter, claimed)
-        if self._sends.lost():
-            return
-        self.metrics.send.labels(channel.adapter).observe(time.monotonic() - started)
-        self._answered(lane, adapter, claimed, outcomes)
-
-    def _give_up(
-        self, lane: Lane, adapter: Adapter[Options] | None, claimed: Sequence[Claimed]
-    ) -> None:
-        """Its adapter goes on though it is cancelled: nobody knows what became of these."""
-        closed = broken(lane, "went on with `deliver` when it was cancelled at its deadline")
-        self._answered(lane, adapter, claimed, [closed] * len(claimed))
+        # as the lane is at this moment: the files may give it another adapter meanwhile
+        channel, adapter = lane.channel, lane.adapter
+        together = adapter is not None and delivers_each(adapter)
+        for block in [requests] if together else [[each] for each in requests]:
+            back = partial(self._answered, lane, adapter, started=time.monotonic())
+            sending = Sending(lane, channel, adapter, block, back)
+            self._sends.start(sending.run(), channel.timeout, sending.give_up)
 
     def _answered(
         self,
@@ -364,8 +344,11 @@ class Relay:
         adapter: Adapter[Options] | None,
         claimed: Sequence[Claimed],
         outcomes: Sequence[Outcome],
+        *,
+        started: float,
     ) -> None:
         """`by` is the lane that sent it, with this adapter."""
+        self._observed.sent(by.channel, time.monotonic() - started)
         lane = heir(self.lanes.values(), by, claimed)
         live = lane is by and adapter is lane.adapter  # that the lane still has
         now = self.clock()
@@ -387,7 +370,8 @@ class Relay:
     async def _drain(self) -> None:
         """Wait for the answers of what is under way; what stays without one becomes unknown."""
         if self._sends:
-            _log.info("relay.draining", sends=len(self._sends), seconds=self.drain)
+            sends = sum(len(lane.in_flight) for lane in self.lanes.values())
+            _log.info("relay.draining", sends=sends, seconds=self.drain)
         await self._sends.land(self.drain)
         now = self.clock()
         for lane in self.lanes.values():

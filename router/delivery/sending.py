@@ -1,4 +1,4 @@
-"""One request to the other side: under the channel's deadline, and whatever the adapter does.
+"""Requests to the other side: under the channel's deadline, and whatever the adapter does.
 
 Adapters are other people's code. What they raise is their bug and never stops a lane's
 neighbours: the Alerts are tried again, and the traceback is logged.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from traceback import format_exception
+from typing import TypeGuard
 
 import structlog
 
@@ -23,6 +25,7 @@ from router.ports import (
     ChannelFault,
     Closed,
     Delivered,
+    DeliversEach,
     Options,
     Outcome,
     Reason,
@@ -37,38 +40,148 @@ from router.ports.origins import words as told
 _log = structlog.get_logger(__name__)
 
 
-async def send(
-    lane: Lane, channel: Channel, adapter: Adapter[Options] | None, claimed: Sequence[Claimed]
-) -> Sequence[Outcome]:
-    """One Outcome for each; raises only when the router itself is being stopped.
+Answered = Callable[[Sequence[Claimed], Sequence[Outcome]], None]
+"""What became of one request."""
 
-    Channel and adapter are those of the lane when the send began.
+
+async def send(
+    lane: Lane,
+    channel: Channel,
+    adapter: Adapter[Options] | None,
+    requests: Sequence[Sequence[Claimed]],
+    answered: Answered,
+) -> None:
+    """One Outcome for each Alert; raises only when the router itself is being stopped, or what
+    `answered` raises.
+
+    Channel and adapter are those of the lane when the send began. Several requests go to an
+    adapter that takes several at once; under one deadline, as they begin together.
     """
     assert adapter is not None
     redact = lane.redact  # that of the adapter; a reload may come meanwhile
-    if any(each.unrendered is not None for each in claimed):
-        neighbour = Retry(Reason.BUG, "an Alert of the same batch has no bytes")
-        return [each.unrendered or neighbour for each in claimed]
+    block = _Together(requests, redact, answered)
+    if not block.left:
+        return
+    outcome: Outcome
     try:
         async with asyncio.timeout(channel.timeout):
-            outcomes = await asked(adapter, [each.delivery for each in claimed])
-        return checked(outcomes, len(claimed), redact)
+            await block.deliver(adapter)
+        return
     except TimeoutError:
-        return [Retry(Reason.TIMEOUT, f"no answer within {channel.timeout:g} s") for _ in claimed]
+        outcome = Retry(Reason.TIMEOUT, f"no answer within {channel.timeout:g} s")
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         # some client libraries cancel their callers when a connection is lost
-        return [Retry(Reason.NETWORK, "the connection was lost") for _ in claimed]
+        outcome = Retry(Reason.NETWORK, "the connection was lost")
     except NoOutcomes as error:
-        return [broken(lane, str(error))] * len(claimed)
+        outcome = broken(lane, str(error))
     except GeneratorExit:
         raise
     except BaseException as error:  # an adapter's bug must not stop others, nor end the router
+        if block.ours is not None:
+            raise block.ours from None
         _bug(lane, error)
-        detail = discreet(f"{lane.origin or 'the adapter'} raised {told(error)}", redact)
-        return [Retry(Reason.BUG, detail) for _ in claimed]
+        said = f"{lane.origin or 'the adapter'} raised {told(error)}"
+        outcome = Retry(Reason.BUG, discreet(said, redact))
+    block.answer_rest(outcome)
+
+
+class Sending:
+    """A send that is under way: each of its requests comes back once, answered or given up."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        channel: Channel,
+        adapter: Adapter[Options] | None,
+        requests: Sequence[Sequence[Claimed]],
+        back: Answered,
+    ) -> None:
+        self._lane, self._channel, self._adapter, self._back = lane, channel, adapter, back
+        self._left = {claimed[0].id: claimed for claimed in requests}
+
+    async def run(self) -> None:
+        """Until each has an answer."""
+        requests = [*self._left.values()]
+        await send(self._lane, self._channel, self._adapter, requests, self._came)
+
+    def give_up(self) -> None:
+        """Its adapter goes on though it is cancelled: nobody knows what became of these."""
+        what = "went on with `deliver` when it was cancelled at its deadline"
+        closed = broken(self._lane, what)
+        for claimed in [*self._left.values()]:
+            self._came(claimed, [closed] * len(claimed))
+
+    def _came(self, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> None:
+        if self._left.pop(claimed[0].id, None) is not None:  # else it was given up
+            self._back(claimed, outcomes)
+
+
+class _Together:
+    """Requests that go together, until each is answered."""
+
+    def __init__(
+        self,
+        requests: Sequence[Sequence[Claimed]],
+        redact: Callable[[str], str],
+        answered: Answered,
+    ) -> None:
+        self._redact = redact
+        self._answered = answered
+        self.left: dict[int, Sequence[Claimed]] = {}
+        """By their places among those that were given to the adapter."""
+        self.ours: Exception | None = None
+        """What was raised by whoever is told the answers: no bug of an adapter."""
+        for claimed in requests:
+            if any(each.unrendered is not None for each in claimed):
+                neighbour = Retry(Reason.BUG, "an Alert of the same batch has no bytes")
+                answered(claimed, [each.unrendered or neighbour for each in claimed])
+            else:
+                self.left[len(self.left)] = claimed
+
+    async def deliver(self, adapter: Adapter[Options]) -> None:
+        """Have the adapter send them. NoOutcomes when it does not answer each once."""
+        given = [[each.delivery for each in claimed] for claimed in self.left.values()]
+        if delivers_each(adapter):
+            await asked(adapter.deliver_each, given, self._answer)
+        else:
+            (deliveries,) = given
+            self._answer(0, await asked(adapter.deliver, deliveries))
+        if self.ours is not None:  # and the adapter kept it to itself
+            raise self.ours
+        if self.left:
+            raise NoOutcomes(f"gave no outcomes for {len(self.left)} of {len(given)} requests")
+
+    def answer_rest(self, outcome: Outcome) -> None:
+        """What has no answer yet has this one."""
+        left, self.left = self.left, {}
+        for claimed in left.values():
+            self._answered(claimed, [outcome] * len(claimed))
+
+    def _answer(self, place: int, outcomes: object) -> None:
+        claimed = self.left.get(place)
+        if claimed is None:
+            raise NoOutcomes("gave outcomes for a request that waits for none")
+        found = checked(outcomes, len(claimed), self._redact)
+        del self.left[place]
+        try:
+            self._answered(claimed, found)
+        except Exception as error:
+            self.ours = error
+            raise
+
+
+def delivers_each(adapter: Adapter[Options]) -> TypeGuard[DeliversEach]:
+    """Whether it takes several requests at once."""
+    return _delivers_each(type(adapter))
+
+
+@cache
+def _delivers_each(kind: type[object]) -> bool:
+    """A look at a protocol is dear."""
+    return issubclass(kind, DeliversEach)
 
 
 def broken(lane: Lane, what: str) -> Closed:
