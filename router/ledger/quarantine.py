@@ -79,7 +79,7 @@ def _quarantine_row(key: str, each: Quarantined) -> Row:
         "device_id": found.data.device_id if isinstance(found, Fact) else None,
         "reason": each.reason.value,
         "detail": each.detail,
-        **arrival_columns(each.arrival),
+        **_arrival_columns(each.arrival),
         "content_digest": found.content_digest,
         "body": found.body,
     }
@@ -261,11 +261,15 @@ def mark_released(connection: Connection, numbers: Sequence[int]) -> int:
     return connection.execute(statement).rowcount
 
 
-def arrival_columns(arrival: Arrival) -> dict[str, Any]:
-    """What facts and quarantine both keep of a message's arrival."""
+def arrival_values(arrival: Arrival) -> tuple[int, str, str | None]:
+    """What facts and quarantine both keep of a message's arrival: when, from where, evidence."""
     evidence = arrival.message.evidence
-    return {
-        "received_at": stamp(arrival.received_at),
-        "origin": f"{arrival.intake} {arrival.message.origin}",
-        "evidence": json.dumps(dict(evidence), sort_keys=True) if evidence else None,
-    }
+    return (
+        stamp(arrival.received_at),
+        f"{arrival.intake} {arrival.message.origin}",
+        json.dumps(dict(evidence), sort_keys=True) if evidence else None,
+    )
+
+
+def _arrival_columns(arrival: Arrival) -> dict[str, Any]:
+    return dict(zip(("received_at", "origin", "evidence"), arrival_values(arrival), strict=True))

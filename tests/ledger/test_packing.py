@@ -169,6 +169,24 @@ def test_what_repeats_stands_once(database: Database) -> None:
     assert broken(database) == []
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(FACTS, TEXTS), min_size=2, max_size=6, unique_by=lambda each: each[0]))
+def test_alerts_that_are_worded_alike_have_the_bytes_that_each_says_of_itself(
+    empty: Path, found: list[tuple[bytes, str]]
+) -> None:
+    """One of them is encoded, the others are told by its wording."""
+    with (
+        TemporaryDirectory() as folder,
+        closing(open_database(f"sqlite:///{copy(empty, folder)}", Use.ROUTE)) as database,
+    ):
+        for place, (raw, rule) in enumerate(found):
+            named = json.dumps({**json.loads(raw), "id": f"f-{place}"}).encode()
+            recorded(database, case(named, [user(1), DCC, device(3)], rule))
+        assert broken(database) == []
+        for event in events(database):
+            assert Alert.from_event(event).event() == event
+
+
 def test_an_alert_that_its_fact_can_not_tell_stands_whole(database: Database) -> None:
     """SQLite counts the parts of a second before 1970 from the other side."""
     at = "1969-12-31T23:59:58.25Z"
