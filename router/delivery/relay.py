@@ -78,6 +78,9 @@ class Relay:
         self._returns = Returns()
         self._sends = Flights()
         self._exchanging = False
+        self._offered = False
+        self._exchanged = asyncio.Event()
+        self._exchanged.set()
         self._stale = False
         self._errands = Errands()
         for lane in lanes:
@@ -104,15 +107,22 @@ class Relay:
         self._wake.set()
         await done
 
+    async def looked(self) -> None:
+        """Once an exchange that is under way is over, so that lanes know what waits on them."""
+        await self._exchanged.wait()  # once: where much waits, others begin at its end
+
     def offer(self) -> Offer:
         """What lanes on which nothing waits would send at once, and what came back."""
         wishes = self._asked(Lane.offer) if self._sends.open and not self._stopping else []
         for wish in wishes:
             self.lanes[wish.lane_id].claiming = True
+        self._offered = True
         return Offer({wish.lane_id: wish for wish in wishes}, self._returns.take())
 
     def take(self, offer: Offer, recorded: Recorded | None) -> None:
         """The intake has recorded deliveries, and claimed what lanes had offered to send."""
+        self._offered = False
+        self._returns.wait_again()
         for number in offer.wishes:
             self.lanes[number].claiming = False
         if recorded is None:
@@ -267,7 +277,7 @@ class Relay:
     def _pause(self) -> float:
         """Seconds until there is something to do, when no lane wishes anything."""
         longest = pause(self.lanes.values(), self.clock())
-        wait = self._returns.wait()
+        wait = None if self._offered else self._returns.wait()  # now the ledger is busy
         return longest if wait is None else min(wait, longest)
 
     def _probe(self) -> None:
@@ -279,6 +289,7 @@ class Relay:
     async def _exchange(self, wishes: Sequence[Wish]) -> Exchanged:
         news = self._returns.take()
         self._exchanging = True
+        self._exchanged.clear()
         for wish in wishes:
             # not after the exchange: the intake may record for it while it runs
             self.lanes[wish.lane_id].ready = False
@@ -303,6 +314,7 @@ class Relay:
             return NOTHING
         finally:
             self._exchanging = False
+            self._exchanged.set()  # who waits for it goes on behind all that follows here
             for wish in wishes:
                 self.lanes[wish.lane_id].claiming = False
         self._returns.written(news)
@@ -315,8 +327,9 @@ class Relay:
             lane = self.lanes[wish.lane_id]
             requests = exchanged.sends.get(lane.id, ())
             another = wish.meanwhile is not None
-            lane.took(requests, exchanged.next_due.get(lane.id), another=another)
-            lane.idle_at = None if lane.ready else exchanged.idle_at.get(lane.id)
+            idle_at = exchanged.idle_at.get(lane.id)
+            next_due = exchanged.next_due.get(lane.id)
+            lane.took(requests, next_due, another=another, idle_at=idle_at)
             for each in exchanged.ended.get(lane.id, ()):
                 lane.ready = True
                 self._observed.ended(lane, each)

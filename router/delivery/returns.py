@@ -13,7 +13,7 @@ from datetime import timedelta
 from router.lanes.values import LaneAnswer, LaneChange, News, Settlement
 
 TOGETHER = 0.01
-"""Seconds from the first answer until it is written."""
+"""Seconds from the first answer, or from facts recorded since, until it is written."""
 
 
 class Returns:
@@ -57,6 +57,11 @@ class Returns:
         if self._since is None:
             return None
         return 0.0 if self._changes else max(0.0, self._since + TOGETHER - time.monotonic())
+
+    def wait_again(self) -> None:
+        """The ledger was busy with facts: more may come at once, with which this is written."""
+        if self._since is not None:
+            self._since = time.monotonic()
 
     def take(self) -> News:
         """All of it; `written` or `give_back` follows."""
