@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from router.compact import compact
 from router.deciding.batch import Arrival, Batch, Quarantined
 from router.domain.facts import Fact
 from router.domain.timestamps import moment, stamp
@@ -267,7 +268,7 @@ def arrival_values(arrival: Arrival) -> tuple[int, str, str | None]:
     return (
         stamp(arrival.received_at),
         f"{arrival.intake} {arrival.message.origin}",
-        json.dumps(dict(evidence), sort_keys=True) if evidence else None,
+        compact(dict(sorted(evidence.items()))).decode() if evidence else None,
     )
 
 
