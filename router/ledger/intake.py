@@ -7,7 +7,7 @@ deliveries, quarantine, inventory and the source's cursor are there together or 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import astuple
 
 from sqlalchemy import Connection, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -90,6 +90,14 @@ _ACTIVATIONS = Prepared(
     ),
     ("devices", "moments"),
 )
+_MOVED = upsert(cursors)
+_REACHED = Prepared(
+    _MOVED.on_conflict_do_update(
+        index_elements=["intake", "key"],
+        set_={name: _MOVED.excluded[name] for name in ("offset", "line", "digest", "identity")},
+    ),
+    ("intake", "key", "offset", "line", "digest", "identity"),
+)
 
 
 def look_up(connection: Connection, found: Sequence[Fact], taken_up: Sequence[int] = ()) -> Known:
@@ -152,15 +160,8 @@ def move_cursors(database: Database, intake: str, moved: Sequence[Cursor]) -> No
 
 
 def _write_cursors(connection: Connection, moved: Mapping[tuple[str, str], Cursor]) -> None:
-    if not moved:
-        return
-    write = upsert(cursors)
-    write = write.on_conflict_do_update(
-        index_elements=["intake", "key"],
-        set_={name: write.excluded[name] for name in ("offset", "line", "digest", "identity")},
-    )
-    rows = [{"intake": intake, **asdict(cursor)} for (intake, _), cursor in moved.items()]
-    connection.execute(write, rows)
+    rows = [(intake, *astuple(cursor)) for (intake, _), cursor in moved.items()]
+    _REACHED.run(connection, rows)
 
 
 def read_cursors(database: Database, intake: str) -> dict[str, Cursor]:
