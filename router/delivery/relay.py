@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -77,7 +78,6 @@ class Relay:
         self._stopping = False
         self._returns = Returns()
         self._sends = Flights()
-        self._exchanging = False
         self._offered = False
         self._exchanged = asyncio.Event()
         self._exchanged.set()
@@ -122,7 +122,6 @@ class Relay:
     def take(self, offer: Offer, recorded: Recorded | None) -> None:
         """The intake has recorded deliveries, and claimed what lanes had offered to send."""
         self._offered = False
-        self._returns.wait_again()
         for number in offer.wishes:
             self.lanes[number].claiming = False
         if recorded is None:
@@ -147,7 +146,7 @@ class Relay:
         return not (
             self._sends
             or self._returns
-            or self._exchanging
+            or not self._exchanged.is_set()
             or self._stale
             or any(
                 lane.closed is None and (lane.ready or lane.next_due is not None)
@@ -263,11 +262,9 @@ class Relay:
         await asyncio.sleep(1.0)
 
     async def _sleep(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     def _asked(self, ask: Callable[[Lane, datetime, float], Wish | None]) -> list[Wish]:
         now, monotonic = self.clock(), time.monotonic()
@@ -288,7 +285,6 @@ class Relay:
 
     async def _exchange(self, wishes: Sequence[Wish]) -> Exchanged:
         news = self._returns.take()
-        self._exchanging = True
         self._exchanged.clear()
         for wish in wishes:
             # not after the exchange: the intake may record for it while it runs
@@ -313,7 +309,6 @@ class Relay:
             self._stopping, self.drain = True, min(self.drain, LAST)
             return NOTHING
         finally:
-            self._exchanging = False
             self._exchanged.set()  # who waits for it goes on behind all that follows here
             for wish in wishes:
                 self.lanes[wish.lane_id].claiming = False
@@ -326,10 +321,9 @@ class Relay:
         for wish in wishes:
             lane = self.lanes[wish.lane_id]
             requests = exchanged.sends.get(lane.id, ())
-            another = wish.meanwhile is not None
             idle_at = exchanged.idle_at.get(lane.id)
             next_due = exchanged.next_due.get(lane.id)
-            lane.took(requests, next_due, another=another, idle_at=idle_at)
+            lane.took(requests, next_due, another=wish.meanwhile is not None, idle_at=idle_at)
             for each in exchanged.ended.get(lane.id, ()):
                 lane.ready = True
                 self._observed.ended(lane, each)

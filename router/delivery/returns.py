@@ -58,11 +58,6 @@ class Returns:
             return None
         return 0.0 if self._changes else max(0.0, self._since + TOGETHER - time.monotonic())
 
-    def wait_again(self) -> None:
-        """The ledger was busy with facts: more may come at once, with which this is written."""
-        if self._since is not None:
-            self._since = time.monotonic()
-
     def take(self) -> News:
         """All of it; `written` or `give_back` follows."""
         news = News(self._settled, self._answers, self._changes)
@@ -72,8 +67,10 @@ class Returns:
         return news
 
     def written(self, news: News) -> None:
-        """What was taken is in the ledger."""
+        """What was taken is in the ledger; with what is written next goes what came meanwhile."""
         self._out = [each for each in self._out if each is not news]
+        if self._since is not None:
+            self._since = time.monotonic()
 
     def give_back(self, news: News) -> None:
         """It is not: it was before whatever came meanwhile."""

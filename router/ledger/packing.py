@@ -24,7 +24,7 @@ from router.ledger.stored import (
 )
 from router.ports import Alert
 
-Known = dict[object, int]
+Numbers = dict[object, int]
 """What has got a number: by table and values."""
 
 
@@ -38,7 +38,7 @@ class Numbered:
             *(table.c[name].is_not_distinct_from(bindparam(name)) for name in self._names)
         )
 
-    def number(self, connection: Connection, known: Known, values: tuple[str | None, ...]) -> int:
+    def number(self, connection: Connection, known: Numbers, values: tuple[str | None, ...]) -> int:
         """Of the row with these values; it is added where it is new."""
         key = (self._table.name, values)
         found = known.get(key)
@@ -85,7 +85,7 @@ class Packer:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._known: Known = connection.info.setdefault(NUMBERS, {})
+        self._known: Numbers = connection.info.setdefault(NUMBERS, {})
         self._worded: dict[object, tuple[str, int]] = connection.info.setdefault(WORDED, {})
 
     def fact(self, row: Parameters) -> Parameters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -15,7 +16,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.exc import DatabaseError
 from support.chains import broken
 from support.ledgers import RULES, USERS, ask, decided, fill, lane_of, made, standing
 from support.ledgers import recorded as record_batch
@@ -217,7 +217,7 @@ def test_a_number_that_was_not_committed_is_given_again(database: Database) -> N
         )
     batch = Batch(NOW, accepted=[case(body(id="f-1"))])
     batch.cursors[("drop", "facts.jsonl")] = Cursor("facts.jsonl", 17, 1)
-    with pytest.raises(DatabaseError, match="full"):
+    with pytest.raises(sqlite3.DatabaseError, match="full"):
         record_batch(database, batch, standing({}))
     assert stored(database, "SELECT count(*) FROM wordings") == 0
     recorded(database, case(body(id="f-2")))
