@@ -24,17 +24,20 @@ COMMANDS = {
     "run": "Route: facts in, Alerts out.",
     "check": "Find all mistakes in configuration, users and rules.",
     "test": "Run the unit tests of rules.",
+    "fmt": "Lay out files of rules; comments stay.",
     "diff": "Show who would gain or lose which Alerts under edited rules.",
     "capture": "Write a test of rules from a real decision.",
+    "rules": "List the rules that were live, show them, write their files again.",
     "reload": "Make the running router take over changed rules and users.",
     "explain": "Decide about one fact without sending anything.",
     "status": "Show everything on one screen, and whether it needs a person.",
     "why": "Say why Service Users were told about a hub, or were not.",
     "rollout": "Show how far a firmware version is, and who has been told.",
     "inventory": "Load hubs and registrations; show who is responsible for a hub.",
-    "alerts": "List Alerts, show one, retry what is parked, check a signature.",
+    "alerts": "List Alerts, show one; retry, take back, send again; check a signature.",
     "lanes": "List the lanes (user and channel), pause, resume, move what waits.",
-    "quarantine": "List facts that could not be used, show one, release them.",
+    "actions": "List who changed what, when and why.",
+    "quarantine": "List facts that could not be used; release, repair, close them.",
     "publish": "Put a file of facts on the broker, confirmed; goes on where it was ended.",
     "simulate": "Make up an estate with its files and facts.",
     "adapters": "List the installed sources and delivery adapters with their options.",
@@ -56,6 +59,7 @@ class Commands(click.Group):
             return None
         found = import_module(f"router.cli.{cmd_name}").command
         assert isinstance(found, click.Command)
+        _take_config(found)
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -93,6 +97,30 @@ class Commands(click.Group):
         if not standalone_mode:
             return work()
         sys.exit(end(work))
+
+
+def _name_config(ctx: click.Context, _: click.Parameter, file: Path | None) -> None:
+    if file is not None:
+        ctx.obj = file
+
+
+CONFIG = click.Option(
+    ["--config", "config_file"],
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    expose_value=False,
+    is_eager=True,  # other options may mean something in it
+    callback=_name_config,
+    help="The configuration; also before the command.",
+)
+
+
+def _take_config(command: click.Command) -> None:
+    """Have a command, and all commands of a group, take `--config` behind their name, too."""
+    if CONFIG not in command.params:
+        command.params.append(CONFIG)
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _take_config(each)
 
 
 @click.command(

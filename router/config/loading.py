@@ -16,10 +16,9 @@ from router.config import usersfile
 from router.config.configfile import ConfigFile
 from router.config.filewatch import Look, look
 from router.config.installed import InstalledKinds
-from router.config.settings import Settings, open_config, read_own
+from router.config.settings import Settings, open_config, read_own, refused
 from router.domain.users import ServiceUsers
 from router.entrypoints import ADAPTERS, SOURCES
-from router.errors import FilesError
 from router.files.codes import Code
 from router.files.document import Document
 from router.files.keyfiles import require_private
@@ -88,7 +87,7 @@ def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Sourced
     """Read hubherald.yaml. FilesError has all its problems."""
     found, document = _settings(file, environment, Inquiry())
     if found is None:
-        raise FilesError(in_order(document.problems))
+        raise refused(file, document.problems)
     return found
 
 
@@ -101,7 +100,7 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """
     found = survey(file, environment)
     if found.config is None:
-        raise FilesError(found.mistakes)
+        raise refused(file, found.mistakes)
     return found.config
 
 
@@ -215,8 +214,27 @@ def _settings(
         )
         where = document.at("operations", "listen")
         document.papers.add(Problem(where, message, Code.CONFLICT), warning=False)
+    _check_ledger(document, found, inquiry)
     own = {field.name: getattr(found, field.name) for field in fields(found)}
     return Sourced(**own, sources=sources), document
+
+
+def _check_ledger(document: Document, found: Settings, inquiry: Inquiry) -> None:
+    """Whether there is a place for it; what is in it, the start says."""
+    file = Path(found.ledger.url.removeprefix("sqlite:///"))
+    try:
+        said = inquiry.ask(file.parent, partial(_why_no_place, file))
+    except TimeoutError:
+        said = SILENT
+    if said:
+        problem = Problem(document.at("ledger", "url"), f"url: {said}", Code.FILE)
+        document.papers.add(problem, warning=False)
+
+
+def _why_no_place(file: Path) -> str:
+    if not file.parent.is_dir():
+        return f"the folder {file.parent} does not exist; make it, or mend the path"
+    return "" if file.is_file() or not file.exists() else "not a plain file; mend the path"
 
 
 def _sources(document: Document, inquiry: Inquiry) -> dict[str, ConfiguredSource]:

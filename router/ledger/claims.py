@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, case, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.picking import WaitingDelivery, pick_new
+from router.lanes.picking import HAD_IT, WaitingDelivery, pick_new
 from router.lanes.values import Claimed, DeliveryState, Wish
-from router.ledger.prepared import Parameters, Prepared
+from router.ledger.driver import Parameters
+from router.ledger.prepared import Prepared
 from router.ledger.recorder import Recorder
 from router.ledger.tables import attempts, deliveries, forms
 from router.ports import Alert, Delivery, Outcome
@@ -61,7 +62,7 @@ _SENT = Prepared(
         batch=bindparam("together"),
         rendered=bindparam("bytes"),
         sent_by=bindparam("adapter"),
-        recheck=0,
+        recheck=case((deliveries.c.recheck == HAD_IT, HAD_IT), else_=0),
     ),
     ("key", "attempt", "together", "bytes", "adapter"),
 )
@@ -110,6 +111,7 @@ def claim(
                     batch,
                     bool(row.aside),
                     unrendered,
+                    row.recheck == HAD_IT,
                 )
             )
         claimed.append(group)

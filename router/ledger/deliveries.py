@@ -17,13 +17,15 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     or_,
     select,
+    text,
     update,
 )
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.picking import Picked, WaitingDelivery, pick
+from router.lanes.picking import REREAD, Picked, WaitingDelivery, pick
 from router.lanes.values import (
     Claimed,
     DeliveryState,
@@ -35,9 +37,10 @@ from router.lanes.values import (
 )
 from router.ledger.claims import FORM, claim
 from router.ledger.database import Database
+from router.ledger.driver import Parameters
 from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, TOGETHER, change_lanes
-from router.ledger.prepared import Parameters, Prepared
+from router.ledger.prepared import Prepared
 from router.ledger.recorder import ROUTER, Recorder
 from router.ledger.tables import alerts, deliveries, facts, forms, outcomes
 
@@ -98,11 +101,16 @@ _NEXT_REFUSED = Prepared(
     ),
     ("lane",),
 )
+# an operator may have taken it back while it was under way: then only an answer that it was
+# received counts
+_TAKEN_BACK = text("state IN ('withdrawn', 'delivered')") & (
+    bindparam("to") != literal_column("'delivered'")
+)
 _SETTLED = Prepared(
     update(deliveries)
     .where(deliveries.c.id == bindparam("key"))
     .values(
-        state=bindparam("to"),
+        state=case((_TAKEN_BACK, deliveries.c.state), else_=bindparam("to")),
         due_at=func.coalesce(bindparam("due"), deliveries.c.due_at),
         refusals=bindparam("refused"),
         batch=bindparam("together"),
@@ -175,7 +183,7 @@ def _picked(
 ) -> tuple[Picked, bool]:
     """What this lane may send of what waits on it, and whether that is all."""
     waiting, whole = _waiting(connection, wish, now)
-    pairs = [(each.device_id, each.service_user_id) for each in waiting if each.recheck]
+    pairs = [(each.device_id, each.service_user_id) for each in waiting if each.recheck == REREAD]
     devices = {device for device, _ in pairs}
     gone = withdrawn(read_inventory(connection, devices), pairs) if pairs else set()
     picked = pick(waiting, wish, now, gone)

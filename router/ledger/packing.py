@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, insert, select
 
 from router.ledger.abbreviations import Own, short_body, short_hub, short_registrations
 from router.ledger.database import NUMBERS, WORDED
-from router.ledger.prepared import Parameters
+from router.ledger.driver import Parameters
 from router.ledger.stored import (
     standings,
     stored_alerts,

@@ -16,11 +16,12 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.compact import compact
 from router.deciding.batch import Arrival, Batch, Quarantined
+from router.domain.broken import device_named
 from router.domain.facts import Fact
 from router.domain.timestamps import moment, stamp
 from router.domain.words import FactType, QuarantineReason
 from router.ledger.database import Database
-from router.ledger.prepared import read
+from router.ledger.driver import read
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import holding, hubs, quarantined, registrations
 from router.ports import Message
@@ -41,7 +42,8 @@ def add_quarantined(recorder: Recorder, batch: Batch) -> list[Row]:
             {
                 "quarantined_id": number,
                 "reason": each.reason.value,
-                "device_id": row["device_id"],
+                # what names a hub and is no fact waits for nothing of it, and holds nothing up
+                "device_id": row["device_id"] if isinstance(each.found, Fact) else None,
                 "released": 0,
                 "type": row["type"],
                 "waits_since": stamp(batch.decided_at),
@@ -77,7 +79,9 @@ def _quarantine_row(key: str, each: Quarantined) -> Row:
         "source": found.source,
         "event_id": found.id,
         "type": kind,
-        "device_id": found.data.device_id if isinstance(found, Fact) else None,
+        "device_id": (
+            found.data.device_id if isinstance(found, Fact) else device_named(found.body)
+        ),
         "reason": each.reason.value,
         "detail": each.detail,
         **_arrival_columns(each.arrival),

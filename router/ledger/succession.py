@@ -12,7 +12,8 @@ from sqlalchemy import Connection, not_, update
 from router.domain.timestamps import stamp
 from router.lanes.succession import successions
 from router.lanes.values import ClosedReason, LaneKey, LaneRow, TakenOver
-from router.ledger.lanes import PENDING, put_lanes, read_lanes
+from router.ledger.backlog import read_lanes
+from router.ledger.lanes import PENDING, put_lanes
 from router.ledger.moves import has_it, lane_row, move
 from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, lanes
@@ -49,7 +50,8 @@ def _take_over(connection: Connection, old: LaneRow, new: LaneKey, now: datetime
     paused = gone.closed == ClosedReason.OPERATOR
     if paused:
         closed = {"closed": gone.closed, "closed_detail": gone.closed_detail}
-        _change(connection, come.id, {**closed, "closed_at": stamp(now)})
+        end = {"closed_at": stamp(now), "closed_until": gone.closed_until}
+        _change(connection, come.id, {**closed, **end})
         _change(connection, gone.id, {"closed": ClosedReason.USER_REMOVED.value})
     return TakenOver(old.id, old.channel, count, paused)
 

@@ -31,9 +31,10 @@ from router.domain.facts import Defect, parse
 from router.domain.timestamps import stamp
 from router.domain.words import QuarantineReason
 from router.lanes.values import DeliveryState
-from router.ledger.actions import Operator, pause_lanes
+from router.ledger.actions import Operator
 from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import lost_attempts
+from router.ledger.pauses import pause_lanes
 from router.ledger.recorder import GENESIS, STORED, Recorder
 from router.ledger.tables import RECORDS, actions
 from router.ports import Cursor, Message

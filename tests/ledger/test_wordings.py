@@ -19,9 +19,11 @@ from support.holders import another
 from support.ledgers import answer, ask, fill, lane_of, made, swap, wish
 from support.samples import NOW, device, user
 
-from router.ledger.database import MIGRATIONS, Database, Use, open_database
-from router.ledger.queries.lists import Filter, list_alerts
+from router.ledger.database import Database, Use, open_database
+from router.ledger.queries.lists import list_alerts
+from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import alert_story, why
+from router.ledger.reader import MIGRATIONS
 
 RECORDED = ("documents", "facts", "evaluations", "decisions", "alerts", "attempts", "outcomes")
 TABLES = ("links", *RECORDED[:5], "lanes", "deliveries", *RECORDED[5:], "sequences")
@@ -83,7 +85,9 @@ def older(tmp_path: Path) -> Iterator[tuple[Path, Any]]:
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
         connection.execute("ATTACH ? AS new", (str(tmp_path / "new" / "ledger.db"),))
         for name in TABLES:  # its views tell rows as they stood before there were views
-            connection.execute(f"INSERT INTO main.{name} SELECT * FROM new.{name}")
+            columns = connection.execute(f"SELECT name FROM pragma_table_info('{name}')")
+            old = ", ".join(f'"{row[0]}"' for row in columns)
+            connection.execute(f"INSERT INTO main.{name} SELECT {old} FROM new.{name}")
     yield tmp_path, before
 
 
