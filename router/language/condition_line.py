@@ -97,7 +97,7 @@ def _meant(name: str) -> str:
 
 
 def shape(text: str) -> Tree[Token]:
-    """Its words: field, comparison, and a value or a list of them. Mistake where it has no shape."""
+    """Its words: field, comparison, a value or a list. Mistake where it has no shape."""
     try:
         return _parser().parse(text)
     except UnexpectedCharacters as error:
