@@ -106,6 +106,7 @@ CONFIG = click.Option(
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
     expose_value=False,
+    is_eager=True,  # other options may mean something in it
     callback=_name_config,
     help="The configuration; also before the command.",
 )

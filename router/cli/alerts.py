@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from functools import wraps
@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from router.cli.context import InstalledKind, eui64, ledger, moment_of, operator, whole
+from router.cli.context import (
+    InstalledKind,
+    eui64,
+    ledger,
+    moment_of,
+    operator,
+    whole,
+)
+from router.cli.naming import NAME, service_user, with_names
 from router.cli.printing import as_json, as_table, line, listing, output, raw
 from router.cli.story import tell
 from router.entrypoints import VERIFIERS
@@ -23,12 +31,13 @@ from router.files.counts import plural
 from router.lanes.values import DeliveryState
 
 if TYPE_CHECKING:
-    from router.ledger.queries.lists import AlertRow, Filter
+    from router.ledger.queries.lists import Filter
     from router.ports import Verify
 
 COLUMNS = (
     "decided_at",
     "state",
+    NAME,
     "service_user_id",
     "channel",
     "sequence",
@@ -57,7 +66,7 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Choice([state.value for state in DeliveryState]),
         help="In this state.",
     )
-    @click.option("--user", type=eui64, metavar="ID", help="To this Service User.")
+    @click.option("--user", type=service_user, metavar="USER", help="To this Service User.")
     @click.option("--hub", type=eui64, metavar="ID", help="About this hub.")
     @click.option(
         "--since", type=moment_of, metavar="TIME", help="Decided since, such as 2026-01-31 or 7d."
@@ -110,12 +119,12 @@ def list_(config_file: Path, *, wanted: Filter, limit: int, output: str) -> None
 
     with ledger(config_file) as database:
         rows = list_alerts(database, wanted, limit=limit + 1)
-    _print(rows[:limit], output)
+    _print(with_names(config_file, rows[:limit]), output)
     if len(rows) > limit:
         line(f"there are more than {limit:,}; see --limit", err=True)
 
 
-def _print(rows: list[AlertRow], output: str) -> None:
+def _print(rows: Sequence[Mapping[str, Any]], output: str) -> None:
     if output == "json":
         as_json(rows)
     else:
@@ -148,6 +157,7 @@ def show(
       hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e
       hubherald alerts show 0b0f7f1c-6a0f-5d7c-9a53-0b8f3f1f6f0e --format duis > alert.xml
     """
+    from router.config.usernames import user_names
     from router.ledger.queries.why import alert_story
 
     if form is not None:
@@ -163,7 +173,7 @@ def show(
     if output == "json":
         as_json(told)
         return
-    tell(told)
+    tell(told, user_names(config_file))
     line("  " + alert.event().decode())
 
 

@@ -76,9 +76,9 @@ def now() -> datetime:
 
 
 def eui64(text: str) -> str:
-    """A Device ID or User ID, in either case; in upper case, as the ledger has it."""
+    """A Device ID or User ID in any usual spelling; as the ledger has it."""
     try:
-        return eui.eui64(text)
+        return eui.spelled(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} {error}") from None
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.context import eui64, ledger, operator, reading
+from router.cli.context import ledger, operator, reading
 from router.cli.ending import InWords
+from router.cli.naming import NAME, service_user, with_names
 from router.cli.printing import as_json, as_table, flat, line, lines, listing, output
 from router.files.counts import plural
 from router.lanes.values import LaneKey
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from router.ledger.moves import LaneMoved
 
 COLUMNS = (
+    NAME,
     "service_user_id",
     "channel",
     "adapter",
@@ -60,7 +62,7 @@ def list_(config_file: Path, output: str) -> None:
     from router.ledger.queries.lanes import list_lanes
 
     with reading(config_file) as database:
-        rows = list_lanes(database)
+        rows = with_names(config_file, list_lanes(database))
     if output == "json":
         as_json(rows)
     else:
@@ -68,7 +70,7 @@ def list_(config_file: Path, output: str) -> None:
 
 
 @command.command("pause")
-@click.argument("user", type=eui64)
+@click.argument("user", type=service_user)
 @click.argument("channel", required=False)
 @click.pass_obj
 def pause(config_file: Path, user: str, channel: str | None) -> None:
@@ -86,7 +88,7 @@ def pause(config_file: Path, user: str, channel: str | None) -> None:
 
 
 @command.command("resume")
-@click.argument("user", type=eui64)
+@click.argument("user", type=service_user)
 @click.argument("channel", required=False)
 @click.pass_obj
 def resume(config_file: Path, user: str, channel: str | None) -> None:
@@ -111,7 +113,7 @@ def _lane(text: str) -> LaneKey:
     user, slash, channel = text.partition("/")
     if not slash or not channel:
         raise click.BadParameter(f"{text!r} is no lane; write USER/CHANNEL")
-    return eui64(user), channel
+    return service_user(user), channel
 
 
 @command.command("move")

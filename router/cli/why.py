@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import eui64, ledger
+from router.cli.naming import service_user
 from router.cli.printing import as_json, line, output
 from router.cli.story import tell
 from router.errors import UsageError
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 @click.command("why")
 @click.option("--hub", required=True, type=eui64, metavar="ID", help="Device ID of the hub.")
-@click.option("--user", type=eui64, metavar="ID", help="Only what concerns this Service User.")
+@click.option(
+    "--user", type=service_user, metavar="USER", help="Only what concerns this Service User."
+)
 @output
 @click.pass_obj
 def command(config_file: Path, hub: str, user: str | None, output: str) -> None:
@@ -33,6 +36,7 @@ def command(config_file: Path, hub: str, user: str | None, output: str) -> None:
       hubherald why --hub 90-B3-D5-1F-30-01-00-00
       hubherald why --hub 90-B3-D5-1F-30-01-00-00 --user 90-B3-D5-1F-30-02-00-01 -o json
     """
+    from router.config.usernames import user_names
     from router.ledger.queries.why import why
 
     with ledger(config_file) as database:
@@ -45,7 +49,7 @@ def command(config_file: Path, hub: str, user: str | None, output: str) -> None:
     if output == "json":
         as_json(told)
     elif told:
-        tell(told)
+        tell(told, user_names(config_file))
     else:
         line(f"no fact about hub {hub} has come yet; `hubherald inventory show {hub}` shows it")
 

@@ -46,7 +46,10 @@ def test_why_tells_the_whole_story(routed: Path) -> None:
     assert result.exit_code == 0
     text = result.stdout
     assert "9002 success at 2026-06-01T12:00:00Z" in text
-    assert f"{S1} as import_supplier: alerted by rule alert-import-supplier, Alert N64" in text
+    assert (
+        f"{S1} (User 01) as import_supplier: alerted by rule alert-import-supplier, Alert N64"
+        in text
+    )
     assert "channel folder: delivered; next: nothing is left to do" in text
     assert "held: lane closed: suspended since" in text
 

@@ -157,7 +157,7 @@ def test_what_the_other_channel_had_is_withdrawn(estate: Estate) -> None:
     ("words", "code", "message"),
     [
         ([A, S1], 2, f"'{S1}' is no lane; write USER/CHANNEL"),
-        (["90-B3/a", B], 2, "must be eight hyphenated hex octets"),
+        (["90-B3/a", B], 2, "is no id, such as 90-B3-D5-1F-30-01-00-00, and in no name"),
         ([A, f"{S2}/b"], 1, "are two users"),
         ([A, f"{S1}/folders"], 1, f"there is no lane {S1}/folders; did you mean {S1}/folder?"),
         ([B, A], 1, f"does not name {A} any more; it has b, folder, and a new one"),
