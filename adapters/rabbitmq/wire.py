@@ -14,11 +14,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import pamqp.frame
 from aiormq.connection import TransportFactory
 from aiormq.exceptions import AMQPConnectionError
 from pamqp.commands import Basic
 from pamqp.exceptions import PAMQPException
 from pamqp.header import ContentHeader
+from pamqp.heartbeat import Heartbeat
 from yarl import URL
 
 from adapters.dialling import dial
@@ -42,7 +44,7 @@ _HEAD = struct.Struct(">BHI")
 _END = 1
 _ENVELOPE = _HEAD.size + _END
 _METHOD, _HEADER, _BODY = 1, 2, 3
-_HEARTBEAT = _HEAD.pack(8, 0, 0) + b"\xce"
+_HEARTBEAT = pamqp.frame.marshal(Heartbeat(), 0)
 _TLS_ALERT = b"\x15\x03"
 """What OpenSSL and Erlang answer to a client that does not speak TLS begins with it."""
 _TUNE = struct.pack(">HH", 10, 30)
