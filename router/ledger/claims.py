@@ -6,6 +6,7 @@ waits before it, in the transaction that records it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,7 +83,8 @@ def claim(
             if rendered is None:
                 rendered, unrendered = _rendered(wish, alert)
             attempt = row.attempts + 1
-            _add_attempt(recorder, row.id, now, attempt, batch)
+            of = {"id": row.id, "alert": row.alert, "attempts": attempt}
+            _add_attempt(recorder, of, now, batch, rendered)
             rows.append((row.id, attempt, batch, rendered, wish.adapter))
             group.append(
                 Claimed(
@@ -121,7 +123,6 @@ def claim_new(
         group = []
         for each in members:
             rendered, unrendered = _rendered(wish, each.alert)
-            _add_attempt(recorder, each.row["id"], now, 1, batch)
             each.row.update(
                 state=DeliveryState.SENDING.value,
                 attempts=1,
@@ -129,6 +130,7 @@ def claim_new(
                 rendered=rendered,
                 sent_by=wish.adapter,
             )
+            _add_attempt(recorder, each.row, now, batch, rendered)
             group.append(
                 Claimed(
                     each.row["id"],
@@ -159,7 +161,10 @@ def _rendered(wish: Wish, alert: Alert) -> tuple[bytes | None, Outcome | None]:
 
 
 def _add_attempt(
-    recorder: Recorder, delivery: int, now: datetime, number: int, batch: str | None
+    recorder: Recorder, of: Row, now: datetime, batch: str | None, rendered: bytes | None
 ) -> None:
-    row = {"delivery_id": delivery, "at": stamp(now), "number": number, "batch": batch}
+    """With what it sends: that the Alert and these bytes were sent is then in the chain."""
+    row = {"delivery_id": of["id"], "at": stamp(now), "number": of["attempts"], "batch": batch}
+    row["alert"] = of["alert"]
+    row["sent"] = None if rendered is None else hashlib.sha256(rendered).digest()
     recorder.add(attempts, row)

@@ -40,6 +40,12 @@ class Prepared:
         text, arrange = self._made(connection.dialect)
         return read(connection, text, arrange(values) if arrange else values)
 
+    def stream(self, connection: Connection, *values: object) -> Any:
+        """The same as the driver's cursor, for more rows than there is memory for."""
+        text, arrange = self._made(connection.dialect)
+        driver: Any = connection.connection.driver_connection
+        return driver.execute(text, arrange(values) if arrange else values)
+
     def _made(self, dialect: Dialect) -> tuple[str, _Arrange | None]:
         if dialect.name not in self._compiled:
             self._compiled[dialect.name] = self._compile(dialect)

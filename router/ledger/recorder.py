@@ -2,21 +2,21 @@
 
 Each transaction that adds records adds one link for its writer: SHA-256 over the link's writer,
 number, moment and previous hash, and over every record, in the order of `tables.RECORDS` and of
-their ids (documents: as they were added). Hashed is a record as the views of `tables.py` tell it,
-however it is stored. One chain for each writer and not one for all: a global chain would make
-replicas wait for each other.
+their ids (documents: as they were added). `chain.py` says in which form. Hashed is a record as the
+views of `tables.py` tell it, however it is stored. One chain for each writer and not one for all: a
+global chain would make replicas wait for each other.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select
 
-from router.compact import compact
+from router.ledger import chain
+from router.ledger.chain import GENESIS
 from router.ledger.database import WRITTEN, Database, version_of
 from router.ledger.files import LedgerGone
 from router.ledger.packing import PACKINGS
@@ -24,7 +24,6 @@ from router.ledger.prepared import Parameters, Prepared
 from router.ledger.tables import RECORDS, attempts, deliveries, links
 
 Row = dict[str, Any]
-GENESIS = "0" * 64
 ROUTER = "router"
 """The writer that nobody else is: one router holds a ledger."""
 OPERATOR = "operator"
@@ -116,7 +115,13 @@ class Recorder:
             "previous": previous,
         }
         records = {name: _values(name, rows) for name, rows in self.rows.items()}
-        row["hash"] = _hash(row, records)
+        digests = {
+            table.name: [*map(chain.digest, found)]
+            for table in RECORDS
+            if (found := records.get(table.name))
+        }
+        first = chain.head(self.writer, number, self.at, previous)
+        row |= {"hash": chain.link_hash(first, digests), "marks": chain.marks(digests)}
         _INSERT["links"].run(self.connection, _values("links", [row]))
         for table in _WRITTEN:
             self._store(table.name, records.get(table.name, ()))
@@ -171,13 +176,3 @@ def changes(database: Database) -> int:
 def _values(table: str, rows: Sequence[Row]) -> list[Parameters]:
     columns = _COLUMNS[table]
     return [tuple(map(row.get, columns)) for row in rows]
-
-
-def _hash(link: Row, records: Mapping[str, Sequence[Parameters]]) -> str:
-    head = [link["writer"], link["number"], link["at"], link["previous"]]
-    digest = hashlib.sha256(compact(head))
-    for table in RECORDS:
-        if found := records.get(table.name):
-            digest.update(table.name.encode())
-            digest.update(compact(found))
-    return digest.hexdigest()

@@ -32,6 +32,7 @@ from router.logstream import LogStream
 from router.metrics.metrics import Metrics
 from router.ports import Aside, Options, Source
 from router.service.endpoint import OperationsEndpoint
+from router.service.headkeeping import AT_THE_END, HeadKeeper
 from router.service.lastresort import LastResort
 from router.service.loop_lag import watch_lag
 from router.service.observed import ObservedLedger
@@ -173,6 +174,13 @@ class _Router:
             config, engine, ledger=ledger, pool=self.pool, metrics=self.metrics, clock=clock
         )
         self.reloader = Reloader(self.live, self.metrics)
+        self.heads = HeadKeeper(
+            ledger,
+            clock,
+            self.metrics.head_written,
+            access=config.ledger.access,
+            folder=config.operations.heads,
+        )
         self.stopping = asyncio.Event()
         self.hung_up = asyncio.Event()
 
@@ -245,6 +253,7 @@ class _Router:
                 beside += [
                     group.create_task(_unless_gone(self._watch(intake, relay))),
                     group.create_task(watch_lag(self.metrics.loop_lag)),
+                    group.create_task(self.heads.run()),
                     group.create_task(self._reload_when_hung_up()),
                 ]
                 if self.config.watch:
@@ -257,6 +266,7 @@ class _Router:
                 task.cancel()
             relay.stop()
             await relaying
+        await self.heads.keep(AT_THE_END)
 
     async def _begin_life(self, intake: Intake) -> None:
         deaths = await self.ledger.call(lives.begin)
