@@ -8,10 +8,9 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import DATASOURCE, Panel
+from dashboards.panels import DATASOURCE, TAG, Panel
 from dashboards.promql import RECENT, of
 
-TAG = "hubherald"
 RUNBOOK = "/public/hubherald/RUNBOOK.md"
 """Where Grafana itself serves dashboards/RUNBOOK.md, as compose.yaml mounts it."""
 
@@ -54,7 +53,7 @@ def board(
         .uid(f"{TAG}-{uid}")
         .description(description)
         .tags([TAG])
-        .readonly()
+        .editable()
         .timezone("browser")
         .time("now-6h", "now")
         .refresh("30s")

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import panels
-from dashboards.board import board
-from dashboards.panels import Panel, TableColumn, lines, number, rows
-from dashboards.promql import age, increase, of, per_minute, quantile, rate, share, total
+from dashboards.board import RUNBOOK, board
+from dashboards.panels import Panel, TableColumn, address, leading, lines, number, rows
+from dashboards.promql import (
+    age,
+    increase,
+    of,
+    of_routers,
+    per_minute,
+    quantile,
+    rate,
+    share,
+    total,
+)
 
 VERSION = "firmware_version"
+MORE = ("recipients", "recipients", "recipients", "delivery", "intake", "intake")
+"""The dashboards that say more of each number."""
 OLDEST = "hubherald_lane_oldest_decided_timestamp_seconds"
 
 
@@ -20,13 +33,13 @@ def overview() -> Dashboard:
         "Overview",
         "Is everyone being told? And a firmware roll-out at a glance.",
         [
-            ("", [*_state(), *_flow()]),
+            ("", [*map(leading, MORE, _state()), *_flow(), _alarms(), _routers()]),
             ("Firmware roll-out", [_versions(), *_over_time()]),
         ],
     )
 
 
-def _state() -> list[Panel]:
+def _state() -> list[stat.Panel]:
     return [
         number(
             "Not yet told",
@@ -71,6 +84,51 @@ def _state() -> list[Panel]:
             words={"1": ("up", "green"), "0": ("down", "red")},
         ),
     ]
+
+
+def _alarms() -> Panel:
+    named = 'ALERTS{alertname=~"Hubherald.+"}'
+    return rows(
+        "Alarms",
+        "What fires now; what is pending will, if it stays. The runbook has a page for each.",
+        {
+            "alertname": "Alarm",
+            "alertstate": "State",
+            "severity": "Severity",
+            "recipient": "Recipient",
+            "instance": "Router",
+        },
+        TableColumn(
+            name="Series",
+            expr=f"sum by (alertname, alertstate, severity, recipient, instance) ({named})",
+        ),
+        no_value="no alarm",
+        width=16,
+        links={
+            "Alarm": ("What to do", RUNBOOK),
+            "Recipient": (
+                "This recipient",
+                address("recipients", "&var-recipient=${__value.text}"),
+            ),
+        },
+    )
+
+
+def _routers() -> Panel:
+    return rows(
+        "Routers",
+        "A name leads to the router's status page, if your browser reaches what Prometheus does.",
+        {"instance": "Router"},
+        TableColumn(name="Facts", expr=increase("hubherald_facts_total", "instance")),
+        TableColumn(
+            name="Running since",
+            expr=f"1000 * max by (instance) ({of_routers(of('process_start_time_seconds'))})",
+            unit="dateTimeAsIso",
+        ),
+        no_value="no router",
+        width=8,
+        links={"Router": ("Its status page", "http://${__value.text}/")},
+    )
 
 
 def _flow() -> list[Panel]:

@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+TAG = "hubherald"
 DATASOURCE = model.DataSourceRef("prometheus", "${datasource}")
 
 Panel = stat.Panel | timeseries.Panel | table.Panel
@@ -25,6 +26,12 @@ LATE: Steps = ((None, "green"), (300, "orange"), (3600, "red"))
 """Seconds: a user who can't be reached is tried again within 300."""
 RATIO: Steps = ((None, "red"), (0.95, "orange"), (0.999, "green"))
 EXPIRY: Steps = ((None, "red"), (14, "orange"), (30, "green"))
+
+
+def address(uid: str, more: str = "") -> str:
+    """Where another dashboard is, with the routers and the time that are chosen here."""
+    chosen = "${datasource:queryparam}&${job:queryparam}&${instance:queryparam}"
+    return f"/d/{TAG}-{uid}?{chosen}&${{__url_time_range}}{more}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,11 @@ def number(
         }
         panel = panel.mappings([model.ValueMap(options=means)])
     return panel
+
+
+def leading(to: str, panel: stat.Panel) -> stat.Panel:
+    """The panel, with a link to another dashboard, by the name that `address` takes."""
+    return panel.links([dashboard.DashboardLink("More about it").url(address(to))])
 
 
 def lines(

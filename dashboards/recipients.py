@@ -6,17 +6,14 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import panels
 from dashboards.board import board, choice
-from dashboards.panels import Panel, TableColumn, lines, rows
+from dashboards.panels import Panel, TableColumn, address, lines, rows
 from dashboards.promql import SHOWN, age, increase, of, quantile, rate, share, total
 
 OLDEST = "hubherald_lane_oldest_decided_timestamp_seconds"
 ATTEMPTS = "hubherald_delivery_attempts_total"
 DELIVERY = "hubherald_alert_delivery_seconds"
 ONE = 'recipient=~"$recipient"'
-SELF = (
-    "/d/hubherald-recipients?${datasource:queryparam}&${job:queryparam}&${instance:queryparam}"
-    "&${__url_time_range}&var-recipient=${__value.text}"
-)
+SELF = address("recipients", "&var-recipient=${__value.text}")
 
 
 def recipients() -> Dashboard:

@@ -33,7 +33,14 @@ def _broker(_context: click.Context, _option: click.Parameter, url: str | None) 
     callback=_broker,
     help="Take facts from this broker (amqp://localhost/, amqps://elsewhere/vhost), not a folder.",
 )
-def command(folder: Path, rabbitmq: str | None) -> None:
+@click.option(
+    "--state",
+    metavar="DIR",
+    type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
+    help="Where the ledger and Alerts in folders go, if not beside the configuration: for a "
+    "service whose configuration is closed to it.",
+)
+def command(folder: Path, rabbitmq: str | None, state: Path | None) -> None:
     """Write a commented starter into DIR: configuration, users, the shipped rules with tests.
 
     It works as it is, with a fact to try. Files that are there already are never overwritten.
@@ -47,7 +54,7 @@ def command(folder: Path, rabbitmq: str | None) -> None:
       hubherald inventory import --hubs hubs.csv --registrations registrations.csv
       hubherald run --until-idle
     """
-    for file in write(folder, rabbitmq):
+    for file in write(folder, rabbitmq, state):
         line(f"wrote {file}")
     line("")
     line("next:")

@@ -40,8 +40,8 @@ class LedgerFiles:
     real: Path
     """The same without links; log and index stand beside it."""
     database: Identity | None
-    beside: dict[str, Identity | None]
-    """The log and the index."""
+    beside: dict[Path, Identity | None]
+    """The log and the index; asked for with each transaction, so their paths are made once."""
     lock: RouterLock | None
     """Its descriptor of the database is the one to read from: see there."""
     name: int
@@ -54,7 +54,8 @@ class LedgerFiles:
     @classmethod
     def opened(cls, path: Path, real: Path, lock: RouterLock | None, name: int) -> Self:
         """Of a ledger that SQLite has just opened. LedgerGone when it was replaced meanwhile."""
-        beside = {end: _identity(real.with_name(real.name + end)) for end in (LOG, INDEX)}
+        paths = [_beside(real, end) for end in (LOG, INDEX)]
+        beside = {path: _identity(path) for path in paths}
         found = _identity(path)
         if lock is not None:
             ours = os.fstat(lock.database)
@@ -89,12 +90,12 @@ class LedgerFiles:
         return None
 
     def _beside_lost(self) -> str | None:
-        for end, opened in self.beside.items():
-            now = _identity(self._beside(end))
+        for path, opened in self.beside.items():
+            now = _identity(path)
             if now != opened:
                 what = "gone" if now is None else "not the one opened"
                 return (
-                    f"{self.real}{end}: the file is {what} while the ledger was open, of which it "
+                    f"{path}: the file is {what} while the ledger was open, of which it "
                     f"is a part; touch none of them and start the router again: what was in it is "
                     f"folded into the ledger as the router ends"
                 )
@@ -120,8 +121,7 @@ class LedgerFiles:
         """Whether SQLite may fold the log into the database, and then delete it by its name."""
         try:
             return not self.overwritten() and all(
-                _identity(self._beside(end)) in (None, opened)
-                for end, opened in self.beside.items()
+                _identity(path) in (None, opened) for path, opened in self.beside.items()
             )
         except OSError:
             return False
@@ -131,13 +131,10 @@ class LedgerFiles:
 
         The next to open that would fold the one into the other.
         """
-        log = self._beside(LOG)
+        log = _beside(self.real, LOG)
         with suppress(OSError):
-            if self.overwritten() and _identity(log) == self.beside[LOG] is not None:
+            if self.overwritten() and _identity(log) == self.beside[log] is not None:
                 log.rename(f"{log}.{os.getpid()}")
-
-    def _beside(self, end: str) -> Path:
-        return self.real.with_name(self.real.name + end)
 
 
 def close_beside(real: Path, access: Access) -> None:
@@ -146,10 +143,14 @@ def close_beside(real: Path, access: Access) -> None:
     What is made anew has them from SQLite.
     """
     for end in (LOG, INDEX):
-        file = real.with_name(real.name + end)
+        file = _beside(real, end)
         with suppress(OSError):  # somebody else's
             if file.is_file() and not file.is_symlink():
                 file.chmod(access.file_mode)
+
+
+def _beside(real: Path, end: str) -> Path:
+    return real.with_name(real.name + end)
 
 
 def _identity(path: Path) -> Identity | None:

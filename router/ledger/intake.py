@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import astuple
 from datetime import datetime
 
 from sqlalchemy import Connection, literal_column, select
@@ -105,6 +105,14 @@ _SEQUENCES = Prepared(
     ("users",),
 )
 _GIVEN = upsert(sequences)
+_MOVED = upsert(cursors)
+_REACHED = Prepared(
+    _MOVED.on_conflict_do_update(
+        index_elements=["intake", "key"],
+        set_={name: _MOVED.excluded[name] for name in ("offset", "line", "digest", "identity")},
+    ),
+    ("intake", "key", "offset", "line", "digest", "identity"),
+)
 _NUMBERED = Prepared(
     _GIVEN.on_conflict_do_update(
         index_elements=["service_user_id"], set_={"last": _GIVEN.excluded.last}
@@ -333,15 +341,8 @@ def move_cursors(database: Database, intake: str, moved: Sequence[Cursor]) -> No
 
 
 def _write_cursors(connection: Connection, moved: Mapping[tuple[str, str], Cursor]) -> None:
-    if not moved:
-        return
-    write = upsert(cursors)
-    write = write.on_conflict_do_update(
-        index_elements=["intake", "key"],
-        set_={name: write.excluded[name] for name in ("offset", "line", "digest", "identity")},
-    )
-    rows = [{"intake": intake, **asdict(cursor)} for (intake, _), cursor in moved.items()]
-    connection.execute(write, rows)
+    rows = [(intake, *astuple(cursor)) for (intake, _), cursor in moved.items()]
+    _REACHED.run(connection, rows)
 
 
 def read_cursors(database: Database, intake: str) -> dict[str, Cursor]:

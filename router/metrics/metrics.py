@@ -14,6 +14,7 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 
 from router.metrics.rollouts import Rollouts
@@ -26,6 +27,8 @@ class Metrics:
     """The metrics of one router, with a registry of their own."""
 
     def __init__(self) -> None:
+        # a series more for each counter, and nobody asks for them
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)

@@ -125,8 +125,10 @@ def test_an_alarm_says_what_an_operator_needs(name: str) -> None:
     assert re.fullmatch(r"Hubherald([A-Z][a-z]+)+", name)
     assert rule["labels"].keys() == {"severity"}
     assert rule["labels"]["severity"] in {"page", "ticket"}
-    assert list(rule["annotations"]) == ["summary", "description", "runbook_url"]
-    summary, description, _ = rule["annotations"].values()
+    assert list(rule["annotations"]) == [
+        *("summary", "description", "runbook_url", "dashboard_url")
+    ]
+    summary, description, _, _ = rule["annotations"].values()
     assert "{{" in summary + description
     assert not summary.endswith(".")
     assert description.endswith(".")
@@ -139,11 +141,19 @@ def test_one_edit_moves_every_link_to_the_runbook() -> None:
     (base,) = {url.partition("#")[0] for url in urls}
     assert base.startswith("http")
     assert base.endswith(SERVED)  # Grafana's, until the operator says otherwise
-    (edit,) = re.findall(r"sed -i '(.*)' hubherald\.rules\.yaml", RULES.read_text())
+    edit, of_dashboards = re.findall(r"sed -i '(.*)' hubherald\.rules\.yaml", RULES.read_text())
     _, old, new, _ = edit.split("|")
     text = RULES.read_text().replace(old, new)
     assert SERVED not in text
     assert text.count(f"{new}RUNBOOK.md#") == len(ALARMS)
+    _, old, new, _ = of_dashboards.split("|")
+    assert text.replace(old, new).count(f"dashboard_url: {new}d/") == len(ALARMS)
+
+
+def test_an_alarm_leads_to_a_dashboard_that_there_is() -> None:
+    uids = {each.stem for each in (RULES.parents[1] / "grafana").glob("*.json")}
+    shown = {rule["annotations"]["dashboard_url"].rpartition("/d/")[2] for rule in ALARMS.values()}
+    assert shown <= uids
 
 
 # What they name.

@@ -7,6 +7,7 @@ is what the router would have done anyway.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ HUB = "90-B3-D5-1F-30-02-00-01"
 
 _FILES = Path(__file__).parent / "files"
 _CONFIG = Path("hubherald.yaml")
+_USERS = Path("service_users.yaml")
 _RABBITMQ = Path(__file__).parent / "rabbitmq_source.yaml"
 _HOME = Path(__file__).parents[2]
 
@@ -27,8 +29,8 @@ def shipped_rules() -> Path:
     return packed if packed.is_dir() else _HOME.parent / "rules"
 
 
-def files(rabbitmq: str | None = None) -> dict[Path, bytes]:
-    """What the starter consists of, by the path in its folder; `rabbitmq` is a broker's URL."""
+def files(rabbitmq: str | None = None, state: Path | None = None) -> dict[Path, bytes]:
+    """What the starter consists of, by the path in its folder; see `write`."""
     rules = shipped_rules()
     found = {file.relative_to(_FILES): file for file in _FILES.rglob("*") if file.is_file()}
     for kind in ("*.yaml", "README.md"):
@@ -36,6 +38,9 @@ def files(rabbitmq: str | None = None) -> dict[Path, bytes]:
     contents = {path: found[path].read_bytes() for path in sorted(found)}
     if rabbitmq is not None:
         contents[_CONFIG] = _from_rabbitmq(contents[_CONFIG].decode(), rabbitmq).encode()
+    if state is not None:
+        for path in (_CONFIG, _USERS):
+            contents[path] = _writing_below(contents[path].decode(), state).encode()
     return contents
 
 
@@ -47,13 +52,24 @@ def _from_rabbitmq(config: str, url: str) -> str:
     return before + source + after
 
 
-def write(folder: Path, rabbitmq: str | None = None) -> list[Path]:
+def _writing_below(text: str, state: Path) -> str:
+    """The ledger, and folders of Alerts, elsewhere than beside the configuration."""
+
+    def absolute(found: re.Match[str]) -> str:
+        return found[1] + json.dumps(found[2] + str(state / found[3]))
+
+    written = r"^( +(?:url|path): )(sqlite:///|)(hubherald\.db|alerts/\S+)$"
+    return re.sub(written, absolute, text, flags=re.MULTILINE)
+
+
+def write(folder: Path, rabbitmq: str | None = None, state: Path | None = None) -> list[Path]:
     """Write the starter into `folder`, made when it is missing; the files that were written.
 
-    With `rabbitmq`, the URL of a broker, facts come from a queue there and not from a folder.
+    With `rabbitmq`, the URL of a broker, facts come from a queue there and not from a folder. With
+    `state`, an absolute path, the router writes below that, and nothing into `folder`.
     UsageError when any of them is there already (nothing is written then), or can't be written.
     """
-    wanted = {folder / path: content for path, content in files(rabbitmq).items()}
+    wanted = {folder / path: content for path, content in files(rabbitmq, state).items()}
     try:
         there = [str(path) for path in sorted(_in_the_way(wanted))]
         if there:
