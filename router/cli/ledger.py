@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.context import ledger, plain_file
+from router.cli.context import ledger, now, plain_file
 from router.cli.printing import as_json, line, output, raw
 from router.domain.timestamps import rfc3339
 from router.files.counts import plural
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group("ledger")
 def command() -> None:
-    """Prove that nothing was changed; print what to keep elsewhere for it.
+    """Prove that nothing was changed; copy the ledger while the router runs.
 
     What is recorded is chained: each transaction's records are hashed with the hash of the one
     before. Whoever can write to the ledger could write all of a chain anew: keep heads where they
@@ -93,3 +93,27 @@ def head(config_file: Path) -> None:
 
     with ledger(config_file) as database:
         raw(as_text(ends_of(database)))
+
+
+@command.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@click.pass_obj
+def backup(config_file: Path, file: Path) -> None:
+    """Copy the ledger to FILE, as it is at this moment, while the router runs.
+
+    FILE must not be there yet. A router that starts on the copy gives no number again: each user's
+    sequence goes on far behind the last one that the copy knows. While it is copied, SQLite's log
+    beside the ledger grows.
+
+    \b
+    Example:
+      hubherald ledger backup /mnt/elsewhere/hubherald-2026-11-27.db
+    """
+    from router.cli.bar import Bar
+    from router.config.ledgerplace import ledger_place
+    from router.ledger.backup import back_up
+
+    access = ledger_place(config_file).access
+    with ledger(config_file) as database, Bar("pages of the ledger", 0) as bar:
+        back_up(database, file, now(), access=access, begin=bar.begin, advance=bar.advance)
+    line(f"the ledger is in {file}: {plural(file.stat().st_size, 'byte')}")

@@ -51,11 +51,16 @@ def put_in_place(file: Path, content: bytes, access: Access) -> None:
         out.flush()
         os.fsync(out.fileno())
     unfinished.rename(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have on disk which files are in it. OSError."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
 def make_folder(folder: Path, access: Access) -> None:

@@ -13,6 +13,7 @@ from router.domain.timestamps import stamp
 from router.lanes.values import LaneRow
 from router.ledger.database import Database
 from router.ledger.recorder import ROUTER, Recorder
+from router.ledger.restored import begin_numbers
 from router.ledger.succession import fit_lanes
 from router.ledger.tables import actions, documents
 
@@ -55,6 +56,7 @@ def go_live(
         if reload is not None:
             row = {"operator": "router", "action": "reload", "detail": json.dumps(reload)}
             recorder.add(actions, {"at": stamp(now), **row})
+        begin_numbers(connection, (user for user, _, _ in lanes))
         trigger = str(reload["trigger"]) if reload is not None else "start"
         found = fit_lanes(connection, recorder, lanes, now, trigger=trigger)
         recorder.write()

@@ -27,6 +27,7 @@ from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.files import LedgerGone
 from router.ledger.recorder import changes
+from router.ledger.restored import MARGIN, set_ahead
 from router.ledger.thread import LedgerThread
 from router.logstream import LogStream
 from router.metrics.metrics import Metrics
@@ -198,6 +199,7 @@ class _Router:
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self.pool)
+                await self._be_ahead()
                 await self.live.begin()
                 sources = await self._sources(stack)
                 lanes = self.live.relay.lanes
@@ -231,6 +233,20 @@ class _Router:
         with suppress(LedgerUnavailable):  # then the next start is careful for nothing
             await self.ledger.call(lives.end, self.live.clock())
         _log.info("router.stopped")
+
+    async def _be_ahead(self) -> None:
+        """On an older state of the ledger, no number is given again."""
+        known, now = await self.heads.known(), self.live.clock()
+        restored = await self.ledger.call(set_ahead, known, now)
+        if restored is not None:
+            advice = (
+                f"each user's numbers go on {MARGIN:,} further, so that none is given again: tell "
+                f"Service Users; what came in since is not in this ledger: see the runbook"
+            )
+            _log.warning(
+                "ledger.restored", detail=restored.why, users=restored.users, advice=advice
+            )
+        await self.heads.keep()
 
     def _stop(self) -> None:
         if self.last is not None:

@@ -17,10 +17,11 @@ import structlog
 from prometheus_client import Gauge
 
 from router.clock import Clock
+from router.errors import UsageError
 from router.files.newfiles import Access, make_folder, put_in_place
 from router.ledger.database import LedgerUnavailable
 from router.ledger.files import LedgerGone
-from router.ledger.proof.heads import ChainEnd, as_text, ends_aside
+from router.ledger.proof.heads import ChainEnd, Ends, as_text, ends_aside, read_head
 from router.ledger.thread import LedgerThread
 from router.ports import Aside
 from router.ports.aside import silent
@@ -50,6 +51,14 @@ class HeadPlace:
         """The file for a head of now."""
         return self.folder / (self.file or f"head-{now:%Y-%m-%d}.json")
 
+    def newest(self) -> Ends | None:
+        """What was written last; None where nothing was. UsageError for what is no head."""
+        if self.file is not None:
+            own = self.folder / self.file
+            return read_head(own) if own.exists() else None
+        files = sorted(self.folder.glob("head-????-??-??.json"))
+        return read_head(files[-1]) if files else None
+
 
 def beside(ledger: Path) -> Path:
     """The head beside a ledger; what a shell takes for `hubherald.db*` is not its name."""
@@ -76,6 +85,19 @@ class HeadKeeper:
         self._places = [HeadPlace("ledger", own.parent, own.name)]
         if folder is not None:
             self._places.append(HeadPlace("folder", folder, None))
+
+    async def known(self) -> list[Ends]:
+        """The newest head of each place. What can't be read is told, and proves nothing."""
+        found = []
+        for place in self._places:
+            try:
+                newest = await place.thread.within(PATIENCE, place.newest)
+            except (UsageError, TimeoutError, OSError) as error:
+                advice = "whether this ledger is an older state of it can't be told by this one"
+                _log.warning("ledger.head_not_read", detail=str(error), advice=advice)
+            else:
+                found += [newest] if newest else []
+        return found
 
     async def run(self) -> None:
         """Write a head now and at each interval, until cancelled."""

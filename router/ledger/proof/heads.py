@@ -126,12 +126,13 @@ def against(connection: Connection, head: Ends) -> Flaw | None:
         if last.link < each.link:
             detail = f"{kept}; now it ends at link {last.link:,}"
             return Flaw("cut", named, writer=each.writer, detail=detail)
-        if _hash(connection, each) != each.hash:
+        if hash_of(connection, each) != each.hash:
             detail = f"{kept}; now that link has another one: it, or one before, is another"
             return Flaw("rewritten", named, writer=each.writer, detail=detail)
     return None
 
 
-def _hash(connection: Connection, end: ChainEnd) -> str | None:
+def hash_of(connection: Connection, end: ChainEnd) -> str | None:
+    """The hash that the link of a head has now; None where there is none."""
     own = (links.c.writer == end.writer) & (links.c.number == end.link)
     return connection.execute(select(links.c.hash).where(own)).scalar_one_or_none()
