@@ -26,6 +26,7 @@ GENESIS = "0" * 64
 MARK = 4
 """Bytes of a record's mark."""
 _COUNT = 4
+_SIZE = hashlib.sha256().digest_size
 _NAMES = tuple(table.name for table in RECORDS)
 _NUMBER = {name: number for number, name in enumerate(_NAMES)}
 _FIRST_FORM = {attempts.name: attempts.columns.keys().index("link") + 1}
@@ -37,28 +38,29 @@ def head(writer: str, number: int, at: int, previous: str) -> bytes:
     return compact([writer, number, at, previous])
 
 
-def digest(record: Sequence[Any]) -> bytes:
-    """The SHA-256 of a record, its columns in the order of its table."""
-    return hashlib.sha256(compact(record)).digest()
+def digests(records: Sequence[Sequence[Any]]) -> list[bytes]:
+    """The SHA-256 of each record, its columns in the order of its table."""
+    sha256 = hashlib.sha256
+    return [sha256(compact(record)).digest() for record in records]
 
 
-def text(first: bytes, digests: Digests) -> bytes:
+def text(first: bytes, of: Digests) -> bytes:
     """The text whose SHA-256 is the link's hash; tables in the order of RECORDS."""
     parts: list[bytes] = [first]
-    for name, found in digests.items():
-        parts += (name.encode(), b"".join(found).hex("\n", hashlib.sha256().digest_size).encode())
+    for name, found in of.items():
+        parts += (name.encode(), b"".join(found).hex("\n", _SIZE).encode())
     return b"\n".join((*parts, b""))
 
 
-def link_hash(first: bytes, digests: Digests) -> str:
+def link_hash(first: bytes, of: Digests) -> str:
     """The hash of a link."""
-    return hashlib.sha256(text(first, digests)).hexdigest()
+    return hashlib.sha256(text(first, of)).hexdigest()
 
 
-def marks(digests: Digests) -> bytes:
+def marks(of: Digests) -> bytes:
     """What tells the records of a link apart: by table its number, how many, and their marks."""
     parts: list[bytes] = []
-    for name, found in digests.items():
+    for name, found in of.items():
         parts += (bytes((_NUMBER[name],)), len(found).to_bytes(_COUNT))
         parts += [each[:MARK] for each in found]
     return b"".join(parts)

@@ -116,7 +116,7 @@ class Recorder:
         }
         records = {name: _values(name, rows) for name, rows in self.rows.items()}
         digests = {
-            table.name: [*map(chain.digest, found)]
+            table.name: chain.digests(found)
             for table in RECORDS
             if (found := records.get(table.name))
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, exists, select
 
@@ -50,7 +51,7 @@ class _Spot:
 
     def mark(self, row: Parameters) -> bytes:
         """That of a record as it is."""
-        return chain.digest(row[: self.stream.width])[: chain.MARK]
+        return _mark(row[: self.stream.width])
 
     def was(self, row: Parameters, place: int) -> bool:
         """Whether this is the record that stood at a place of the link, but for number and link."""
@@ -59,7 +60,11 @@ class _Spot:
         there[self.stream.link] = self.link.id
         if self.stream.numbered:
             there[0] = self.stream.expected + place
-        return chain.digest(there)[: chain.MARK] == wanted
+        return _mark(there) == wanted
+
+
+def _mark(record: Sequence[Any]) -> bytes:
+    return chain.digests([record])[0][: chain.MARK]
 
 
 def blame(
@@ -75,7 +80,7 @@ def blame(
     for stream in streams:
         rows = found.get(stream.name, ())
         stored = marks.get(stream.name, [])
-        now = [chain.digest(row[: stream.width])[: chain.MARK] for row in rows]
+        now = [_mark(row[: stream.width]) for row in rows]
         if now != stored:
             pairs = zip(now, stored, strict=False)
             same = next((at for at, (is_, was) in enumerate(pairs) if is_ != was), None)
@@ -108,7 +113,7 @@ def _origin(connection: Connection, stream: Stream, row: Parameters) -> str:
         except ValueError:
             continue
         for tried[0] in numbers if known else ():
-            if chain.digest(tried)[: chain.MARK] in known:
+            if _mark(tried) in known:
                 return f"it was record {tried[0]}, in link {link.id} of the ledger"
     return ""
 

@@ -205,5 +205,5 @@ def _sealed(
         records = {**found, "attempts": [row[:_WIDTH] for row in tried]}
     if link.marks is None:
         return chain.first_form_hash(first, records), None
-    digests = {name: [*map(chain.digest, rows)] for name, rows in records.items()}
+    digests = {name: chain.digests(rows) for name, rows in records.items()}
     return chain.link_hash(first, digests), chain.marks(digests)
