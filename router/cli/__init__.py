@@ -28,6 +28,7 @@ COMMANDS = {
     "capture": "Write a test of rules from a real decision.",
     "reload": "Make the running router take over changed rules and users.",
     "explain": "Decide about one fact without sending anything.",
+    "status": "Show everything on one screen, and whether it needs a person.",
     "why": "Say why Service Users were told about a hub, or were not.",
     "rollout": "Show how far a firmware version is, and who has been told.",
     "inventory": "Load hubs and registrations; show who is responsible for a hub.",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from router.cli.context import InstalledKind, eui64, ledger, moment_of, operator, whole
-from router.cli.printing import as_json, as_table, line, output, raw
+from router.cli.printing import as_json, as_table, line, listing, output, raw
 from router.cli.story import tell
 from router.entrypoints import VERIFIERS
 from router.errors import UsageError
@@ -97,7 +97,7 @@ def _alert_id(text: str) -> str:
 @click.option(
     "--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="At most so many."
 )
-@output
+@listing
 @click.pass_obj
 def list_(config_file: Path, *, wanted: Filter, limit: int, output: str) -> None:
     """List Alerts, the newest first.

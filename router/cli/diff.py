@@ -12,7 +12,7 @@ import click
 
 from router.cli.bar import Bar
 from router.cli.context import ledger, moment_of
-from router.cli.printing import as_json, as_table, line, output
+from router.cli.printing import as_json, as_table, line, listing
 from router.errors import FilesError
 from router.files.counts import plural
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="List the Alerts one by one, at most the newest N, rather than how many.",
 )
-@output
+@listing
 @click.pass_obj
 def command(
     config_file: Path, folder: Path, *, since: datetime, each: int | None, output: str

@@ -10,7 +10,7 @@ import click
 
 from router.cli.context import eui64, ledger, operator
 from router.cli.ending import InWords
-from router.cli.printing import as_json, as_table, flat, line, lines, output
+from router.cli.printing import as_json, as_table, flat, line, lines, listing, output
 from router.files.counts import plural
 from router.lanes.values import LaneKey
 
@@ -48,7 +48,7 @@ def command() -> None:
 
 
 @command.command("list")
-@output
+@listing
 @click.pass_obj
 def list_(config_file: Path, output: str) -> None:
     """List the lanes: open or closed and why, how many Alerts wait, the last answer.

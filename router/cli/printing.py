@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -21,6 +22,7 @@ from router.files.codes import Code
 from router.files.problems import Problem
 from router.files.redaction import escaped, escaped_lines
 
+_WIDE = "hubherald.wide"
 _output = click.option(
     "-o",
     "--output",
@@ -49,6 +51,22 @@ def output(command: Callable[..., None]) -> Callable[..., None]:
             click.get_current_context().exit(1)
 
     return _output(told)
+
+
+def listing(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that shows a table its `-o` and `--wide`."""
+
+    def wide(context: click.Context, _option: click.Parameter, value: bool) -> None:
+        context.meta[_WIDE] = value
+
+    option = click.option(
+        "--wide",
+        is_flag=True,
+        expose_value=False,
+        callback=wide,
+        help="One line for each row, however long; as it is anyway where this is not a terminal.",
+    )
+    return option(output(command))
 
 
 def problem_row(problem: Problem) -> dict[str, object]:
@@ -85,26 +103,29 @@ def _plain(value: object) -> str:
 def as_table(rows: Sequence[Any], columns: Sequence[str], *, nothing: str) -> None:
     """These fields of each row; `nothing` is said when there are no rows.
 
-    Ids and positions are copied, so nothing is ever cut or folded.
+    On a terminal it fits; ids and positions are copied, so no word is ever cut or folded.
     """
     if not rows:
         line(nothing)
         return
-    from rich.cells import cell_len
+    from router.cli.tables import laid_out
 
     flattened = map(flat, rows)
     texts = [[shown(fields[name]) for name in columns] for fields in flattened]
-    texts.insert(0, [name.replace("_", " ") for name in columns])
-    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
-    header, *lines = (
-        "  ".join(
-            text + " " * (width - cell_len(text)) for text, width in zip(cells, widths, strict=True)
-        ).rstrip()
-        for cells in texts
-    )
-    click.secho(header, bold=True)
-    for each in lines:
+    heads = [name.replace("_", " ") for name in columns]
+    above, below = laid_out(heads, texts, _width())
+    for each in above:
+        click.secho(each, bold=True)
+    for each in below:
         click.echo(each)
+
+
+def _width() -> int | None:
+    """Of the terminal, in cells; None where lines may be of any length."""
+    context = click.get_current_context(silent=True)
+    if (context is not None and context.meta.get(_WIDE)) or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def shown(value: object) -> str:
@@ -126,6 +147,11 @@ def line(text: str, *, style: str | None = None, err: bool = False) -> None:
 def lines(text: str, *, err: bool = False) -> None:
     """Several lines, each shown as one."""
     click.echo(escaped_lines(text), err=err)
+
+
+def clear() -> None:
+    """An empty screen, where there is one."""
+    click.clear()
 
 
 def raw(content: str | bytes) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from router.cli.context import ROW, ledger, operator
-from router.cli.printing import as_json, as_table, flat, line, output, shown
+from router.cli.printing import as_json, as_table, flat, line, listing, output, shown
 from router.domain.words import QuarantineReason
 from router.errors import UsageError
 from router.files.counts import plural
@@ -42,7 +42,7 @@ def command() -> None:
     show_default=True,
     help="At most so many.",
 )
-@output
+@listing
 @click.pass_obj
 def list_(config_file: Path, reason: str | None, limit: int, output: str) -> None:
     """List what waits, the oldest first.

@@ -9,6 +9,7 @@ import click
 
 from router.cli.context import ledger, operator
 from router.cli.printing import line, lines
+from router.cli.router_address import address, headers
 from router.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 """Seconds for the whole of it: reading, the trial in a process aside, and the change itself."""
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to ask it, not to listen
 
 
 @click.command("reload")
@@ -53,20 +53,17 @@ async def _ask(operations: OperationsOptions) -> tuple[int, str]:
     """Status and text of the router's answer. UsageError where there is none."""
     import aiohttp
 
-    if operations.port == 0:
+    where = address(operations)
+    if where is None:
         raise UsageError(
             "operations.listen takes a free port, so nobody knows where to ask; give it a port, "
             "or send SIGHUP to the router"
         )
-    host = _EVERYWHERE.get(operations.host, operations.host)
-    host = f"[{host}]" if ":" in host else host
-    url = f"http://{host}:{operations.port}/-/reload"
+    url = f"{where}/-/reload"
     try:
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        known = operations.token
-        headers = {"Authorization": f"Bearer {known.get_secret_value()}"} if known else {}
         async with (
-            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            aiohttp.ClientSession(timeout=timeout, headers=headers(operations)) as session,
             session.post(url, allow_redirects=False) as response,
         ):
             return response.status, (await response.text()).rstrip()

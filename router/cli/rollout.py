@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import ledger
-from router.cli.printing import as_json, as_table, line, output, shown
+from router.cli.printing import as_json, as_table, line, listing, shown
 from router.errors import UsageError
 from router.files.counts import plural
 from router.files.suggestions import did_you_mean
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("rollout")
 @click.argument("version", required=False)
-@output
+@listing
 @click.pass_obj
 def command(config_file: Path, version: str | None, output: str) -> None:
     """Show how far each firmware version is: hubs that activated it, and who has been told.

@@ -56,6 +56,10 @@ class Use(StrEnum):
     READ = "read"  # must be there already
 
 
+ROOM = 256 * 1024
+"""Bytes that must be free for the ledger to take more; a large transaction needs about as many."""
+
+
 class LedgerUnavailable(LedgerError):
     """The database did not take it now (locked, disk full); the same may work later."""
 
@@ -136,6 +140,17 @@ class Database:
         parts = {"database": "", "log": "-wal"}
         files = {part: Path(f"{self.engine.url.database}{end}") for part, end in parts.items()}
         return {part: file.stat().st_size if file.exists() else 0 for part, file in files.items()}
+
+    def full(self) -> str | None:
+        """That its disk has no room for another transaction; None while it has."""
+        where = Path(str(self.engine.url.database)).parent
+        try:
+            disk = os.statvfs(where)
+        except OSError:
+            return None
+        if disk.f_bavail * disk.f_frsize >= ROOM:
+            return None
+        return f"the disk that {where} is on is full: free some of it"
 
     def close(self) -> None:
         """Close the connection, then let go of the lock."""

@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import structlog
 
-from router.ledger.database import Database
+from router.ledger.database import Database, LedgerUnavailable
 from router.ledger.files import LedgerGone
 
 P = ParamSpec("P")
@@ -30,6 +30,8 @@ class LedgerThread:
         self.database = database
         self.gone: LedgerGone | None = None
         """From when the ledger was found not to be the one at its path."""
+        self.trouble: str | None = None
+        """Why the last that was asked of it could not be done; None when it was."""
         self.noticed = asyncio.Event()
         """Set when it is gone."""
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
@@ -59,13 +61,18 @@ class LedgerThread:
         loop = asyncio.get_running_loop()
         bound = partial(function, self.database, *args, **kwargs)
         try:
-            return await asyncio.shield(loop.run_in_executor(self._executor, bound))
+            done = await asyncio.shield(loop.run_in_executor(self._executor, bound))
+        except LedgerUnavailable as error:
+            self.trouble = str(error)
+            raise
         except LedgerGone as gone:
             if self.gone is None:
                 self.gone = gone
                 self.noticed.set()
                 _log.error("ledger.gone", detail=str(gone), advice="the router ends")
             raise
+        self.trouble = None
+        return done
 
     async def after(self, function: Callable[[], None]) -> None:
         """Have this done in the thread, once all that was asked of it before is through."""
@@ -75,3 +82,7 @@ class LedgerThread:
     def lost(self) -> str | None:
         """Why the ledger is not the one at its path any more; None while it is."""
         return str(self.gone) if self.gone is not None else self.database.lost()
+
+    def refusing(self) -> str | None:
+        """Why it takes nothing now, as far as is known; None while it does."""
+        return self.trouble or self.database.full()

@@ -204,7 +204,11 @@ class _Router:
                 sources = await self._sources(stack)
                 lanes = self.live.relay.lanes
                 readiness = Readiness(
-                    self.metrics, sources=sources, lanes=lanes, lost=self.ledger.lost
+                    self.metrics,
+                    sources=sources,
+                    lanes=lanes,
+                    lost=self.ledger.lost,
+                    refusing=self.ledger.refusing,
                 )
                 operations = OperationsEndpoint(
                     self.config.operations,

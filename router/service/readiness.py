@@ -35,10 +35,12 @@ class Readiness:
         sources: Mapping[str, Source[Options]],
         lanes: Mapping[int, Lane],
         lost: Callable[[], str | None],
+        refusing: Callable[[], str | None],
     ) -> None:
-        """`lost` says why the ledger can't be used any more."""
+        """`lost` says why the ledger can't be used any more, `refusing` why it can't now."""
         self._metrics = metrics
         self.lost = lost
+        self._refusing = refusing
         self._sources = sources
         self._lanes = lanes
         self._threads = Aside("certificates shown", THREADS)
@@ -49,12 +51,14 @@ class Readiness:
         """From when the sources are read until the router begins to stop."""
 
     def not_ready(self) -> str | None:
-        """Why no facts, or not all of them, can come now: a line for each source; else None."""
+        """Why no facts, or not all of them, can come now, a line for each reason; else None."""
         if lost := self.lost():
             return f"ledger {lost}"
         if not self.started:
             return "starting or stopping"
-        lines = [f"source {name}: {reason}" for name, reason in self.down().items()]
+        refusing = self._refusing()
+        lines = [f"ledger: {refusing}"] if refusing else []
+        lines += [f"source {name}: {reason}" for name, reason in self.down().items()]
         return "\n".join(lines) or None
 
     async def show(self) -> None:

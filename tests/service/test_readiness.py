@@ -134,7 +134,9 @@ def readiness(metrics: Metrics, sources: dict[str, Unlinked], sender: Sender) ->
     channel = Channel("main", "rabbitmq", Options())
     nobody = Channel("other", "missing", None)
     lanes = {1: Lane(1, user(1), channel, sender), 2: Lane(2, user(1), nobody, None)}
-    return Readiness(metrics, sources=sources, lanes=lanes, lost=lambda: None)
+    return Readiness(
+        metrics, sources=sources, lanes=lanes, lost=lambda: None, refusing=lambda: None
+    )
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -160,7 +162,11 @@ async def test_without_its_ledger_it_is_not_ready(
 ) -> None:
     lost: list[str] = []
     readiness = Readiness(
-        metrics, sources=sources, lanes={}, lost=lambda: lost[0] if lost else None
+        metrics,
+        sources=sources,
+        lanes={},
+        lost=lambda: lost[0] if lost else None,
+        refusing=lambda: None,
     )
     for readiness.started in (True, False):
         lost[:] = ["/data/hubherald.db: gone"]
@@ -244,7 +250,9 @@ async def test_certificates_that_do_not_answer_keep_back_no_others(
     sender.shown = hanging.shown = (Certificate("signing", NOW),)
     channel = Channel("main", "duis", Options())
     lanes = {1: Lane(1, user(1), channel, hanging), 2: Lane(2, user(2), channel, sender)}
-    readiness = Readiness(metrics, sources={}, lanes=lanes, lost=lambda: None)
+    readiness = Readiness(
+        metrics, sources={}, lanes=lanes, lost=lambda: None, refusing=lambda: None
+    )
 
     def seen(number: int) -> float | None:
         labels = {"recipient": user(number), "channel": "main", "use": "signing"}

@@ -1,0 +1,92 @@
+"""`hubherald status`: what is well says so, and what needs a person ends with 1."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commandline import call, start
+from support.estate import S1, Estate
+from support.liverouter import WRONG, Live, configure, one_supplier, running, write
+
+NAME = f"User {S1[-2:]}"
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Estate:
+    return one_supplier(tmp_path)
+
+
+@pytest.fixture
+def live(estate: Estate) -> Iterator[Live]:
+    with running(estate) as found:
+        yield found
+
+
+def status(estate: Estate) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    """The exit code, and by part what is said of it."""
+    done = call("status", "-o", "json", folder=estate.folder)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for each in json.loads(done.stdout):
+        found.setdefault(each["part"], []).append(each)
+    return done.exit_code, found
+
+
+def test_all_is_well(estate: Estate, live: Live) -> None:
+    estate.activation()
+    live.until(live.decided)
+    live.until(lambda: estate.sent(S1))
+    code, found = status(estate)
+    assert (code, {each["state"] for rows in found.values() for each in rows}) == (0, {"ok"})
+    assert found.keys() == {"router", "intake", "quarantine", "lanes", "Alerts", "rules"}
+    assert found["router"][0]["detail"] == "ready: facts are taken"
+    assert found["rules"][0]["detail"].endswith(" is live")
+    assert found["lanes"][0]["detail"] == "1 open, 0 closed"
+
+
+def test_what_needs_a_person(estate: Estate, live: Live) -> None:
+    """A paused lane that holds Alerts, by the user's name; a broken fact; edits not taken over."""
+    assert call("lanes", "pause", S1, folder=estate.folder).exit_code == 0
+    live.until(lambda: live.log("lane.closed"))
+    estate.activation()
+    estate.line(b"this is no fact")
+    live.until(lambda: status(estate)[1]["quarantine"][0]["state"] == "act")
+    write(estate, "second")
+    code, found = status(estate)
+    assert code == 1
+    (lane,) = found["lane"]
+    assert lane["state"] == "act"
+    assert lane["detail"].startswith(f"{NAME} {S1} folder closed, operator since ")
+    assert "holds 1 Alert" in lane["detail"]
+    assert found["quarantine"][0]["detail"].startswith("1 fact: 1 malformed; ")
+    assert "is not what is live" in found["rules"][0]["detail"]
+
+
+def test_a_mistake_in_a_file_is_told_with_its_line(estate: Estate, live: Live) -> None:
+    (estate.folder / "rules" / "bad.yaml").write_text(WRONG)
+    code, found = status(estate)
+    assert code == 1
+    assert found["files"][0]["detail"].partition(": ")[0].endswith("rules/bad.yaml:4:9")
+    assert found["router"][0]["state"] == "ok"
+
+
+def test_without_a_router_or_a_ledger(estate: Estate) -> None:
+    configure(estate)
+    code, found = status(estate)
+    assert (code, found["router"][0]["state"], found["ledger"][0]["state"]) == (1, "act", "act")
+    assert "no router answers at http://127.0.0.1:" in found["router"][0]["detail"]
+    assert "there is no ledger" in found["ledger"][0]["detail"]
+
+
+def test_watching_goes_on_until_ctrl_c(estate: Estate, live: Live) -> None:
+    with start("status", "--watch", folder=estate.folder) as watching:
+        assert watching.stdout is not None
+        while not watching.stdout.readline().endswith(" is live\n"):
+            pass
+        watching.send_signal(signal.SIGINT)
+        watching.communicate()
+    assert watching.returncode == 0
