@@ -43,8 +43,11 @@ class Prepared:
     def stream(self, connection: Connection, *values: object) -> Any:
         """The same as the driver's cursor, for more rows than there is memory for."""
         text, arrange = self._made(connection.dialect)
+        given = arrange(values) if arrange else values
+        if watch := connection.info.get(WATCHED):
+            watch(text, given)
         driver: Any = connection.connection.driver_connection
-        return driver.execute(text, arrange(values) if arrange else values)
+        return driver.execute(text, given)
 
     def _made(self, dialect: Dialect) -> tuple[str, _Arrange | None]:
         if dialect.name not in self._compiled:
