@@ -36,6 +36,7 @@ COMMANDS = {
     "lanes": "List the lanes (user and channel), pause, resume, move what waits.",
     "quarantine": "List facts that could not be used, show one, release them.",
     "ledger": "Prove that nothing in the ledger was changed; copy it.",
+    "evidence": "Write an archive that proves an Alert; check one.",
     "publish": "Put a file of facts on the broker, confirmed; goes on where it was ended.",
     "simulate": "Make up an estate with its files and facts.",
     "adapters": "List the installed sources and delivery adapters with their options.",

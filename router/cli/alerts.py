@@ -85,7 +85,8 @@ def command() -> None:
     """
 
 
-def _alert_id(text: str) -> str:
+def alert_id_of(text: str) -> str:
+    """The id of an Alert, a UUID, as the ledger has it."""
     try:
         return str(uuid.UUID(text))
     except ValueError:
@@ -123,7 +124,7 @@ def _print(rows: list[AlertRow], output: str) -> None:
 
 
 @command.command("show")
-@click.argument("alert_id", metavar="ID", type=_alert_id)
+@click.argument("alert_id", metavar="ID", type=alert_id_of)
 @output
 @click.option(
     "--format",
