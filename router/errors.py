@@ -2,6 +2,7 @@
 
     RouterError
     ├── FilesError    configuration, users or rules are not fit to run (carries every Problem)
+    │   └── ConfigUnreadError  the configuration is not there, or can't be read
     ├── LedgerError   the ledger is missing, locked, newer than the program or unreachable
     ├── EngineError   durable_rules did not build, hangs or contradicts the second opinion
     ├── PublishError  facts could not be put where a source takes them from
@@ -40,6 +41,10 @@ class FilesError(RouterError):
         if self.more:
             shown.append(f"and {self.more:,} more problems, not told; mend these first")
         super().__init__("\n".join(shown))
+
+
+class ConfigUnreadError(FilesError):
+    """There is no configuration where it was said to be: nothing of it was read."""
 
 
 class LedgerError(RouterError):

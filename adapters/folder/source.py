@@ -6,18 +6,15 @@ how far each has been read is in the ledger, in the same transaction as its fact
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Annotated, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, Self, TypeVar
 
 from pydantic import Field
 
 from adapters.folder.look import ENDINGS, few, look
-from adapters.folder.reader import FolderReader
-from adapters.folder.telling import FolderLog
 from router.ports import (
     Aside,
     Code,
@@ -29,6 +26,9 @@ from router.ports import (
     Unfit,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from adapters.folder.reader import FolderReader
 
 SOON = 0.02
 """Seconds until the next look where something came: what comes in small pieces is read together."""
@@ -77,7 +77,10 @@ class FolderSource(Source[FolderSourceOptions]):
     Config = FolderSourceOptions
 
     def __init__(self, name: str, config: FolderSourceOptions) -> None:
-        import structlog  # noqa: PLC0415 - who checks files makes no source and logs nothing
+        # who checks files makes no source: what it reads and logs with is imported here
+        import structlog  # noqa: PLC0415
+
+        from adapters.folder.telling import FolderLog  # noqa: PLC0415
 
         self._name = name
         self._folder = config.path
@@ -87,14 +90,13 @@ class FolderSource(Source[FolderSourceOptions]):
         self._thread = Aside(f"source {name}")
         self._asked: float | None = None
         self._stopped = Event()
-        self._reader = FolderReader(self._folder, (), self._tell, self._pause)
+        self._reader = self._read_from(())
         self._readable = True
         self._exhausted = False
 
     async def __aenter__(self) -> Self:
         try:
-            async with asyncio.timeout(SILENCE):
-                await self._in_thread(look, self._folder)
+            await self._thread.within(SILENCE, look, self._folder)
         except TimeoutError:
             pass  # it is down until it answers; other sources need not wait for that
         except OSError as error:
@@ -113,7 +115,9 @@ class FolderSource(Source[FolderSourceOptions]):
         self, cursors: Mapping[str, Cursor]
     ) -> AsyncGenerator[Message | Cursor, None]:
         """Every line from `cursors` (by file name) on; ends only by being closed."""
-        self._reader = FolderReader(self._folder, cursors.values(), self._tell, self._pause)
+        from asyncio import sleep  # noqa: PLC0415
+
+        self._reader = self._read_from(cursors.values())
         while True:
             came = False
             if await self._look():
@@ -128,7 +132,7 @@ class FolderSource(Source[FolderSourceOptions]):
                 self._reader.tell_unfinished()
                 self._exhausted = self._readable and not self._reader.writing
             pause = SOON if came else QUIET if self._reader.writing else self._poll
-            await asyncio.sleep(min(self._poll, pause))
+            await sleep(min(self._poll, pause))
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """The ledger has the cursors, the files stay as they are: nothing to do."""
@@ -148,6 +152,11 @@ class FolderSource(Source[FolderSourceOptions]):
     def files(self) -> FileCounts:
         """Those that are not as they should be."""
         return FileCounts(ignored=self._reader.ignored, replaced=self._reader.replaced)
+
+    def _read_from(self, cursors: Iterable[Cursor]) -> FolderReader:
+        from adapters.folder.reader import FolderReader  # noqa: PLC0415 - as above
+
+        return FolderReader(self._folder, cursors, self._tell, self._pause)
 
     async def _look(self) -> bool:
         """Whether there may be something to read."""

@@ -58,6 +58,7 @@ class Commands(click.Group):
             return None
         found = import_module(f"router.cli.{cmd_name}").command
         assert isinstance(found, click.Command)
+        _take_config(found)
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -95,6 +96,29 @@ class Commands(click.Group):
         if not standalone_mode:
             return work()
         sys.exit(end(work))
+
+
+def _name_config(ctx: click.Context, _: click.Parameter, file: Path | None) -> None:
+    if file is not None:
+        ctx.obj = file
+
+
+CONFIG = click.Option(
+    ["--config", "config_file"],
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    expose_value=False,
+    callback=_name_config,
+    help="The configuration; also before the command.",
+)
+
+
+def _take_config(command: click.Command) -> None:
+    """Have a command, and all commands of a group, take `--config` behind their name, too."""
+    if CONFIG not in command.params:
+        command.params.append(CONFIG)
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _take_config(each)
 
 
 @click.command(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.printing import as_json, line, output
-from router.errors import EngineError, FilesError
+from router.errors import EngineError
 from router.files.codes import Code
 from router.files.counts import plural
 from router.files.problems import Location, Problem
 
 if TYPE_CHECKING:
     from router.config.loading import Config
+    from router.deciding.trial import Trial
 
 
 @click.command("check")
@@ -31,29 +32,31 @@ def command(ctx: click.Context, output: str) -> None:
       hubherald check
       hubherald --config /etc/hubherald/hubherald.yaml check -o json
     """
-    from router.workbench.checking import check, left_waiting
+    from router.deciding.trial import Trial
 
-    found = check(ctx.obj)
-    for warning in found.warnings:
-        line(f"{warning.location}: warning: {warning.message}", err=True)
-    if found.config is not None:
-        for waiting in left_waiting(found.config):
-            line(f"{Location(found.config.users_file)}: warning: {waiting}", err=True)
-    problems = found.problems or (_tried(found.config) if found.config else [])
+    with Trial() as trial:  # it gets ready while the files are read
+        from router.config.settings import refused
+        from router.workbench.checking import check, left_waiting
+
+        found = check(ctx.obj)
+        for warning in found.warnings:
+            line(f"{warning.location}: warning: {warning.message}", err=True)
+        if found.config is not None:
+            for waiting in left_waiting(found.config):
+                line(f"{Location(found.config.users_file)}: warning: {waiting}", err=True)
+        problems = found.problems or (_tried(trial, found.config) if found.config else [])
     if problems or found.config is None:
-        raise FilesError(problems)
+        raise refused(ctx.obj, problems)
     if output == "json":
         as_json([])
     else:
         line(f"ok: {_counted(found.config, found.tests)}")
 
 
-def _tried(config: Config) -> list[Problem]:
+def _tried(trial: Trial, config: Config) -> list[Problem]:
     """What the rules engine has against rules without mistakes."""
-    from router.deciding.trial import trial
-
     try:
-        trial(config.rules)
+        trial.evaluate(config.rules)
     except EngineError as error:
         return [Problem(Location(config.rules_folder), str(error), Code.ENGINE)]
     return []

@@ -10,7 +10,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,8 +22,11 @@ from router.entrypoints import installed
 from router.errors import UsageError
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from router.ledger.actions import Operator
     from router.ledger.database import Database, Use
+    from router.ledger.reader import Readable
 
 ROW = click.IntRange(1, 2**63 - 1)
 """The number of a row in the ledger."""
@@ -125,19 +127,35 @@ def whole(file: BinaryIO, most: int) -> bytes:
 
 
 @contextmanager
-def ledger(config_file: Path, use: Use | None = None) -> Iterator[Database]:
+def ledger(config_file: Path, use: Use | None = None, *, make: bool = False) -> Iterator[Database]:
     """The ledger that the configuration names, to read it unless said otherwise.
 
-    One that was not there yet is told of.
+    `make`: one that is not there yet is made, and told of; there is nothing to change in it.
     """
     from router.config.ledgerplace import ledger_place
     from router.ledger.database import Use, open_database
 
     place = ledger_place(config_file)
-    with closing(open_database(place.url, use or Use.READ, access=place.access)) as database:
+    opened = open_database(place.url, use or Use.READ, access=place.access, make=make)
+    with closing(opened) as database:
         if database.made:
             line(f"a new, empty ledger: {database.engine.url.database}", err=True)
         yield database
+
+
+@contextmanager
+def reading(config_file: Path) -> Iterator[Readable]:
+    """The same ledger, for what asks it so little that importing more would be most of the time."""
+    from router.config.ledgerplace import ledger_place
+    from router.ledger.reader import open_reader
+
+    opened = open_reader(ledger_place(config_file).url)
+    if opened is None:  # what is wrong with it is said there
+        with ledger(config_file) as database:
+            yield database
+        return
+    with closing(opened):
+        yield opened
 
 
 def rules_folder(config_file: Path) -> Path:

@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 import click
 
-from router.cli.printing import line, lines
+from router.cli.printing import code_of, line, lines
 from router.errors import FilesError, RouterError
 from router.files.counts import plural
 from router.files.redaction import escaped
 
+_UNTAKEN = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 LONGEST = 4_000
 """Characters of a line about a failure; an argument that it repeats may have no end."""
 
@@ -35,20 +36,15 @@ def end(work: Callable[[], object]) -> int:
     try:
         done = work()
         return done if isinstance(done, int) else 0
-    except click.UsageError as error:
-        said = error.format_message()  # may repeat an argument
-        said = said if isinstance(error, Listed) else escaped(said[:LONGEST])
-        click.UsageError(said, error.ctx).show()
-        return error.exit_code
     except click.ClickException as error:
-        whole = error.message if isinstance(error, InWords) else f"error: {error.format_message()}"
-        lines(whole if isinstance(error, InWords) else escaped(whole), err=True)
+        _tell_refusal(error)
         return error.exit_code
     except click.Abort:
         line("aborted", err=True)
         return 1
     except FilesError as error:
         lines(f"{error}\n{plural(len(error.problems) + error.more, 'problem')}", err=True)
+        return code_of(error)
     except RouterError as error:
         line(f"error: {str(error)[:LONGEST]}", err=True)
     except OSError as error:
@@ -61,8 +57,22 @@ def end(work: Callable[[], object]) -> int:
     return 1
 
 
+def _tell_refusal(error: click.ClickException) -> None:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # what it says is a group's help
+        error.show()
+    elif isinstance(error, click.UsageError):
+        said = error.format_message()  # may repeat an argument
+        said = said if isinstance(error, Listed) else escaped(said[:LONGEST])
+        click.UsageError(said, error.ctx).show()
+    else:
+        whole = error.message if isinstance(error, InWords) else f"error: {error.format_message()}"
+        lines(whole if isinstance(error, InWords) else escaped(whole), err=True)
+
+
 def _file(error: OSError) -> str:
-    return "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: "
+    return "what was to be written was not taken: " if error.errno in _UNTAKEN else ""
 
 
 def _tell_bug(error: Exception) -> None:

@@ -65,7 +65,7 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
         raise click.UsageError("give --hubs, --registrations or both")
     who = operator()
     size = sum(file.stat().st_size for file in files)
-    with ledger(ctx.obj, Use.CHANGE) as database, Watch(size) as watch:
+    with ledger(ctx.obj, Use.CHANGE, make=True) as database, Watch(size) as watch:
         done = import_inventory(
             database,
             hubs=hubs,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.context import eui64, ledger, operator
+from router.cli.context import eui64, ledger, operator, reading
 from router.cli.ending import InWords
 from router.cli.printing import as_json, as_table, flat, line, lines, listing, output
 from router.files.counts import plural
@@ -57,9 +57,9 @@ def list_(config_file: Path, output: str) -> None:
     Example:
       hubherald lanes list
     """
-    from router.ledger.queries.lists import list_lanes
+    from router.ledger.queries.lanes import list_lanes
 
-    with ledger(config_file) as database:
+    with reading(config_file) as database:
         rows = list_lanes(database)
     if output == "json":
         as_json(rows)

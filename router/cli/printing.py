@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from router.domain.timestamps import rfc3339
-from router.errors import FilesError
+from router.errors import ConfigUnreadError, FilesError
 from router.files.codes import Code
 from router.files.problems import Problem
 from router.files.redaction import escaped, escaped_lines
@@ -48,7 +48,7 @@ def output(command: Callable[..., None]) -> Callable[..., None]:
                 message = f"and {error.more:,} more problems, not told; mend these first"
                 rows.append({**rows[-1], "code": Code.TOO_LARGE, "message": message})
             as_json(rows)
-            click.get_current_context().exit(1)
+            click.get_current_context().exit(code_of(error))
 
     return _output(told)
 
@@ -67,6 +67,11 @@ def listing(command: Callable[..., None]) -> Callable[..., None]:
         help="One line for each row, however long; as it is anyway where this is not a terminal.",
     )
     return option(output(command))
+
+
+def code_of(error: FilesError) -> int:
+    """Mistakes in files are findings; to name a configuration that can't be read is wrong use."""
+    return 2 if isinstance(error, ConfigUnreadError) else 1
 
 
 def problem_row(problem: Problem) -> dict[str, object]:

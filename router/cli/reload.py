@@ -14,6 +14,7 @@ from router.errors import UsageError
 
 if TYPE_CHECKING:
     from router.config.configfile import OperationsOptions
+    from router.service.whose import Whose
 
 PATIENCE = 60.0
 """Seconds for the whole of it: reading, the trial in a process aside, and the change itself."""
@@ -26,7 +27,8 @@ def command(ctx: click.Context) -> None:
 
     All of it becomes live between two facts, or nothing does: then every problem is printed, the
     old rules serve on, and the exit code is 1. `hubherald check` finds most of them beforehand.
-    Other keys of hubherald.yaml need a restart. Where a channel takes over from another, or leaves
+    Other keys of hubherald.yaml need a restart. A router of another configuration or ledger, which
+    listens where this one should, refuses. Where a channel takes over from another, or leaves
     Alerts behind, a line says so.
 
     \b
@@ -37,9 +39,12 @@ def command(ctx: click.Context) -> None:
 
     from router.config.settings import own_settings
     from router.ledger.database import Use
+    from router.service.whose import Whose
 
     config_file: Path = ctx.obj
-    status, said = asyncio.run(_ask(own_settings(config_file).operations))
+    known = own_settings(config_file)
+    whose = Whose.of(config_file, known.ledger.url)
+    status, said = asyncio.run(_ask(known.operations, whose))
     if status != 200:
         lines(said, err=True)
         line("not reloaded: the old rules and users serve on", err=True)
@@ -49,9 +54,11 @@ def command(ctx: click.Context) -> None:
         operator().record(connection, "reload", {"answer": said})
 
 
-async def _ask(operations: OperationsOptions) -> tuple[int, str]:
+async def _ask(operations: OperationsOptions, whose: Whose) -> tuple[int, str]:
     """Status and text of the router's answer. UsageError where there is none."""
     import aiohttp
+
+    from router.service.whose import CONFIG
 
     where = address(operations)
     if where is None:
@@ -62,11 +69,18 @@ async def _ask(operations: OperationsOptions) -> tuple[int, str]:
     url = f"{where}/-/reload"
     try:
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        told = {**headers(operations), **whose.headers()}
         async with (
-            aiohttp.ClientSession(timeout=timeout, headers=headers(operations)) as session,
+            aiohttp.ClientSession(timeout=timeout, headers=told) as session,
             session.post(url, allow_redirects=False) as response,
         ):
-            return response.status, (await response.text()).rstrip()
+            said = (await response.text()).rstrip()
+            if response.status == 200 and CONFIG not in response.headers:
+                raise UsageError(
+                    f"what answers at {url} does not say whose router it is: another program, or "
+                    f"an older Hubherald that serves until it is started again"
+                )
+            return response.status, said
     except TimeoutError:
         raise UsageError(
             f"{url} did not answer within {PATIENCE:g} s; its log says whether it reloads yet"

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from router.cli.context import ledger
+from router.cli.printing import line
 from router.cli.totals import tell_totals
 from router.errors import RouterError, UsageError
 
@@ -22,20 +23,28 @@ themselves; looking for others at each 700, as usual, took a seventh of a router
     is_flag=True,
     help="End when all facts are decided and every Alert is delivered, parked or held.",
 )
-@click.pass_obj
-def command(config_file: Path, *, until_idle: bool) -> None:
+@click.option(
+    "--timeout",
+    "within",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 31_536_000, min_open=True),
+    help="With --until-idle: give up after so long, and exit 1.",
+)
+@click.pass_context
+def command(ctx: click.Context, *, until_idle: bool, within: float | None) -> None:
     """Route: take facts in, decide, store, deliver Alerts.
 
     Stops on SIGTERM or Ctrl-C: finishes and commits what it has taken, waits up to 30 s for
-    answers, exits 0. Ends with 1, and says why, when its ledger is deleted, moved or replaced
-    meanwhile; nothing is acknowledged or sent from then on. Logs go to standard error, as JSON
-    unless that is a terminal; nobody waits for what reads them, and `log.dropped` stands where
+    answers, exits 0. With --until-idle, standard error says whom it waits for: a broker that is
+    away, a lane that fails. Ends with 1, and says why, when its ledger is deleted, moved or
+    replaced meanwhile; nothing is acknowledged or sent from then on. Logs go to standard error, as
+    JSON unless that is a terminal; nobody waits for what reads them, and `log.dropped` stands where
     lines are missing.
 
     \b
     Example:
       hubherald run
-      hubherald run --until-idle
+      hubherald run --until-idle --timeout 60
     """
     import structlog
 
@@ -45,6 +54,9 @@ def command(config_file: Path, *, until_idle: bool) -> None:
     from router.service import app
     from router.service.lastresort import LastResort
 
+    config_file: Path = ctx.obj
+    if within is not None and not until_idle:
+        raise click.UsageError("--timeout goes with --until-idle")
     app.keep_hangup()
     config = load(config_file)
     log = logs.stand_aside()
@@ -54,7 +66,7 @@ def command(config_file: Path, *, until_idle: bool) -> None:
         gc.freeze()  # what was imported stays
         gc.set_threshold(*COLLECT)
     try:
-        app.run(config, until_idle=until_idle, log=log, last=last)
+        left = app.run(config, until_idle=until_idle, within=within, log=log, last=last)
     except (RouterError, OSError):
         raise
     except Exception as error:
@@ -62,4 +74,9 @@ def command(config_file: Path, *, until_idle: bool) -> None:
         raise UsageError("the router ended by a bug of its own; its log says where") from error
     if until_idle:
         with ledger(config_file) as database:
-            tell_totals(ledger_totals(database))
+            tell_totals(ledger_totals(database), unread=sorted(left.down))
+        for what in left.waits_for:
+            line(f"still waited for {what}", err=True)
+        if left.late:
+            line(f"not idle within {within:g} s", err=True)
+            ctx.exit(1)

@@ -11,7 +11,7 @@ from router.domain.timestamps import lasting, rfc3339
 from router.domain.words import QuarantineReason
 from router.files.counts import plural
 from router.lanes.values import ClosedReason
-from router.ledger.queries.lists import LaneState
+from router.ledger.queries.lanes import LaneState
 from router.ledger.queries.overview import Overview
 
 LATE = timedelta(hours=4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from router.cli.printing import line
@@ -19,9 +19,10 @@ _ADVICE = {
 }
 
 
-def tell_totals(totals: LedgerTotals) -> None:
-    """A line for each kind of thing in the ledger."""
-    line(f"facts: {_listed(_by(1, totals.facts))}")
+def tell_totals(totals: LedgerTotals, unread: Sequence[str] = ()) -> None:
+    """A line for each kind of thing in the ledger; `unread` are sources that could not be read."""
+    beside = f"; not read: {', '.join(unread)}" if unread else ""
+    line(f"facts: {_listed(_by(1, totals.facts))}{beside}")
     line(f"decisions: {_listed(_by(0, totals.decisions))}")
     users = sum(1 for count in totals.alerts.values() if count)
     line(f"Alerts: {sum(totals.alerts.values()):,} to {plural(users, 'Service User')}")

@@ -16,10 +16,9 @@ from router.config import usersfile
 from router.config.configfile import ConfigFile
 from router.config.filewatch import Look, look
 from router.config.installed import InstalledKinds
-from router.config.settings import Settings, open_config, read_own
+from router.config.settings import Settings, open_config, read_own, refused
 from router.domain.users import ServiceUsers
 from router.entrypoints import ADAPTERS, SOURCES
-from router.errors import FilesError
 from router.files.codes import Code
 from router.files.document import Document
 from router.files.keyfiles import require_private
@@ -88,7 +87,7 @@ def settings(file: Path, environment: Mapping[str, str] = os.environ) -> Sourced
     """Read hubherald.yaml. FilesError has all its problems."""
     found, document = _settings(file, environment, Inquiry())
     if found is None:
-        raise FilesError(in_order(document.problems))
+        raise refused(file, document.problems)
     return found
 
 
@@ -101,7 +100,7 @@ def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """
     found = survey(file, environment)
     if found.config is None:
-        raise FilesError(found.mistakes)
+        raise refused(file, found.mistakes)
     return found.config
 
 

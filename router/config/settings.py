@@ -7,16 +7,16 @@ nobody from asking why something happened, and nobody waits for a client library
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from router.config.configfile import ConfigFile, DccOptions, LedgerOptions, OperationsOptions
 from router.domain.acceptance import Acceptance
-from router.errors import FilesError
+from router.errors import ConfigUnreadError, FilesError
 from router.files.codes import Code
 from router.files.document import Document
-from router.files.problems import in_order
+from router.files.problems import Location, Problem, in_order
 from router.files.values import expand, read_model
 from router.files.yamlfile import read
 from router.ports.inquiry import Inquiry
@@ -41,8 +41,14 @@ def own_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Set
     document = open_config(file, environment)
     found = read_own(document, Inquiry())
     if found is None:
-        raise FilesError(in_order(document.problems))
+        raise refused(file, document.problems)
     return found
+
+
+def refused(file: Path, problems: Sequence[Problem]) -> FilesError:
+    """What to raise for these problems of a configuration and of what it names."""
+    unread = any(each.code is Code.FILE and each.location == Location(file) for each in problems)
+    return (ConfigUnreadError if unread else FilesError)(in_order(problems))
 
 
 def open_config(file: Path, environment: Mapping[str, str]) -> Document:

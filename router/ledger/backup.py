@@ -19,7 +19,7 @@ from router.domain.timestamps import stamp
 from router.errors import UsageError
 from router.files.newfiles import Access, make_file, sync_folder
 from router.ledger.database import Database
-from router.ledger.prepared import read
+from router.ledger.driver import read
 
 PAGES = 5_000
 """That are copied between two looks at how far it is: 20 MB."""

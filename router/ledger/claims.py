@@ -17,7 +17,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from router.domain.timestamps import moment, stamp
 from router.lanes.picking import WaitingDelivery
 from router.lanes.values import Claimed, DeliveryState, Wish
-from router.ledger.prepared import Parameters, Prepared
+from router.ledger.driver import Parameters
+from router.ledger.prepared import Prepared
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import attempts, deliveries, forms
 from router.ports import Alert, Delivery, Outcome

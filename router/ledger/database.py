@@ -26,14 +26,11 @@ from sqlalchemy.pool import StaticPool
 
 from router.errors import LedgerError
 from router.files.newfiles import Access, make_file
+from router.ledger.driver import read
 from router.ledger.files import LedgerFiles, LedgerGone, close_beside
 from router.ledger.lock import RouterLock, take_lock
-from router.ledger.prepared import read
+from router.ledger.reader import BUSY_SECONDS, NEWEST
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = max(each.name[:4] for each in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-"""The revision that this program works with."""
-BUSY_SECONDS = 5.0
 WRITTEN = "written"
 """Where a connection keeps what its recorder knows of the records (`recorder.Written`)."""
 NUMBERS = "numbers"
@@ -184,15 +181,17 @@ def open_database(
     *,
     access: Access = Access.OWNER,
     busy_seconds: float = BUSY_SECONDS,
+    make: bool = True,
 ) -> Database:
     """Open the ledger at an SQLAlchemy URL. LedgerError, in one line, when it can't be used.
 
     `access` is who may open its files: kept to by the router, and by whoever makes them.
-    `busy_seconds` is how long a transaction waits for another program's.
+    `busy_seconds` is how long a transaction waits for another program's. `make`: one that is not
+    there yet is made, but by who only reads.
     """
     path = _path(url)
     real = Path(os.path.realpath(path))
-    _may_be_there(real, use)
+    _may_be_there(real, make=make and use is not Use.READ)
     with ExitStack() as undo:
         lock = take_lock(path, real, access) if use is Use.ROUTE else None
         if lock is not None:
@@ -226,8 +225,8 @@ def _make(path: Path, access: Access) -> None:
         raise LedgerError(f"{path}: the ledger can't be opened: {error.strerror}") from error
 
 
-def _may_be_there(path: Path, use: Use) -> None:
-    if use is Use.READ and not path.exists():
+def _may_be_there(path: Path, *, make: bool) -> None:
+    if not make and not path.exists():
         raise LedgerError(
             f"{path}: there is no ledger; it is made by `hubherald run` or `hubherald inventory "
             f"import` (is ledger.url in the configuration right?)"

@@ -35,9 +35,10 @@ from router.lanes.values import (
 )
 from router.ledger.claims import FORM, claim
 from router.ledger.database import Database
+from router.ledger.driver import Parameters
 from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, TOGETHER, change_lanes
-from router.ledger.prepared import Parameters, Prepared
+from router.ledger.prepared import Prepared
 from router.ledger.recorder import ROUTER, Recorder
 from router.ledger.tables import alerts, deliveries, facts, forms, outcomes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,22 +20,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from router.domain.timestamps import moment, stamp
-from router.lanes.succession import Stranded, stranded
+from router.domain.timestamps import stamp
 from router.lanes.values import (
     ClosedReason,
-    DeliveryState,
     LaneAnswer,
     LaneChange,
-    LaneKey,
-    LaneRow,
 )
+from router.ledger import backlog
 from router.ledger.database import Database
 from router.ledger.prepared import Prepared
 from router.ledger.tables import alerts, deliveries, lanes
 
 # Literal, letter for letter as in the partial indexes: with bound values SQLite would not use them.
-PENDING = text("deliveries.state IN ('waiting', 'sending', 'unknown')")
+PENDING = text(backlog.PENDING)
 PARKED = text("deliveries.state = 'parked'")
 TOGETHER = text("deliveries.batch IS NOT NULL AND deliveries.state IN ('waiting', 'unknown')")
 
@@ -134,43 +131,6 @@ def put_lanes(
     connection.execute(write, rows)
 
 
-def read_lanes(connection: Connection) -> dict[tuple[str, str], LaneRow]:
-    """Every lane, by user and channel."""
-    failing = set(
-        connection.execute(
-            select(deliveries.c.lane_id)
-            .where(
-                PENDING,
-                deliveries.c.attempts > 0,
-                deliveries.c.refusals == 0,
-                deliveries.c.aside == 0,
-                deliveries.c.state == DeliveryState.WAITING.value,
-            )
-            .distinct()
-        ).scalars()
-    )
-    pending = pending_by_lane(connection)
-    return {
-        (row.service_user_id, row.channel): LaneRow(
-            row.id,
-            row.service_user_id,
-            row.channel,
-            ClosedReason(row.closed) if row.closed else None,
-            row.id in failing,
-            moment(row.rest_until) if row.rest_until is not None else None,
-            row.unnamed_at is None,
-            *pending.get(row.id, (0, None)),
-        )
-        for row in connection.execute(select(lanes))
-    }
-
-
-def left_behind(database: Database, wanted: Collection[LaneKey]) -> list[Stranded]:
-    """What nobody would take over if the files that name these channels were taken up now."""
-    with database.transaction() as connection:
-        return stranded(read_lanes(connection), wanted)
-
-
 def why_closed(database: Database) -> dict[int, ClosedReason | None]:
     """By lane: why it is closed; None where it is open."""
     with database.transaction() as connection:
@@ -183,38 +143,3 @@ def resting(database: Database) -> set[int]:
     with database.transaction() as connection:
         rows = connection.execute(select(lanes.c.id).where(lanes.c.rest_until.is_not(None)))
         return set(rows.scalars())
-
-
-def count_aside(connection: Connection) -> dict[int, int]:
-    """By lane: how many wait that are set aside."""
-    aside = deliveries.c.aside == text("1")
-    statement = select(deliveries.c.lane_id, func.count()).where(PENDING, aside).group_by("lane_id")
-    return {row[0]: row[1] for row in connection.execute(statement)}
-
-
-def count_waiting(database: Database) -> dict[int, tuple[int, datetime]]:
-    """By lane: how many are pending, and the decision of the oldest."""
-    with database.transaction() as connection:
-        return pending_by_lane(connection)
-
-
-def pending_by_lane(connection: Connection) -> dict[int, tuple[int, datetime]]:
-    """The same, in a transaction that has begun."""
-    # counted in the index alone: a lane that is closed for days has a million of them
-    pending = (
-        select(
-            deliveries.c.lane_id,
-            func.count().label("count"),
-            func.min(deliveries.c.sequence).label("first"),
-        )
-        .where(PENDING)
-        .group_by(deliveries.c.lane_id)
-        .subquery()
-    )
-    statement = (
-        select(pending.c.lane_id, pending.c.count, alerts.c.decided_at)
-        .join(deliveries, deliveries.c.lane_id == pending.c.lane_id)
-        .join(alerts, alerts.c.id == deliveries.c.alert)
-        .where(deliveries.c.sequence == pending.c.first, PENDING)
-    )
-    return {row[0]: (row[1], moment(row[2])) for row in connection.execute(statement)}

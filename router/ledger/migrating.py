@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from router.errors import LedgerError
-from router.ledger.database import MIGRATIONS, NEWEST
+from router.ledger.reader import MIGRATIONS, NEWEST
 
 
 def migrate(connection: Connection, path: Path, *, may_change: bool) -> bool:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Table, bindparam, insert, select
 
 from router.ledger.abbreviations import Own, short_body, short_hub, short_registrations
 from router.ledger.database import NUMBERS
-from router.ledger.prepared import Parameters, Prepared
+from router.ledger.driver import Parameters
+from router.ledger.prepared import Prepared
 from router.ledger.stored import (
     standings,
     stored_alerts,

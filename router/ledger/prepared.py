@@ -15,9 +15,8 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, Select
 from sqlalchemy import select as _select
 from sqlalchemy.sql.dml import UpdateBase
 
-Parameters = tuple[Any, ...]
-WATCHED = "watched"
-"""Where a connection keeps who is told of each statement and its first row, if anybody is."""
+from router.ledger.driver import WATCHED, Parameters, read
+
 _Arrange = Callable[[Parameters], Parameters]
 
 
@@ -67,15 +66,6 @@ class Prepared:
             return str(compiled), lambda row: ((*row, *values)[places[0]],)
         take = itemgetter(*places)
         return str(compiled), lambda row: take((*row, *values))
-
-
-def read(connection: Connection, text: str, values: Parameters = ()) -> list[Parameters]:
-    """What a statement finds, row by row."""
-    if watch := connection.info.get(WATCHED):
-        watch(text, values)
-    driver: Any = connection.connection.driver_connection
-    found: list[Parameters] = driver.execute(text, values).fetchall()
-    return found
 
 
 def write(connection: Connection, text: str, rows: Sequence[Parameters]) -> None:

@@ -19,7 +19,7 @@ from router.domain.facts import Fact
 from router.domain.timestamps import moment, stamp
 from router.domain.words import FactType, QuarantineReason
 from router.ledger.database import Database
-from router.ledger.prepared import read
+from router.ledger.driver import read
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import holding, hubs, quarantined, registrations
 from router.ports import Message

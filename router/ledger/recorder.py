@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Table, bindparam, func, insert, select
 from router.ledger import chain
 from router.ledger.chain import GENESIS
 from router.ledger.database import WRITTEN, Database, version_of
+from router.ledger.driver import Parameters
 from router.ledger.files import LedgerGone
 from router.ledger.packing import PACKINGS
-from router.ledger.prepared import Parameters, Prepared
+from router.ledger.prepared import Prepared
 from router.ledger.tables import RECORDS, attempts, deliveries, links
 
 Row = dict[str, Any]

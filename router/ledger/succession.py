@@ -12,7 +12,8 @@ from sqlalchemy import Connection, not_, update
 from router.domain.timestamps import stamp
 from router.lanes.succession import successions
 from router.lanes.values import ClosedReason, LaneKey, LaneRow, TakenOver
-from router.ledger.lanes import PENDING, put_lanes, read_lanes
+from router.ledger.backlog import read_lanes
+from router.ledger.lanes import PENDING, put_lanes
 from router.ledger.moves import has_it, lane_row, move
 from router.ledger.recorder import Recorder
 from router.ledger.tables import actions, lanes

@@ -6,7 +6,6 @@ would keep the router from ending.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -43,6 +42,8 @@ class Aside(Executor):
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the function gives; one that has begun goes on when the caller is cancelled."""
+        import asyncio  # noqa: PLC0415 - who asks files from no event loop need not wait for it
+
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self, partial(function, *args, **kwargs))
 
@@ -50,6 +51,8 @@ class Aside(Executor):
         self, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The same; TimeoutError when it does not come in time."""
+        import asyncio  # noqa: PLC0415
+
         async with asyncio.timeout(seconds):
             return await self.call(function, *args, **kwargs)
 

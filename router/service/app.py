@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 
@@ -34,6 +34,7 @@ from router.metrics.metrics import Metrics
 from router.ports import Aside, Options, Source
 from router.service.endpoint import OperationsEndpoint
 from router.service.headkeeping import AT_THE_END, HeadKeeper
+from router.service.idleness import Idleness, Leftover
 from router.service.lastresort import LastResort
 from router.service.loop_lag import watch_lag
 from router.service.observed import ObservedLedger
@@ -42,6 +43,7 @@ from router.service.reloading import Reloader
 from router.service.runtime import Runtime
 from router.service.statuspage.page import StatusPage
 from router.service.statuspage.state import gather
+from router.service.whose import Whose
 
 LOOK = 0.5
 """Seconds between looks at what other processes changed in the ledger."""
@@ -61,11 +63,14 @@ def run(
     config: Config,
     *,
     until_idle: bool = False,
+    within: float | None = None,
     clock: Clock | None = None,
     log: LogStream | None = None,
     last: LastResort | None = None,
-) -> None:
-    """Route until SIGTERM, or until there is nothing left to do.
+) -> Leftover:
+    """Route until SIGTERM; or until there is nothing left to do, `within` so many seconds.
+
+    Gives what was left to do then; nothing, where it was not to end when idle.
 
     Where they are given, the metrics tell what `log` drops, and `last` ends the process when a
     thread hangs.
@@ -85,11 +90,12 @@ def run(
             router = _Router(config, Engine(config.rules), ledger, clock, last)
             if log is not None:
                 router.metrics.log_dropped.set_function(lambda: log.dropped)
-            runner.run(router.run(until_idle=until_idle))
+            runner.run(router.run(until_idle=until_idle, within=within))
             if ledger.gone is not None:
                 raise ledger.gone
         if last is not None:
             last.finished()
+        return router.left
     except BaseExceptionGroup as group:
         expected = _first_expected(group)
         if expected is None:
@@ -184,8 +190,9 @@ class _Router:
         )
         self.stopping = asyncio.Event()
         self.hung_up = asyncio.Event()
+        self.left = Leftover()
 
-    async def run(self, *, until_idle: bool) -> None:
+    async def run(self, *, until_idle: bool, within: float | None) -> None:
         loop = asyncio.get_running_loop()
         # what others hand to a thread may hang, too; uvloop takes any executor
         loop.set_default_executor(Aside("aside", THREADS))
@@ -216,6 +223,7 @@ class _Router:
                     not_ready=readiness.not_ready,
                     before_scrape=partial(_show, readiness, self.live.relay),
                     reload=self.reloader.reload,
+                    whose=Whose.of(self.config.file, self.config.ledger.url),
                     page=StatusPage(
                         self.config.ledger.url,
                         partial(gather, self.live, self.reloader, readiness, sources),
@@ -231,7 +239,9 @@ class _Router:
                     lanes=len(lanes),
                     sources=sorted(sources),
                 )
-                await self._work(sources, readiness, until_idle=until_idle)
+                idleness = Idleness(self.live.intake, self.live.relay, sources)
+                ending = partial(self._end_when_idle, idleness, within) if until_idle else None
+                await self._work(sources, readiness, ending)
         finally:
             await self.ledger.after(self.live.engine.close)  # a judgement may be under way there
         with suppress(LedgerUnavailable):  # then the next start is careful for nothing
@@ -258,7 +268,10 @@ class _Router:
         self.stopping.set()
 
     async def _work(
-        self, sources: Mapping[str, Source[Options]], readiness: Readiness, *, until_idle: bool
+        self,
+        sources: Mapping[str, Source[Options]],
+        readiness: Readiness,
+        end_when_idle: Callable[[], Awaitable[None]] | None,
     ) -> None:
         intake, relay = self.live.intake, self.live.relay
         async with asyncio.TaskGroup() as group:
@@ -279,8 +292,8 @@ class _Router:
                 if self.config.watch:
                     beside.append(group.create_task(self.reloader.watch()))
                 readiness.started = not self.stopping.is_set()
-                if until_idle:
-                    group.create_task(_unless_gone(self._end_when_idle(intake, relay, sources)))
+                if end_when_idle is not None:
+                    group.create_task(_unless_gone(end_when_idle()))
                 await ending
             for task in beside:
                 task.cancel()
@@ -328,16 +341,8 @@ class _Router:
                 await self.stopping.wait()
         self.stopping.set()
 
-    async def _end_when_idle(
-        self, intake: Intake, relay: Relay, sources: Mapping[str, Source[Options]]
-    ) -> None:
-        quiet = 0
-        while quiet < 2 and not self.stopping.is_set():
-            await asyncio.sleep(0.05)
-            idle = intake.idle(list(sources.values())) and relay.idle()
-            quiet = quiet + 1 if idle else 0
-            if quiet == 2 and await intake.release():  # an import may have come a moment ago
-                quiet = 0
+    async def _end_when_idle(self, idleness: Idleness, within: float | None) -> None:
+        self.left = await idleness.wait(self.stopping, within)
         self.stopping.set()
 
     async def _watch(self, intake: Intake, relay: Relay) -> None:

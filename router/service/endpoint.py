@@ -18,6 +18,7 @@ from router.ports import Aside
 from router.service.complaints import complaints
 from router.service.door import BACKLOG, Doorkeeper
 from router.service.visitors import OPEN, asker, is_ours, knows
+from router.service.whose import Whose
 
 SCRAPE = 2.0
 """Seconds that a scrape under way has when the router stops."""
@@ -58,6 +59,7 @@ class OperationsEndpoint:
         not_ready: Callable[[], str | None],
         before_scrape: Callable[[], Awaitable[None]],
         reload: Callable[[str, str], Awaitable[str]],
+        whose: Whose,
         page: Callable[[str], Awaitable[Page]],
     ) -> None:
         """`reload` learns what asked, and who."""
@@ -67,6 +69,7 @@ class OperationsEndpoint:
         self._not_ready = not_ready
         self._before_scrape = before_scrape
         self._reload = reload
+        self._whose = whose
         self._page = page
         self._token = options.token
         self._hosts = {options.host, *options.hosts}
@@ -176,13 +179,19 @@ class OperationsEndpoint:
         )
 
     async def _serve_reload(self, request: web.Request) -> web.Response:
-        """200 when all of it is live; 422 with every problem, or 503, when nothing has changed."""
+        """200 when all of it is live; 422 with every problem, or 503, when nothing has changed.
+
+        409 when another router was meant.
+        """
         if any(
             each in request.headers for each in BROWSER
         ):  # any page that an operator looks at could send it
             return web.Response(status=403, text="not for browsers: use `hubherald reload`\n")
+        if refusal := self._whose.refusal(request.headers):
+            return web.Response(status=409, text=f"{refusal}\n")
         try:
-            return web.Response(text=f"{await self._reload('http', asker(request))}\n")
+            said = f"{await self._reload('http', asker(request))}\n"
+            return web.Response(text=said, headers=self._whose.headers())
         except LedgerError as error:
             return web.Response(status=503, text=f"{error}\n")
         except RouterError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +32,15 @@ def left_waiting(config: Config) -> Sequence[Stranded]:
     """What waits in the ledger and would go nowhere under these files; nothing without a ledger."""
     if not Path(config.ledger.url.removeprefix("sqlite:///")).exists():
         return []  # and no database is imported where files are checked before they are deployed
-    from router.ledger.database import Use, open_database  # noqa: PLC0415
-    from router.ledger.lanes import left_behind  # noqa: PLC0415
+    from router.ledger.backlog import left_behind  # noqa: PLC0415
+    from router.ledger.reader import open_reader  # noqa: PLC0415
 
-    try:
-        with closing(open_database(config.ledger.url, Use.READ)) as database:
-            return left_behind(database, config.users.channels)
-    except (LedgerError, OSError):
+    opened = open_reader(config.ledger.url)
+    if opened is None:
         return []
+    with closing(opened), suppress(LedgerError):
+        return left_behind(opened, config.users.channels)
+    return []
 
 
 def check(file: Path, environment: Mapping[str, str] = os.environ) -> Checked:

@@ -262,6 +262,7 @@ def test_a_broken_rule_does_not_keep_anyone_from_asking(folder: Path) -> None:
 def test_a_command_that_makes_a_ledger_says_so(tmp_path: Path) -> None:
     """Where one should have been, the operator sees it."""
     estate = Estate(tmp_path)
+    (tmp_path / "hubs.csv").write_text("device_id,status,smets_version\n")
     for told in (True, False):
-        result = call("quarantine", "release", "--reason", "invalid", folder=estate.folder)
+        result = call("inventory", "import", "--hubs", tmp_path / "hubs.csv", folder=estate.folder)
         assert (f"a new, empty ledger: {tmp_path}/hubherald.db" in result.stderr) is told

@@ -25,7 +25,7 @@ CLIENTS = {
     *("htpy", "prometheus_client", "structlog", "jinja2", "alembic"),
 }
 """What sends, serves, signs, migrates and logs."""
-RULES = {"durable", "durable_rules_engine", "lark"}
+RULES = {"durable", "durable_rules_engine"}
 MODELS = {"pydantic", "pydantic_core"}
 DATABASE = {"sqlalchemy", "sqlite3"}
 HEAVY = CLIENTS | RULES | MODELS | DATABASE | {"asyncio", "rich", "ruamel", "orjson", "adapters"}
@@ -91,8 +91,12 @@ def routed(tmp_path: Path) -> Path:
 
 
 def test_lists_wait_for_no_client_no_rules_and_no_models(routed: Path) -> None:
-    for args in (("lanes", "list"), ("quarantine", "list"), ("rollout",)):
+    for args in (("quarantine", "list"), ("rollout",)):
         assert not imported(*args, cwd=routed) & (CLIENTS | RULES | MODELS | {"adapters"}), args
+
+
+def test_the_list_of_lanes_asks_the_driver_alone(routed: Path) -> None:
+    assert imported("lanes", "list", cwd=routed) & HEAVY == {"sqlite3", "ruamel", "rich"}
 
 
 def test_nor_does_what_tells_of_alerts_and_hubs_wait_for_clients_and_rules(routed: Path) -> None:
@@ -105,7 +109,15 @@ def test_a_check_imports_no_database_no_client_and_leaves_the_engine_to_its_chil
     tmp_path: Path,
 ) -> None:
     write(tmp_path)
-    assert not imported("check", cwd=tmp_path) & (CLIENTS | DATABASE | {"durable"})
+    assert imported("check", cwd=tmp_path) & HEAVY == {*MODELS, "ruamel", "orjson", "adapters"}
+
+
+def test_a_check_beside_a_ledger_asks_the_driver_alone(routed: Path) -> None:
+    file = routed / "hubherald.yaml"  # what serves RabbitMQ imports what it sends with
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if "rabbitmq" not in line))
+    found = imported("check", cwd=routed)
+    assert found & HEAVY == {*MODELS, "ruamel", "orjson", "adapters", "sqlite3"}
 
 
 def test_help_names_the_schemas_that_there_are() -> None:

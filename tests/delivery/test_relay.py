@@ -13,7 +13,7 @@ from support.ledgers import HOLD
 from support.relaying import Recipient, Slow, alert_ids, relaying, takes
 from support.samples import NOW, device, user
 
-from router.ledger.queries.lists import list_lanes
+from router.ledger.queries.lanes import list_lanes
 from router.ports import ChannelFault, Closed, Delivered, Delivery, Outcome, Reason, Refused, Retry
 
 HUBS = [device(number) for number in range(1, 21)]

@@ -12,7 +12,7 @@ import pytest
 from support.relaying import Recipient, relaying
 from support.samples import device
 
-from router.ledger.queries.lists import list_lanes
+from router.ledger.queries.lanes import list_lanes
 from router.ports import Delivered, Delivery, Outcome, Reason, Retry
 
 HUBS = [device(number) for number in range(1, 101)]

@@ -10,8 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from subprocess import Popen
+from threading import Thread
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -80,6 +82,44 @@ def test_the_command_says_what_is_live_and_records_who_asked(estate: Estate) -> 
     asked = estate.ask("SELECT operator, detail FROM actions WHERE operator != 'router'")
     assert len(asked) == 1
     assert json.loads(asked[0][1])["answer"].startswith("live: 1 rules of ")
+
+
+def test_a_router_of_another_configuration_or_ledger_refuses_by_name(
+    estate: Estate, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = one_supplier(tmp_path / "other")
+    with running(estate) as live:
+        written = json.loads((estate.folder / "hubherald.yaml").read_text())
+        mine = estate.folder / "hubherald.yaml"
+        named = json.loads((other.folder / "hubherald.yaml").read_text())
+        named["operations"] = written["operations"]
+        theirs = other.folder / "hubherald.yaml"
+        theirs.write_text(json.dumps(named))
+        beside = estate.folder / "beside.yaml"  # the same ledger under other rules
+        beside.write_text(json.dumps(written))
+        for file in (theirs, beside):
+            refused = call("--config", file, "reload")
+            assert refused.exit_code == 1
+            assert f"this is the router of {mine} with the ledger {estate.folder}" in refused.stderr
+            assert f"not that of {file} with " in refused.stderr
+        assert not live.log("reload.done")
+        ask_by_command(live)
+    assert not (other.folder / "hubherald.db").exists()
+
+
+def test_what_is_no_router_has_not_reloaded_one(estate: Estate) -> None:
+    class Agreeable(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+    port = configure(estate)
+    with HTTPServer(("127.0.0.1", port), Agreeable) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        done = call("reload", folder=estate.folder)
+    assert done.exit_code == 1
+    assert "does not say whose router it is" in done.stderr
 
 
 def test_without_a_router_the_command_says_so(estate: Estate) -> None:

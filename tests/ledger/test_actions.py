@@ -23,10 +23,10 @@ from router.ledger.actions import (
     retry,
 )
 from router.ledger.database import Use
+from router.ledger.queries.lanes import list_lanes
 from router.ledger.queries.lists import (
     Filter,
     list_alerts,
-    list_lanes,
     list_quarantine,
     quarantined_fact,
 )

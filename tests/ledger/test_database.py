@@ -21,8 +21,9 @@ from support.ledgers import ask, fill, lane_of, made
 from support.samples import device, user
 
 from router.errors import LedgerError
-from router.ledger.database import MIGRATIONS, NEWEST, LedgerUnavailable, Use, open_database
+from router.ledger.database import LedgerUnavailable, Use, open_database
 from router.ledger.intake import read_cursors
+from router.ledger.reader import MIGRATIONS, NEWEST
 from router.ledger.recorder import changes
 from router.ledger.tables import metadata
 from router.ports import Cursor

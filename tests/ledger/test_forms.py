@@ -14,8 +14,9 @@ from support.ledgers import answer, ask, fill, lane_of, sequences, swap, wish
 from support.samples import NOW, device, user
 
 from router.lanes.values import Claimed, DeliveryState, Settlement
-from router.ledger.database import MIGRATIONS, Database, Use, open_database
+from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import lost_attempts
+from router.ledger.reader import MIGRATIONS
 
 S1 = user(1)
 

@@ -12,9 +12,10 @@ from support.samples import NOW, device, user
 
 from router.domain.timestamps import stamp
 from router.lanes.values import ClosedReason, LaneChange
+from router.ledger.backlog import count_waiting
 from router.ledger.database import Database
 from router.ledger.documents import go_live
-from router.ledger.lanes import change_lane, count_waiting, why_closed
+from router.ledger.lanes import change_lane, why_closed
 
 S1, S2 = user(1), user(2)
 LATER = timedelta(minutes=5)

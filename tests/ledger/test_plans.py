@@ -31,13 +31,14 @@ from router.deciding.responsibility import Responsibility
 from router.domain.facts import Fact, parse
 from router.lanes.values import ClosedReason, DeliveryState, LaneAnswer, LaneChange, Settlement
 from router.ledger.actions import Operator
+from router.ledger.backlog import count_waiting
 from router.ledger.database import Database
 from router.ledger.deliveries import lost_attempts
 from router.ledger.documents import go_live
+from router.ledger.driver import WATCHED
 from router.ledger.intake import look_up, record
-from router.ledger.lanes import count_waiting, why_closed
+from router.ledger.lanes import why_closed
 from router.ledger.moves import move_lane
-from router.ledger.prepared import WATCHED
 from router.ledger.quarantine import released, waiting_for
 from router.ledger.queries.lists import Filter, list_alerts
 from router.ledger.queries.overview import overview

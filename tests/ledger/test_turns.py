@@ -13,7 +13,8 @@ from support.samples import HUB, NOW
 
 from router.domain.timestamps import stamp
 from router.domain.words import FactType
-from router.ledger.database import MIGRATIONS, Use, open_database
+from router.ledger.database import Use, open_database
+from router.ledger.reader import MIGRATIONS
 from router.ledger.steps import resume
 
 TYPE = FactType.REGISTRATION.value

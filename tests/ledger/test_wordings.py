@@ -19,9 +19,10 @@ from support.holders import another
 from support.ledgers import answer, ask, fill, lane_of, made, swap, wish
 from support.samples import NOW, device, user
 
-from router.ledger.database import MIGRATIONS, Database, Use, open_database
+from router.ledger.database import Database, Use, open_database
 from router.ledger.queries.lists import Filter, list_alerts
 from router.ledger.queries.why import alert_story, why
+from router.ledger.reader import MIGRATIONS
 
 RECORDED = ("documents", "facts", "evaluations", "decisions", "alerts", "attempts", "outcomes")
 TABLES = ("links", *RECORDED[:5], "lanes", "deliveries", *RECORDED[5:], "sequences")

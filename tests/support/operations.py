@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from router.config.configfile import OperationsOptions
 from router.errors import RouterError
 from router.metrics.metrics import Metrics
 from router.service.endpoint import OperationsEndpoint, Page
+from router.service.whose import Whose
 
 
 class Router:
@@ -43,6 +45,7 @@ class Router:
             not_ready=lambda: self.reason,
             before_scrape=self.scraped,
             reload=self.reload,
+            whose=Whose(Path("/etc/hubherald.yaml"), Path("/var/hubherald.db")),
             page=self.page,
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, select
 
 from router.ledger import chain
-from router.ledger.prepared import Parameters
+from router.ledger.driver import Parameters
 from router.ledger.proof.flaws import ChainLink, Flaw, in_link, of_record, one_of
 from router.ledger.proof.streams import Stream
 from router.ledger.recorder import STORED

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from router.domain.timestamps import moment, rfc3339
-from router.ledger.prepared import Parameters
+from router.ledger.driver import Parameters
 from router.ledger.tables import RECORDS
 
 _COLUMNS = {table.name: table.columns.keys() for table in RECORDS}

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, bindparam, func, select
 from router.domain.timestamps import moment, rfc3339
 from router.errors import UsageError
 from router.ledger.database import Database
-from router.ledger.prepared import Prepared, read
+from router.ledger.driver import read
+from router.ledger.prepared import Prepared
 from router.ledger.proof.flaws import Flaw, written_at
 from router.ledger.tables import links
 

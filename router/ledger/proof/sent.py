@@ -10,7 +10,8 @@ import hashlib
 
 from sqlalchemy import Connection, bindparam, exists, select
 
-from router.ledger.prepared import Parameters, Prepared
+from router.ledger.driver import Parameters
+from router.ledger.prepared import Prepared
 from router.ledger.proof.flaws import ChainLink, Flaw, in_link
 from router.ledger.tables import alerts, attempts, deliveries, forms, links
 

@@ -15,7 +15,8 @@ from sqlalchemy import (
     select,
 )
 
-from router.ledger.prepared import Parameters, Prepared
+from router.ledger.driver import Parameters
+from router.ledger.prepared import Prepared
 from router.ledger.tables import attempts, deliveries, documents
 
 PORTION = 1000

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, bindparam, func, select
 from router.ledger import chain
 from router.ledger.chain import GENESIS
 from router.ledger.database import Database, LedgerUnavailable
-from router.ledger.prepared import Parameters, Prepared
+from router.ledger.driver import Parameters
+from router.ledger.prepared import Prepared
 from router.ledger.proof import sent
 from router.ledger.proof.blame import blame, stray
 from router.ledger.proof.flaws import ChainLink, Flaw, in_link

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, TextClause, case, func, select
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.values import ClosedReason, DeliveryState
+from router.lanes.values import DeliveryState
 from router.ledger.database import Database
-from router.ledger.lanes import PENDING, count_aside, pending_by_lane
+from router.ledger.lanes import PENDING
 from router.ledger.tables import alerts, deliveries, holding, lanes, quarantined
 
 SHOWN_STATE: ColumnElement[str] = case(
@@ -83,29 +83,6 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneState:
-    """One user's channel as it stands."""
-
-    service_user_id: str
-    channel: str
-    adapter: str
-    state: str
-    """`open` or `closed`."""
-    reason: str | None
-    detail: str | None
-    since: datetime | None
-    waiting: int
-    oldest: datetime | None
-    """When the oldest Alert that waits was decided."""
-    set_aside: int
-    """How many of those that wait fail by their own fault, and hold nobody up."""
-    rests_until: datetime | None
-    """Nothing is sent before: it fails, or the other side asked to be left alone."""
-    last_answer: str | None
-    last_answer_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class QuarantineRow:
     """A fact that could not be used and still waits."""
 
@@ -168,41 +145,6 @@ def _alert_row(row: Any) -> AlertRow:
         attempts=row.attempts or 0,
         due_at=None if settled else moment(row.due_at),
     )
-
-
-def list_lanes(database: Database) -> list[LaneState]:
-    """Every lane, by user and channel."""
-    statement = select(lanes).order_by(lanes.c.service_user_id, lanes.c.channel)
-    with database.transaction() as connection:
-        pending = pending_by_lane(connection)
-        aside = count_aside(connection)
-        rows = connection.execute(statement).all()
-    return [_lane_state(row, pending.get(row.id), aside.get(row.id, 0)) for row in rows]
-
-
-def _lane_state(row: Any, pending: tuple[int, datetime] | None, aside: int) -> LaneState:
-    waiting, oldest = pending or (0, None)
-    # a pause outlasts it, and is of no use where no file names the channel
-    reason = row.closed if row.unnamed_at is None else ClosedReason.USER_REMOVED.value
-    return LaneState(
-        service_user_id=row.service_user_id,
-        channel=row.channel,
-        adapter=row.adapter,
-        state="closed" if reason else "open",
-        reason=reason,
-        detail=row.closed_detail,
-        since=_maybe(row.closed_at),
-        waiting=waiting,
-        oldest=oldest,
-        set_aside=aside,
-        rests_until=_maybe(row.rest_until),
-        last_answer=row.last_answer,
-        last_answer_at=_maybe(row.last_answer_at),
-    )
-
-
-def _maybe(stamped: int | None) -> datetime | None:
-    return None if stamped is None else moment(stamped)
 
 
 _QUARANTINE = (

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from router.domain.timestamps import moment
 from router.ledger.database import Database
 from router.ledger.lanes import PARKED
-from router.ledger.queries.lists import LaneState, list_lanes
+from router.ledger.queries.lanes import LaneState, list_lanes
 from router.ledger.tables import deliveries, facts, holding, lanes
 
 

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Executable, Select, func, select
 
 from router.deciding.decisions import Verdict
 from router.lanes.values import DeliveryState
+from router.ledger.backlog import count_waiting
 from router.ledger.database import Database
-from router.ledger.lanes import PARKED, PENDING, count_waiting
+from router.ledger.lanes import PARKED, PENDING
 from router.ledger.queries.lists import SHOWN_STATE
 from router.ledger.stored import stored_alerts
 from router.ledger.tables import decisions, deliveries, facts, holding, lanes

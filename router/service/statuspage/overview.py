@@ -9,7 +9,7 @@ import htpy as h
 from router.domain.words import QuarantineReason
 from router.files.counts import plural
 from router.language.rules import Rule
-from router.ledger.queries.lists import LaneState
+from router.ledger.queries.lanes import LaneState
 from router.ledger.queries.overview import Overview
 from router.service.statuspage.layout import ago, banner, clean, facts, table, to_the_second, who
 from router.service.statuspage.state import RouterState, SourceState

@@ -9,7 +9,8 @@ import htpy as h
 from router.domain.users import ServiceUser
 from router.domain.words import UserStatus
 from router.lanes.values import DeliveryState
-from router.ledger.queries.lists import AlertRow, LaneState
+from router.ledger.queries.lanes import LaneState
+from router.ledger.queries.lists import AlertRow
 from router.service.statuspage.layout import banner, facts, search, table, to_the_second
 from router.service.statuspage.overview import lane_table
 from router.service.statuspage.state import RouterState

@@ -11,7 +11,8 @@ from support.listener import Listener
 from support.routed import NOW, OTHER_HUB, ledger, of_kind, tried_once, two_suppliers
 
 from router.lanes.values import DeliveryState
-from router.ledger.queries.lists import Filter, list_alerts, list_lanes
+from router.ledger.queries.lanes import list_lanes
+from router.ledger.queries.lists import Filter, list_alerts
 from router.ledger.queries.story import (
     AlertTold,
     Attempted,
