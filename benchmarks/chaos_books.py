@@ -233,8 +233,9 @@ class Audit:
         """Each delivery has arrived, or says why it has not."""
         books, lost, odd = self.books, list[object](), list[object]()
         excused = Counter[str]()
-        for number, channel, device, state, closed, link in self._ask(
-            """SELECT a.alert_id, l.channel, a.device_id, d.state, l.closed, a.link
+        for number, channel, device, state, closed, link, why in self._ask(
+            """SELECT a.alert_id, l.channel, a.device_id, d.state, l.closed, a.link,
+            (SELECT reason FROM outcomes o WHERE o.delivery_id = d.id ORDER BY o.id DESC LIMIT 1)
             FROM deliveries d JOIN alerts a ON a.id = d.alert JOIN lanes l ON l.id = d.lane_id"""
         ):
             if accepted[(number, channel == COPY)]:
@@ -245,8 +246,10 @@ class Audit:
                 lost.append((number, device, kind))
             elif kind == "parked" and device not in self._refused:
                 odd.append((number, device, "parked, and nobody refused it"))
-            elif kind == "withdrawn" and not any(
-                at > link for at, _ in self._imports.get(device, [])
+            elif (
+                kind == "withdrawn"
+                and why != "operator"
+                and not any(at > link for at, _ in self._imports.get(device, []))
             ):
                 odd.append((number, device, "withdrawn, and no supplier changed"))
         books.lost = len(lost)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -26,9 +27,8 @@ from lives import Counted, Lives, Run, hubherald
 from proof import Proof, prove
 
 RECEIVER = Path(__file__).with_name("receiver.py")
-SIMULATED_RECEIVER = "http://127.0.0.1:8900"
+SIMULATED_CHANNEL = r"\{adapter: folder, path: outbox/(\S+), window: 16\}"
 SIMULATED_LISTEN = "127.0.0.1:9464"
-SIMULATED_WINDOW = "window: 16"
 
 
 @contextmanager
@@ -50,15 +50,15 @@ def prepare(estate: Path, given: argparse.Namespace, receiver: str) -> None:
     words = [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
     hubherald(estate.parent, "simulate", *words, "--seed", str(given.seed), "--out", estate)
     batch = f", batch: {given.batch}" if given.batch > 1 else ""
-    replace(estate / "service_users.yaml", SIMULATED_RECEIVER, receiver)
-    replace(estate / "service_users.yaml", SIMULATED_WINDOW, f"window: {given.window}{batch}")
-    replace(estate / "hubherald.yaml", SIMULATED_LISTEN, "127.0.0.1:0")
+    channel = f'{{adapter: webhook, url: "{receiver}/\\1", window: {given.window}{batch}}}'
+    replace(estate / "service_users.yaml", SIMULATED_CHANNEL, channel)
+    replace(estate / "hubherald.yaml", re.escape(SIMULATED_LISTEN), "127.0.0.1:0")
 
 
-def replace(file: Path, old: str, new: str) -> None:
-    text = file.read_text()
-    assert old in text, f"{file} has no {old!r}: has the simulation changed?"
-    file.write_text(text.replace(old, new))
+def replace(file: Path, pattern: str, new: str) -> None:
+    text, found = re.subn(pattern, new, file.read_text())
+    assert found, f"{file} has no {pattern}: has the simulation changed?"
+    file.write_text(text)
 
 
 def import_inventory(estate: Path) -> tuple[int, float]:

@@ -155,8 +155,8 @@ def _lanes() -> list[Panel]:
         ),
         lines(
             "Given up",
-            "Alerts a minute that were parked (refused, or held too long), or withdrawn (the user "
-            "is no longer responsible for the hub). Empty is good.",
+            "Alerts a minute that were parked (refused, or held too long), or withdrawn (taken "
+            "back, or the user is no longer responsible for the hub). Empty is good.",
             (per_minute("hubherald_alerts_parked_total", "channel"), "{{channel}} parked"),
             (per_minute("hubherald_alerts_withdrawn_total", "channel"), "{{channel}} withdrawn"),
             unit="cpm",

@@ -51,11 +51,12 @@ class FolderSourceOptions(Options):
     ] = 0.5
 
     def unfit(self) -> Sequence[Unfit]:
-        """What is in the folder and will never be read."""
+        """That it can't be read; or what is in it and will never be."""
         try:
             unread = look(self.path).unread
-        except OSError:  # which the start says
-            return ()
+        except OSError as error:
+            text = f"cannot be read ({error.strerror}); create the folder, or mend the path"
+            return [Unfit("path", text, code=Code.FILE)]
         if not unread:
             return ()
         names = ", ".join(map(ascii, few(unread)))

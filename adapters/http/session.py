@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Self
 
 from adapters.dialling import dial
 from adapters.http.answer import Answer, EndedError, NoStatusError, SilenceError
-from adapters.http.parser import AnswerParser
+from adapters.http.parser import AnswerParser, plain
 from adapters.http.target import Target
 from adapters.http.wire import Wire
 from adapters.tls import TlsFiles, TlsFilesError, Trust
@@ -22,6 +23,10 @@ KEEP_ALIVE_S = 4.0
 """Less than the 5 s after which common servers close: else sends would run into the closing."""
 PATIENCE_S = 1.0
 """Seconds in which a server that does not want us has hung up after a handshake."""
+
+
+Tell = Callable[[int, Answer | Exception], None]
+"""Takes the place of a request, and its answer or why there is none."""
 
 
 class HungUpError(Exception):
@@ -68,24 +73,89 @@ class HttpSession:
         Without a deadline of its own: the caller's holds until there is a status. Who cancels it
         later has the answer nonetheless, at once.
         """
-        context = await self._trust.context()
-        tls = context if self._target.tls else None
+        tls = await self._context()
         request = self._target.request(body, headers)
         if wire := self._reuse(tls):
-            # Servers end connections that wait, and may do so just when a request is on its way.
-            # That one was not read: it goes again at once, on a connection of its own.
-            with suppress(SilenceError):
-                return await self._ask(wire, request, reused=True)
-        return await self._ask(await self._connect(tls), request, reused=False)
+            wire.write(request)
+            return await self._go_on(wire, request, tls)
+        return await self._ask_anew(request, tls)
+
+    async def post_each(self, posts: Sequence[tuple[bytes, Mapping[str, str]]], tell: Tell) -> None:
+        """The same for several that go together: `tell` is given the place of each, and its answer
+        or its NO_ANSWER. Raises TlsFilesError alone, before anything was sent.
+
+        What goes over a connection that waits, and is answered at once, needs no task of its own.
+        """
+        tls = await self._context()
+        asked: dict[int, tuple[Wire, bytes]] = {}
+        heard = _Ripe()
+        async with asyncio.TaskGroup() as group:
+
+            def beside(place: int, answer: Coroutine[None, None, Answer]) -> None:
+                group.create_task(_told(place, answer, tell))
+
+            for place, (body, headers) in enumerate(posts):
+                request = self._target.request(body, headers)
+                if wire := self._reuse(tls):
+                    asked[place] = wire, request
+                    wire.heed(partial(heard.put, place))
+                    wire.write(request)
+                else:
+                    beside(place, self._ask_anew(request, tls))
+            try:
+                while asked:
+                    for place in await heard.more():
+                        wire, request = asked.pop(place)
+                        if answer := self._at_once(wire):
+                            tell(place, answer)
+                        else:
+                            beside(place, self._go_on(wire, request, tls))
+            except BaseException:
+                for place, (wire, _) in asked.items():
+                    parser = AnswerParser(reused=True)
+                    if await _has_status(wire, parser):
+                        tell(place, self._shown(parser.answer))
+                    wire.cut()
+                raise
+
+    async def _context(self) -> ssl.SSLContext | None:
+        context = await self._trust.context()
+        return context if self._target.tls else None
 
     async def _connect(self, tls: ssl.SSLContext | None) -> Wire:
         _, wire = await dial(lambda: Wire(tls), self._target.host, self._target.port, tls)
         return wire
 
-    async def _ask(self, wire: Wire, request: bytes, *, reused: bool) -> Answer:
-        parser = AnswerParser(reused=reused)
+    async def _ask_anew(self, request: bytes, tls: ssl.SSLContext | None) -> Answer:
+        """On a connection of its own."""
+        wire = await self._connect(tls)
+        wire.write(request)
+        return await self._hear(wire, AnswerParser())
+
+    async def _go_on(self, wire: Wire, request: bytes, tls: ssl.SSLContext | None) -> Answer:
+        """Of a request that went over a connection that had waited.
+
+        Servers end such connections, and may do so just when a request is on its way. That one was
+        not read: it goes again at once, on a connection of its own.
+        """
+        with suppress(SilenceError):
+            return await self._hear(wire, AnswerParser(reused=True))
+        return await self._ask_anew(request, tls)
+
+    def _at_once(self, wire: Wire) -> Answer | None:
+        """The answer, if it has come as nearly all do; else whoever goes on reads it."""
+        answer = plain(wire.ahead)
+        if answer is None or wire.over:
+            return None
+        wire.came()
+        if wire.idle:
+            self._keep(wire)
+        else:
+            wire.cut()
+        return self._shown(answer)
+
+    async def _hear(self, wire: Wire, parser: AnswerParser) -> Answer:
         try:
-            wire.write(request)
             await _read_status(wire, parser)
             await _read_rest(wire, parser)
             if parser.reusable and wire.idle:
@@ -96,7 +166,9 @@ class HttpSession:
         finally:
             if wire not in self._idle:
                 wire.cut()
-        answer = parser.answer
+        return self._shown(parser.answer)
+
+    def _shown(self, answer: Answer) -> Answer:
         body = self._without_query(answer.body)
         return answer if body == answer.body else replace(answer, body=body)
 
@@ -142,6 +214,32 @@ class HttpSession:
         """Some servers show the whole address in their error pages; its query may be a secret."""
         query = self._target.path.partition("?")[2].encode()
         return body.replace(query, b"***") if query else body
+
+
+class _Ripe:
+    """Which of several have something to be read; who waits is woken once for all."""
+
+    def __init__(self) -> None:
+        self._places: list[int] = []
+        self._news = asyncio.Event()
+
+    def put(self, place: int) -> None:
+        self._places.append(place)
+        self._news.set()
+
+    async def more(self) -> Sequence[int]:
+        await self._news.wait()
+        self._news.clear()
+        places, self._places = self._places, []
+        return places
+
+
+async def _told(place: int, answer: Coroutine[None, None, Answer], tell: Tell) -> None:
+    try:
+        said: Answer | Exception = await answer
+    except NO_ANSWER as error:
+        said = error
+    tell(place, said)
 
 
 async def _read_status(wire: Wire, parser: AnswerParser) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import cast
 
 MOST_AHEAD = 65_536
@@ -23,6 +24,7 @@ class Wire(asyncio.Protocol):
         self._over = False
         self._why: Exception | None = None
         self._news = asyncio.Event()
+        self._heed: Callable[[], None] | None = None
         self._paused = False
         self._transport: asyncio.Transport | None = None
 
@@ -34,21 +36,36 @@ class Wire(asyncio.Protocol):
         if len(self._came) > MOST_AHEAD and self._transport is not None and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        self._news.set()
+        self._tell()
 
     def eof_received(self) -> None:
         self._over = True
-        self._news.set()
+        self._tell()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._over = True
         self._why = self._why or exc
+        self._tell()
+
+    def _tell(self) -> None:
         self._news.set()
+        heed, self._heed = self._heed, None
+        if heed is not None:
+            heed()
+
+    def heed(self, call: Callable[[], None]) -> None:
+        """Call this once, when something comes or the connection ends; asked while it is quiet."""
+        self._heed = call
 
     @property
     def quiet(self) -> bool:
         """Whether it stands, and nothing came that nobody asked for."""
         return not self._came and not self._over
+
+    @property
+    def over(self) -> bool:
+        """Whether no more will come."""
+        return self._over
 
     @property
     def idle(self) -> bool:
@@ -71,6 +88,11 @@ class Wire(asyncio.Protocol):
         if self._why is not None:
             raise self._why
         return b""
+
+    @property
+    def ahead(self) -> bytes:
+        """What has come and waits to be read."""
+        return bytes(self._came)
 
     def came(self) -> bytes:
         """What has come by now."""

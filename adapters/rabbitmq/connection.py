@@ -19,6 +19,8 @@ from pydantic import AfterValidator, Field, model_validator
 from yarl import URL
 
 from adapters.dialling import reachable
+from adapters.rabbitmq.confirms import Confirms
+from adapters.rabbitmq.content import Assembly
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.rabbitmq.wire import BoundedTransports
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError, read_in_time
@@ -119,16 +121,25 @@ class BrokerOptions(Options):
         return self.certificate_file is not None and self.password is None
 
 
-async def dial(options: BrokerOptions, name: str, *, contents: bool = False) -> AbstractConnection:
+async def dial(
+    options: BrokerOptions,
+    name: str,
+    *,
+    contents: Assembly | None = None,
+    confirms: Confirms | None = None,
+) -> AbstractConnection:
     """A new connection, that the broker knows by `name`. BrokerError when there is none to be had.
 
     Of several nodes the first that is to be had. It does not mend itself: whoever holds it makes a
-    new one, and so knows that it is new. `contents`: whether bodies that come are of use.
+    new one, and so knows that it is new. In place of the library `contents` hears
+    of messages that come, and `confirms` of confirmations.
     """
     nodes = options.nodes
     failed = []
     for node in nodes:
-        transports = BoundedTransports(node.where, await _trusted(node), contents=contents)
+        transports = BoundedTransports(
+            node.where, await _trusted(node), contents=contents, confirms=confirms
+        )
         try:
             return await _login(node, transports, name, DIAL_S / len(nodes))
         except BrokerError as error:

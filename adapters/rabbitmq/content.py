@@ -1,60 +1,116 @@
-"""The body of a message as it comes in: no more of it is kept than is read as a fact.
+"""Messages as they come in: no more of a body is kept than is read as a fact.
 
 The broker lets through what its `max_message_size` says, up to 512 MB, and the library would keep
-all of it, twice. What is left out counts for the digest, as messages may begin alike.
+all of it, twice. What is left out counts for the digest, as messages may begin alike. The library
+would also start a task for each.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from aiormq import Channel
-from aiormq.abc import DeliveredMessage
-from pamqp.body import ContentBody
+from aiormq.exceptions import InvalidFrameError
+from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
 from router.ports import MAX_BODY, beginning_of
 
-
-@dataclass(frozen=True)
-class CutMessage(DeliveredMessage):
-    """One that is too large for a fact: `body` is its beginning."""
-
-    size: int
-    digest: str
-
-    @property
-    def evidence(self) -> dict[str, str]:
-        """What it was as a whole."""
-        return beginning_of(self.size, self.digest)
+DELIVER = struct.pack(">HH", 60, 60)
+"""What the frame begins with in which a broker gives out a message."""
+_NUMBERS = struct.Struct(">QB")
+"""The delivery tag, and whether the message was given out before."""
 
 
-def keep_beginnings(channel: Channel) -> None:
-    """From now on no more is kept of what comes on this channel. The library has no way to say it
-    but this."""
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that the broker has given out."""
 
-    async def read(frame: Any, header: ContentHeader) -> DeliveredMessage:
-        return await _read(channel, frame, header)
+    tag: int
+    redelivered: bool
+    exchange: str
+    routing_key: str
+    properties: Basic.Properties
+    body: bytes
+    """All of it, or the beginning of one that is too large for a fact."""
+    whole: Mapping[str, str] = field(default_factory=dict)
+    """What it was as a whole, where `body` is its beginning."""
 
-    channel._read_content = read  # type: ignore[method-assign]
+
+class Assembly:
+    """Puts the frames of one consumer's messages together."""
+
+    def __init__(self, give: Callable[[Incoming], None]) -> None:
+        """`give` is called with each message, in order."""
+        self._give = give
+        self._begun: tuple[int, bool, str, str] | None = None
+        self._properties: Basic.Properties | None = None
+        self._channel = 0
+        self._size = 0
+        self._left = 0
+        """Bytes of the body that are still to come."""
+        self._kept = bytearray()
+        self._digest = hashlib.sha256()
+
+    def deliver(self, channel: int, method: bytes) -> None:
+        """A message begins. InvalidFrameError when it does not."""
+        try:
+            _, place = _short(method, len(DELIVER))  # the consumer: there is one
+            tag, bits = _NUMBERS.unpack_from(method, place)
+            exchange, place = _short(method, place + _NUMBERS.size)
+            key, _ = _short(method, place)
+        except (IndexError, struct.error) as error:
+            raise InvalidFrameError(f"{method[:60]!r} begins no message") from error
+        self._channel, self._properties = channel, None
+        self._begun = tag, bool(bits & 1), exchange, key
+
+    def header(self, channel: int, payload: bytes) -> bool:
+        """What it is like; whether it is of ours."""
+        if self._begun is None or self._properties is not None or channel != self._channel:
+            return False
+        content = ContentHeader()
+        try:
+            content.unmarshal(payload)
+        except (ValueError, struct.error) as error:
+            raise InvalidFrameError(str(error)) from error
+        self._properties = content.properties
+        self._size = self._left = content.body_size
+        self._kept = bytearray()
+        self._digest = hashlib.sha256()
+        if not self._size:
+            self._finish()
+        return True
+
+    def body(self, channel: int, part: bytes) -> bool:
+        """A piece of it; whether it is of ours."""
+        if self._properties is None or channel != self._channel:
+            return False
+        if self._size > MAX_BODY:
+            self._digest.update(part)
+            part, size = part[: MAX_BODY + 1 - len(self._kept)], len(part)
+        else:
+            size = len(part)
+        self._kept += part
+        self._left -= size
+        if self._left <= 0:
+            self._finish()
+        return True
+
+    def _finish(self) -> None:
+        assert self._begun is not None
+        assert self._properties is not None
+        large = self._size > MAX_BODY
+        whole = beginning_of(self._size, self._digest.hexdigest()) if large else {}
+        came = Incoming(*self._begun, self._properties, bytes(self._kept), whole)
+        self._begun = self._properties = None
+        self._kept = bytearray()
+        self._give(came)
 
 
-async def _read(channel: Channel, frame: Any, header: ContentHeader) -> DeliveredMessage:
-    kept, size, digest = bytearray(), 0, hashlib.sha256()
-    large = header.body_size > MAX_BODY
-    while size < header.body_size:
-        part = await channel._get_frame()
-        if not isinstance(part, ContentBody):
-            raise ValueError(f"{part!r} where the body of a message goes on")
-        if large:
-            digest.update(part.value)
-        size += len(part.value)
-        kept += part.value[: MAX_BODY + 1 - len(kept)]
-    given = {"delivery": frame, "header": header, "body": bytes(kept), "channel": channel}
-    return (
-        CutMessage(**given, size=size, digest=digest.hexdigest())
-        if large
-        else DeliveredMessage(**given)
-    )
+def _short(method: bytes, place: int) -> tuple[str, int]:
+    """A short text, and where it ends."""
+    start = place + 1
+    end = start + method[place]
+    return method[start:end].decode(errors="replace"), end

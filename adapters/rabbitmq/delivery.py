@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 from aio_pika.abc import AbstractConnection
@@ -12,11 +13,13 @@ from aiormq.exceptions import (
     ChannelInvalidStateError,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
+    DeliveryError,
 )
-from aiormq.exceptions import PublishError as Unroutable
 from pamqp.commands import Basic
 from pydantic import Field
 
+from adapters.rabbitmq.channel import ConfirmedChannel
+from adapters.rabbitmq.confirms import Answers, Confirms, Fate, Posting
 from adapters.rabbitmq.connection import (
     BrokerOptions,
     alive,
@@ -25,14 +28,14 @@ from adapters.rabbitmq.connection import (
     hang_up,
     in_words,
     introduced,
+    told,
 )
+from adapters.rabbitmq.message import written
 from adapters.rabbitmq.routing import ExchangeName, RoutingKey, keys
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, said
 from router.ports import (
-    BATCH_CONTENT_TYPE,
-    CONTENT_TYPE,
-    EVENT_TYPE,
     Adapter,
+    Answering,
     ChannelFault,
     Closed,
     Delivered,
@@ -42,8 +45,6 @@ from router.ports import (
     Reason,
     Refused,
     Retry,
-    batch_body,
-    batch_id,
 )
 
 CHANNEL_S = 10.0
@@ -52,6 +53,7 @@ LOOK_S = 1.0
 """Seconds from one look to the next whether the broker takes anything at all."""
 UNCONFIRMED = 300
 """The most messages that wait for their confirmation at a time."""
+_CONFIRMED = Delivered("confirmed")
 
 
 class RabbitOptions(BrokerOptions):
@@ -99,16 +101,16 @@ class RabbitAdapter(Adapter[RabbitOptions]):
         self.batch: int = config.batch
         self._options = config
         self._connection: AbstractConnection | None = None
-        self._channel: BareChannel | None = None
+        self._posts: ConfirmedChannel | None = None
         self._connecting = asyncio.Lock()
         self._failed: BrokerError | None = None
         """Why the last try to connect came to nothing."""
-        self._unconfirmed = asyncio.Semaphore(UNCONFIRMED)
-        self._waits: set[asyncio.Timeout] = set()
-        """Of what waits for a confirmation; none ends before the broker takes nothing."""
         self._watch: asyncio.Task[None] | None = None
         self._made = 0
         self._peer = ""
+        self._late = Retry(
+            Reason.TIMEOUT, f"{config.where}: no confirmation within the channel's timeout"
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -122,50 +124,80 @@ class RabbitAdapter(Adapter[RabbitOptions]):
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """A message for each routing key; the same outcome for all that were in it."""
+        found: list[Outcome] = []
         try:
-            channel = await self._ready()
-            if await blocked(self._connection):
-                return [_short(self._options)] * len(deliveries)
-        except BrokerError as error:
-            return [_outcome(error)] * len(deliveries)
-        groups = keys(self._options.routing_key, [each.alert for each in deliveries])
-        if len(groups) == 1:
-            (key,) = groups
-            return [await self._publish(channel, key, deliveries)] * len(deliveries)
-        return await self._publish_each(channel, groups, deliveries)
-
-    async def _publish_each(
-        self,
-        channel: BareChannel,
-        groups: Mapping[str, Sequence[int]],
-        deliveries: Sequence[Delivery],
-    ) -> Sequence[Outcome]:
-        """A message for each routing key. What was confirmed stands when others are late."""
-        late = f"{self._options.where}: no confirmation within the channel's timeout"
-        found: list[Outcome] = [Retry(Reason.TIMEOUT, late)] * len(deliveries)
-
-        async def publish(key: str, places: Sequence[int]) -> None:
-            outcome = await self._publish(channel, key, [deliveries[place] for place in places])
-            for place in places:
-                found[place] = outcome
-
-        try:
-            async with asyncio.TaskGroup() as publishing:
-                for key, places in groups.items():
-                    publishing.create_task(publish(key, places))
+            await self.deliver_each([deliveries], lambda _, outcomes: found.extend(outcomes))
         except asyncio.CancelledError:
-            if not any(isinstance(outcome, Delivered) for outcome in found):
+            if not found:
                 raise
         return found
 
-    async def _ready(self) -> BareChannel:
+    async def deliver_each(self, requests: Sequence[Sequence[Delivery]], answer: Answering) -> None:
+        """The same for several, in one write. What was confirmed stands when others are late."""
+        refused: Outcome | None = None
+        try:
+            posts = await self._ready()
+            if await blocked(self._connection):
+                refused = _short(self._options)
+        except BrokerError as error:
+            refused = _outcome(error)
+        if refused is None:
+            await self._publish(posts, requests, answer)
+            return
+        for place, deliveries in enumerate(requests):
+            answer(place, [refused] * len(deliveries))
+
+    async def _publish(
+        self, posts: ConfirmedChannel, requests: Sequence[Sequence[Delivery]], answer: Answering
+    ) -> None:
+        answers = Answers()
+        waiting = {
+            place: _Waiting([self._late] * len(deliveries))
+            for place, deliveries in enumerate(requests)
+        }
+        postings = [
+            posting
+            for place, deliveries in enumerate(requests)
+            for posting in self._postings(posts, place, deliveries, answers)
+        ]
+        for posting in postings:
+            waiting[posting.request].messages += 1
+        posts.confirms.post(postings)
+        try:
+            while waiting:
+                _note(await answers.more(), waiting, answer)
+        except BaseException:
+            _note(answers.take(), waiting, answer)
+            for place, found in waiting.items():
+                if any(isinstance(outcome, Delivered) for outcome in found.outcomes):
+                    answer(place, found.outcomes)
+            posts.confirms.give_up(postings)
+            raise
+
+    def _postings(
+        self, posts: ConfirmedChannel, place: int, deliveries: Sequence[Delivery], answers: Answers
+    ) -> Iterator[Posting]:
+        """Of one request: a message for each routing key."""
+        exchange = self._options.exchange
+        alerts = [each.alert for each in deliveries]
+        for key, members in keys(self._options.routing_key, alerts).items():
+            number, size, frames = written(
+                [deliveries[member] for member in members],
+                exchange,
+                key,
+                channel=posts.channel.number,
+                room=posts.channel.max_content_size,
+            )
+            yield Posting(place, members, key, number, size, frames, answers)
+
+    async def _ready(self) -> ConfirmedChannel:
         """A channel that publishes are confirmed on. BrokerError when there is none to be had."""
-        if self._channel is not None and self._stands(self._channel):
-            return self._channel
+        if self._posts is not None and self._stands(self._posts):
+            return self._posts
         known = self._failed
         async with self._connecting:
-            if self._channel is not None and self._stands(self._channel):
-                return self._channel
+            if self._posts is not None and self._stands(self._posts):
+                return self._posts
             if self._failed is not None and self._failed is not known:
                 raise self._failed  # it was tried while we waited; a lane waits once, not 16 times
             self._failed = None
@@ -175,97 +207,89 @@ class RabbitAdapter(Adapter[RabbitOptions]):
                 self._failed = error
                 raise
 
-    def _stands(self, channel: BareChannel) -> bool:
-        return not channel.is_closed and alive(self._connection)
+    def _stands(self, posts: ConfirmedChannel) -> bool:
+        return not posts.channel.is_closed and alive(self._connection)
 
-    async def _connect(self) -> BareChannel:
+    async def _connect(self) -> ConfirmedChannel:
         await self._hang_up()
-        self._connection = await dial(self._options, f"hubherald {self._options.exchange}")
+        confirms = Confirms(self._judged, UNCONFIRMED)
+        name = f"hubherald {self._options.exchange}"
+        self._connection = await dial(self._options, name, confirms=confirms)
         self._made += 1
         self._peer = " ".join(introduced(self._connection, self._options)).strip()
         with in_words(self._options):
             async with asyncio.timeout(CHANNEL_S):
-                channel = await self._connection.channel(on_return_raises=True)
+                channel = await self._connection.channel()
                 bare = await channel.get_underlay_channel()
         assert isinstance(bare, BareChannel)
-        self._channel = bare
-        self._watch = asyncio.create_task(self._look_out(self._connection))
-        return bare
+        self._posts = ConfirmedChannel(bare, confirms, self._lost)
+        self._watch = asyncio.create_task(self._look_out(self._connection, confirms))
+        return self._posts
 
     async def _hang_up(self) -> None:
-        self._channel = None
+        self._posts = None
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
         await hang_up(self._connection)
 
-    async def _look_out(self, connection: AbstractConnection) -> None:
+    async def _look_out(self, connection: AbstractConnection, confirms: Confirms) -> None:
         """End what waits for a broker that takes nothing, so that operators hear of it soon."""
         while alive(connection):
             await asyncio.sleep(LOOK_S)
             if await blocked(connection):
-                for wait in self._waits:
-                    wait.reschedule(0)  # now
-                self._waits.clear()
+                confirms.answer_all(lambda _: _short(self._options))
 
-    async def _publish(
-        self, channel: BareChannel, key: str, deliveries: Sequence[Delivery]
-    ) -> Outcome:
-        body, properties = _message(deliveries)
-        limit = asyncio.timeout(None)
-        try:
-            with in_words(self._options):
-                async with limit:
-                    self._waits.add(limit)
-                    async with self._unconfirmed:
-                        await channel.basic_publish(
-                            body,
-                            exchange=self._options.exchange,
-                            routing_key=key,
-                            properties=properties,
-                            mandatory=True,
-                            wait=False,  # for the socket; the confirmation says more
-                        )
-        except BrokerError as error:
-            if limit.expired():
-                return _short(self._options)
-            return _answer(error, self._options, key, len(body))
-        finally:
-            self._waits.discard(limit)
-        return Delivered("confirmed")
+    def _judged(self, posting: Posting, fate: Fate) -> Outcome:
+        match fate:
+            case Fate.TAKEN:
+                return _CONFIRMED
+            case Fate.RETURNED:
+                return Closed(ChannelFault.ENDPOINT, _missing_queue(self._options, posting.key))
+            case Fate.REFUSED:
+                return _outcome(told(DeliveryError(None, Basic.Nack()), self._options))
+
+    def _lost(self, posting: Posting, error: BaseException) -> Outcome:
+        return _answer(told(error, self._options), error, self._options, posting)
 
 
-def _message(deliveries: Sequence[Delivery]) -> tuple[bytes, Basic.Properties]:
-    """Body and properties; the same members give the same id, however often."""
-    first = deliveries[0]
-    single = len(deliveries) == 1 and first.batch is None
-    return (
-        first.body if single else batch_body(each.body for each in deliveries),
-        Basic.Properties(
-            content_type=CONTENT_TYPE if single else BATCH_CONTENT_TYPE,
-            delivery_mode=2,  # persistent
-            message_id=str(first.alert.id if single else batch_id(e.alert for e in deliveries)),
-            message_type=EVENT_TYPE,
-            app_id="hubherald",
-            timestamp=first.alert.decided_at,
-        ),
-    )
+@dataclass(slots=True)
+class _Waiting:
+    """What is known of a request."""
+
+    outcomes: list[Outcome]
+    messages: int = 0
+    """How many of its messages have no outcome yet."""
 
 
-def _answer(error: BrokerError, options: RabbitOptions, key: str, size: int) -> Outcome:
+def _note(
+    came: Sequence[tuple[Posting, Outcome]], waiting: dict[int, _Waiting], answer: Answering
+) -> None:
+    """Answer the requests that are complete by now."""
+    for posting, outcome in came:
+        found = waiting[posting.request]
+        for member in posting.members:
+            found.outcomes[member] = outcome
+        found.messages -= 1
+        if not found.messages:
+            del waiting[posting.request]
+            answer(posting.request, found.outcomes)
+
+
+def _answer(
+    error: BrokerError, cause: BaseException, options: RabbitOptions, posting: Posting
+) -> Outcome:
     """What the recipient has to mend, where we know it better than the broker says it."""
     where = f"{options.where}: exchange {options.exchange!r}"
-    match error.__cause__:
-        case Unroutable():
-            return Closed(ChannelFault.ENDPOINT, _missing_queue(options, key))
+    match cause:
         case ChannelNotFoundEntity():
             return Closed(
                 ChannelFault.ENDPOINT,
                 f"{where} is missing; have it made, with the recipient's queue bound to it for "
-                f"routing key {key!r}, or correct `exchange`",
+                f"routing key {posting.key!r}, or correct `exchange`",
             )
         case ChannelPreconditionFailed() as refused:
-            return _too_large(where, said(refused), size)
+            return _too_large(where, said(refused), posting.size)
         case ChannelInvalidStateError():
             return Retry(Reason.NETWORK, f"{options.where}: the channel was closed")
     return _outcome(error)

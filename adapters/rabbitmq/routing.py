@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -55,8 +55,10 @@ ExchangeName = Annotated[str, AfterValidator(_name)]
 """May be empty: the default exchange, whose routing keys are names of queues."""
 
 
-def keys(template: str, alerts: Sequence[Alert]) -> dict[str, list[int]]:
+def keys(template: str, alerts: Sequence[Alert]) -> Mapping[str, Sequence[int]]:
     """The routing keys of these Alerts, with the places of those that have each, in order."""
+    if "{" not in template:
+        return {template: list(range(len(alerts)))}
     found: dict[str, list[int]] = {}
     for place, alert in enumerate(alerts):
         found.setdefault(fill(template, alert), []).append(place)

@@ -17,12 +17,11 @@ from typing import Any
 
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as BareChannel
-from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
 
 from adapters.rabbitmq.binary import structured
 from adapters.rabbitmq.connection import dial, hang_up, in_words, introduced
-from adapters.rabbitmq.content import CutMessage, keep_beginnings
+from adapters.rabbitmq.content import Assembly, Incoming
 from adapters.rabbitmq.inspection import (
     Inspected,
     inspect,
@@ -102,6 +101,8 @@ class ConsumerSession:
         """Of what is in hand."""
         self._full = False
         """There was no room for one: it and all behind it were let go, and come again."""
+        self._early: list[Taken] | None = []
+        """What came before the broker's word that we consume: nobody can acknowledge it yet."""
         self._over = asyncio.Event()
         """Nothing is in hand any more, and we are full."""
         self._last = time.monotonic()
@@ -113,7 +114,9 @@ class ConsumerSession:
     async def begin(self) -> None:
         """Dial, make or check the queue, and consume. BrokerError when any of it fails."""
         options = self._options
-        self._connection = await dial(options, f"hubherald {options.queue}", contents=True)
+        self._connection = await dial(
+            options, f"hubherald {options.queue}", contents=Assembly(self._take)
+        )
         with in_words(options):
             async with asyncio.timeout(ANSWER_S):
                 # each on its own channel: the broker closes the one on which it said no
@@ -127,8 +130,10 @@ class ConsumerSession:
                 bare = await self._channel.get_underlay_channel()
                 assert isinstance(bare, BareChannel)
                 self._bare = bare
-                keep_beginnings(bare)
                 await self._consume(bare)
+        early, self._early = self._early or [], None
+        for taken in early:
+            self._give(taken)
 
     async def _inspect(self, connection: AbstractConnection, version: str) -> str | None:
         name, options = self._options.queue, self._options
@@ -137,21 +142,21 @@ class ConsumerSession:
         return soon_given_up(found, version=version, queue=name, virtual_host=options.virtual_host)
 
     async def _consume(self, bare: BareChannel) -> None:
-        """By the bare library: the message that aio_pika makes of it can't be made of every one,
-        and one that it fails at would stay in hand unseen.
+        """Messages come past the library (see `content.py`): what it makes of one can't be made of
+        every one, and one that it fails at would stay in hand unseen.
 
         Never with less than the whole prefetch, not even while suspects come back: the broker puts
         what returns behind all that returned before and waits, so a message that was in hand alone
         would come after those that were sent after it.
         """
         await bare.basic_qos(prefetch_count=self._prefetch)
-        answer = await bare.basic_consume(self._options.queue, self._take)
+        answer = await bare.basic_consume(self._options.queue, _unused)
         self._consumer = answer.consumer_tag or ""
 
-    async def _take(self, message: DeliveredMessage) -> None:
+    def _take(self, message: Incoming) -> None:
         if self._stopped or self._full:
             return  # it goes back when we hang up
-        self._as_of_a_stream &= _OFFSET in (message.header.properties.headers or {})
+        self._as_of_a_stream &= _OFFSET in (message.properties.headers or {})
         taken = _taken(message, self._options.queue, self.number)
         if self._bytes and self._bytes + taken.size > IN_HAND_BYTES:
             self._full = True
@@ -162,7 +167,10 @@ class ConsumerSession:
         self._bytes += taken.size
         self._last = time.monotonic()
         self.empty = False
-        self._give(taken)
+        if self._early is None:
+            self._give(taken)
+        else:
+            self._early.append(taken)
 
     async def watch(self) -> None:
         """Look after the consumer for as long as it lives; BrokerError says why it died.
@@ -268,27 +276,30 @@ class ConsumerSession:
         await hang_up(self._connection)
 
 
-def _taken(message: DeliveredMessage, queue: str, session: int) -> Taken:
-    properties = message.header.properties
+async def _unused(_: object) -> None:
+    raise AssertionError("the library sees no message")
+
+
+def _taken(message: Incoming, queue: str, session: int) -> Taken:
+    properties = message.properties
     headers = properties.headers or {}
     # A sender may write the headers; only what the broker gives again was given out before. A
     # classic queue does not say how often.
     counts = [headers.get(name) for name in _COUNTS]
     again = max([1, *(each for each in counts if isinstance(each, int))])
-    whole = message.evidence if isinstance(message, CutMessage) else {}
     return Taken(
         body=structured(message.body, properties.content_type, headers),
-        origin=f"{queue}#{properties.message_id or message.delivery_tag}",
-        evidence={**whole, **_evidence(message, headers)},
+        origin=f"{queue}#{properties.message_id or message.tag}",
+        evidence={**message.whole, **_evidence(message, headers)},
         deliveries=again if message.redelivered else 0,
-        tag=message.delivery_tag or 0,
+        tag=message.tag,
         session=session,
     )
 
 
-def _evidence(message: DeliveredMessage, headers: Mapping[str, Any]) -> dict[str, str]:
+def _evidence(message: Incoming, headers: Mapping[str, Any]) -> dict[str, str]:
     """Who sent it and how it came: as text, and never without bounds."""
-    properties = message.header.properties
+    properties = message.properties
     found = {
         "message_id": properties.message_id,
         "routing_key": message.routing_key,

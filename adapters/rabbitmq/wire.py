@@ -10,13 +10,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 import struct
+from contextlib import suppress
 from typing import Any
 
 from aiormq.connection import TransportFactory
 from aiormq.exceptions import AMQPConnectionError
+from pamqp.exceptions import PAMQPException
+from pamqp.header import ContentHeader
 from yarl import URL
 
 from adapters.dialling import dial
+from adapters.rabbitmq.confirms import Confirms, Fate
+from adapters.rabbitmq.content import DELIVER, Assembly
 from adapters.rabbitmq.properties import thinned
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
 
@@ -26,6 +31,8 @@ METHOD = 8_192
 """Bytes of a frame that is not content; what RabbitMQ itself takes before it knows a client."""
 RETURNED = 16 * 1024 * 1024
 """Bytes of a message that comes back to its publisher: more than we ever publish."""
+SIGN_S = 0.5
+"""Seconds for which the library is not told that something comes: less than a heartbeat."""
 TURN = 64
 """Frames after which others have their turn, however fast more come."""
 
@@ -33,6 +40,7 @@ _HEAD = struct.Struct(">BHI")
 _END = 1
 _ENVELOPE = _HEAD.size + _END
 _METHOD, _HEADER, _BODY = 1, 2, 3
+_HEARTBEAT = _HEAD.pack(8, 0, 0) + b"\xce"
 _TLS_ALERT = b"\x15\x03"
 """What OpenSSL and Erlang answer to a client that does not speak TLS begins with it."""
 _TUNE = struct.pack(">HH", 10, 30)
@@ -40,23 +48,37 @@ _LIMITS = struct.Struct(">4sHI")
 """Of Connection.Tune: which method it is, how many channels, bytes of a frame."""
 _CONTENT = struct.Struct(">4sQ")
 """Of a content header: the class, a weight, bytes of the body. The properties follow."""
+_FATES = {struct.pack(">HH", 60, 80): Fate.TAKEN, struct.pack(">HH", 60, 120): Fate.REFUSED}
+_CONFIRMATION = struct.Struct(">4sQB")
+"""Of Basic.Ack and Basic.Nack: which, the number of a message, whether all up to it."""
 
 
 class BoundedTransports(TransportFactory):
     """Makes the connection that the library talks over; the bounds are part of it."""
 
-    def __init__(self, where: str, context: ssl.SSLContext | None, *, contents: bool) -> None:
-        """`contents`: whether anybody reads the bodies of what comes."""
+    def __init__(
+        self,
+        where: str,
+        context: ssl.SSLContext | None,
+        *,
+        contents: Assembly | None = None,
+        confirms: Confirms | None = None,
+    ) -> None:
+        """`contents` hears of messages; without it nobody reads the bodies of what comes.
+        `confirms` hears of confirmations."""
         self.where = where
         self._context = context
         self._contents = contents
+        self._confirms = confirms
 
     async def create(
         self, url: URL, **kwargs: Any
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Dial. AMQPConnectionError when nobody answers."""
         loop = asyncio.get_running_loop()
-        reader = BoundedReader(self.where, contents=self._contents, loop=loop)
+        reader = BoundedReader(
+            self.where, contents=self._contents, confirms=self._confirms, loop=loop
+        )
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         try:
             transport, _ = await dial(
@@ -70,15 +92,26 @@ class BoundedTransports(TransportFactory):
 class BoundedReader(asyncio.StreamReader):
     """Gives out frames that have been looked at, whatever pieces are asked for."""
 
-    def __init__(self, where: str, *, contents: bool, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        where: str,
+        *,
+        contents: Assembly | None,
+        confirms: Confirms | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         super().__init__(loop=loop)
         self._where = where
         self._contents = contents
+        self._confirms = confirms
         self._agreed = FRAME
         self._admitted = b""
         self._given = 0
         """Bytes of what was admitted that were asked for."""
         self._frames = 0
+        self._loop_time = loop.time
+        self._told = 0.0
+        """When the library was given something last, in the loop's seconds."""
         self._left: dict[int, int] = {}
         """By channel: bytes of a body that are still to come."""
 
@@ -116,33 +149,56 @@ class BoundedReader(asyncio.StreamReader):
         found = content[:-_END]
         payload = self._looked_at(kind, channel, found)
         if payload is None:
-            return b""
+            return self._sign_of_life()
+        self._told = self._loop_time()
         if payload is found:
             return head + content
         return _HEAD.pack(kind, channel, len(payload)) + payload + content[-_END:]
+
+    def _sign_of_life(self) -> bytes:
+        """For the library, which ends a connection on which it hears nothing: now and then."""
+        if self._loop_time() - self._told < SIGN_S:
+            return b""
+        self._told = self._loop_time()
+        return _HEARTBEAT
 
     def _looked_at(self, kind: int, channel: int, payload: bytes) -> bytes | None:
         """What the library is given of it."""
         if kind == _BODY:
             self._count(channel, len(payload))
-            return payload if self._contents else None
+            if self._contents is None or self._contents.body(channel, payload):
+                return None
+            return payload
         if kind == _HEADER and len(payload) >= _CONTENT.size:
             self._left[channel] = _CONTENT.unpack_from(payload)[1]
-            return self._header(payload)
-        if kind == _METHOD and payload.startswith(_TUNE) and len(payload) >= _LIMITS.size:
+            return self._header(channel, payload)
+        if kind == _METHOD:
+            return self._method(channel, payload)
+        return payload
+
+    def _method(self, channel: int, payload: bytes) -> bytes | None:
+        if self._contents is not None and payload.startswith(DELIVER):
+            self._contents.deliver(channel, payload)
+            return None
+        if self._confirms is not None and _confirmed(self._confirms, payload):
+            return None
+        if payload.startswith(_TUNE) and len(payload) >= _LIMITS.size:
             return self._tuned(payload)
         return payload
 
-    def _header(self, payload: bytes) -> bytes:
+    def _header(self, channel: int, payload: bytes) -> bytes | None:
         start, size = _CONTENT.unpack_from(payload)
         properties = payload[_CONTENT.size :]
-        if self._contents:
+        if self._contents is not None:
             kept = thinned(properties)
-            return payload if kept is properties else payload[: _CONTENT.size] + kept
+            payload = payload if kept is properties else payload[: _CONTENT.size] + kept
+            return None if self._contents.header(channel, payload) else payload
         if size > RETURNED:
             raise self._excess(f"a message of {size:,} bytes, and ours are far smaller")
         if len(properties) > METHOD:
             raise self._excess(f"{len(properties):,} bytes of properties, and ours are far fewer")
+        if self._confirms is not None and (number := _message_id(payload)):
+            self._confirms.returned(number)
         return _CONTENT.pack(start, 0) + properties
 
     def _count(self, channel: int, size: int) -> None:
@@ -165,3 +221,22 @@ class BoundedReader(asyncio.StreamReader):
             f"{self._where}: sent {what}: no RabbitMQ node does that; have whoever runs it look"
             " what answers there",
         )
+
+
+def _confirmed(confirms: Confirms, payload: bytes) -> bool:
+    """Whether it was the broker's word about messages that we have published."""
+    fate = _FATES.get(payload[:4])
+    if fate is None or len(payload) != _CONFIRMATION.size:
+        return False
+    _, number, bits = _CONFIRMATION.unpack(payload)
+    confirms.confirmed(number, fate, multiple=bool(bits & 1))
+    return True
+
+
+def _message_id(header: bytes) -> str | None:
+    """Of a message that comes back. What can't be read, the library complains of."""
+    content = ContentHeader()
+    with suppress(PAMQPException, ValueError, IndexError, struct.error):
+        content.unmarshal(header)
+        return content.properties.message_id
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,14 +11,15 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from adapters.dialling import reachable
-from adapters.http.answer import outcome_of, outcome_of_failure
-from adapters.http.session import NO_ANSWER, HttpSession
+from adapters.http.answer import Answer, outcome_of, outcome_of_failure
+from adapters.http.session import HttpSession
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError
 from adapters.webhook.signing import SigningSecret, WebhookSigner
 from router.ports import (
     BATCH_CONTENT_TYPE,
     CONTENT_TYPE,
     Adapter,
+    Answering,
     ChannelFault,
     Closed,
     Delivery,
@@ -94,7 +96,25 @@ class WebhookAdapter(Adapter[WebhookOptions]):
         await self._session.__aexit__()
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return [await self._post(*self._request(deliveries))] * len(deliveries)
+        found: list[Outcome] = []
+        try:
+            await self.deliver_each([deliveries], lambda _, outcomes: found.extend(outcomes))
+        except asyncio.CancelledError:  # and the answer came all the same
+            if not found:
+                raise
+        return found
+
+    async def deliver_each(self, requests: Sequence[Sequence[Delivery]], answer: Answering) -> None:
+        """A request for each, all under way at once."""
+
+        def tell(place: int, said: Answer | Exception) -> None:
+            answer(place, [self._outcome(said)] * len(requests[place]))
+
+        try:
+            await self._session.post_each([self._request(each) for each in requests], tell)
+        except TlsFilesError as error:
+            for place in range(len(requests)):
+                tell(place, error)
 
     def _request(self, deliveries: Sequence[Delivery]) -> tuple[bytes, dict[str, str]]:
         """The body and its headers; the same members give the same id, however often."""
@@ -108,11 +128,10 @@ class WebhookAdapter(Adapter[WebhookOptions]):
         signature = self._signer.headers(message_id, body, self._now())
         return body, {"Content-Type": kind, "webhook-id": message_id, **signature}
 
-    async def _post(self, body: bytes, headers: dict[str, str]) -> Outcome:
-        try:
-            answer = await self._session.post(body, headers)
-        except TlsFilesError as error:
-            return Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
-        except NO_ANSWER as error:
-            return outcome_of_failure(error, self._session.where, _TRUST)
-        return outcome_of(answer, self._now(), _CREDENTIALS)
+    def _outcome(self, said: Answer | Exception) -> Outcome:
+        match said:
+            case TlsFilesError():
+                return Closed(ChannelFault.CREDENTIALS, f"{said}; nothing was sent")
+            case Exception():
+                return outcome_of_failure(said, self._session.where, _TRUST)
+        return outcome_of(said, self._now(), _CREDENTIALS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -32,6 +32,8 @@ ROW = click.IntRange(1, 2**63 - 1)
 """The number of a row in the ledger."""
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2900, 1, 1, tzinfo=UTC)
 """Between which a moment may lie that somebody asks for."""
+LONGEST = timedelta(days=3650)
+"""The longest span of time that somebody may ask for."""
 
 
 class InstalledKind(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on alone
@@ -76,9 +78,9 @@ def now() -> datetime:
 
 
 def eui64(text: str) -> str:
-    """A Device ID or User ID, in either case; in upper case, as the ledger has it."""
+    """A Device ID or User ID in any usual spelling; as the ledger has it."""
     try:
-        return eui.eui64(text)
+        return eui.spelled(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} {error}") from None
 
@@ -100,6 +102,28 @@ def moment_of(text: str) -> datetime:
             f"{text!r} is no time; write 2026-01-31T23:59:00Z, 2026-01-31 (midnight in London) "
             f"or 7d, 12h, 30m (ago)"
         ) from None
+
+
+def moment_to_come(text: str) -> datetime:
+    """A moment as in `moment_of`, but ahead: so long ago is none."""
+    with suppress(ValueError):
+        duration(text)
+        raise click.BadParameter(f"{text!r} is no moment; --for takes a span of time")
+    found = moment_of(text)
+    if found <= now():
+        raise click.BadParameter(f"{text!r} is past")
+    return found
+
+
+def span_of(text: str) -> timedelta:
+    """A span of time of some length."""
+    try:
+        found = duration(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} {error}") from None
+    if not timedelta() < found <= LONGEST:
+        raise click.BadParameter(f"{text!r}: give more than 0 s, and {LONGEST.days} days at most")
+    return found
 
 
 def plain_file(text: str) -> Path:

@@ -70,8 +70,9 @@ def _tell(shown: Demonstration) -> None:
     _heading("What was suppressed, and why")
     _tell_counts({f"{rule}: {why}": count for (rule, why), count in totals.suppressed.items()})
     _heading(f"Why, for one hub (hubherald why --hub {shown.hub})")
+    names = {user.id: user.name for user in shown.config.users.by_id.values()}
     with closing(open_database(shown.config.ledger.url, Use.READ)) as database:
-        tell(why(database, shown.hub))
+        tell(why(database, shown.hub), names)
     _heading("Where to look next")
     line(f"  cd {shown.folder}")
     for words in ("alerts list", "quarantine list", "lanes list", "check"):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from router.cli.alert_changes import take_back
+from router.cli.asking import Manner, manner
 from router.cli.bar import Bar
 from router.cli.context import ledger, moment_of
 from router.cli.printing import as_json, as_table, line, listing
@@ -39,10 +41,19 @@ if TYPE_CHECKING:
     metavar="N",
     help="List the Alerts one by one, at most the newest N, rather than how many.",
 )
+@click.option("--withdraw", is_flag=True, help="Take back what they would not have sent.")
+@manner
 @listing
 @click.pass_obj
 def command(
-    config_file: Path, folder: Path, *, since: datetime, each: int | None, output: str
+    config_file: Path,
+    folder: Path,
+    *,
+    since: datetime,
+    each: int | None,
+    withdraw: bool,
+    manner: Manner,
+    output: str,
 ) -> None:
     """Decide the ledger's facts again under the rules in the folder RULES, and show what changes.
 
@@ -50,28 +61,39 @@ def command(
     of the original decision, so every difference is the rules' alone. Nothing is sent and nothing
     is recorded; a router may run beside it.
 
+    With --withdraw, what would be lost and is not delivered yet is taken back, as by `hubherald
+    alerts withdraw`: have the router take up the edited rules first.
+
     \b
     Example:
       cp -r rules edited && $EDITOR edited/alerts.yaml
       hubherald diff edited --since 7d
       hubherald diff edited --since 7d --each 100
+      hubherald diff rules --since 2h --withdraw --reason "rule too wide" --dry-run
     """
     from router.deciding.trial import trial
     from router.language.folder import load as load_rules
+    from router.ledger.queries.history import ids_of
+    from router.ledger.queries.wanted import Filter
 
+    if not withdraw and manner != Manner(None, dry_run=False, yes=False):
+        raise click.UsageError("--dry-run, --yes and --reason go with --withdraw")
     rules, problems = load_rules(folder)
     if rules is None:
         raise FilesError(problems)
     trial(rules)
     with ledger(config_file) as database:
         found = _decide_again(database, rules, since, each or 0)
+        lost = ids_of(database, found.lost) if withdraw else []
     rows: Sequence[ChangedAlerts | Moved] = found.moved if each else found.rows()
-    if output == "json":
+    if output == "json" and not withdraw:
         as_json(rows)
-    else:
+    elif output != "json":
         _tell(rows, found)
     if each and found.total() > each:
         line(f"there are more than {each:,}; see --each", err=True)
+    if withdraw:  # as JSON, of this alone
+        take_back(config_file, Filter(ids=lost), manner, output=output)
 
 
 def _decide_again(database: Database, rules: Rules, since: datetime, each: int) -> Difference:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.alerts import alert_id_of
 from router.cli.context import eui64, ledger, moment_of, plain_file, whole
+from router.cli.naming import alert_id_of
 from router.cli.printing import line
 from router.errors import UsageError
 from router.files.counts import plural
@@ -66,15 +66,17 @@ def command(
         ctx.exit(_verify(plain_file(words[1])))
     if len(words) + chosen != 1 or (since and not chosen):
         raise click.UsageError("give one ALERT, or --hub or --user with or without --since")
+    named = [alert_id_of(words[0])] if words else []
     with ledger(ctx.obj) as database:
-        wanted = [alert_id_of(words[0])] if words else _matching(database, hub, user, since)
+        wanted = named or _matching(database, hub, user, since)
         _write(database, wanted, file or Path(f"evidence-{wanted[0] if words else 'of-all'}.zip"))
 
 
 def _matching(
     database: Database, hub: str | None, user: str | None, since: datetime | None
 ) -> list[str]:
-    from router.ledger.queries.lists import Filter, list_alerts
+    from router.ledger.queries.lists import list_alerts
+    from router.ledger.queries.wanted import Filter
 
     rows = list_alerts(database, Filter(hub=hub, user=user, since=since), limit=MOST + 1)
     if not rows:

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.context import eui64, ledger, operator, reading
+from router.cli.asking import because
+from router.cli.context import ledger, moment_to_come, operator, reading, span_of
 from router.cli.ending import InWords
-from router.cli.printing import as_json, as_table, flat, line, lines, listing, output
+from router.cli.naming import NAME, service_user, with_names
+from router.cli.printing import as_json, as_table, flat, line, lines, listing, output, shown
 from router.files.counts import plural
 from router.lanes.values import LaneKey
 
 if TYPE_CHECKING:
-    from router.ledger.actions import LaneChanged
     from router.ledger.moves import LaneMoved
+    from router.ledger.pauses import LaneChanged
 
 COLUMNS = (
+    NAME,
     "service_user_id",
     "channel",
     "adapter",
     "state",
     "reason",
     "since",
+    "until",
     "waiting",
     "set_aside",
     "oldest",
@@ -60,7 +65,7 @@ def list_(config_file: Path, output: str) -> None:
     from router.ledger.queries.lanes import list_lanes
 
     with reading(config_file) as database:
-        rows = list_lanes(database)
+        rows = with_names(list_lanes(database))
     if output == "json":
         as_json(rows)
     else:
@@ -68,28 +73,61 @@ def list_(config_file: Path, output: str) -> None:
 
 
 @command.command("pause")
-@click.argument("user", type=eui64)
+@click.argument("user", type=service_user)
 @click.argument("channel", required=False)
+@because
+@click.option(
+    "--for",
+    "span",
+    type=span_of,
+    metavar="TIME",
+    help="For so long, such as 2h or 7d; the router resumes by itself.",
+)
+@click.option(
+    "--until",
+    type=moment_to_come,
+    metavar="TIME",
+    help="Until then, such as 2026-01-31T06:00 (London); the router resumes by itself.",
+)
 @click.pass_obj
-def pause(config_file: Path, user: str, channel: str | None) -> None:
+def pause(
+    config_file: Path,
+    *,
+    user: str,
+    channel: str | None,
+    reason: str | None,
+    span: timedelta | None,
+    until: datetime | None,
+) -> None:
     """Close the lanes of USER, or only that of CHANNEL: Alerts are held until you resume.
+
+    With --for or --until they open by themselves, also where the router was restarted meanwhile.
+    Said again with another reason or end, that is what holds. Paused time does not count: nothing
+    is parked for it.
 
     \b
     Example:
       hubherald lanes pause 90-B3-D5-1F-30-01-00-01 webhook
+      hubherald lanes pause 90-B3-D5-1F-30-01-00-01 --for 2h --reason "maintenance, INC-4711"
     """
-    from router.ledger.actions import pause_lanes
     from router.ledger.database import Use
+    from router.ledger.pauses import PauseTerms, pause_lanes
 
+    if span is not None and until is not None:
+        raise click.UsageError("give --for or --until, not both")
+    who = operator()
+    end = until if span is None else who.now + span
     with ledger(config_file, Use.CHANGE) as database:
-        _say(pause_lanes(database, user, channel, operator()), "paused")
+        changed = pause_lanes(database, user, channel, who, PauseTerms(reason, end))
+    _say(changed, "paused", f" until {shown(end)}" if end else "")
 
 
 @command.command("resume")
-@click.argument("user", type=eui64)
+@click.argument("user", type=service_user)
 @click.argument("channel", required=False)
+@because
 @click.pass_obj
-def resume(config_file: Path, user: str, channel: str | None) -> None:
+def resume(config_file: Path, user: str, channel: str | None, reason: str | None) -> None:
     """Open the lanes of USER, or only that of CHANNEL.
 
     Opens what an operator paused and what closed by itself (credentials, endpoint). Who is
@@ -99,11 +137,12 @@ def resume(config_file: Path, user: str, channel: str | None) -> None:
     Example:
       hubherald lanes resume 90-B3-D5-1F-30-01-00-01
     """
-    from router.ledger.actions import resume_lanes
     from router.ledger.database import Use
+    from router.ledger.pauses import resume_lanes
 
     with ledger(config_file, Use.CHANGE) as database:
-        _say(resume_lanes(database, user, channel, operator()), "resumed")
+        changed = resume_lanes(database, user, channel, operator(), reason=reason)
+    _say(changed, "resumed")
 
 
 def _lane(text: str) -> LaneKey:
@@ -111,7 +150,7 @@ def _lane(text: str) -> LaneKey:
     user, slash, channel = text.partition("/")
     if not slash or not channel:
         raise click.BadParameter(f"{text!r} is no lane; write USER/CHANNEL")
-    return eui64(user), channel
+    return service_user(user), channel
 
 
 @command.command("move")
@@ -160,10 +199,10 @@ def _told(done: LaneMoved, *, dry_run: bool) -> Iterator[str]:
         yield f"held there: {user}/{new} is closed ({done.closed}); see `hubherald lanes list`"
 
 
-def _say(changed: list[LaneChanged], done: str) -> None:
+def _say(changed: list[LaneChanged], done: str, end: str = "") -> None:
     for each in changed:
         if each.refused is None:
-            line(f"{done}: {each.service_user_id} {each.channel}")
+            line(f"{done}: {each.service_user_id} {each.channel}{end}")
     refused = [each for each in changed if each.refused is not None]
     text = "\n".join(f"{each.service_user_id} {each.channel} {each.refused}" for each in refused)
     if refused and len(refused) == len(changed):

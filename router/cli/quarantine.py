@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.context import ROW, ledger, operator
-from router.cli.printing import as_json, as_table, flat, line, listing, output, shown
+from router.cli.context import ROW, eui64, ledger, moment_of, operator
+from router.cli.printing import as_json, as_table, flat, line, listing, output, raw, shown
+from router.cli.quarantine_work import (
+    close_,
+    repair_,
+    row_of,
+    tell_became,
+    wait_for_router,
+)
 from router.domain.words import QuarantineReason
 from router.errors import UsageError
 from router.files.counts import plural
+
+if TYPE_CHECKING:
+    from router.ledger.queries.lists import QuarantineRow
 
 COLUMNS = ("id", "received_at", "reason", "type", "source", "origin", "released", "detail")
 LONGEST_BODY = 2_000
@@ -25,16 +37,22 @@ by_reason = click.option(
 
 @click.group("quarantine")
 def command() -> None:
-    """List facts that could not be used, show one, release them.
+    """List facts that could not be used, show one; release, repair, close them.
 
-    Nothing is thrown away: a fact stays here until it is released and then can be used. Facts
-    about an unknown hub leave by themselves when the hub arrives, activations of a hub that never
-    had a registration with the first one.
+    Nothing is thrown away: a fact stays here until it is released and then can be used, or until
+    somebody mends or closes it. Facts about an unknown hub leave by themselves when the hub
+    arrives, activations of a hub that never had a registration with the first one.
     """
 
 
 @command.command("list")
 @by_reason
+@click.option("--hub", type=eui64, metavar="ID", help="About this hub, as far as it could be read.")
+@click.option("--source", metavar="NAME", help="Of this source.")
+@click.option("--text", metavar="TEXT", help="With this in its body, or in what is wrong with it.")
+@click.option(
+    "--since", type=moment_of, metavar="TIME", help="Received since, such as 2026-01-31 or 7d."
+)
 @click.option(
     "--limit",
     type=click.IntRange(1, 1_000_000),
@@ -44,17 +62,29 @@ def command() -> None:
 )
 @listing
 @click.pass_obj
-def list_(config_file: Path, reason: str | None, limit: int, output: str) -> None:
+def list_(
+    config_file: Path,
+    *,
+    reason: str | None,
+    hub: str | None,
+    source: str | None,
+    text: str | None,
+    since: datetime | None,
+    limit: int,
+    output: str,
+) -> None:
     """List what waits, the oldest first.
 
     \b
     Example:
       hubherald quarantine list --reason unknown_hub
+      hubherald quarantine list --hub 90-B3-D5-1F-30-01-00-00 --since 7d
     """
-    from router.ledger.queries.lists import list_quarantine
+    from router.ledger.queries.lists import QuarantineFilter, list_quarantine
 
+    wanted = QuarantineFilter(reason, hub, source, text, since)
     with ledger(config_file) as database:
-        rows = list_quarantine(database, reason=reason, limit=limit + 1)
+        rows = list_quarantine(database, wanted, limit=limit + 1)
     if output == "json":
         as_json(rows[:limit])
     else:
@@ -65,42 +95,69 @@ def list_(config_file: Path, reason: str | None, limit: int, output: str) -> Non
 
 @command.command("show")
 @click.argument("number", metavar="ID", type=ROW)
+@click.option(
+    "--raw", "as_it_came", is_flag=True, help="Its bytes, exactly; its headers on standard error."
+)
 @output
 @click.pass_obj
-def show(config_file: Path, number: int, output: str) -> None:
+def show(config_file: Path, *, number: int, as_it_came: bool, output: str) -> None:
     """Show one fact with its body as it came, and with what came beside it, such as headers.
 
     \b
     Example:
       hubherald quarantine show 17
+      hubherald quarantine show 17 --raw > fact.json
     """
-    from router.ledger.queries.lists import quarantined_fact
-
-    with ledger(config_file) as database:
-        found = quarantined_fact(database, number)
-    if found is None:
-        raise UsageError(f"nothing with number {number} was ever in quarantine")
-    row, body, evidence = found
+    row, body, evidence, ended = _found(config_file, number)
+    if as_it_came:
+        for name, value in evidence.items():
+            line(f"{name}: {value}", err=True)
+        raw(body)
+        return
     text = body.decode("utf-8", "backslashreplace")
     came_with = [f"{name}: {value}" for name, value in evidence.items()]
     if output == "json":
-        as_json([{**flat(row), "came_with": came_with, "body": text}])
+        as_json([{**flat(row), "ended": ended, "came_with": came_with, "body": text}])
         return
     for name, value in flat(row).items():
         line(f"{name}: {shown(value)}")
+    if ended:
+        line(f"ended: {ended}")
     for each in came_with:
         line(f"came with {each}")
     line(f"body, {plural(len(body), 'byte')}: {text[:LONGEST_BODY]}")
 
 
+def _found(
+    config_file: Path, number: int
+) -> tuple[QuarantineRow, bytes, dict[str, str], str | None]:
+    """Last: who settled it how, if anybody did."""
+    from router.ledger.queries.actions import end_of_fact
+    from router.ledger.queries.lists import quarantined_fact
+
+    with ledger(config_file) as database:
+        found = quarantined_fact(database, number)
+        end = end_of_fact(database, number)
+    if found is None:
+        raise UsageError(f"nothing with number {number} was ever in quarantine")
+    if end is None:
+        return *found, None
+    why = f": {end.reason}" if end.reason else ""
+    return *found, f"{end.action} by {end.operator} at {shown(end.at)}, {end.detail}{why}"
+
+
 @command.command("release")
 @click.argument("numbers", metavar="[ID]...", nargs=-1, type=ROW)
 @by_reason
+@output
 @click.pass_obj
-def release(config_file: Path, numbers: tuple[int, ...], reason: str | None) -> None:
+def release(
+    config_file: Path, *, numbers: tuple[int, ...], reason: str | None, output: str
+) -> None:
     """Let facts be tried again: those with these ids, or all of one reason.
 
-    What still can't be used comes back. A running router tries at once, else the next one.
+    What still can't be used comes back. A running router tries at once, and this says what became
+    of them; else the next one tries.
 
     \b
     Example:
@@ -109,12 +166,26 @@ def release(config_file: Path, numbers: tuple[int, ...], reason: str | None) -> 
     """
     from router.ledger.actions import release_numbers, release_reason
     from router.ledger.database import Use
+    from router.ledger.mending import newest, waiting_for_reason
 
     if bool(numbers) == (reason is not None):
         raise click.UsageError("give either ids or --reason")
     with ledger(config_file, Use.CHANGE) as database:
+        before = newest(database)
         if reason is not None:
+            which = waiting_for_reason(database, reason)
             count = release_reason(database, reason, operator())
         else:
+            which = sorted(set(numbers))
             count = release_numbers(database, numbers, operator())
+        found = wait_for_router(database, which, before)
+    if output == "json":
+        as_json([{"released": count, **row_of(found)}])
+        return
     line(f"released: {plural(count, 'fact')}")
+    if count:
+        tell_became(found)
+
+
+command.add_command(repair_)
+command.add_command(close_)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from router.cli.context import ledger
+from router.cli.naming import NAME, with_names
 from router.cli.printing import as_json, as_table, line, listing, shown
 from router.errors import UsageError
 from router.files.counts import plural
@@ -16,7 +18,7 @@ from router.files.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from router.ledger.database import Database
-    from router.ledger.queries.rollout import UserRow, VersionRow
+    from router.ledger.queries.rollout import VersionRow
 
 
 @click.command("rollout")
@@ -39,9 +41,10 @@ def command(config_file: Path, version: str | None, output: str) -> None:
     with ledger(config_file) as database:
         if version is None:
             rows = versions(database)
-            told: list[UserRow] = []
+            told: list[Mapping[str, Any]] = []
         else:
-            rows, told = [_named(database, version)], users(database, version)
+            rows = [_named(database, version)]
+            told = with_names(users(database, version))
     if output == "json":
         as_json(rows if version is None else told)
     elif version is None:
@@ -49,7 +52,7 @@ def command(config_file: Path, version: str | None, output: str) -> None:
         as_table(rows, columns, nothing="no activations yet")
     else:
         _tell(rows[0])
-        columns = [field.name for field in fields(UserRow)]
+        columns = [NAME, *(field.name for field in fields(UserRow))]
         as_table(told, columns, nothing="nobody was to be told; `hubherald why --hub ID` says why")
 
 

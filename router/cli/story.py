@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
 
+from router.cli.naming import beside_ids
 from router.cli.printing import line, shown
 from router.ledger.queries.story import (
     AlertTold,
@@ -19,13 +20,16 @@ from router.ledger.queries.story import (
 )
 
 
-def tell(told: Sequence[StoryPart]) -> None:
-    """Print the story, what belongs together indented below what it belongs to."""
+def tell(told: Sequence[StoryPart], names: Mapping[str, str]) -> None:
+    """Print the story, what belongs together indented below what it belongs to.
+
+    `names` are those of Service Users, by id.
+    """
     for number, row in enumerate(told):
         if number and isinstance(row, FactTold | WaitingFact):
             line("")
         for text in _lines(row):
-            line(text)
+            line(beside_ids(text, names))
 
 
 @singledispatch

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from router.files.newfiles import write_over
 
 if TYPE_CHECKING:
     from router.language.rules import Rules
+    from router.workbench.ruletests.coverage import Share
     from router.workbench.ruletests.mutation import Tried
 
 
@@ -24,8 +26,20 @@ if TYPE_CHECKING:
 @click.argument(
     "paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True, path_type=Path)
 )
+@click.option(
+    "--run",
+    "wanted",
+    metavar="PATTERN",
+    help="Only tests with this in their name; * and ? stand for any characters.",
+)
 @click.option("--coverage", is_flag=True, help="List the conditions never seen to hold or to fail.")
 @click.option("--mutate", is_flag=True, help="Change each condition; list what no test notices.")
+@click.option(
+    "--threshold",
+    metavar="PERCENT",
+    type=click.IntRange(0, 100),
+    help="With --coverage or --mutate: fail below so much, in place of 100.",
+)
 @click.option(
     "--junit",
     "junit_file",
@@ -39,8 +53,10 @@ def command(
     ctx: click.Context,
     paths: Sequence[Path],
     *,
+    wanted: str | None,
     coverage: bool,
     mutate: bool,
+    threshold: int | None,
     junit_file: Path | None,
     output: str,
 ) -> None:
@@ -59,7 +75,8 @@ def command(
     Example:
       hubherald test
       hubherald test rules/alerts.test.yaml
-      hubherald test --coverage --mutate
+      hubherald test --run "*subscribed*"
+      hubherald test --coverage --mutate --threshold 90
       hubherald test --junit results.xml
     """
     from router.language.folder import load as load_rules
@@ -67,17 +84,19 @@ def command(
     from router.workbench.ruletests.runner import Report, find_tests
     from router.workbench.ruletests.runner import run as run_tests
 
-    folder = rules_folder(ctx.obj)
+    if threshold is not None and not (coverage or mutate):
+        raise click.UsageError("--threshold goes with --coverage or --mutate")
+    folder, name = rules_folder(ctx.obj), _like(wanted)
     files = {path: find_tests(path) for path in paths or (folder,)}
     chosen = list(dict.fromkeys(file for found in files.values() for file in found))
     rules, problems = load_rules(folder)
-    report = run_tests(rules, chosen) if rules else Report(problems=tuple(problems))
+    report = run_tests(rules, chosen, name) if rules else Report(problems=tuple(problems))
     if junit_file is not None:
         _write(junit_file, junit(report, Path.cwd()))
     if report.problems and output != "json":
         raise FilesError(report.problems)
     ready = rules is not None and report.results and report.passed
-    tried = _mutate(rules, chosen) if mutate and rules and ready else None
+    tried = _mutate(rules, chosen, name) if mutate and rules and ready else None
     if output == "json":
         as_json(list(test_report.rows(report, tried, coverage=coverage)))
     else:
@@ -87,16 +106,35 @@ def command(
         line(f"no tests in {path} (*.test.yaml)", err=True)
     if mutate and not report.passed:
         line("nothing was changed: for --mutate all tests must pass first", err=True)
-    unseen = coverage and report.uncovered
-    if empty or not report.passed or unseen or any(not each.noticed_by for each in tried or ()):
+    none = wanted is not None and not (report.results or report.problems or empty)
+    if none:
+        line(f"no test has {wanted!r} in its name", err=True)
+    least = 100 if threshold is None else threshold
+    unseen = coverage and _short(len(report.uncovered), report.coverage[-1:], least)
+    if empty or none or not report.passed or unseen or _unnoticed(tried or (), least):
         ctx.exit(1)
 
 
-def _mutate(rules: Rules, files: Sequence[Path]) -> list[Tried]:
+def _like(pattern: str | None) -> Callable[[str], bool]:
+    """Whether a name has this in it, in whatever case."""
+    asked = f"*{pattern or ''}*".lower()
+    return lambda name: fnmatchcase(name.lower(), asked)
+
+
+def _short(uncovered: int, of_all: Sequence[Share], least: int) -> bool:
+    return uncovered > 0 and any(each.percent < least for each in of_all)
+
+
+def _unnoticed(tried: Sequence[Tried], least: int) -> bool:
+    noticed = sum(each.noticed_by is not None for each in tried)
+    return 100 * noticed < least * len(tried)
+
+
+def _mutate(rules: Rules, files: Sequence[Path], wanted: Callable[[str], bool]) -> list[Tried]:
     from router.workbench.ruletests import mutation
     from router.workbench.ruletests.file import load as load_tests
 
-    tests, _ = load_tests(files, rules)
+    tests = [test for test in load_tests(files, rules)[0] if wanted(test.entry.name)]
     changed = mutation.changes(rules)
     tried: list[Tried] = []
     with Bar("changing rules", len(changed)) as bar:

@@ -214,8 +214,27 @@ def _settings(
         )
         where = document.at("operations", "listen")
         document.papers.add(Problem(where, message, Code.CONFLICT), warning=False)
+    _check_ledger(document, found, inquiry)
     own = {field.name: getattr(found, field.name) for field in fields(found)}
     return Sourced(**own, sources=sources), document
+
+
+def _check_ledger(document: Document, found: Settings, inquiry: Inquiry) -> None:
+    """Whether there is a place for it; what is in it, the start says."""
+    file = Path(found.ledger.url.removeprefix("sqlite:///"))
+    try:
+        said = inquiry.ask(file.parent, partial(_why_no_place, file))
+    except TimeoutError:
+        said = SILENT
+    if said:
+        problem = Problem(document.at("ledger", "url"), f"url: {said}", Code.FILE)
+        document.papers.add(problem, warning=False)
+
+
+def _why_no_place(file: Path) -> str:
+    if not file.parent.is_dir():
+        return f"the folder {file.parent} does not exist; make it, or mend the path"
+    return "" if file.is_file() or not file.exists() else "not a plain file; mend the path"
 
 
 def _sources(document: Document, inquiry: Inquiry) -> dict[str, ConfiguredSource]:

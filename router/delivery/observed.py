@@ -8,6 +8,7 @@ from functools import cache
 import structlog
 
 from router.delivery.sending import names
+from router.domain.users import Channel
 from router.lanes.lane import Lane
 from router.lanes.values import Claimed, ClosedReason, DeliveryState, Settlement
 from router.metrics.metrics import Metrics
@@ -23,6 +24,7 @@ class ObservedLanes:
         self.metrics = metrics
         self._attempts = cache(metrics.attempts.labels)
         self._delivery = cache(metrics.delivery.labels)
+        self._send = cache(metrics.send.labels)
 
     def begin(self, lane: Lane) -> None:
         """A counter that begins at 1 shows no increase."""
@@ -50,6 +52,10 @@ class ObservedLanes:
             else:
                 self.metrics.lane_closed.remove(*labels, reason.value)
 
+    def sent(self, channel: Channel, seconds: float) -> None:
+        """A request was answered, so long after it was sent."""
+        self._send(channel.adapter).observe(seconds)
+
     def answered(
         self, lane: Lane, each: Claimed, outcome: Outcome, settled: Settlement, now: datetime
     ) -> None:
@@ -66,7 +72,7 @@ class ObservedLanes:
                 alert=str(each.delivery.alert.id),
                 detail=settled.detail,
             )
-        if settled.state is DeliveryState.DELIVERED:
+        if settled.state is DeliveryState.DELIVERED and not each.again:
             alert = each.delivery.alert
             self.metrics.rollouts.delivered(alert.firmware_version)
             began = {

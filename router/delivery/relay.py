@@ -18,7 +18,7 @@ from router.delivery.between import Errands, stops
 from router.delivery.flights import Flights
 from router.delivery.observed import ObservedLanes
 from router.delivery.returns import Returns
-from router.delivery.sending import names, renders_safely, send, words
+from router.delivery.sending import delivers_each, names, renders_safely, send, words
 from router.domain.users import Channel
 from router.lanes.lane import Lane
 from router.lanes.values import (
@@ -324,23 +324,28 @@ class Relay:
     def _start_all(self, lane: Lane, requests: Sequence[Sequence[Claimed]]) -> None:
         if not self._sends.open:  # too late: it is `unknown` at the next start
             return
-        for claimed in requests:
-            # as the lane is at this moment: the files may give it another adapter meanwhile
-            self._sends.start(self._send(lane, lane.channel, lane.adapter, claimed))
+        # as the lane is at this moment: the files may give it another adapter meanwhile
+        channel, adapter = lane.channel, lane.adapter
+        together = adapter is not None and delivers_each(adapter)
+        for block in [requests] if together else [[each] for each in requests]:
+            self._sends.start(self._send(lane, channel, adapter, block))
 
     async def _send(
         self,
         lane: Lane,
         channel: Channel,
         adapter: Adapter[Options] | None,
-        claimed: Sequence[Claimed],
+        requests: Sequence[Sequence[Claimed]],
     ) -> None:
         started = time.monotonic()
-        outcomes = await send(lane, channel, adapter, claimed)
-        self.metrics.send.labels(channel.adapter).observe(time.monotonic() - started)
-        heir = self._heir(lane, claimed)
-        live = heir is lane and adapter is lane.adapter
-        self._answered(heir, claimed, outcomes, by=lane, live=live)
+
+        def answered(claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> None:
+            self._observed.sent(channel, time.monotonic() - started)
+            heir = self._heir(lane, claimed)
+            live = heir is lane and adapter is lane.adapter
+            self._answered(heir, claimed, outcomes, by=lane, live=live)
+
+        await send(lane, channel, adapter, requests, answered)
 
     def _heir(self, lane: Lane, claimed: Sequence[Claimed]) -> Lane:
         """The lane that has it now: another one where a channel took over meanwhile."""
@@ -380,7 +385,8 @@ class Relay:
     async def _drain(self) -> None:
         """Wait for the answers of what is under way; what stays without one becomes unknown."""
         if self._sends:
-            _log.info("relay.draining", sends=len(self._sends), seconds=self.drain)
+            sends = sum(len(lane.in_flight) for lane in self.lanes.values())
+            _log.info("relay.draining", sends=sends, seconds=self.drain)
         await self._sends.land(self.drain)
         now = self.clock()
         for lane in self.lanes.values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from enum import StrEnum
 from itertools import takewhile
 from pathlib import Path
@@ -77,6 +78,24 @@ def make_folder(folder: Path, access: Access) -> None:
 
 def _is_missing(folder: Path) -> bool:
     return not folder.exists()
+
+
+def replace(file: Path, content: bytes) -> None:
+    """Another content for a file that is there, all of it at once; owner and mode stay. OSError."""
+    real = Path(os.path.realpath(file))
+    found = real.stat()
+    draft = real.with_name(f".{real.name}.new")
+    try:
+        with make_file(draft, Access.OWNER) as out:
+            out.write(content)
+            os.fsync(out.fileno())
+            os.fchmod(out.fileno(), stat.S_IMODE(found.st_mode))
+            with suppress(PermissionError):  # then it is ours
+                os.fchown(out.fileno(), found.st_uid, found.st_gid)
+        draft.replace(real)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def write_over(file: Path, content: bytes) -> None:

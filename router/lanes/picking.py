@@ -31,8 +31,8 @@ class WaitingDelivery(NamedTuple):
     """This adapter may have sent it already: it goes again as it went then."""
     sent_by: str | None
     """The adapter that sent it last."""
-    recheck: bool
-    """It was held: whether its user is still responsible must be read again."""
+    recheck: int
+    """REREAD: it was held, and whether its user is still responsible must be read again."""
     rendered: bytes | None
     event: bytes
     device_id: str
@@ -49,6 +49,8 @@ class WaitingDelivery(NamedTuple):
         return self.refusals > 0 or bool(self.aside)
 
 
+REREAD, HAD_IT = 1, 2
+"""What `recheck` says; HAD_IT: it was delivered before, and goes once more."""
 T = TypeVar("T")
 
 
@@ -189,7 +191,7 @@ def _without_ended(
     kept: list[WaitingDelivery] = []
     ended: list[Settlement] = []
     for each in waiting:
-        if each.recheck and (each.device_id, each.service_user_id) in gone:
+        if each.recheck == REREAD and (each.device_id, each.service_user_id) in gone:
             detail = "the user is no longer responsible for the hub"
             ended.append(_ended(each, DeliveryState.WITHDRAWN, detail, now))
         elif each.expires_at <= at and (each.attempts > 0 or wish.hopeless):

@@ -107,6 +107,8 @@ class Claimed:
     """It failed while others came through: its failures are its own."""
     unrendered: Outcome | None = None
     """What to answer when there are no bytes to send: the adapter could not make them."""
+    again: bool = False
+    """It was delivered before, and an operator has it sent once more."""
 
     @property
     def on_its_own(self) -> bool:

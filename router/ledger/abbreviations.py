@@ -59,6 +59,9 @@ _PLACES = (
     '"sequence":%s,',
 )
 
+PLACES = "".join(_PLACES).count("%s")
+"""How much each Alert has of its own in a wording."""
+
 
 def short_hub(text: str, device_id: str) -> str:
     """The JSON of a hub, shortly."""

@@ -1,4 +1,4 @@
-"""What operators do to the ledger: retry, pause, resume, release.
+"""What operators do to the ledger, and the record that it leaves.
 
 Each action that changes something is a record: who, when, what. A router that runs beside it
 notices by itself that the ledger has changed.
@@ -9,33 +9,21 @@ from __future__ import annotations
 import json
 import os
 import pwd
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, select
 
 from router.domain.inventory import Running
-from router.domain.timestamps import lasting, moment, rfc3339, stamp
+from router.domain.timestamps import lasting, rfc3339, stamp
 from router.errors import UsageError
-from router.lanes.succession import Stranded
-from router.lanes.values import ClosedReason, DeliveryState, LaneChange
 from router.ledger.database import Database
 from router.ledger.inventory import read_inventory, write_correction
-from router.ledger.lanes import change_lane
 from router.ledger.quarantine import mark_released
-from router.ledger.queries.lists import SHOWN_STATE, Filter
 from router.ledger.recorder import OPERATOR, Recorder
-from router.ledger.tables import actions, alerts, deliveries, holding, lanes
+from router.ledger.tables import actions, holding
 
-RETRIED = (DeliveryState.PARKED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.UNKNOWN)
-"""What can be retried: the rest is settled or on its way."""
-RESUMED = (ClosedReason.OPERATOR, ClosedReason.CREDENTIALS, ClosedReason.ENDPOINT)
-"""Why a lane may be closed for an operator to open it; the other reasons stand in files."""
-HOLD = timedelta(hours=48)
-"""How long a retried Alert is held where its channel is in no file any more."""
 AT_ONCE = 10_000
 
 
@@ -55,9 +43,16 @@ class Operator:
     name: str
     now: datetime
 
-    def record(self, connection: Connection, action: str, detail: Mapping[str, object]) -> None:
+    def record(
+        self,
+        connection: Connection,
+        action: str,
+        detail: Mapping[str, object],
+        *,
+        writer: str = OPERATOR,
+    ) -> None:
         """Leave the record of an action in the transaction that does it."""
-        recorder = Recorder(connection, OPERATOR, stamp(self.now))
+        recorder = Recorder(connection, writer, stamp(self.now))
         self.add(recorder, action, detail)
         recorder.write()
 
@@ -65,108 +60,6 @@ class Operator:
         """Add the record to others of the transaction."""
         row = {"at": stamp(self.now), "operator": self.name, "action": action}
         recorder.add(actions, {**row, "detail": json.dumps(detail)})
-
-
-# --- Alerts ---------------------------------------------------------------------------------
-
-
-def retriable(wanted: Filter) -> list[DeliveryState]:
-    """The states that a retry under this filter takes up. UsageError when there is none."""
-    if wanted.state is None:
-        return list(RETRIED)
-    if wanted.state not in RETRIED:
-        names = ", ".join(RETRIED)
-        raise UsageError(f"what is {wanted.state} can't be retried; only what is {names}")
-    return [wanted.state]
-
-
-def retry(
-    database: Database,
-    wanted: Filter,
-    operator: Operator,
-    *,
-    hold: Mapping[tuple[str, str], timedelta],
-) -> int:
-    """Make deliveries due now, with a new term; gives how many.
-
-    `hold` is how long each (user, channel) holds an Alert; responsibility is read again before
-    anything is sent. Attempts are records and stay.
-    """
-    which = _retried(wanted)
-    with database.transaction() as connection:
-        total = 0
-        for lane in connection.execute(select(lanes)).all():
-            term = hold.get((lane.service_user_id, lane.channel), HOLD)
-            changed = connection.execute(
-                update(deliveries)
-                .where(deliveries.c.lane_id == lane.id, deliveries.c.id.in_(which))
-                .values(
-                    state=DeliveryState.WAITING.value,
-                    refusals=0,
-                    due_at=stamp(operator.now),
-                    expires_at=stamp(operator.now + term),
-                    recheck=1,
-                )
-            )
-            total += changed.rowcount
-            if changed.rowcount:  # the operator has seen to it that it may work now
-                connection.execute(
-                    update(lanes).where(lanes.c.id == lane.id).values(rest_until=None)
-                )
-        if total:
-            detail = {**_said(wanted), "deliveries": total}
-            operator.record(connection, "alerts retry", detail)
-        return total
-
-
-def count_retried(database: Database, wanted: Filter) -> int:
-    """How many deliveries `retry` would take up."""
-    with database.transaction() as connection:
-        counting = select(func.count()).select_from(_retried(wanted).subquery())
-        return int(connection.execute(counting).scalar_one())
-
-
-def retried_in_vain(database: Database, wanted: Filter) -> list[Stranded]:
-    """Of these, what is held all the same: service_users.yaml does not name its channel."""
-    counting = (
-        select(
-            *(lanes.c.service_user_id, lanes.c.channel),
-            *(func.count(), func.min(alerts.c.decided_at)),
-        )
-        .select_from(deliveries)
-        .join(alerts, alerts.c.id == deliveries.c.alert)
-        .join(lanes, lanes.c.id == deliveries.c.lane_id)
-        .where(deliveries.c.id.in_(_retried(wanted)), lanes.c.unnamed_at.is_not(None))
-        .group_by(lanes.c.id)
-    )
-    named = select(lanes.c.service_user_id, lanes.c.channel).where(lanes.c.unnamed_at.is_(None))
-    with database.transaction() as connection:
-        others: dict[str, list[str]] = defaultdict(list)
-        for user, channel in connection.execute(named.order_by(lanes.c.channel)):
-            others[user].append(channel)
-        return [
-            Stranded(user, channel, count, moment(oldest), tuple(others[user]))
-            for user, channel, count, oldest in connection.execute(counting)
-        ]
-
-
-def _retried(wanted: Filter) -> Select[tuple[int]]:
-    states = [state.value for state in retriable(wanted)]
-    return (
-        select(deliveries.c.id)
-        .join(alerts, alerts.c.id == deliveries.c.alert)
-        .join(lanes, lanes.c.id == deliveries.c.lane_id)
-        .where(SHOWN_STATE.in_(states), *wanted.clauses())
-    )
-
-
-def _said(wanted: Filter) -> dict[str, object]:
-    return {
-        "state": wanted.state,
-        "user": wanted.user,
-        "hub": wanted.hub,
-        "since": rfc3339(wanted.since) if wanted.since else None,
-    }
 
 
 # --- the inventory --------------------------------------------------------------------------
@@ -205,88 +98,6 @@ def _firmware(running: Running | None) -> dict[str, str] | None:
     if running is None:
         return None
     return {"firmware_version": running.version, "activated_at": rfc3339(running.activated_at)}
-
-
-# --- lanes ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class LaneChanged:
-    """What an action did to a lane; `refused` says why it did nothing."""
-
-    service_user_id: str
-    channel: str
-    refused: str | None = None
-
-
-def pause_lanes(
-    database: Database, user: str, channel: str | None, operator: Operator
-) -> list[LaneChanged]:
-    """Close a user's lanes, or one of them: their Alerts are held until somebody resumes."""
-    detail = f"paused by {operator.name}"
-    return _change(database, user, channel, operator, closed=ClosedReason.OPERATOR, detail=detail)
-
-
-def resume_lanes(
-    database: Database, user: str, channel: str | None, operator: Operator
-) -> list[LaneChanged]:
-    """Open a user's lanes, or one of them."""
-    return _change(database, user, channel, operator, closed=None, detail="")
-
-
-def _change(
-    database: Database,
-    user: str,
-    channel: str | None,
-    operator: Operator,
-    *,
-    closed: ClosedReason | None,
-    detail: str,
-) -> list[LaneChanged]:
-    with database.transaction() as connection:
-        found = []
-        for lane in _lanes(connection, user, channel):
-            reason = ClosedReason(lane.closed) if lane.closed else None
-            refused = _why_not(reason, closed) if lane.unnamed_at is None else _NOT_NAMED
-            found.append(LaneChanged(lane.service_user_id, lane.channel, refused))
-            if refused is None:
-                change_lane(connection, LaneChange(lane.id, closed, detail, operator.now))
-        changed = [each.channel for each in found if each.refused is None]
-        if changed:
-            action = "lanes resume" if closed is None else "lanes pause"
-            operator.record(connection, action, {"user": user, "channels": changed})
-        return found
-
-
-def _lanes(connection: Connection, user: str, channel: str | None) -> Sequence[Row[Any]]:
-    rows = connection.execute(select(lanes).where(lanes.c.service_user_id == user)).all()
-    if not rows:
-        raise UsageError(f"{user} has no lane; `hubherald lanes list` shows those there are")
-    if channel is None:
-        return rows
-    found = [row for row in rows if row.channel == channel]
-    if not found:
-        names = ", ".join(sorted(row.channel for row in rows))
-        raise UsageError(f"{user} has no channel {channel!r}; it has {names}")
-    return found
-
-
-def _why_not(reason: ClosedReason | None, closed: ClosedReason | None) -> str | None:
-    """Why a lane that is closed for `reason` can't be paused or resumed."""
-    if reason is closed:
-        return "is open already" if closed is None else "is paused already"
-    if reason is None or reason in RESUMED:
-        return None
-    where = "install its adapter" if reason is ClosedReason.ADAPTER_MISSING else _IN_THE_FILE
-    verb = "opens" if closed is None else "is closed already, and opens"
-    return f"{verb} only when its reason is gone ({reason}): {where}"
-
-
-_NOT_NAMED = (
-    "is not in service_users.yaml any more; what waits there goes out when it is there again, or "
-    "by `hubherald lanes move`"
-)
-_IN_THE_FILE = "mend service_users.yaml and run `hubherald reload`"
 
 
 # --- quarantine -----------------------------------------------------------------------------

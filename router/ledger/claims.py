@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, case, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.picking import WaitingDelivery
+from router.lanes.picking import HAD_IT, WaitingDelivery
 from router.lanes.values import Claimed, DeliveryState, Wish
 from router.ledger.driver import Parameters
 from router.ledger.prepared import Prepared
@@ -48,7 +48,7 @@ _SENT = Prepared(
         batch=bindparam("together"),
         rendered=bindparam("bytes"),
         sent_by=bindparam("adapter"),
-        recheck=0,
+        recheck=case((deliveries.c.recheck == HAD_IT, HAD_IT), else_=0),
     ),
     ("key", "attempt", "together", "bytes", "adapter"),
 )
@@ -99,6 +99,7 @@ def claim(
                     batch,
                     bool(row.aside),
                     unrendered,
+                    row.recheck == HAD_IT,
                 )
             )
         claimed.append(group)

@@ -17,13 +17,15 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     or_,
     select,
+    text,
     update,
 )
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.picking import Picked, WaitingDelivery, pick
+from router.lanes.picking import REREAD, Picked, WaitingDelivery, pick
 from router.lanes.values import (
     Claimed,
     DeliveryState,
@@ -99,11 +101,16 @@ _NEXT_REFUSED = Prepared(
     ),
     ("lane",),
 )
+# an operator may have taken it back while it was under way: then only an answer that it was
+# received counts
+_TAKEN_BACK = text("state IN ('withdrawn', 'delivered')") & (
+    bindparam("to") != literal_column("'delivered'")
+)
 _SETTLED = Prepared(
     update(deliveries)
     .where(deliveries.c.id == bindparam("key"))
     .values(
-        state=bindparam("to"),
+        state=case((_TAKEN_BACK, deliveries.c.state), else_=bindparam("to")),
         due_at=func.coalesce(bindparam("due"), deliveries.c.due_at),
         refusals=bindparam("refused"),
         batch=bindparam("together"),
@@ -182,7 +189,7 @@ def exchange(
 def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn) -> Picked:
     """What this lane may send of what waits on it."""
     waiting = _waiting(connection, wish, now)
-    pairs = [(each.device_id, each.service_user_id) for each in waiting if each.recheck]
+    pairs = [(each.device_id, each.service_user_id) for each in waiting if each.recheck == REREAD]
     devices = {device for device, _ in pairs}
     gone = withdrawn(read_inventory(connection, devices), pairs) if pairs else set()
     picked = pick(waiting, wish, now, gone)

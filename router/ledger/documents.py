@@ -12,6 +12,7 @@ from sqlalchemy import select
 from router.domain.timestamps import stamp
 from router.lanes.values import LaneRow
 from router.ledger.database import Database
+from router.ledger.queries.rules import START, last_live
 from router.ledger.recorder import ROUTER, Recorder
 from router.ledger.restored import begin_numbers
 from router.ledger.succession import fit_lanes
@@ -49,15 +50,23 @@ def go_live(
                 select(documents.c.digest).where(documents.c.digest.in_(wanted))
             ).scalars()
         )
+        live = last_live(connection)
+        rules = next((text.digest for text in texts if text.kind == "rules"), None)
         for text in texts:
             if text.digest not in known:
                 row = {"digest": text.digest, "kind": text.kind, "content": text.content}
                 recorder.add(documents, {**row, "first_used_at": stamp(now)})
         if reload is not None:
-            row = {"operator": "router", "action": "reload", "detail": json.dumps(reload)}
-            recorder.add(actions, {"at": stamp(now), **row})
+            _act(recorder, "reload", reload)
+        elif rules in known and rules != live:  # what is new has its moment in its document
+            _act(recorder, START, {"trigger": START, "from": live, "to": {"rules": rules}})
         begin_numbers(connection, (user for user, _, _ in lanes))
         trigger = str(reload["trigger"]) if reload is not None else "start"
         found = fit_lanes(connection, recorder, lanes, now, trigger=trigger)
         recorder.write()
         return found
+
+
+def _act(recorder: Recorder, action: str, detail: Mapping[str, object]) -> None:
+    row = {"operator": "router", "action": action, "detail": json.dumps(detail)}
+    recorder.add(actions, {"at": recorder.at, **row})

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import stamp
+from router.lanes.picking import REREAD
 from router.lanes.values import (
     ClosedReason,
     LaneAnswer,
@@ -91,6 +92,7 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
                 closed=change.closed.value,
                 closed_detail=change.detail,
                 closed_at=row.closed_at if row.closed else stamp(change.at),
+                closed_until=None,
             )
         )
         return
@@ -100,14 +102,14 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
         update(deliveries)
         .where(deliveries.c.lane_id == change.lane_id, PENDING)
         .values(
-            recheck=1,
+            recheck=func.max(deliveries.c.recheck, REREAD),
             expires_at=deliveries.c.expires_at + behind(row, stamp(change.at)),
         )
     )
     connection.execute(
         update(lanes)
         .where(lanes.c.id == change.lane_id)
-        .values(closed=None, closed_detail=None, closed_at=None, rest_until=None)
+        .values(closed=None, closed_detail=None, closed_at=None, closed_until=None, rest_until=None)
     )
 
 

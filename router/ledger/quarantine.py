@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Arrival, Batch, Quarantined
+from router.domain.broken import device_named
 from router.domain.facts import Fact
 from router.domain.timestamps import moment, stamp
 from router.domain.words import FactType, QuarantineReason
@@ -40,7 +41,8 @@ def add_quarantined(recorder: Recorder, batch: Batch) -> list[Row]:
             {
                 "quarantined_id": number,
                 "reason": each.reason.value,
-                "device_id": row["device_id"],
+                # what names a hub and is no fact waits for nothing of it, and holds nothing up
+                "device_id": row["device_id"] if isinstance(each.found, Fact) else None,
                 "released": 0,
                 "type": row["type"],
                 "waits_since": stamp(batch.decided_at),
@@ -76,7 +78,9 @@ def _quarantine_row(key: str, each: Quarantined) -> Row:
         "source": found.source,
         "event_id": found.id,
         "type": kind,
-        "device_id": found.data.device_id if isinstance(found, Fact) else None,
+        "device_id": (
+            found.data.device_id if isinstance(found, Fact) else device_named(found.body)
+        ),
         "reason": each.reason.value,
         "detail": each.detail,
         **arrival_columns(each.arrival),

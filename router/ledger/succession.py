@@ -50,7 +50,8 @@ def _take_over(connection: Connection, old: LaneRow, new: LaneKey, now: datetime
     paused = gone.closed == ClosedReason.OPERATOR
     if paused:
         closed = {"closed": gone.closed, "closed_detail": gone.closed_detail}
-        _change(connection, come.id, {**closed, "closed_at": stamp(now)})
+        end = {"closed_at": stamp(now), "closed_until": gone.closed_until}
+        _change(connection, come.id, {**closed, **end})
         _change(connection, gone.id, {"closed": ClosedReason.USER_REMOVED.value})
     return TakenOver(old.id, old.channel, count, paused)
 

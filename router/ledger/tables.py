@@ -286,6 +286,7 @@ lanes = Table(
     Column("last_answer_at", BigInteger),
     Column("unnamed_at", BigInteger),  # since when service_users.yaml does not name it
     Column("rest_until", BigInteger),  # nothing is sent before: it fails, or was asked to wait
+    Column("closed_until", BigInteger),  # when a pause ends; null: with a resume
     Index("uq_lanes_service_user_id", "service_user_id", "channel", unique=True),
 )
 
@@ -302,7 +303,7 @@ deliveries = Table(
     Column("due_at", BigInteger, nullable=False),  # not to be sent before
     Column("expires_at", BigInteger, nullable=False),  # to be parked after
     Column("batch", Text),  # its companions when it is sent again; null: alone, as it is
-    Column("recheck", Integer, nullable=False),  # 1: read responsibility again before sending
+    Column("recheck", Integer, nullable=False),  # 1: read responsibility again; 2: had it before
     Column("rendered", LargeBinary),  # stored before the first send; null: the Alert's event
     Column("sent_by", Text),  # the adapter that batch and rendered are of; null: never sent
     Column("aside", Integer, nullable=False, server_default="0"),  # 1: fails by its own fault

@@ -169,7 +169,10 @@ class Metrics:
         )
         self.parked = self._counter("alerts_parked", "Alerts parked.", "recipient", "channel")
         self.withdrawn = self._counter(
-            "alerts_withdrawn", "Alerts withdrawn.", "recipient", "channel"
+            "alerts_withdrawn",
+            "Alerts withdrawn, by the router or by an operator.",
+            "recipient",
+            "channel",
         )
         self.in_flight = self._gauge("lane_in_flight", "Alerts being sent.", "recipient", "channel")
         self.waiting = self._gauge(

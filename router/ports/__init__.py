@@ -24,9 +24,11 @@ from router.ports.alerts import (
 from router.ports.aside import Aside, silent
 from router.ports.delivery import (
     Adapter,
+    Answering,
     ChannelFault,
     Closed,
     Delivered,
+    DeliversEach,
     Delivery,
     Outcome,
     Reason,
@@ -63,6 +65,7 @@ __all__ = [
     "Aimed",
     "Alert",
     "AmqpUrl",
+    "Answering",
     "Aside",
     "Certificate",
     "Certified",
@@ -72,6 +75,7 @@ __all__ = [
     "CountsFiles",
     "Cursor",
     "Delivered",
+    "DeliversEach",
     "Delivery",
     "FileCounts",
     "HttpUrl",

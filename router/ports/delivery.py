@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -111,6 +111,24 @@ class Adapter(Protocol[OptionsT]):
     @abstractmethod
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """One Outcome for each, in the same order. Cancelled at the channel's deadline."""
+        ...
+
+
+Answering = Callable[[int, Sequence[Outcome]], None]
+"""Takes the place of a request and its outcomes, as `deliver` gives them; once for each request."""
+
+
+@runtime_checkable
+class DeliversEach(Protocol):
+    """An adapter that takes several requests at once for less than it takes each by itself."""
+
+    async def deliver_each(self, requests: Sequence[Sequence[Delivery]], answer: Answering) -> None:
+        """Each of the requests as by `deliver`, under one deadline, called instead of it.
+
+        `answer` is called for each as soon as its outcomes are known, in any order, and not when
+        this is over. Cancelled at the channel's deadline: what has no answer then is late, what it
+        had before stands.
+        """
         ...
 
 

@@ -26,6 +26,7 @@ from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import Database, LedgerUnavailable, Use, open_database
 from router.ledger.files import LedgerGone
+from router.ledger.pauses import end_pauses
 from router.ledger.recorder import changes
 from router.ledger.restored import MARGIN, set_ahead
 from router.ledger.thread import LedgerThread
@@ -357,15 +358,24 @@ class _Router:
                 if rounds % AGAIN == 0:
                     await intake.release()  # what has waited for long enough
                 await self.live.timekeeper.look()
+                ended = await self._end_pauses()
                 version = await self.ledger.call(changes)
-                if version != seen:
+                if ended or version != seen:
                     relay.refresh()
+                    await observed.count_withdrawn()
                     await intake.release()
                     seen = version
             except LedgerUnavailable as error:
                 _log.warning("ledger.unavailable", part="watch", detail=str(error))
             rounds += 1
             await asyncio.sleep(LOOK)
+
+    async def _end_pauses(self) -> bool:
+        """Open the lanes whose pause is over; whether there were any."""
+        ended = await self.ledger.call(end_pauses, self.live.clock())
+        for user, channel in ended:
+            _log.info("lane.pause_over", recipient=user, channel=channel)
+        return bool(ended)
 
     async def _sources(self, stack: AsyncExitStack) -> dict[str, Source[Options]]:
         found: dict[str, Source[Options]] = {}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from router.domain.words import QuarantineReason
 from router.lanes.lane import Lane
 from router.lanes.values import ClosedReason
+from router.ledger.queries.actions import newest_action, withdrawn_since
 from router.ledger.queries.totals import Outstanding, outstanding, outstanding_by_version
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
@@ -27,6 +28,8 @@ class ObservedLedger:
         self._lanes = lanes
         self._metrics = metrics
         self._looks = 0
+        self._action: int | None = None
+        """The newest record of what operators did that was counted; None: none was looked for."""
 
     async def look(self) -> None:
         """Count once. LedgerUnavailable when it can't be read now."""
@@ -41,6 +44,15 @@ class ObservedLedger:
             self._metrics.in_quarantine.labels(reason.value).set(found.quarantined.get(reason, 0))
         for part, size in found.bytes.items():
             self._metrics.ledger_size.labels(part).set(size)
+
+    async def count_withdrawn(self) -> None:
+        """Count what operators' commands have withdrawn since this was last asked."""
+        if self._action is None:
+            self._action = await self._ledger.call(newest_action)
+            return
+        self._action, counts = await self._ledger.call(withdrawn_since, self._action)
+        for labels, count in counts.items():
+            self._metrics.withdrawn.labels(*labels).inc(count)
 
     def _show(self, lane: Lane, found: Outstanding) -> None:
         metrics, labels = self._metrics, (lane.service_user_id, lane.channel.name)

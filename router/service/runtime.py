@@ -27,6 +27,7 @@ from router.lanes.succession import stranded
 from router.lanes.values import LaneKey, LaneRow, TakenOver
 from router.ledger.deliveries import lost_attempts
 from router.ledger.documents import Text, go_live
+from router.ledger.pauses import end_pauses
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.service.timekeeping import Timekeeper
@@ -80,6 +81,7 @@ class Runtime:
         await self.timekeeper.begin()
         config, now = self.config, self.clock()
         adapters = await self._pool.prepare(config.users.by_id.values())
+        await self._ledger.call(end_pauses, now)
         rows = await self._ledger.call(go_live, _texts(config), _lanes(config), now)
         self._put(config, self.engine, adapters, rows)
         tell_lanes(rows, config.users.channels)

@@ -83,7 +83,8 @@ class Setting:
 
     receiver: str = "http://127.0.0.1:8900"
     """Where webhooks go: each user's URL is this, a slash and the User ID."""
-    channel: Literal["webhook", "folder"] = "webhook"
+    channel: Literal["webhook", "folder"] = "folder"
+    """A folder of its own for each user takes whatever comes: the run ends."""
     batch: int = 1
     """The most Alerts in one webhook."""
     window: int = 16

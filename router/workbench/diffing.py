@@ -59,6 +59,8 @@ class Difference:
     changes: dict[tuple[str, ...], ChangedAlerts] = field(default_factory=dict)
     moved: list[Moved] = field(default_factory=list)
     """As many Alerts one by one as were asked for, in the order of the facts."""
+    lost: list[tuple[int, AlertKey]] = field(default_factory=list)
+    """All Alerts that would go: the number of the fact, and for whom."""
     activations: int = 0
     same: int = 0
     """Alerts that would go out as they did."""
@@ -125,6 +127,8 @@ class Differ:
         names = ", ".join(sorted(set(rules.values())))
         place, device_id = (change, *key, names, instead), past.activation.device_id
         self.found.changes.setdefault(place, ChangedAlerts(*place, 0, device_id)).alerts += 1
+        if change == LOSES:
+            self.found.lost.append((past.fact_id, key))
         if len(self.found.moved) < self.each:
             version = past.activation.firmware_version
             self.found.moved.append(Moved(*place, device_id, version, past.decided_at))

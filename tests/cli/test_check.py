@@ -60,6 +60,28 @@ def test_check_tells_all_problems_of_all_files_at_once(estate: Estate) -> None:
     assert all(set(problem) == COLUMNS for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("keys", "refused"),
+    [
+        ({"sources": {"drop": {"adapter": "folder", "path": "missing/"}}}, "create the folder"),
+        ({"ledger": {"url": "sqlite:///missing/hubherald.db"}}, "missing does not exist; make it"),
+        ({"ledger": {"url": "sqlite:///inbox"}}, "not a plain file; mend the path"),
+    ],
+)
+def test_what_a_run_would_refuse_is_found(
+    estate: Estate, keys: dict[str, object], refused: str
+) -> None:
+    estate.all_roles()
+    assert call("check", folder=estate.folder).exit_code == 0
+    file = estate.folder / "hubherald.yaml"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **keys}))
+    result = call("check", folder=estate.folder)
+    assert result.exit_code == 1
+    assert refused in result.stderr
+    assert re.search(r"hubherald\.yaml:1:\d+: file ", result.stderr)
+    assert call("run", "--until-idle", folder=estate.folder).exit_code == 1
+
+
 def test_what_waits_in_vain_is_a_finding_and_hinders_no_router(estate: Estate) -> None:
     """Nobody here is a network operator, as the shipped rules expect."""
     result = call("check", folder=estate.folder)

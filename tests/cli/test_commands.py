@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.commandline import PROGRAM, call, rows, start
-from support.estate import S1, S2, SUPPLIER, Estate
+from support.estate import ROOT, S1, S2, SUPPLIER, Estate
 
 from router.cli import COMMANDS
 
@@ -178,9 +178,26 @@ def test_a_simulated_estate_can_be_loaded_and_routed(tmp_path: Path) -> None:
     files = ["--hubs", folder / "hubs.csv", "--registrations", folder / "registrations.csv"]
     assert call("inventory", "import", *files, folder=folder).exit_code == 0
     assert call("check", folder=folder).exit_code == 0
+    config = folder / "hubherald.yaml"
+    config.write_text(config.read_text().replace(":9464", ":0"))  # any free port
+    assert call("run", "--until-idle", "--timeout", "300", folder=folder).exit_code == 0
+    alerts = json.loads((folder / "expected.json").read_bytes())["counts"]["alerts"]
+    assert len(list(folder.glob("outbox/*/*.json"))) == alerts > 0
     again = call("simulate", *sizes, "--out", folder)
     assert again.exit_code == 1
     assert "is there and not empty" in again.stderr
+
+
+def test_the_shell_completes_after_the_line_of_the_readme() -> None:
+    (line,) = re.findall(r"^ {4}(eval .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    asked = f"PATH={Path(sys.executable).parent}:$PATH; {line}; complete -p hubherald; " + (
+        "COMP_WORDS=(hubherald lan) COMP_CWORD=1; _hubherald_completion hubherald; "
+        'echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
+    registered, completed = done.stdout.splitlines()
+    assert registered.endswith(" hubherald")
+    assert completed == "lanes"
 
 
 def test_a_pipe_that_is_closed_early_is_no_traceback(estate: Estate) -> None:

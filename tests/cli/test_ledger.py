@@ -46,7 +46,10 @@ def test_why_tells_the_whole_story(routed: Path) -> None:
     assert result.exit_code == 0
     text = result.stdout
     assert "9002 success at 2026-06-01T12:00:00Z" in text
-    assert f"{S1} as import_supplier: alerted by rule alert-import-supplier, Alert N64" in text
+    assert (
+        f"{S1} (User 01) as import_supplier: alerted by rule alert-import-supplier, Alert N64"
+        in text
+    )
     assert "channel folder: delivered; next: nothing is left to do" in text
     assert "held: lane closed: suspended since" in text
 
@@ -148,7 +151,8 @@ def test_wrong_use_and_failures_are_a_line_each(
 def test_retry_says_what_it_would_do_and_then_does_it(folder: Path) -> None:
     filters = ["--user", SUSPENDED, "--state", "held"]
     dry = call("alerts", "retry", *filters, "--dry-run", folder=folder)
-    assert (dry.exit_code, dry.stdout) == (0, "would retry 1 delivery\n")
+    said = "would retry 0 deliveries; 1 stay held until their lane opens\n"
+    assert (dry.exit_code, dry.stdout) == (0, said)
     done = call("alerts", "retry", *filters, folder=folder)
     assert (done.exit_code, done.stdout) == (0, "retried: 1 delivery\n")
     none = call("alerts", "retry", "--user", S1, folder=folder)
@@ -189,7 +193,8 @@ def test_quarantine_shows_a_body_without_letting_it_act(routed: Path) -> None:
 
 def test_quarantine_is_released_by_id_and_by_reason(folder: Path) -> None:
     result = call("quarantine", "release", "2", folder=folder)
-    assert (result.exit_code, result.stdout) == (0, "released: 1 fact\n")
+    tried = "still to be tried: 1 fact, by the router when it comes to it\n"
+    assert (result.exit_code, result.stdout) == (0, f"released: 1 fact\n{tried}")
     result = call("quarantine", "release", "--reason", "engine", folder=folder)
     assert (result.exit_code, result.stdout) == (0, "released: 0 facts\n")
     released = [row["released"] for row in rows("quarantine", "list", folder=folder)]

@@ -117,7 +117,8 @@ def test_a_retry_says_what_is_held_all_the_same(estate: Estate) -> None:
     for words in (["--dry-run"], []):
         done = call("alerts", "retry", "--user", S1, *words, folder=estate.folder)
         first, held = done.stdout.splitlines()
-        assert first == f"{'would retry' if words else 'retried:'} 2 deliveries"
+        would = "would retry 0 deliveries; 2 stay held until their lane opens"
+        assert first == (would if words else "retried: 2 deliveries")
         assert held.startswith(f"held: 2 Alerts wait on {A}, which service_users.yaml does not")
         assert f"`hubherald lanes move {A} {B}`" in held
     assert "held" not in call("alerts", "retry", "--user", S2, folder=estate.folder).stdout
@@ -157,7 +158,7 @@ def test_what_the_other_channel_had_is_withdrawn(estate: Estate) -> None:
     ("words", "code", "message"),
     [
         ([A, S1], 2, f"'{S1}' is no lane; write USER/CHANNEL"),
-        (["90-B3/a", B], 2, "must be eight hyphenated hex octets"),
+        (["90-B3/a", B], 2, "is no id, such as 90-B3-D5-1F-30-01-00-00, and in no name"),
         ([A, f"{S2}/b"], 1, "are two users"),
         ([A, f"{S1}/folders"], 1, f"there is no lane {S1}/folders; did you mean {S1}/folder?"),
         ([B, A], 1, f"does not name {A} any more; it has b, folder, and a new one"),

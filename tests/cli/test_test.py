@@ -58,6 +58,25 @@ def test_the_shipped_rules_pass_with_nothing_left_open(estate: Estate) -> None:
     assert re.fullmatch(r"(\d\d+) of \1 changes noticed", changes)
 
 
+def test_some_are_run_by_a_part_of_their_name(estate: Estate) -> None:
+    all_of_them = rows("test", folder=estate.folder)
+    for pattern in ("SUBSCRIBED", "*sub?cribed*"):
+        some = rows("test", "--run", pattern, folder=estate.folder)
+        assert 0 < len(some) < len(all_of_them)
+        assert all("subscribed" in row["test"] for row in some)
+    none = call("test", "--run", "xyzzy", folder=estate.folder)
+    assert none.exit_code == 1
+    assert none.stderr == "no test has 'xyzzy' in its name\n"
+
+
+def test_less_than_all_is_enough_where_that_is_said(estate: Estate) -> None:
+    few = ("test", "--coverage", "--mutate", "--run", "subscribed")
+    assert call(*few, folder=estate.folder).exit_code == 1
+    assert call(*few, "--threshold", "100", folder=estate.folder).exit_code == 1
+    assert call(*few, "--threshold", "1", folder=estate.folder).exit_code == 0
+    assert call("test", "--threshold", "90", folder=estate.folder).exit_code == 2
+
+
 def test_without_options_the_outcomes_are_only_counted(estate: Estate) -> None:
     result = call("test", estate.folder / "rules" / "alerts.test.yaml", folder=estate.folder)
     assert result.exit_code == 0

@@ -40,7 +40,11 @@ WORDS |= {"hubherald", "hubherald.facts", "hubherald.facts.rejected", "signing",
 """The job, the queues, and what a certificate is for."""
 WORDS |= {"retry", "delivered"}
 """What became of an attempt."""
-EXAMPLES = {"alerts show": "5c3fe18f-bc80-5af7-aea3-b59e90776c6e", "quarantine": "17"}
+EXAMPLES = {
+    "alerts show": "5c3fe18f-bc80-5af7-aea3-b59e90776c6e",
+    "quarantine list": HUB,
+    "quarantine": "17",
+}
 """What stands for ID after these commands; a Device ID after the others."""
 
 
@@ -226,7 +230,9 @@ def test_every_command_and_option_of_the_runbook_exists(
     for file in ("hubs.csv", "registrations.csv"):
         Path(file).touch()
     example = next((EXAMPLES[each] for each in EXAMPLES if typed.startswith(each)), HUB)
+    Path("rules.before").mkdir()
     given = {"USER": S1, "CHANNEL": "webhook", "ID": example, "VERSION": "9001"}
+    given |= {"DIGEST": "3f2a91c0", "TIME": "2899-01-31"}
     given |= {f"USER/{name}": f"{S1}/{name.lower()}" for name in ("OLD", "NEW")}
     words = [given.get(word, word) for word in typed.split()]
     command: click.Command = main

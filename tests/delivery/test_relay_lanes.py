@@ -16,10 +16,12 @@ from support.samples import device, user
 
 from router.delivery import relay
 from router.lanes.values import ClosedReason, DeliveryState, Offer, Recorded
-from router.ledger.actions import Operator, pause_lanes, resume_lanes, retry
+from router.ledger.actions import Operator
+from router.ledger.alerts import retry
 from router.ledger.database import Use, open_database
 from router.ledger.lanes import why_closed
-from router.ledger.queries.lists import Filter
+from router.ledger.pauses import pause_lanes, resume_lanes
+from router.ledger.queries.wanted import Filter
 from router.ports import ChannelFault, Closed, Delivered, Outcome, Reason, Refused, Retry
 
 HUBS = [device(number) for number in range(1, 21)]

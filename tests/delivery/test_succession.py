@@ -17,9 +17,10 @@ from router.delivery.reconcile import reconcile
 from router.domain.users import Channel, ServiceUser
 from router.domain.words import Role
 from router.lanes.values import ClosedReason
-from router.ledger.actions import Operator, pause_lanes, resume_lanes
+from router.ledger.actions import Operator
 from router.ledger.database import Database, Use, open_database
 from router.ledger.moves import move_lane
+from router.ledger.pauses import pause_lanes, resume_lanes
 from router.ports import (
     Adapter,
     ChannelFault,

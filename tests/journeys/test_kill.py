@@ -52,7 +52,7 @@ def run_and_kill(folder: Path, after: float) -> bool:
 def test_killed_again_and_again_it_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "estate"
     with Listener() as listener:
-        setting = Setting(receiver=listener.url, listen="127.0.0.1:0")
+        setting = Setting(channel="webhook", receiver=listener.url, listen="127.0.0.1:0")
         simulate(400, 20, 600, 7, folder, rules=ROOT / "rules", setting=setting)
         words = ("--hubs", "hubs.csv", "--registrations", "registrations.csv")
         hubherald(folder, "inventory", "import", *words)

@@ -13,24 +13,19 @@ from support.routed import NOW, OTHER_HUB, ledger, of_kind, tried_once, two_supp
 
 from router.errors import UsageError
 from router.lanes.values import DeliveryState
-from router.ledger.actions import (
-    Operator,
-    count_retried,
-    pause_lanes,
-    release_numbers,
-    release_reason,
-    resume_lanes,
-    retry,
-)
+from router.ledger.actions import Operator, release_numbers, release_reason
+from router.ledger.alerts import RETRIED, look_ahead, retriable, retry
 from router.ledger.database import Use
+from router.ledger.pauses import pause_lanes, resume_lanes
 from router.ledger.queries.lanes import list_lanes
 from router.ledger.queries.lists import (
-    Filter,
+    QuarantineFilter,
     list_alerts,
     list_quarantine,
     quarantined_fact,
 )
 from router.ledger.queries.story import Attempted, DeliveryTold
+from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import why
 
 ANN = Operator("ann", NOW + timedelta(minutes=1))
@@ -58,8 +53,9 @@ def test_a_retry_gives_a_parked_alert_a_new_term_and_keeps_its_attempts(estate: 
         with ledger(estate) as database:
             (delivery,) = of_kind(why(database, HUB), DeliveryTold)
             tried = of_kind(why(database, HUB), Attempted)
-            assert count_retried(database, Filter(user=S2)) == 0
-            assert count_retried(database, Filter(state=DeliveryState.PARKED)) == 1
+            assert look_ahead(database, Filter(user=S2), RETRIED).deliveries == 0
+            parked = Filter(state=DeliveryState.PARKED)
+            assert look_ahead(database, parked, retriable(parked)).deliveries == 1
         assert delivery.state == "parked"
         assert delivery.next_step == f"parked: retry with `hubherald alerts retry --hub {HUB}`"
         assert [(each.number, each.outcome) for each in tried] == [(1, "retry"), (None, "parked")]
@@ -161,7 +157,9 @@ def test_quarantine_is_listed_shown_and_released(estate: Estate) -> None:
         assert rows[0].type == "hubherald.firmware.activated.v1"
         assert rows[1].origin == "drop facts.jsonl:5"
         assert rows[2].device_id == OTHER_HUB
-        assert [row.id for row in list_quarantine(database, reason="malformed", limit=9)] == [2]
+        assert [
+            row.id for row in list_quarantine(database, QuarantineFilter("malformed"), limit=9)
+        ] == [2]
         found = quarantined_fact(database, 2)
         assert found is not None
         assert found[1] == b"{not json"

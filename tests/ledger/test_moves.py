@@ -31,12 +31,13 @@ from support.samples import NOW, device, user
 from router.domain.timestamps import stamp
 from router.errors import UsageError
 from router.lanes.values import ClosedReason, DeliveryState, LaneChange, LaneKey
-from router.ledger.actions import Operator, pause_lanes
-from router.ledger.actions import retry as retry_alerts
+from router.ledger.actions import Operator
+from router.ledger.alerts import retry as retry_alerts
 from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import lost_attempts
 from router.ledger.moves import LaneMoved, move_lane
-from router.ledger.queries.lists import Filter
+from router.ledger.pauses import pause_lanes
+from router.ledger.queries.wanted import Filter
 from router.ledger.recorder import changes
 
 S1, S2 = user(1), user(2)

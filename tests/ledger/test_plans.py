@@ -40,9 +40,10 @@ from router.ledger.intake import look_up, record
 from router.ledger.lanes import why_closed
 from router.ledger.moves import move_lane
 from router.ledger.quarantine import released, waiting_for
-from router.ledger.queries.lists import Filter, list_alerts
+from router.ledger.queries.lists import list_alerts
 from router.ledger.queries.overview import overview
 from router.ledger.queries.rollout import users, versions
+from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import why
 
 GROWING = (

@@ -7,7 +7,7 @@ from typing import Any
 from support.fullledger import fill_full, fill_rendered
 
 from router.ledger.database import Database
-from router.ledger.prepared import WATCHED
+from router.ledger.driver import WATCHED
 from router.ledger.proof.heads import ends
 from router.ledger.proof.verification import verify
 from router.ledger.recorder import STORED

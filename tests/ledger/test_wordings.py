@@ -20,7 +20,8 @@ from support.ledgers import answer, ask, fill, lane_of, made, swap, wish
 from support.samples import NOW, device, user
 
 from router.ledger.database import Database, Use, open_database
-from router.ledger.queries.lists import Filter, list_alerts
+from router.ledger.queries.lists import list_alerts
+from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import alert_story, why
 from router.ledger.reader import MIGRATIONS
 

@@ -20,10 +20,11 @@ from router.delivery.relay import Relay
 from router.domain.timestamps import moment, stamp
 from router.lanes.values import Offer
 from router.language.rules import Rules
-from router.ledger.actions import Operator, retry
+from router.ledger.actions import Operator
+from router.ledger.alerts import retry
 from router.ledger.database import Use, open_database
 from router.ledger.inventory import write_hubs
-from router.ledger.queries.lists import Filter
+from router.ledger.queries.wanted import Filter
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Delivered, Reason, Retry

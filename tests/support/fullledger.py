@@ -8,9 +8,10 @@ from datetime import timedelta
 from router.deciding.batch import Arrival, Batch, Quarantined
 from router.domain.facts import Defect, parse
 from router.lanes.values import DeliveryState
-from router.ledger.actions import Operator, pause_lanes
+from router.ledger.actions import Operator
 from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import lost_attempts
+from router.ledger.pauses import pause_lanes
 from router.ports import Cursor, Message
 from support.ledgers import (
     answer,

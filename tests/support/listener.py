@@ -23,6 +23,8 @@ class Listener:
         self.status = status
         """What it answers while it is broken."""
         self.drop_first = drop_first
+        self.most: int | None = None
+        """It breaks when it has taken so many."""
         self.refused = 0
         self.bodies: list[bytes] = []
         self.ids: list[str] = []
@@ -33,6 +35,8 @@ class Listener:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
+                if listener.most is not None and len(listener.bodies) >= listener.most:
+                    listener.broken = True
                 if listener.broken:
                     listener.refused += 1
                     self.send_error(listener.status)

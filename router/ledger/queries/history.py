@@ -101,6 +101,20 @@ def past_of_alert(database: Database, alert_id: str) -> Past | None:
         return next(iter(_pasts(connection, rows)), None)
 
 
+def ids_of(database: Database, made: Sequence[tuple[int, tuple[str, str]]]) -> list[str]:
+    """The ids of the Alerts that were made from facts (by number) for (Service User, code)."""
+    found: list[str] = []
+    for start in range(0, len(made), PAGE):
+        page = set(made[start : start + PAGE])
+        statement = select(alerts).where(alerts.c.fact_id.in_(sorted({fact for fact, _ in page})))
+        with database.transaction() as connection:
+            for row in connection.execute(statement):
+                code = json.loads(row.event)["data"]["alert_code"]
+                if (row.fact_id, (row.service_user_id, code)) in page:
+                    found.append(row.alert_id)
+    return found
+
+
 def count_past(database: Database, since: datetime) -> int:
     """About how many there are, for a progress bar."""
     with database.transaction() as connection:

@@ -27,6 +27,8 @@ class LaneState:
     reason: str | None
     detail: str | None
     since: datetime | None
+    until: datetime | None
+    """When a pause ends by itself; None: with a resume."""
     waiting: int
     oldest: datetime | None
     """When the oldest Alert that waits was decided."""
@@ -40,7 +42,7 @@ class LaneState:
 
 _LANES = """
 SELECT id, service_user_id, channel, adapter, closed, closed_detail, closed_at,
-    unnamed_at, rest_until, last_answer, last_answer_at
+    closed_until, unnamed_at, rest_until, last_answer, last_answer_at
 FROM lanes ORDER BY service_user_id, channel
 """
 
@@ -55,7 +57,8 @@ def list_lanes(database: Readable) -> list[LaneState]:
 
 
 def _lane_state(row: Parameters, pending: tuple[int, datetime] | None, aside: int) -> LaneState:
-    _, user, channel, adapter, closed, detail, closed_at, unnamed_at, rests, answer, at = row
+    _, user, channel, adapter, closed, detail, closed_at, until, unnamed_at, *said = row
+    rests, answer, at = said
     waiting, oldest = pending or (0, None)
     # a pause outlasts it, and is of no use where no file names the channel
     reason = closed if unnamed_at is None else ClosedReason.USER_REMOVED.value
@@ -67,6 +70,7 @@ def _lane_state(row: Parameters, pending: tuple[int, datetime] | None, aside: in
         reason=reason,
         detail=detail,
         since=_maybe(closed_at),
+        until=_maybe(until),
         waiting=waiting,
         oldest=oldest,
         set_aside=aside,

@@ -7,60 +7,17 @@ printed as a table or as JSON without another word list.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, TextClause, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.values import DeliveryState
 from router.ledger.database import Database
-from router.ledger.lanes import PENDING
+from router.ledger.queries.wanted import SETTLED, SHOWN_STATE, Filter, values
 from router.ledger.tables import alerts, deliveries, holding, lanes, quarantined
-
-SHOWN_STATE: ColumnElement[str] = case(
-    (
-        deliveries.c.state.in_([DeliveryState.WAITING.value, DeliveryState.UNKNOWN.value])
-        & lanes.c.closed.is_not(None),
-        DeliveryState.HELD.value,
-    ),
-    else_=deliveries.c.state,
-)
-"""The state as people see it: what waits on a closed lane is held."""
-
-Clause = ColumnElement[bool] | TextClause
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which deliveries are meant; what is None does not matter."""
-
-    state: DeliveryState | None = None
-    user: str | None = None
-    hub: str | None = None
-    since: datetime | None = None
-    """Decided at this moment or later."""
-
-    def clauses(self) -> list[Clause]:
-        """For a query over alerts, deliveries and lanes."""
-        found: list[Clause] = []
-        if self.state is not None:
-            found.append(SHOWN_STATE.in_([self.state.value]))
-        if self.state not in {
-            None,
-            DeliveryState.DELIVERED,
-            DeliveryState.PARKED,
-            DeliveryState.WITHDRAWN,
-        }:
-            found.append(PENDING)  # so that the partial index is used
-        if self.user is not None:
-            found.append(alerts.c.service_user_id == self.user)
-        if self.hub is not None:
-            found.append(alerts.c.device_id == self.hub)
-        if self.since is not None:
-            found.append(alerts.c.decided_at >= stamp(self.since))
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +74,31 @@ def list_alerts(database: Database, wanted: Filter, *, limit: int) -> list[Alert
     """The newest that match, newest first."""
     # the same order either way; a user's own number is in the index that finds the user's
     newest = alerts.c.id.desc() if wanted.user is None else alerts.c.sequence.desc()
-    statement = _ALERTS.where(*wanted.clauses()).order_by(newest, deliveries.c.id).limit(limit)
     with database.transaction() as connection:
-        return [_alert_row(row) for row in connection.execute(statement)]
+        statement = _ALERTS.where(*wanted.clauses(connection)).order_by(newest, deliveries.c.id)
+        return [_alert_row(row) for row in connection.execute(statement.limit(limit))]
+
+
+def alerts_of(database: Database, numbers: Sequence[int]) -> list[AlertRow]:
+    """Those of these deliveries, the newest first."""
+    statement = _ALERTS.where(deliveries.c.id.in_(values(numbers)))
+    with database.transaction() as connection:
+        rows = connection.execute(statement.order_by(deliveries.c.id.desc()))
+        return [_alert_row(row) for row in rows]
+
+
+def unknown_alerts(database: Database, ids: Collection[str]) -> list[str]:
+    """Those of these ids that no Alert has."""
+    with database.transaction() as connection:
+        known = select(alerts.c.alert_id).where(alerts.c.alert_id.in_(values(ids)))
+        return sorted(set(ids).difference(connection.execute(known).scalars()))
 
 
 def _alert_row(row: Any) -> AlertRow:
     from router.ports import Alert  # noqa: PLC0415 - lists without Alerts need no models
 
     alert = Alert.from_event(row.event)
-    settled = row.shown in {
-        None,
-        DeliveryState.DELIVERED,
-        DeliveryState.PARKED,
-        DeliveryState.WITHDRAWN,
-    }
+    settled = row.shown in {None, *SETTLED}
     return AlertRow(
         id=str(alert.id),
         service_user_id=alert.service_user_id,
@@ -154,13 +121,46 @@ _QUARANTINE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class QuarantineFilter:
+    """Which of what waits there is meant; what is None does not matter."""
+
+    reason: str | None = None
+    hub: str | None = None
+    """The Device ID that it names, as far as that could be read."""
+    source: str | None = None
+    """The source that its sender named, or the one of hubherald.yaml that brought it."""
+    text: str | None = None
+    """Stands in its body, or in what is wrong with it."""
+    since: datetime | None = None
+    """Received at this moment or later."""
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        """For a query over quarantined and holding."""
+        found: list[ColumnElement[bool]] = []
+        if self.reason is not None:
+            found.append(holding.c.reason == self.reason)
+        if self.hub is not None:
+            found.append(quarantined.c.device_id == self.hub)
+        if self.source is not None:
+            of = quarantined.c
+            found.append(or_(of.source == self.source, of.intake == self.source))
+        if self.text is not None:
+            body = func.instr(quarantined.c.body, self.text.encode()) > 0
+            found.append(or_(body, func.instr(quarantined.c.detail, self.text) > 0))
+        if self.since is not None:
+            found.append(quarantined.c.received_at >= stamp(self.since))
+        return found
+
+
+EVERYTHING = QuarantineFilter()
+
+
 def list_quarantine(
-    database: Database, *, reason: str | None = None, limit: int
+    database: Database, wanted: QuarantineFilter = EVERYTHING, *, limit: int
 ) -> list[QuarantineRow]:
     """What waits in quarantine, oldest first."""
-    statement = _QUARANTINE.limit(limit)
-    if reason is not None:
-        statement = statement.where(holding.c.reason == reason)
+    statement = _QUARANTINE.where(*wanted.clauses()).limit(limit)
     with database.transaction() as connection:
         return quarantine_rows(connection, statement)
 
@@ -172,7 +172,7 @@ def quarantine_rows(connection: Connection, statement: Select[Any]) -> list[Quar
 
 def in_quarantine(connection: Connection, device_id: str) -> list[QuarantineRow]:
     """What waits there for one hub."""
-    return quarantine_rows(connection, _QUARANTINE.where(holding.c.device_id == device_id))
+    return quarantine_rows(connection, _QUARANTINE.where(quarantined.c.device_id == device_id))
 
 
 def _quarantine_row(row: Any) -> QuarantineRow:

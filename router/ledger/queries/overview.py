@@ -11,8 +11,12 @@ from sqlalchemy import func, select
 from router.domain.timestamps import moment
 from router.ledger.database import Database
 from router.ledger.lanes import PARKED
+from router.ledger.queries.actions import ActionFilter, ActionRow, list_actions
 from router.ledger.queries.lanes import LaneState, list_lanes
 from router.ledger.tables import deliveries, facts, holding, lanes
+
+ACTIONS = 10
+"""How many actions are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,14 @@ class Overview:
     """How many facts wait in quarantine, by reason."""
     last_fact: datetime | None
     """When the newest was received."""
+    actions: Sequence[ActionRow]
+    """The newest of operators and of the router itself."""
 
 
 def overview(database: Database) -> Overview:
     """Read it. LedgerUnavailable when that can't be done now."""
     waiting = list_lanes(database)
+    done = list_actions(database, ActionFilter(), limit=ACTIONS)
     parked = (
         select(deliveries.c.lane_id, func.count().label("parked"))
         .where(PARKED)
@@ -50,4 +57,5 @@ def overview(database: Database) -> Overview:
             parked={(row[0], row[1]): row[2] for row in connection.execute(of_lane)},
             quarantined={row[0]: row[1] for row in connection.execute(reasons)},
             last_fact=None if last is None else moment(last),
+            actions=done,
         )

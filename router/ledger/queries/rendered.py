@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, case, or_, select
 
 from router.ledger.database import Database
-from router.ledger.queries.lists import SHOWN_STATE
+from router.ledger.queries.wanted import SHOWN_STATE
 from router.ledger.tables import alerts, deliveries, forms, lanes
 
 

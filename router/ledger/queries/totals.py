@@ -14,7 +14,7 @@ from router.lanes.values import DeliveryState
 from router.ledger.backlog import count_waiting
 from router.ledger.database import Database
 from router.ledger.lanes import PARKED, PENDING
-from router.ledger.queries.lists import SHOWN_STATE
+from router.ledger.queries.wanted import SHOWN_STATE
 from router.ledger.stored import stored_alerts
 from router.ledger.tables import decisions, deliveries, facts, holding, lanes
 

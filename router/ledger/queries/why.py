@@ -13,7 +13,7 @@ from router.domain.timestamps import moment, rfc3339
 from router.domain.words import QuarantineReason
 from router.lanes.values import ClosedReason, DeliveryState
 from router.ledger.database import Database
-from router.ledger.queries.lists import SHOWN_STATE, QuarantineRow, in_quarantine
+from router.ledger.queries.lists import QuarantineRow, in_quarantine
 from router.ledger.queries.story import (
     AlertTold,
     Attempted,
@@ -25,6 +25,7 @@ from router.ledger.queries.story import (
     StoryPart,
     WaitingFact,
 )
+from router.ledger.queries.wanted import SHOWN_STATE
 from router.ledger.tables import (
     alerts,
     attempts,
@@ -260,10 +261,14 @@ def _next_step(row: Any) -> str:
         if row.unnamed_at is not None:
             move = f"hubherald lanes move {row.service_user_id}/{row.channel} USER/CHANNEL"
             return f"held since {since}: service_users.yaml names no such channel; `{move}`"
+        if row.closed_until is not None:
+            end = rfc3339(moment(row.closed_until))
+            return f"held: lane closed: {row.closed} since {since}; opens by itself at {end}"
         return f"held: lane closed: {row.closed} since {since}; {_OPENS[row.closed]} {lane}"
     if row.shown == DeliveryState.WAITING and row.attempts:
         return f"next attempt at {rfc3339(moment(row.due_at))}"
     return {
+        DeliveryState.WITHDRAWN: "nothing: it was taken back, and its number is given to no other",
         DeliveryState.PARKED: f"parked: retry with `hubherald alerts retry --hub {row.device_id}`",
         DeliveryState.SENDING: f"is being sent (attempt {row.attempts})",
         DeliveryState.UNKNOWN: "is sent again: the router stopped before the answer came",

@@ -11,6 +11,7 @@ from router.files.counts import plural
 from router.language.rules import Rule
 from router.ledger.queries.lanes import LaneState
 from router.ledger.queries.overview import Overview
+from router.service.statuspage.actions import latest
 from router.service.statuspage.layout import ago, banner, clean, facts, table, to_the_second, who
 from router.service.statuspage.state import RouterState, SourceState
 
@@ -31,6 +32,7 @@ def front_page(state: RouterState, seen: Overview | None, trouble: str | None) -
         _intake(state, seen),
         _lanes(state, seen) if seen else None,
         _rules(state),
+        latest(seen.actions) if seen else None,
     ]
 
 
@@ -150,7 +152,8 @@ def _standing(lane: LaneState) -> h.Node:
         return h.span(".good")["open"]
     reason = (lane.reason or "").replace("_", " ")
     detail = f": {clean(lane.detail)}" if lane.detail else ""
-    return [h.span(".bad")["closed"], f", {reason}{detail}, since ", to_the_second(lane.since)]
+    end = [", until ", to_the_second(lane.until)] if lane.until else None
+    return [h.span(".bad")["closed"], f", {reason}{detail}, since ", to_the_second(lane.since), end]
 
 
 def _answer(lane: LaneState) -> h.Node:

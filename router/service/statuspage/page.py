@@ -10,8 +10,9 @@ import htpy as h
 from router.errors import LedgerError
 from router.ledger.database import Database, Use, open_database
 from router.ledger.queries.homes import find_home
-from router.ledger.queries.lists import Filter, list_alerts
+from router.ledger.queries.lists import list_alerts
 from router.ledger.queries.overview import overview
+from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import why
 from router.service.endpoint import Page
 from router.service.statuspage import hub as hubs

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from router.domain import eui
 from router.domain.users import ServiceUser
-
-_BARE = re.compile(r"[0-9A-Fa-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +36,10 @@ Meant = HubAsked | UserAsked | Several
 def understand(
     words: str, users: Mapping[str, ServiceUser], with_lanes: Collection[str] = ()
 ) -> Meant:
-    """`words` in either case: an EUI-64, with hyphens or without, or a part of a user's name."""
+    """`words` in either case: an EUI-64, however spelled, or a part of a user's name."""
     words = words.strip()
-    if _BARE.fullmatch(words):
-        words = "-".join(words[at : at + 2] for at in range(0, 16, 2))
     try:
-        found = eui.eui64(words)
+        found = eui.spelled(words)
     except ValueError:
         return _named(words, users)
     return UserAsked(found) if found in users or found in with_lanes else HubAsked(found)

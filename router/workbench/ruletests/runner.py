@@ -6,7 +6,7 @@ A test must decide something: where nobody can be told, it fails, whatever it ex
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -59,11 +59,15 @@ def find_tests(folder: Path) -> list[Path]:
     return [file for file in find(folder)[0] if file.name.endswith(TESTS)]
 
 
-def run(rules: Rules, files: Sequence[Path]) -> Report:
-    """Run the tests in these files. EngineError when durable_rules does not take the rules."""
-    tests, problems = load_tests(files, rules)
+def run(rules: Rules, files: Sequence[Path], wanted: Callable[[str], bool] | None = None) -> Report:
+    """Run the tests in these files, or those whose name is `wanted`.
+
+    EngineError when durable_rules does not take the rules.
+    """
+    found, problems = load_tests(files, rules)
     if problems:
         return Report(problems=tuple(problems))
+    tests = [test for test in found if wanted is None or wanted(test.entry.name)]
     engine, coverage = Engine(rules), Coverage(rules)
     try:
         results = tuple(_run(Question.of(test), engine, coverage) for test in tests)

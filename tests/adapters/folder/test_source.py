@@ -166,7 +166,9 @@ def test_what_is_not_read_is_a_warning_of_the_options(tmp_path: Path) -> None:
     assert (found.key, found.warning, found.code) == ("path", True, "file")
     assert found.message.startswith(f"2 in {tmp_path} not read ('days', 'facts.csv'): ")
     gone = FolderSource.Config.model_validate({"path": tmp_path / "gone"})
-    assert gone.unfit() == ()
+    (missing,) = gone.unfit()
+    assert (missing.key, missing.warning, missing.code) == ("path", False, "file")
+    assert missing.message.startswith("cannot be read (No such file or directory); create")
 
 
 async def test_a_folder_that_goes_away_is_named_and_read_again_when_it_is_back(

@@ -1,9 +1,11 @@
 """Reading answers: tidy and untidy ones, whole or byte by byte, and how much of them at most."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.http.answer import NoStatusError
-from adapters.http.parser import MOST_BODY, MOST_HEAD, AnswerParser
+from adapters.http.parser import MOST_BODY, MOST_HEAD, AnswerParser, plain
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 # the answer; its status, its body, whether the connection serves on; a word of the note
@@ -278,3 +280,43 @@ def test_what_an_earlier_answer_has_too_much_is_not_this_one(junk: bytes) -> Non
         assert read(text, piece, reused=True).answer.status == 202
     with pytest.raises(NoStatusError, match="does not speak HTTP"):
         read(b"x" * 5000, 1, reused=True)
+
+
+HEADERS = ["Server: x", "content-length: {}", "Connection: Keep-Alive", "Connection: close", "X"]
+HEADERS += ["Transfer-Encoding: chunked", "Retry-After: 3", "Content-Length : {}", " folded", "A:b"]
+HEADERS += ["Location: /", "X-Content-Length: 1", "Content-Length:{},{}", "connection:keep-alive,x"]
+
+
+@given(
+    status=st.sampled_from(["200", "204", "202", "304", "500", "2000", "101"]),
+    headers=st.lists(st.sampled_from(HEADERS), max_size=4),
+    body=st.binary(max_size=12),
+    said=st.integers(0, 12),
+    ends=st.sampled_from(["\r\n", "\n"]),
+)
+def test_what_is_plain_is_what_the_parser_makes_of_it(
+    status: str, headers: list[str], body: bytes, said: int, ends: str
+) -> None:
+    lines = [f"HTTP/1.1 {status} OK", *(each.format(said, said) for each in headers), "", ""]
+    came = ends.join(lines).encode() + body
+    found = plain(came)
+    if found is not None:
+        parser = AnswerParser(reused=True)
+        parser.feed(came)
+        assert (parser.done, parser.reusable) == (True, True)
+        assert found == parser.answer
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nDate: now\r\nConnection: keep-alive\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n",
+    ],
+)
+def test_what_nearly_all_say_is_plain(came: bytes) -> None:
+    assert plain(came) is not None
+    assert plain(came[:-1]) is None
+    assert plain(came + b"x") is None

@@ -234,3 +234,18 @@ async def test_a_flood_of_small_frames_lets_others_work(delivery: Make) -> None:
             assert await quiet.deliver([delivery(number)]) == [DELIVERED]
         assert not sending.done()
         sending.cancel()
+
+
+async def test_a_broker_that_only_confirms_is_heard(
+    delivery: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library ends what it hears nothing on, and confirmations go past it."""
+    monkeypatch.setattr("aiormq.connection.Connection.HEARTBEAT_GRACE_MULTIPLIER", 0.5)
+    monkeypatch.setattr("adapters.rabbitmq.connection.HEARTBEAT_S", 1)
+    server = AmqpServer()
+    async with server.running(), adapter(server) as sending:
+        for number in range(30):
+            assert await sending.deliver([delivery(number)]) == [DELIVERED]
+            await asyncio.sleep(0.1)
+        link = sending.link()
+        assert (link.up, link.made) == (True, 1)

@@ -12,7 +12,7 @@ from support.routed import NOW, OTHER_HUB, ledger, of_kind, tried_once, two_supp
 
 from router.lanes.values import DeliveryState
 from router.ledger.queries.lanes import list_lanes
-from router.ledger.queries.lists import Filter, list_alerts
+from router.ledger.queries.lists import list_alerts
 from router.ledger.queries.story import (
     AlertTold,
     Attempted,
@@ -24,6 +24,7 @@ from router.ledger.queries.story import (
     WaitingFact,
 )
 from router.ledger.queries.totals import ledger_totals
+from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import alert_story, why
 
 

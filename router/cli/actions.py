@@ -1,0 +1,65 @@
+"""`hubherald actions`: who changed what, when and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from router.cli.context import ledger, moment_of
+from router.cli.printing import as_json, as_table, line, listing
+
+COLUMNS = ("at", "operator", "action", "about", "count", "reason", "detail")
+
+
+@click.group("actions")
+def command() -> None:
+    """List who changed what, when and why.
+
+    Whatever a command changes in the ledger is on record with the system user that ran it, and so
+    is what the router did by itself: reloads, pauses that ended, steps of the clock.
+    """
+
+
+@command.command("list")
+@click.option("--since", type=moment_of, metavar="TIME", help="Such as 2026-01-31 or 7d.")
+@click.option("--by", metavar="NAME", help="By this system user.")
+@click.option("--on", metavar="ID", help="On this Service User, hub, channel, fact or rules.")
+@click.option("--action", metavar="NAME", help="Of this kind, such as `lanes pause` or `lanes`.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=100,
+    show_default=True,
+    help="At most so many.",
+)
+@listing
+@click.pass_obj
+def list_(
+    config_file: Path,
+    *,
+    since: datetime | None,
+    by: str | None,
+    on: str | None,
+    action: str | None,
+    limit: int,
+    output: str,
+) -> None:
+    """List actions, the newest first.
+
+    \b
+    Example:
+      hubherald actions list --since 7d
+      hubherald actions list --on 90-B3-D5-1F-30-01-00-01 --action lanes
+    """
+    from router.ledger.queries.actions import ActionFilter, list_actions
+
+    with ledger(config_file) as database:
+        rows = list_actions(database, ActionFilter(since, by, on, action), limit=limit + 1)
+    if output == "json":
+        as_json(rows[:limit])
+    else:
+        as_table(rows[:limit], COLUMNS, nothing="nobody has changed anything")
+    if len(rows) > limit:
+        line(f"there are more than {limit:,}; see --limit", err=True)

@@ -1,0 +1,125 @@
+"""Service Users by name, and ids in any usual spelling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.commandline import call, rows
+from support.estate import HUB, S1, S2, S3, SUPPLIER, Estate
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Estate:
+    """Acme Energy, and Acme Gas, who is told too."""
+    estate = Estate(tmp_path)
+    estate.user(S1, SUPPLIER, name="Acme Energy")
+    estate.user(S2, SUPPLIER, name="Acme Gas")
+    estate.hub()
+    estate.registration("import_mpan", S1)
+    estate.registration("mprn", S2)
+    estate.activation("9001")
+    estate.run()
+    return estate
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    ["acme energy", "ENERGY", " Acme  Energy", S1, S1.lower(), S1.replace("-", ""), "energ"]
+    + [S1.replace("-", between) for between in ":. "],
+)
+def test_a_user_is_meant_by_name_or_by_id_however_it_is_spelled(
+    estate: Estate, spelled: str
+) -> None:
+    found = rows("alerts", "list", "--user", spelled, folder=estate.folder)
+    assert [each["service_user_id"] for each in found] == [S1]
+    assert call("lanes", "pause", spelled, folder=estate.folder).exit_code == 0
+    lanes = rows("lanes", "list", folder=estate.folder)
+    assert {each["service_user"]: each["state"] for each in lanes} == {
+        "Acme Energy": "closed",
+        "Acme Gas": "open",
+    }
+
+
+def test_the_configuration_may_be_named_behind(estate: Estate) -> None:
+    words = [
+        "alerts",
+        "list",
+        "--user",
+        "energy",
+        "--config",
+        str(estate.folder / "hubherald.yaml"),
+    ]
+    done = call(*words)
+    assert (done.exit_code, S1 in done.stdout, S2 in done.stdout) == (0, True, False)
+
+
+def test_where_it_is_not_clear_who_is_meant_all_of_them_are_told(estate: Estate) -> None:
+    done = call("lanes", "pause", "acme", folder=estate.folder)
+    assert done.exit_code == 2
+    assert f"may be one of 2: Acme Energy is {S1}; Acme Gas is {S2}" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["nobody", "", "90-B3", f"{S1}-00"])
+def test_who_is_nobody_is_wrong_use(estate: Estate, words: str) -> None:
+    done = call("lanes", "pause", words, folder=estate.folder)
+    assert done.exit_code == 2
+    assert "in no name of service_users.yaml" in done.stderr
+
+
+def test_names_stand_beside_ids(estate: Estate) -> None:
+    told = call("why", "--hub", HUB.replace("-", ":").lower(), folder=estate.folder).stdout
+    assert f"{S1} (Acme Energy) as import_supplier: alerted" in told
+    assert f"supplier {S2} (Acme Gas)" in told
+    for words in (("lanes", "list"), ("alerts", "list"), ("rollout", "9001")):
+        assert {each["service_user"] for each in rows(*words, folder=estate.folder)} == {
+            "Acme Energy",
+            "Acme Gas",
+        }
+        assert "Acme Gas" in call(*words, folder=estate.folder).stdout
+
+
+def test_a_mistake_in_the_users_file_keeps_nobody_from_asking(estate: Estate) -> None:
+    (estate.folder / "service_users.yaml").write_text("service_users: [}\n")
+    (found,) = rows("alerts", "list", "--user", S1, folder=estate.folder)
+    assert (found["service_user_id"], found["service_user"]) == (S1, None)
+    assert call("alerts", "list", "--user", "acme", folder=estate.folder).exit_code == 2
+
+
+def test_why_takes_a_hub_a_meter_point_or_an_alert(estate: Estate) -> None:
+    (mine,) = rows("alerts", "list", "--user", S1, folder=estate.folder)
+    points = estate.ask("SELECT mpxn FROM registrations ORDER BY point")
+    whole = call("why", "--hub", HUB, folder=estate.folder).stdout
+    assert "Alert" in whole
+    begun = [mine["id"], mine["id"][:8], mine["id"].replace("-", "")[:20].upper()]
+    for about in (HUB, HUB.lower(), *(point for (point,) in points), *begun):
+        assert call("why", about, folder=estate.folder).stdout == whole
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ("12345678", "meter point 12345678 is not in the inventory"),
+        ("12345", "an MPRN has 6 to 11 digits"),
+        ("deadbeef", "no Alert's id begins with deadbeef"),
+        ("acme", "is no Device ID"),
+    ],
+)
+def test_why_says_what_it_did_not_understand(estate: Estate, about: str, said: str) -> None:
+    done = call("why", about, folder=estate.folder)
+    assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
+
+
+def test_why_says_in_a_sentence_why_somebody_was_not_told(estate: Estate) -> None:
+    estate.user(S3, SUPPLIER, name="Borealis")
+    told = call("why", HUB, "--user", "acme energy", folder=estate.folder).stdout
+    assert told.endswith(f"\n{S1} (Acme Energy) was to be told: 1 Alert, as above.\n")
+    told = call("why", HUB, "--user", "borealis", folder=estate.folder).stdout
+    assert f"\n{S3} (Borealis) was not told: no registration made them responsible" in told
+
+
+def test_an_alert_is_shown_by_its_first_digits(estate: Estate) -> None:
+    (mine,) = rows("alerts", "list", "--user", S1, folder=estate.folder)
+    shown = call("alerts", "show", mine["id"][:8], folder=estate.folder)
+    assert (shown.exit_code, mine["id"] in shown.stdout) == (0, True)
+    assert call("alerts", "show", mine["id"][:7], folder=estate.folder).exit_code == 2
