@@ -23,4 +23,5 @@ def compact(value: object) -> bytes:
         found = orjson.dumps(value, default=bytes.hex)
     except orjson.JSONEncodeError:  # a number of more than 64 bits, half of a character
         return _PLAIN(value).encode()
-    return found if found.isascii() else _PLAIN(value).encode()
+    same = found.isascii() and b"\x7f" not in found  # which the standard library escapes
+    return found if same else _PLAIN(value).encode()

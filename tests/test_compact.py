@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from router.compact import compact
@@ -17,6 +17,7 @@ VALUES = st.recursive(
 )
 
 
+@example("\x7f")
 @given(VALUES)
 def test_the_bytes_are_those_of_the_standard_library(value: object) -> None:
     expected = json.dumps(value, separators=(",", ":"), default=bytes.hex)

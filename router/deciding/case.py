@@ -15,7 +15,7 @@ from router.deciding.decisions import Candidate, Decision, Verdict, candidates, 
 from router.domain.facts import Activation, Hub, Registration
 from router.domain.inventory import Home, in_effect, responsible
 from router.domain.users import ServiceUser
-from router.language.fields import Value, fields_of
+from router.language.fields import Value, activation_fields, recipient_fields
 from router.language.rules import Rules
 
 _NOBODY = Decision(Verdict.NO_RECIPIENT, reason="nobody is registered for the hub")
@@ -53,7 +53,8 @@ class Case:
         """The case on these registrations, which are those in effect; `users` by id."""
         parties = responsible(registrations)
         able, settled = candidates(parties, users)
-        values = [fields_of(activation, hub, each.role, each.user) for each in able]
+        alike = activation_fields(activation, hub)
+        values = [alike | recipient_fields(each.role, each.user) for each in able]
         return cls(
             activation, hub, tuple(registrations), able, values, settled if parties else [_NOBODY]
         )

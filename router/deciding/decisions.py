@@ -106,8 +106,8 @@ def due(decisions: Sequence[Decision]) -> list[Due]:
     for each in decisions:
         if each.verdict is Verdict.ALERTED and each.party and each.alert_code and each.rule:
             roles = by_alert.setdefault((each.party.id, each.alert_code), {})
-            roles[each.party.role] = each.rule
+            roles[each.party.role.value] = each.rule  # encoders take longer over other keys
     return [
-        Due(user, code, dict(sorted(roles.items())))
+        Due(user, code, dict(sorted(roles.items())) if len(roles) > 1 else roles)
         for (user, code), roles in sorted(by_alert.items())
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -77,7 +78,9 @@ class Relay:
         self._stopping = False
         self._returns = Returns()
         self._sends = Flights()
-        self._exchanging = False
+        self._offered = False
+        self._exchanged = asyncio.Event()
+        self._exchanged.set()
         self._stale = False
         self._errands = Errands()
         for lane in lanes:
@@ -104,15 +107,21 @@ class Relay:
         self._wake.set()
         await done
 
+    async def looked(self) -> None:
+        """Once an exchange that is under way is over, so that lanes know what waits on them."""
+        await self._exchanged.wait()  # once: where much waits, others begin at its end
+
     def offer(self) -> Offer:
         """What lanes on which nothing waits would send at once, and what came back."""
         wishes = self._asked(Lane.offer) if self._sends.open and not self._stopping else []
         for wish in wishes:
             self.lanes[wish.lane_id].claiming = True
+        self._offered = True
         return Offer({wish.lane_id: wish for wish in wishes}, self._returns.take())
 
     def take(self, offer: Offer, recorded: Recorded | None) -> None:
         """The intake has recorded deliveries, and claimed what lanes had offered to send."""
+        self._offered = False
         for number in offer.wishes:
             self.lanes[number].claiming = False
         if recorded is None:
@@ -137,7 +146,7 @@ class Relay:
         return not (
             self._sends
             or self._returns
-            or self._exchanging
+            or not self._exchanged.is_set()
             or self._stale
             or any(
                 lane.closed is None and (lane.ready or lane.next_due is not None)
@@ -204,7 +213,9 @@ class Relay:
                 self._probe()
                 wishes = self._asked(Lane.wish)
                 if not wishes and (seconds := self._pause()) > 0:
-                    await self._sleep(seconds)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(seconds):
+                            await self._wake.wait()
                     continue
                 exchanged = await self._exchange(wishes)
                 for number, requests in exchanged.sends.items():
@@ -252,13 +263,6 @@ class Relay:
         _log.error("ledger.unavailable", part="relay", detail=str(error), advice="retrying")
         await asyncio.sleep(1.0)
 
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-
     def _asked(self, ask: Callable[[Lane, datetime, float], Wish | None]) -> list[Wish]:
         now, monotonic = self.clock(), time.monotonic()
         wishes = [(lane, ask(lane, now, monotonic)) for lane in self.lanes.values()]
@@ -267,7 +271,7 @@ class Relay:
     def _pause(self) -> float:
         """Seconds until there is something to do, when no lane wishes anything."""
         longest = pause(self.lanes.values(), self.clock())
-        wait = self._returns.wait()
+        wait = None if self._offered else self._returns.wait()  # now the ledger is busy
         return longest if wait is None else min(wait, longest)
 
     def _probe(self) -> None:
@@ -278,7 +282,7 @@ class Relay:
 
     async def _exchange(self, wishes: Sequence[Wish]) -> Exchanged:
         news = self._returns.take()
-        self._exchanging = True
+        self._exchanged.clear()
         for wish in wishes:
             # not after the exchange: the intake may record for it while it runs
             self.lanes[wish.lane_id].ready = False
@@ -286,11 +290,7 @@ class Relay:
         try:
             with self.metrics.commit.labels("relay").time():
                 exchanged = await self.ledger.call(
-                    exchange,
-                    news=news,
-                    wishes=wishes,
-                    now=self.clock(),
-                    withdrawn=self.withdrawn,
+                    exchange, news=news, wishes=wishes, now=self.clock(), withdrawn=self.withdrawn
                 )
         except LedgerUnavailable as error:
             self._returns.give_back(news)
@@ -302,7 +302,7 @@ class Relay:
             self._stopping, self.drain = True, min(self.drain, LAST)
             return NOTHING
         finally:
-            self._exchanging = False
+            self._exchanged.set()  # who waits for it goes on behind all that follows here
             for wish in wishes:
                 self.lanes[wish.lane_id].claiming = False
         self._returns.written(news)
@@ -314,9 +314,9 @@ class Relay:
         for wish in wishes:
             lane = self.lanes[wish.lane_id]
             requests = exchanged.sends.get(lane.id, ())
-            another = wish.meanwhile is not None
-            lane.took(requests, exchanged.next_due.get(lane.id), another=another)
-            lane.idle_at = None if lane.ready else exchanged.idle_at.get(lane.id)
+            idle_at = exchanged.idle_at.get(lane.id)
+            next_due = exchanged.next_due.get(lane.id)
+            lane.took(requests, next_due, another=wish.meanwhile is not None, idle_at=idle_at)
             for each in exchanged.ended.get(lane.id, ()):
                 lane.ready = True
                 self._observed.ended(lane, each)

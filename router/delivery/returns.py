@@ -13,7 +13,7 @@ from datetime import timedelta
 from router.lanes.values import LaneAnswer, LaneChange, News, Settlement
 
 TOGETHER = 0.01
-"""Seconds from the first answer until it is written."""
+"""Seconds from the first answer, or from facts recorded since, until it is written."""
 
 
 class Returns:
@@ -67,8 +67,10 @@ class Returns:
         return news
 
     def written(self, news: News) -> None:
-        """What was taken is in the ledger."""
+        """What was taken is in the ledger; with what is written next goes what came meanwhile."""
         self._out = [each for each in self._out if each is not news]
+        if self._since is not None:
+            self._since = time.monotonic()
 
     def give_back(self, news: News) -> None:
         """It is not: it was before whatever came meanwhile."""

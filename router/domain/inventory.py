@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -102,10 +103,7 @@ def in_effect(home: Home, moment: datetime) -> list[Registration]:
     A registration ends at its `effective_to` or when a later one for the same meter point
     begins, whichever comes first.
     """
-    try:
-        today = moment.astimezone(LOCAL).date()
-    except OverflowError:  # the first hour of the year 1, or the last of 9999
-        today = moment.date()
+    today = _local_day(moment)
     latest: dict[str, date] = {}
     for each in home.registrations:
         if each.effective_from <= today and each.effective_to != each.effective_from:
@@ -122,6 +120,14 @@ def in_effect(home: Home, moment: datetime) -> list[Registration]:
         ),
         key=lambda each: each.mpxn,
     )
+
+
+@lru_cache(maxsize=64)  # a batch is decided at one moment
+def _local_day(moment: datetime) -> date:
+    try:
+        return moment.astimezone(LOCAL).date()
+    except OverflowError:  # the first hour of the year 1, or the last of 9999
+        return moment.date()
 
 
 def _ended(registration: Registration, today: date) -> bool:

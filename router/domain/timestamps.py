@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -31,12 +31,14 @@ def lasting(span: timedelta) -> str:
 
 def stamp(moment: datetime) -> int:
     """The number for an aware moment."""
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+@lru_cache(maxsize=1024)  # an import knows all of its hubs from one
 def moment(stamped: int) -> datetime:
     """The moment again, UTC."""
-    return _EPOCH + stamped * _MICROSECOND
+    return _EPOCH + timedelta(microseconds=stamped)
 
 
 def rfc3339(moment: datetime, precision: str = "auto") -> str:

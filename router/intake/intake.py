@@ -365,6 +365,7 @@ class Intake:
     async def _record(self, task: Task) -> DecidedPiece:
         """What lanes have room for goes out as soon as it is committed."""
         recorded: Recorded | None = None
+        await self.outlet.looked()
         offer = self.outlet.offer()
         started = time.perf_counter()
         try:

@@ -144,13 +144,18 @@ class Lane:
         next_due: datetime | None,
         *,
         another: bool = False,
+        idle_at: int | None = None,
     ) -> None:
-        """The ledger has claimed these of what waits; `another`: one that is not the oldest."""
+        """The ledger has claimed these of what waits; `another`: one that is not the oldest.
+
+        `idle_at` is the version of the ledger at which no more waits than these.
+        """
         self.claimed(requests)
         self.another = another and self.alone is not None
         self.others -= self.another
         self.next_due = next_due
-        self.ready = self.ready or bool(requests)
+        self.ready = self.ready or (bool(requests) and idle_at is None)
+        self.idle_at = None if self.ready else idle_at
 
     def claimed(self, requests: Sequence[Sequence[Claimed]]) -> None:
         """These are under way from now on."""

@@ -66,11 +66,6 @@ class Picked:
     blocked: bool = False
     """One is for a hub with an Alert in flight: where there is no other, its answer is awaited."""
 
-    @property
-    def idle(self) -> bool:
-        """Nothing waits on the lane."""
-        return not (self.requests or self.next_due or self.ended or self.blocked)
-
 
 def pick(
     waiting: Sequence[WaitingDelivery],

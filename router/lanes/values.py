@@ -223,7 +223,7 @@ class Exchanged:
     ended: Mapping[int, Sequence[Settlement]]
     """By lane: deliveries that were parked because their time was up, or withdrawn."""
     idle_at: Mapping[int, int]
-    """By lane on which nothing waits: the version of the ledger that this is true of."""
+    """By lane on which no more waits: the version of the ledger that this is true of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,11 @@ FIELDS = _catalogue(
 
 def fields_of(activation: Activation, hub: Hub, role: Role, user: ServiceUser) -> dict[str, Value]:
     """One candidate, flat, as rules see it. What is not known is left out."""
+    return activation_fields(activation, hub) | recipient_fields(role, user)
+
+
+def activation_fields(activation: Activation, hub: Hub) -> dict[str, Value]:
+    """What rules see of an activation and its hub, whoever may be told."""
     previous = activation.previous_firmware_version
     changed = None if previous is None else previous != activation.firmware_version
     found: dict[str, Value | None] = {
@@ -160,7 +165,7 @@ def fields_of(activation: Activation, hub: Hub, role: Role, user: ServiceUser) -
         "hub.replaced_by": hub.replaced_by,
         "hub.groups": hub.groups or None,
     }
-    return _known(found) | recipient_fields(role, user)
+    return _known(found)
 
 
 def recipient_fields(role: Role, user: ServiceUser) -> dict[str, Value]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from router.domain.timestamps import moment
+from router.ports import Alert
 
 _DEVICE = "\x01"
 _REGISTRATIONS = {
@@ -50,6 +51,9 @@ _BODY = {
     }.items()
 }
 _RESERVED = re.compile("[\x01-\x08\x0b\x0e-\x1f]")
+_PLAIN = re.compile(r"[0-9A-Za-z._-]*")
+"""What JSON has as it is."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PREVIOUS = '"previous_firmware_version":'
 _PLACES = (
     '"id":"%s"',
@@ -95,31 +99,31 @@ def _shortened(text: str, device_id: str, phrases: Mapping[str, str]) -> str:
 class Own(NamedTuple):
     """What an Alert's JSON does not share with others."""
 
-    values: tuple[str, ...]
+    values: tuple[str | int, ...]
     """In the order in which they stand there."""
     previous: str | None
     """The previous firmware version."""
 
     @classmethod
-    def of(cls, text: str, alert: Mapping[str, Any], fact: Mapping[str, Any]) -> Own | None:
-        """Of the JSON of an Alert about a fact; None for one that their rows can't tell again."""
-        start = text.find(_PREVIOUS) + len(_PREVIOUS)
-        previous = text[start : text.find(",", start)]
-        named = previous.startswith('"') and previous.endswith('"')
-        if fact["activated_at"] < 0 or not (named or previous == "null"):
+    def of(cls, alert: Alert) -> Own | None:
+        """Of an Alert; None for one whose rows can't tell it again."""
+        device, version = alert.device_id, alert.firmware_version
+        previous, user = alert.previous_firmware_version, alert.service_user_id
+        texts = device + version + user if previous is None else device + version + user + previous
+        if alert.activated_at < _EPOCH or not _PLAIN.fullmatch(texts):
             return None
         values = (
-            alert["alert_id"],
-            fact["device_id"],
-            _rfc3339(alert["decided_at"]),
-            fact["device_id"],
-            fact["firmware_version"],
-            previous,
-            _rfc3339(fact["activated_at"]),
-            alert["service_user_id"],
-            str(alert["sequence"]),
+            str(alert.id),
+            device,
+            _rfc3339(alert.decided_at),
+            device,
+            version,
+            "null" if previous is None else f'"{previous}"',
+            _rfc3339(alert.activated_at),
+            user,
+            alert.sequence,
         )
-        return cls(values, previous[1:-1] if named else None)
+        return cls(values, previous)
 
     def wording(self, text: str) -> str | None:
         """The JSON with `%s` for each of these; None where they do not stand in it so."""
@@ -135,5 +139,5 @@ class Own(NamedTuple):
 
 
 @lru_cache(maxsize=1024)  # a fact has several Alerts, and a batch is decided at one moment
-def _rfc3339(stamped: int) -> str:
-    return moment(stamped).isoformat().replace("+00:00", "Z")
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

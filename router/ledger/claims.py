@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
-from router.lanes.picking import HAD_IT, WaitingDelivery
+from router.lanes.picking import HAD_IT, WaitingDelivery, pick_new
 from router.lanes.values import Claimed, DeliveryState, Wish
 from router.ledger.driver import Parameters
 from router.ledger.prepared import Prepared
-from router.ledger.recorder import Recorder, Row
+from router.ledger.recorder import Recorder
 from router.ledger.tables import attempts, deliveries, forms
 from router.ports import Alert, Delivery, Outcome
 
@@ -27,16 +28,30 @@ FORM = ("batch", "rendered")
 """What must be the same when an adapter sends a delivery again."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
+class NewDelivery(NamedTuple):
     """A delivery that is being recorded."""
 
-    row: Row
+    number: int
+    """Of the Alert."""
     alert: Alert
     event: bytes
     """The Alert's own bytes."""
     received_at: datetime
     """When the fact came that the Alert is about."""
+
+
+@dataclass(slots=True)
+class NewOnLane:
+    """Those of one lane, in the order of their sequence."""
+
+    lane_id: int
+    expires_at: datetime
+    """After which what is undelivered is parked."""
+    deliveries: list[NewDelivery] = field(default_factory=list)
+    expires_stamp: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.expires_stamp = stamp(self.expires_at)
 
 
 _SENT = Prepared(
@@ -68,7 +83,6 @@ def claim(
     recorder: Recorder,
     wish: Wish,
     requests: Sequence[Sequence[WaitingDelivery]],
-    now: datetime,
 ) -> list[list[Claimed]]:
     """Claim what waited."""
     claimed: list[list[Claimed]] = []
@@ -84,8 +98,7 @@ def claim(
             if rendered is None:
                 rendered, unrendered = _rendered(wish, alert)
             attempt = row.attempts + 1
-            of = {"id": row.id, "alert": row.alert, "attempts": attempt}
-            _add_attempt(recorder, of, now, batch, rendered)
+            _add_attempt(recorder, (row.id, attempt, batch), row.alert, rendered)
             rows.append((row.id, attempt, batch, rendered, wish.adapter))
             group.append(
                 Claimed(
@@ -112,42 +125,62 @@ def claim(
     return claimed
 
 
-def claim_new(
-    recorder: Recorder,
-    wish: Wish,
-    requests: Sequence[Sequence[NewDelivery]],
-    now: datetime,
-) -> list[list[Claimed]]:
-    """Claim what is being recorded; its rows are changed before they are written."""
-    claimed: list[list[Claimed]] = []
-    for members in requests:
-        batch = _new_batch(wish, members[0].row["id"])
-        group = []
-        for each in members:
-            rendered, unrendered = _rendered(wish, each.alert)
-            each.row.update(
-                state=DeliveryState.SENDING.value,
-                attempts=1,
-                batch=batch,
-                rendered=rendered,
-                sent_by=wish.adapter,
-            )
-            _add_attempt(recorder, each.row, now, batch, rendered)
-            group.append(
-                Claimed(
-                    each.row["id"],
-                    wish.lane_id,
-                    Delivery(each.alert, each.event if rendered is None else rendered, batch),
-                    each.received_at,
-                    1,
-                    0,
-                    moment(each.row["expires_at"]),
-                    batch,
-                    unrendered=unrendered,
-                )
-            )
-        claimed.append(group)
+def add_new(recorder: Recorder, new: NewOnLane, wish: Wish | None) -> list[list[Claimed]]:
+    """Add what is new on a lane; what its wish takes of it is claimed."""
+    found = [(each.alert.device_id, each.alert.sequence, each) for each in new.deliveries]
+    requests = pick_new(found, wish) if wish else []
+    claimed = [_claim_new(recorder, new, wish, group) for group in requests if wish]
+    waits = (DeliveryState.WAITING.value, 0, None, None, None)
+    for each in new.deliveries[sum(map(len, requests)) :]:
+        _add_delivery(recorder, new, each, recorder.number(deliveries), waits)
     return claimed
+
+
+def _claim_new(
+    recorder: Recorder,
+    new: NewOnLane,
+    wish: Wish,
+    members: Sequence[NewDelivery],
+) -> list[Claimed]:
+    group: list[Claimed] = []
+    batch: str | None = None
+    for each in members:
+        number = recorder.number(deliveries)
+        batch = batch or _new_batch(wish, number)
+        rendered, unrendered = _rendered(wish, each.alert)
+        sent = (DeliveryState.SENDING.value, 1, batch, rendered, wish.adapter)
+        _add_delivery(recorder, new, each, number, sent)
+        _add_attempt(recorder, (number, 1, batch), each.number, rendered)
+        group.append(
+            Claimed(
+                number,
+                wish.lane_id,
+                Delivery(each.alert, each.event if rendered is None else rendered, batch),
+                each.received_at,
+                1,
+                0,
+                new.expires_at,
+                batch,
+                unrendered=unrendered,
+            )
+        )
+    return group
+
+
+def _add_delivery(
+    recorder: Recorder,
+    new: NewOnLane,
+    each: NewDelivery,
+    number: int,
+    stands: tuple[str, int, str | None, bytes | None, str | None],
+) -> None:
+    """`stands`: its state, attempts, batch, bytes, and what sent it."""
+    state, attempts, batch, rendered, sent_by = stands
+    row = (
+        *(number, each.number, new.lane_id, each.alert.sequence, state, attempts, 0),
+        *(recorder.at, new.expires_stamp, batch, 0, rendered, sent_by, 0),
+    )
+    recorder.put(deliveries, row)
 
 
 def _new_batch(wish: Wish, first: int) -> str | None:
@@ -163,10 +196,13 @@ def _rendered(wish: Wish, alert: Alert) -> tuple[bytes | None, Outcome | None]:
 
 
 def _add_attempt(
-    recorder: Recorder, of: Row, now: datetime, batch: str | None, rendered: bytes | None
+    recorder: Recorder, of: tuple[int, int, str | None], alert: int, rendered: bytes | None
 ) -> None:
-    """With what it sends: that the Alert and these bytes were sent is then in the chain."""
-    row = {"delivery_id": of["id"], "at": stamp(now), "number": of["attempts"], "batch": batch}
-    row["alert"] = of["alert"]
-    row["sent"] = None if rendered is None else hashlib.sha256(rendered).digest()
-    recorder.add(attempts, row)
+    """`of`: delivery, number, batch. With what it sends: that the Alert and these bytes were sent
+    is then in the chain.
+    """
+    sent = None if rendered is None else hashlib.sha256(rendered).digest()
+    delivery, number, batch = of
+    at, link = recorder.at, recorder.link
+    row = (recorder.number(attempts), delivery, at, number, batch, link, alert, sent)
+    recorder.put(attempts, row)

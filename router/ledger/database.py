@@ -35,6 +35,8 @@ WRITTEN = "written"
 """Where a connection keeps what its recorder knows of the records (`recorder.Written`)."""
 NUMBERS = "numbers"
 """Where a connection keeps the numbers of what repeats in records."""
+WORDED = "worded"
+"""Where a connection keeps how Alerts are worded."""
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 INSTRUCTIONS = 10_000
 """Of SQLite's machine, between two looks at the clock: well under a millisecond."""
@@ -88,7 +90,8 @@ class Database:
                 yield self.connection
         except BaseException as error:
             self.connection.info[WRITTEN] = written
-            self.connection.info.pop(NUMBERS, None)  # some may not have been committed
+            for name in (NUMBERS, WORDED):  # some may not have been committed
+                self.connection.info.pop(name, None)
             cause = error.orig if isinstance(error, DatabaseError) else error
             if isinstance(cause, sqlite3.DatabaseError):
                 self._explain(cause)

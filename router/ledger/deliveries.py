@@ -129,17 +129,9 @@ def settle(connection: Connection, recorder: Recorder, settled: Iterable[Settlem
     rows: list[Parameters] = []
     ended: list[Parameters] = []
     for each in settled:
-        recorder.add(
-            outcomes,
-            {
-                "delivery_id": each.id,
-                "attempt": each.attempt,
-                "at": stamp(each.at),
-                "outcome": each.outcome,
-                "reason": each.reason,
-                "detail": each.detail,
-            },
-        )
+        number, at = recorder.number(outcomes), stamp(each.at)
+        row = (each.id, each.attempt, at, each.outcome, each.reason, each.detail)
+        recorder.put(outcomes, (number, *row, recorder.link))
         if each.attempt is None:  # as it was sent before it goes again, when it is retried
             ended.append((each.id, each.state.value))
             continue
@@ -172,35 +164,43 @@ def exchange(
         idle: list[int] = []
         ended: dict[int, list[Settlement]] = {}
         for wish in wishes:
-            picked = _picked(connection, wish, now, withdrawn)
+            picked, all_of_it = _picked(connection, wish, now, withdrawn)
             next_due[wish.lane_id] = picked.next_due
             if picked.requests:
-                sends[wish.lane_id] = claim(connection, recorder, wish, picked.requests, now)
+                sends[wish.lane_id] = claim(connection, recorder, wish, picked.requests)
             if picked.ended:
                 ended[wish.lane_id] = picked.ended
                 settle(connection, recorder, picked.ended)
-            if picked.idle:
+            if all_of_it:
                 idle.append(wish.lane_id)
         recorder.write()
         idle_at = dict.fromkeys(idle, recorder.version)
         return Exchanged(sends, next_due, ended, idle_at)
 
 
-def _picked(connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn) -> Picked:
-    """What this lane may send of what waits on it."""
-    waiting = _waiting(connection, wish, now)
+def _picked(
+    connection: Connection, wish: Wish, now: datetime, withdrawn: Withdrawn
+) -> tuple[Picked, bool]:
+    """What this lane may send of what waits on it, and whether that is all."""
+    waiting, whole = _waiting(connection, wish, now)
     pairs = [(each.device_id, each.service_user_id) for each in waiting if each.recheck == REREAD]
     devices = {device for device, _ in pairs}
     gone = withdrawn(read_inventory(connection, devices), pairs) if pairs else set()
     picked = pick(waiting, wish, now, gone)
-    if not picked.requests and picked.next_due is None and not picked.blocked:
+    whole = whole and not picked.ended and sum(map(len, picked.requests)) == len(waiting)
+    if (whole or not picked.requests) and picked.next_due is None and not picked.blocked:
         ((refused,),) = _NEXT_REFUSED.ask(connection, wish.lane_id)
         picked.next_due = moment(refused) if refused is not None else None
-    return picked
+    return picked, whole and picked.next_due is None and not picked.blocked
 
 
-def _waiting(connection: Connection, wish: Wish, now: datetime) -> list[WaitingDelivery]:
-    """Enough of what waits on the lane, with all that goes together with it."""
+def _waiting(
+    connection: Connection, wish: Wish, now: datetime
+) -> tuple[list[WaitingDelivery], bool]:
+    """Enough of what waits on the lane, with all that goes together with it.
+
+    And whether that is all, but for what was refused or set aside and is not due.
+    """
     most = max(wish.sends * wish.most, ENDING if wish.failing else 0)
 
     def read(statement: Prepared, most: int = most) -> list[WaitingDelivery]:
@@ -220,7 +220,8 @@ def _waiting(connection: Connection, wish: Wish, now: datetime) -> list[WaitingD
         given = {"lane": wish.lane_id, "adapter": wish.adapter, "names": sorted(names)}
         more = map(WaitingDelivery._make, connection.execute(_TOGETHER, given))
         found += [each for each in more if each.batch in names]
-    return sorted({each.id: each for each in found}.values(), key=lambda each: each.sequence)
+    in_order = sorted({each.id: each for each in found}.values(), key=lambda each: each.sequence)
+    return in_order, not (full or wish.failing)
 
 
 def lost_attempts(database: Database, now: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -63,6 +64,19 @@ def read_inventory(
 # The ledger holds only what passed validation, so reading builds the values without it. The order
 # is that of the tables' columns.
 
+_Model = TypeVar("_Model", Hub, Registration)
+_set = object.__setattr__
+
+
+def _made(model: type[_Model], /, **values: Any) -> _Model:
+    """As its `model_construct`, given all fields in their order, in a third of the time."""
+    made = model.__new__(model)
+    _set(made, "__dict__", values)
+    _set(made, "__pydantic_fields_set__", set(values))
+    _set(made, "__pydantic_extra__", None)
+    _set(made, "__pydantic_private__", None)
+    return made
+
 
 def _hub(  # noqa: PLR0917
     device_id: str,
@@ -74,7 +88,8 @@ def _hub(  # noqa: PLR0917
     replaced_by: str | None,
     groups: str,
 ) -> Hub:
-    return Hub.model_construct(
+    return _made(
+        Hub,
         device_id=device_id,
         status=HubStatus(status),
         smets_version=SmetsVersion(smets_version),
@@ -95,7 +110,8 @@ def _registration(  # noqa: PLR0917
     network_operator_id: str | None,
     effective_to: str | None,
 ) -> Registration:
-    return Registration.model_construct(
+    return _made(
+        Registration,
         device_id=device_id,
         mpxn=mpxn,
         point=Point(point),

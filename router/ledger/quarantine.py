@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from router.compact import compact
 from router.deciding.batch import Arrival, Batch, Quarantined
 from router.domain.broken import device_named
 from router.domain.facts import Fact
@@ -83,7 +84,7 @@ def _quarantine_row(key: str, each: Quarantined) -> Row:
         ),
         "reason": each.reason.value,
         "detail": each.detail,
-        **arrival_columns(each.arrival),
+        **_arrival_columns(each.arrival),
         "content_digest": found.content_digest,
         "body": found.body,
     }
@@ -265,11 +266,15 @@ def mark_released(connection: Connection, numbers: Sequence[int]) -> int:
     return connection.execute(statement).rowcount
 
 
-def arrival_columns(arrival: Arrival) -> dict[str, Any]:
-    """What facts and quarantine both keep of a message's arrival."""
+def arrival_values(arrival: Arrival) -> tuple[int, str, str | None]:
+    """What facts and quarantine both keep of a message's arrival: when, from where, evidence."""
     evidence = arrival.message.evidence
-    return {
-        "received_at": stamp(arrival.received_at),
-        "origin": f"{arrival.intake} {arrival.message.origin}",
-        "evidence": json.dumps(dict(evidence), sort_keys=True) if evidence else None,
-    }
+    return (
+        stamp(arrival.received_at),
+        f"{arrival.intake} {arrival.message.origin}",
+        compact(dict(sorted(evidence.items()))).decode() if evidence else None,
+    )
+
+
+def _arrival_columns(arrival: Arrival) -> dict[str, Any]:
+    return dict(zip(("received_at", "origin", "evidence"), arrival_values(arrival), strict=True))

@@ -9,7 +9,8 @@ global chain would make replicas wait for each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from router.ledger.chain import GENESIS
 from router.ledger.database import WRITTEN, Database, version_of
 from router.ledger.driver import Parameters
 from router.ledger.files import LedgerGone
-from router.ledger.packing import PACKINGS
+from router.ledger.packing import FORMS
 from router.ledger.prepared import Prepared
 from router.ledger.tables import RECORDS, attempts, deliveries, links
 
@@ -32,11 +33,6 @@ OPERATOR = "operator"
 _WRITTEN = (*RECORDS[: RECORDS.index(attempts)], deliveries, *RECORDS[RECORDS.index(attempts) :])
 """Deliveries are no records, but attempts refer to them, as they refer to Alerts."""
 _COLUMNS = {table.name: tuple(table.columns.keys()) for table in (links, *_WRITTEN)}
-_INSERT = {
-    table.name: Prepared(insert(table), _COLUMNS[table.name])
-    for table in (links, *_WRITTEN)
-    if table.name not in PACKINGS
-}
 _LAST_LINK = Prepared(
     select(links.c.number, links.c.hash)
     .where(links.c.writer == bindparam("writer"))
@@ -45,10 +41,14 @@ _LAST_LINK = Prepared(
     ("writer",),
 )
 STORED = {
-    table.name: PACKINGS[table.name].table if table.name in PACKINGS else table
+    table.name: FORMS[table.name].table if table.name in FORMS else table
     for table in (links, *_WRITTEN)
 }
 """By name: the table that its rows are in."""
+_INSERT = {
+    name: Prepared(insert(table), FORMS[name].columns if name in FORMS else _COLUMNS[name])
+    for name, table in STORED.items()
+}
 _HIGHEST = {
     name: Prepared(select(func.coalesce(func.max(table.c.id), 0)), ())
     for name, table in STORED.items()
@@ -77,7 +77,10 @@ class Recorder:
         self.connection = connection
         self.writer = writer
         self.at = at
-        self.rows: dict[str, list[Row]] = {}
+        self.rows: defaultdict[str, list[Parameters]] = defaultdict(list)
+        """By table, as records are told and hashed."""
+        self._stored: defaultdict[str, list[Parameters]] = defaultdict(list)
+        self._link: int | None = None
         self.version = version_of(connection)
         known: Written | None = connection.info.get(WRITTEN)
         self._known = known if known is not None and known.version == self.version else None
@@ -91,56 +94,60 @@ class Recorder:
         self._next[table.name] = following + 1
         return following
 
+    @property
+    def link(self) -> int:
+        """The number of the link that will cover these records."""
+        if self._link is None:
+            self._link = self.number(links)
+        return self._link
+
     def add(self, table: Table, row: Row) -> int:
-        """Add one record, or a delivery; gives its id (0 for tables without one)."""
+        """Add one record; gives its id (0 for tables without one)."""
         if table.name in _HIGHEST:
             row["id"] = self.number(table)
-        self.rows.setdefault(table.name, []).append(row)
+        whole = {**row, "link": self.link}
+        self.put(table, tuple(map(whole.get, _COLUMNS[table.name])))
         return int(row.get("id", 0))
+
+    def put(self, table: Table, row: Parameters, stored: Parameters | None = None) -> None:
+        """Add one record, or a delivery, as its columns stand: with its number and link.
+
+        `stored` is what is written of it, where that has another form.
+        """
+        self.rows[table.name].append(row)
+        if stored is not None:
+            self._stored[table.name].append(stored)
 
     def write(self) -> None:
         """Write all of it. Nothing, not even a link, when nothing was added."""
         if not self.rows:
             return
-        link = self.number(links)
         end = self._last_link()
         number, previous = (end[0] + 1, end[1]) if end else (1, GENESIS)
-        for rows in self.rows.values():
-            for row in rows:
-                row["link"] = link
-        row = {
-            "id": link,
+        row: Row = {
+            "id": self.link,
             "writer": self.writer,
             "number": number,
             "at": self.at,
             "previous": previous,
         }
-        records = {name: _values(name, rows) for name, rows in self.rows.items()}
         digests = {
             table.name: chain.digests(found)
             for table in RECORDS
-            if (found := records.get(table.name))
+            if (found := self.rows.get(table.name))
         }
         first = chain.head(self.writer, number, self.at, previous)
         row |= {"hash": chain.link_hash(first, digests), "marks": chain.marks(digests)}
-        _INSERT["links"].run(self.connection, _values("links", [row]))
+        _INSERT["links"].run(self.connection, [tuple(map(row.get, _COLUMNS["links"]))])
         for table in _WRITTEN:
-            self._store(table.name, records.get(table.name, ()))
+            rows = self._stored.get(table.name) or self.rows.get(table.name)
+            if rows:
+                _INSERT[table.name].run(self.connection, rows)
         before: Written | None = self.connection.info.get(WRITTEN)
         last = before.last if before is not None else None
         if self.writer == ROUTER:
             last = (number, row["hash"])
         self.connection.info[WRITTEN] = Written(self.version, last, self._next)
-
-    def _store(self, name: str, records: Sequence[Parameters]) -> None:
-        if name not in PACKINGS:
-            _INSERT[name].run(self.connection, records)
-        elif records:
-            packing = PACKINGS[name]
-            facts = {row["id"]: row for row in self.rows.get("facts", ())}
-            packing.insert.run(
-                self.connection, packing.rows(self.connection, self.rows[name], facts)
-            )
 
     def _last_link(self) -> Chained | None:
         if self.writer == ROUTER and self._known is not None and self._known.last is not None:
@@ -172,8 +179,3 @@ def changes(database: Database) -> int:
     with database.transaction() as connection:
         last_link(connection, ROUTER)
         return version_of(connection)
-
-
-def _values(table: str, rows: Sequence[Row]) -> list[Parameters]:
-    columns = _COLUMNS[table]
-    return [tuple(map(row.get, columns)) for row in rows]

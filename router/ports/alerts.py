@@ -6,11 +6,12 @@ JSON channel sends exactly these bytes, however often; channels of other formats
 
 from __future__ import annotations
 
-import json
+import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as quoted
 
 import orjson
 
@@ -18,6 +19,7 @@ from router.compact import compact
 
 NAMESPACE = uuid.UUID("b8a5c7de-6f0c-5d0f-9f43-2f6f3e1f64a1")
 """The fixed namespace of Alert ids. Changing it would send every Alert again under a new id."""
+_SPACE = NAMESPACE.bytes
 EVENT_TYPE = "hubherald.alert.v1"
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
@@ -26,7 +28,10 @@ BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 
 def alert_id(fact_source: str, fact_id: str, service_user_id: str, alert_code: str) -> uuid.UUID:
     """The same for the same fact, user and code, whatever rules or clock say."""
-    return uuid.uuid5(NAMESPACE, json.dumps([fact_source, fact_id, service_user_id, alert_code]))
+    # as the standard library's encoder writes them, which takes longer
+    words = map(quoted, (fact_source, fact_id, service_user_id, alert_code))
+    digest = hashlib.sha1(_SPACE + f"[{', '.join(words)}]".encode(), usedforsecurity=False).digest()
+    return uuid.UUID(bytes=digest[:16], version=5)
 
 
 @dataclass(frozen=True, slots=True)

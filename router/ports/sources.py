@@ -47,10 +47,13 @@ class Message:
     """How often it had been given out before without being acknowledged; from 1 on it is suspected
     of having killed who took it. Always 0 where the source does not count."""
 
-    @property
-    def size(self) -> int:
-        """What it takes in memory, in bytes, but for a little."""
-        return len(self.body) + sum(len(key) + len(each) for key, each in self.evidence.items())
+    size: int = field(init=False, repr=False, compare=False)
+    """What it takes in memory, in bytes, but for a little."""
+
+    def __post_init__(self) -> None:
+        """Its size is asked for at each step of its way."""
+        told = sum(map(len, self.evidence)) + sum(map(len, self.evidence.values()))
+        object.__setattr__(self, "size", len(self.body) + told)
 
     @property
     def digest(self) -> str:

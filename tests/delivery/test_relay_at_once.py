@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -134,10 +135,48 @@ async def test_while_an_exchange_claims_for_a_lane_it_offers_nothing(tmp_path: P
             await running.record(HUBS[:1], at_once=False)  # the relay wakes up for it
             other.execute("BEGIN IMMEDIATE")
             await running.until(lambda: running.lane().claiming)
-            assert not running.relay.offer().wishes
+            offer = running.relay.offer()
+            assert not offer.wishes
+            running.relay.take(offer, None)
             other.execute("ROLLBACK")
         await running.idle()
         assert recipient.got == [1]
+
+
+async def test_what_is_claimed_to_the_last_is_not_looked_for_again(tmp_path: Path) -> None:
+    slow = Slow()
+    async with relaying(tmp_path, slow) as running:
+        await at_rest(running)
+        before = running.exchanges
+        await running.record(HUBS[:2], at_once=False)
+        await running.until(lambda: len(running.lane().in_flight) == 2)
+        await running.quiet()
+        assert running.exchanges == before + 1
+        offer = running.relay.offer()
+        assert list(offer.wishes) == running.lanes
+        running.relay.take(offer, None)
+        slow.may_answer.set()
+        await running.idle()
+
+
+async def test_who_records_waits_for_a_look_that_is_under_way(tmp_path: Path) -> None:
+    """While facts flow, lanes would else be looked at in the wrong moment each time."""
+    recipient = Recipient()
+    async with relaying(tmp_path, recipient) as running:
+        await at_rest(running)
+        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+            await running.record(HUBS[:1], at_once=False)
+            other.execute("BEGIN IMMEDIATE")
+            await running.until(lambda: running.lane().claiming)
+            looked = asyncio.create_task(running.relay.looked())
+            await asyncio.sleep(0)
+            assert not looked.done()
+            other.execute("ROLLBACK")
+        await looked
+        offer = running.relay.offer()
+        assert list(offer.wishes) == running.lanes
+        running.relay.take(offer, None)
+        await running.idle()
 
 
 async def test_what_another_process_changed_is_looked_at_first(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -116,6 +117,18 @@ def test_a_redelivery_has_the_same_digest_whatever_the_order_of_its_keys() -> No
     second = fact(json.dumps(backward, indent=3).encode())
     assert first.content_digest == second.content_digest
     assert first.body != second.body
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"note": "\x7f Zähler"}, {"note": True}, {"note": 1e22}, {"n": {"b": 1, "a": None}}],
+)
+def test_the_digest_is_what_it_has_always_been(more: dict[str, Any]) -> None:
+    """Whoever sends a fact again that an older Hubherald has recorded sends what is known."""
+    raw = with_data(**more)
+    sent = json.loads(raw)
+    content = json.dumps([sent["type"], sent["data"]], sort_keys=True, separators=(",", ":"))
+    assert fact(raw).content_digest == hashlib.sha256(content.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_nothing_starts_a_window_ahead_of_what_is_unanswered() -> None:
     rows = [waiting(number) for number in range(4, 9)]
     assert numbers(pick(rows, wish(3, span=4, oldest=1), NOW)) == [[4]]
     nothing = pick(rows, wish(3, span=3, oldest=1), NOW)
-    assert (nothing.requests, nothing.blocked, nothing.idle) == ([], True, False)
+    assert (nothing.requests, nothing.blocked) == ([], True)
     # what is set aside holds nobody up, and nothing holds it up
     rows[0] = waiting(4, attempts=2, aside=True, due_at=stamp(NOW))
     assert numbers(pick(rows, wish(3, span=2), NOW)) == [[4], [5], [6]]
@@ -88,7 +88,7 @@ def test_what_is_set_aside_takes_no_more_than_its_share() -> None:
     assert numbers(picked) == [[1], [2], [10], [11]]
     assert numbers(pick(rows, wish(4, on_their_own=0), NOW)) == [[10], [11], [12], [13]]
     only = pick(rows[:9], wish(4, on_their_own=0), NOW)
-    assert (numbers(only), only.idle) == ([], False)
+    assert (numbers(only), only.blocked) == ([], True)
 
 
 def test_never_two_for_one_hub() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -15,7 +16,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.exc import DatabaseError
 from support.chains import broken
 from support.ledgers import RULES, USERS, ask, decided, fill, lane_of, made, standing
 from support.ledgers import recorded as record_batch
@@ -169,6 +169,24 @@ def test_what_repeats_stands_once(database: Database) -> None:
     assert broken(database) == []
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(FACTS, TEXTS), min_size=2, max_size=6, unique_by=lambda each: each[0]))
+def test_alerts_that_are_worded_alike_have_the_bytes_that_each_says_of_itself(
+    empty: Path, found: list[tuple[bytes, str]]
+) -> None:
+    """One of them is encoded, the others are told by its wording."""
+    with (
+        TemporaryDirectory() as folder,
+        closing(open_database(f"sqlite:///{copy(empty, folder)}", Use.ROUTE)) as database,
+    ):
+        for place, (raw, rule) in enumerate(found):
+            named = json.dumps({**json.loads(raw), "id": f"f-{place}"}).encode()
+            recorded(database, case(named, [user(1), DCC, device(3)], rule))
+        assert broken(database) == []
+        for event in events(database):
+            assert Alert.from_event(event).event() == event
+
+
 def test_an_alert_that_its_fact_can_not_tell_stands_whole(database: Database) -> None:
     """SQLite counts the parts of a second before 1970 from the other side."""
     at = "1969-12-31T23:59:58.25Z"
@@ -199,7 +217,7 @@ def test_a_number_that_was_not_committed_is_given_again(database: Database) -> N
         )
     batch = Batch(NOW, accepted=[case(body(id="f-1"))])
     batch.cursors[("drop", "facts.jsonl")] = Cursor("facts.jsonl", 17, 1)
-    with pytest.raises(DatabaseError, match="full"):
+    with pytest.raises(sqlite3.DatabaseError, match="full"):
         record_batch(database, batch, standing({}))
     assert stored(database, "SELECT count(*) FROM wordings") == 0
     recorded(database, case(body(id="f-2")))

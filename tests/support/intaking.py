@@ -136,6 +136,9 @@ class Unsent:
         self.lanes = lanes
         self.running = running
 
+    async def looked(self) -> None:
+        """Nobody looks."""
+
     def offer(self) -> Offer:
         """Nothing is sent at once, and nothing came back."""
         self.running.before_recording()

@@ -131,7 +131,7 @@ class Running:
             before = self.exchanges
             for _ in range(20):
                 await asyncio.sleep(0.001)
-            writes = self.relay._exchanging or self.relay._returns
+            writes = not self.relay._exchanged.is_set() or self.relay._returns
             if self.exchanges == before and not writes:
                 return
         raise AssertionError("it spins")
