@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 
 from aiormq.exceptions import InvalidFrameError
 from pamqp.commands import Basic
+from pamqp.exceptions import PAMQPException
 from pamqp.header import ContentHeader
 
 from router.ports import MAX_BODY, beginning_of
 
 DELIVER = struct.pack(">HH", 60, 60)
 """What the frame begins with in which a broker gives out a message."""
-_NUMBERS = struct.Struct(">QB")
-"""The delivery tag, and whether the message was given out before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +55,18 @@ class Assembly:
 
     def deliver(self, channel: int, method: bytes) -> None:
         """A message begins. InvalidFrameError when it does not."""
+        given = Basic.Deliver()
         try:
-            _, place = _short(method, len(DELIVER))  # the consumer: there is one
-            tag, bits = _NUMBERS.unpack_from(method, place)
-            exchange, place = _short(method, place + _NUMBERS.size)
-            key, _ = _short(method, place)
-        except (IndexError, struct.error) as error:
+            given.unmarshal(method[len(DELIVER) :])
+        except (PAMQPException, ValueError, IndexError, struct.error) as error:
             raise InvalidFrameError(f"{method[:60]!r} begins no message") from error
         self._channel, self._properties = channel, None
-        self._begun = tag, bool(bits & 1), exchange, key
+        self._begun = (
+            given.delivery_tag or 0,
+            bool(given.redelivered),
+            given.exchange or "",
+            given.routing_key or "",
+        )
 
     def header(self, channel: int, payload: bytes) -> bool:
         """What it is like; whether it is of ours."""
@@ -107,10 +109,3 @@ class Assembly:
         self._begun = self._properties = None
         self._kept = bytearray()
         self._give(came)
-
-
-def _short(method: bytes, place: int) -> tuple[str, int]:
-    """A short text, and where it ends."""
-    start = place + 1
-    end = start + method[place]
-    return method[start:end].decode(errors="replace"), end

@@ -10,13 +10,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 import struct
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import pamqp.frame
 from aiormq.connection import TransportFactory
 from aiormq.exceptions import AMQPConnectionError
+from pamqp.commands import Basic
 from pamqp.exceptions import PAMQPException
 from pamqp.header import ContentHeader
+from pamqp.heartbeat import Heartbeat
 from yarl import URL
 
 from adapters.dialling import dial
@@ -40,7 +44,7 @@ _HEAD = struct.Struct(">BHI")
 _END = 1
 _ENVELOPE = _HEAD.size + _END
 _METHOD, _HEADER, _BODY = 1, 2, 3
-_HEARTBEAT = _HEAD.pack(8, 0, 0) + b"\xce"
+_HEARTBEAT = pamqp.frame.marshal(Heartbeat(), 0)
 _TLS_ALERT = b"\x15\x03"
 """What OpenSSL and Erlang answer to a client that does not speak TLS begins with it."""
 _TUNE = struct.pack(">HH", 10, 30)
@@ -48,9 +52,12 @@ _LIMITS = struct.Struct(">4sHI")
 """Of Connection.Tune: which method it is, how many channels, bytes of a frame."""
 _CONTENT = struct.Struct(">4sQ")
 """Of a content header: the class, a weight, bytes of the body. The properties follow."""
-_FATES = {struct.pack(">HH", 60, 80): Fate.TAKEN, struct.pack(">HH", 60, 120): Fate.REFUSED}
-_CONFIRMATION = struct.Struct(">4sQB")
-"""Of Basic.Ack and Basic.Nack: which, the number of a message, whether all up to it."""
+_WHICH = struct.Struct(">HH")
+"""Of a method: its class and its number."""
+_FATES: Mapping[bytes, tuple[type[Basic.Ack | Basic.Nack], Fate]] = {
+    _WHICH.pack(60, 80): (Basic.Ack, Fate.TAKEN),
+    _WHICH.pack(60, 120): (Basic.Nack, Fate.REFUSED),
+}
 
 
 class BoundedTransports(TransportFactory):
@@ -225,11 +232,16 @@ class BoundedReader(asyncio.StreamReader):
 
 def _confirmed(confirms: Confirms, payload: bytes) -> bool:
     """Whether it was the broker's word about messages that we have published."""
-    fate = _FATES.get(payload[:4])
-    if fate is None or len(payload) != _CONFIRMATION.size:
+    known = _FATES.get(payload[: _WHICH.size])
+    if known is None:
         return False
-    _, number, bits = _CONFIRMATION.unpack(payload)
-    confirms.confirmed(number, fate, multiple=bool(bits & 1))
+    method, fate = known
+    word = method()
+    try:
+        word.unmarshal(payload[_WHICH.size :])
+    except (PAMQPException, ValueError, IndexError, struct.error):
+        return False  # the library complains of it
+    confirms.confirmed(word.delivery_tag or 0, fate, multiple=bool(word.multiple))
     return True
 
 

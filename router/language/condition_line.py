@@ -1,28 +1,47 @@
 """One line of `when`: a field, a comparison, and what it is compared with.
 
-How it reads is in `line_shape.py`; what a field can take is the catalogue's. A comparison that no
-value could ever meet is a mistake, as it would silently tell nobody. Every mistake has its column.
+The grammar is lark's; what a field can take is the catalogue's. A comparison that no value could
+ever meet is a mistake, since it would silently tell nobody. Every mistake has its column.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from functools import cache
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from router.files.codes import Code
 from router.files.problems import Location
 from router.files.suggestions import did_you_mean
 from router.language.conditions import OPERATORS, OPERATORS_OF, Comparison, Literal
 from router.language.fields import ANYTHING, FIELDS, Field, FieldKind
-from router.language.line_shape import LineShape, LineWord, Misshapen, shape_of
 
 LONGEST_LINE = 2000
+
+# A text has no escapes: it reaches to the next quote of its kind.
+_GRAMMAR = r"""
+    start: NAME SIGN [literal]
+    ?literal: TEXT | BOOLEAN | list
+    list: "[" [TEXT ("," TEXT)* [","]] "]"
+    NAME: /[A-Za-z_][A-Za-z0-9_.]*/
+    SIGN: /==|!=|<=|>=|<|>|(not[ \t]+in|in|startswith|has|exists)(?![A-Za-z0-9_.])/
+    TEXT: /"[^"]*"|'[^']*'/
+    BOOLEAN: /(true|false)(?![A-Za-z0-9_.])/
+    %ignore /[ \t]+/
+"""
 _TRUTHS = {"true": "true", "yes": "true", "on": "true"} | {
     "false": "false",
     "no": "false",
     "off": "false",
 }
 _SHAPE = "write FIELD COMPARISON VALUE, or FIELD exists"
+
+
+@cache
+def _parser() -> Lark:
+    return Lark(_GRAMMAR, parser="lalr", propagate_positions=True)
 
 
 class Mistake(Exception):
@@ -45,30 +64,27 @@ def parse_line(text: str, location: Location) -> Comparison:
             message = "a character that can't be seen stands here; type a plain space"
             message = f"{message} (it is U+{ord(each):04X})"
             raise Mistake(Code.CONDITION, message, at)
-    shape = _shape(text)
-    field = FIELDS.get(shape.name.text)
+    name, sign, literal = shape(text).children
+    assert isinstance(name, Token)
+    assert isinstance(sign, Token)
+    field = FIELDS.get(name)
     if field is None:
-        name = shape.name.text
-        message = f"there is no field {name!r}{_meant(name)}"
-        raise Mistake(Code.UNKNOWN_FIELD, message, shape.name.at)
-    operator = " ".join(shape.sign.text.split())
+        message = f"there is no field {str(name)!r}{_meant(name)}"
+        raise Mistake(Code.UNKNOWN_FIELD, message, _place(name))
+    operator = " ".join(sign.split())
     allowed = OPERATORS_OF[field.kind]
     if operator not in allowed:
         choice = f"it takes {', '.join(allowed)}"
         message = f"{field.name} ({field.kind}) can't be compared with {operator!r}; {choice}"
-        raise Mistake(Code.OPERATOR, message, shape.sign.at)
-    given = shape.listed or next(iter(shape.values), None)
+        raise Mistake(Code.OPERATOR, message, _place(sign))
     if operator == "exists":
-        if given is not None:
-            raise Mistake(Code.CONDITION, "nothing may stand after `exists`", given.at)
+        if literal is not None:
+            raise Mistake(Code.CONDITION, "nothing may stand after `exists`", _place(literal))
         return Comparison(field.name, operator, None, text, location)
-    if given is None:
+    if literal is None:
         message = f"the line ends too early; {operator!r} needs a value"
         raise Mistake(Code.CONDITION, message, len(text))
-    literal = _listed if shape.listed else _single
-    return Comparison(
-        field.name, operator, literal(field, operator, given, shape.values), text, location
-    )
+    return Comparison(field.name, operator, _literal(field, operator, literal), text, location)
 
 
 def _meant(name: str) -> str:
@@ -80,14 +96,22 @@ def _meant(name: str) -> str:
 # --- the shape of a line --------------------------------------------------------------------
 
 
-def _shape(text: str) -> LineShape:
+def shape(text: str) -> Tree[Token]:
+    """Its words: field, comparison, a value or a list. Mistake where it has no shape."""
     try:
-        return shape_of(text)
-    except Misshapen as error:
-        raise _mistake(text, error.at, error.expected) from None
+        return _parser().parse(text)
+    except UnexpectedCharacters as error:
+        at, expected = error.pos_in_stream, error.allowed
+    except UnexpectedToken as error:
+        ended = error.token.type == "$END"
+        at, expected = len(text) if ended else error.pos_in_stream, error.accepts
+    except UnexpectedInput as error:  # no other is known; say at least where
+        at, expected = error.pos_in_stream, set()
+    at = len(text) if at is None or at < 0 else at
+    raise _mistake(text, at, expected or set())
 
 
-def _mistake(text: str, at: int, expected: Collection[str]) -> Mistake:
+def _mistake(text: str, at: int, expected: set[str]) -> Mistake:
     """What to write instead of what stands at `at`, where the grammar took only `expected`."""
     if not text.strip():
         hint = 'write one such as hub.status == "Commissioned"'
@@ -122,11 +146,11 @@ def _wrong_value(text: str, rest: str) -> tuple[Code, str] | None:
     return None
 
 
-def _wrong_rest(rest: str, expected: Collection[str]) -> tuple[Code, str]:
+def _wrong_rest(rest: str, expected: set[str]) -> tuple[Code, str]:
     word = re.split(r"[\s,\]\"']", rest, maxsplit=1)[0]
     bare = word.strip("“”‘’„")
     if not rest:
-        missing = "the list ends with ]" if "]" in expected else _SHAPE
+        missing = "the list ends with ]" if "RSQB" in expected else _SHAPE
         return Code.CONDITION, f"the line ends too early; {missing}"
     if rest[0] in "\"'" and rest.count(rest[0]) == 1:
         return Code.CONDITION, (
@@ -156,43 +180,42 @@ def _no_operator(word: str) -> str:
 # --- what a field is compared with ----------------------------------------------------------
 
 
-def _listed(field: Field, operator: str, bracket: LineWord, values: Sequence[LineWord]) -> Literal:
-    if operator not in {"in", "not in"}:
-        hint = "; use `in` for a list" if "in" in OPERATORS_OF[field.kind] else ""
-        raise Mistake(Code.WRONG_TYPE, f"{operator!r} takes one value{hint}", bracket.at)
-    if not values:
-        raise Mistake(Code.EMPTY, "nothing can be in a list without values", bracket.at)
-    return tuple(dict.fromkeys(_text(field, operator, each) for each in values))
-
-
-def _single(field: Field, operator: str, given: LineWord, _: Sequence[LineWord]) -> Literal:
+def _literal(field: Field, operator: str, given: Token | Tree[Token]) -> Literal:
     if operator in {"in", "not in"}:
-        message = f'{operator!r} needs a list, such as ["a", "b"]'
-        raise Mistake(Code.WRONG_TYPE, message, given.at)
+        if not isinstance(given, Tree):
+            message = f'{operator!r} needs a list, such as ["a", "b"]'
+            raise Mistake(Code.WRONG_TYPE, message, _place(given))
+        found = [item for item in given.children if isinstance(item, Token)]
+        if not found:
+            raise Mistake(Code.EMPTY, "nothing can be in a list without values", _place(given))
+        return tuple(dict.fromkeys(_text(field, operator, item) for item in found))
+    if isinstance(given, Tree):
+        hint = "; use `in` for a list" if "in" in OPERATORS_OF[field.kind] else ""
+        raise Mistake(Code.WRONG_TYPE, f"{operator!r} takes one value{hint}", _place(given))
     if field.kind is FieldKind.BOOLEAN:
-        if given.kind != "BOOLEAN":
+        if given.type != "BOOLEAN":
             message = f"{field.name} is true or false, without quotes"
-            raise Mistake(Code.WRONG_TYPE, message, given.at)
-        return given.text == "true"
-    if given.kind == "BOOLEAN":
-        raise Mistake(Code.UNQUOTED, f'{given.text} must be in quotes: "{given.text}"', given.at)
+            raise Mistake(Code.WRONG_TYPE, message, _place(given))
+        return str(given) == "true"
+    if given.type == "BOOLEAN":
+        raise Mistake(Code.UNQUOTED, f'{given} must be in quotes: "{given}"', _place(given))
     return _text(field, operator, given)
 
 
-def _text(field: Field, operator: str, word: LineWord) -> str:
-    text = word.text[1:-1]
+def _text(field: Field, operator: str, token: Token) -> str:
+    text = str(token)[1:-1]
     if not text:
         hint = "; use `exists`" if "exists" in OPERATORS_OF[field.kind] else ""
-        raise Mistake(Code.IMPOSSIBLE, f"{field.name} is never empty{hint}", word.at)
+        raise Mistake(Code.IMPOSSIBLE, f"{field.name} is never empty{hint}", _place(token))
     if field.kind is FieldKind.ENUM and text not in field.values:
         message = f"{field.name} is never {text!r}{did_you_mean(text, field.values)}"
-        raise Mistake(Code.IMPOSSIBLE, message, word.at)
+        raise Mistake(Code.IMPOSSIBLE, message, _place(token))
     start = operator == "startswith"
     known = text.upper() if field.kind is FieldKind.ID else text
     if not text.isprintable() or not re.fullmatch(field.prefix if start else field.pattern, known):
         begins = "never begins with" if start else "is never"
         message = f"{field.name} {begins} {text[:60]!r}: it is {_like(field)}"
-        raise Mistake(Code.IMPOSSIBLE, message, word.at)
+        raise Mistake(Code.IMPOSSIBLE, message, _place(token))
     return known
 
 
@@ -204,3 +227,8 @@ def _like(field: Field) -> str:
     if shape := re.fullmatch(r"\[([^\]]+)\]\{(\d+),(\d+)\}", field.pattern):
         return f"{shape[2]} to {shape[3]} characters of {shape[1]}"
     return 'a version such as "5.4"'  # that of DUIS is the only one left
+
+
+def _place(found: Token | Tree[Token]) -> int:
+    place = found.start_pos if isinstance(found, Token) else found.meta.start_pos
+    return place or 0

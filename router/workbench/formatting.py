@@ -12,12 +12,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from lark import Token, Tree
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import ScalarString
 
 from router.errors import FilesError, UsageError
 from router.files.yamlfile import parse
-from router.language.line_shape import Misshapen, shape_of
+from router.language.condition_line import Mistake, shape
 
 WIDEST = 1_000_000
 """Characters of a line: none is folded, as a condition stands in one."""
@@ -101,12 +102,16 @@ def _mend_lines(lines: list[Any]) -> None:
 def condition(line: str) -> str:
     """One space between its words, and `"` around texts that hold none; wrong ones stay."""
     try:
-        shape = shape_of(line)
-    except Misshapen:
+        name, sign, given = shape(line).children
+    except Mistake:
         return line
-    values = [_quoted(each.text) for each in shape.values]
-    value = f"[{', '.join(values)}]" if shape.listed else "".join(values)
-    return " ".join([shape.name.text, *shape.sign.text.split(), *([value] if value else [])])
+    words = [str(name), *str(sign).split()]
+    if isinstance(given, Tree):
+        values = [_quoted(str(each)) for each in given.children if isinstance(each, Token)]
+        words.append(f"[{', '.join(values)}]")
+    elif given is not None:
+        words.append(_quoted(str(given)))
+    return " ".join(words)
 
 
 def _quoted(value: str) -> str:

@@ -124,7 +124,7 @@ def test_a_table_in_a_pipe_is_neither_cut_nor_coloured(routed: Path) -> None:
         (["alerts", "list", "--since", "yesterday"], 2, "'yesterday' is no time"),
         (["alerts", "retry", "--state", "delivered"], 1, "error: what is delivered can't be"),
         (["why", "--hub", "90-B3"], 2, "must be eight hyphenated hex octets"),
-        (["why"], 2, "Missing option '--hub'"),
+        (["why"], 2, "say which hub: by its Device ID"),
         (["lanes", "pause", S1, "mail"], 1, "has no channel 'mail'; it has folder"),
         (["lanes", "resume", S1], 1, "folder is open already"),
         (["lanes", "resume", SUSPENDED], 1, "opens only when its reason is gone (suspended)"),

@@ -56,10 +56,13 @@ def test_so_it_is_for_programs(estate: Estate) -> None:
     "words",
     [
         ["alerts", "retry"],
+        ["alerts", "withdraw", "--user", S1, "--reason", "x", "--yes"],
+        ["alerts", "resend", "--user", S1, "--reason", "x", "--yes"],
         ["lanes", "pause", S1],
         ["lanes", "resume", S1],
         ["lanes", "move", f"{S1}/a", f"{S1}/b"],
         ["quarantine", "release", "1"],
+        ["quarantine", "close", "1", "--reason", "x"],
         ["inventory", "correct", S1, "--unknown"],
     ],
     ids=" ".join,
