@@ -38,6 +38,8 @@ COMMANDS = {
     "lanes": "List the lanes (user and channel), pause, resume, move what waits.",
     "actions": "List who changed what, when and why.",
     "quarantine": "List facts that could not be used; release, repair, close them.",
+    "ledger": "Prove that nothing in the ledger was changed; copy it.",
+    "evidence": "Write an archive that proves an Alert; check one.",
     "publish": "Put a file of facts on the broker, confirmed; goes on where it was ended.",
     "simulate": "Make up an estate with its files and facts.",
     "adapters": "List the installed sources and delivery adapters with their options.",

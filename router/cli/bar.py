@@ -43,6 +43,10 @@ class Bar:
     ) -> None:
         self._drawn.stop()
 
+    def begin(self, total: int) -> None:
+        """So much is to be done: known only now."""
+        self._drawn.update(self._task, total=total)
+
     def advance(self, count: int) -> None:
         """So much more is done."""
         self._drawn.advance(self._task, count)

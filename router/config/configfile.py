@@ -105,7 +105,7 @@ HostName = Annotated[
 
 
 class OperationsOptions(Options):
-    """The endpoint for metrics and health."""
+    """The endpoint for metrics and health, and what proves the ledger from outside."""
 
     listen: Annotated[
         str,
@@ -124,6 +124,11 @@ class OperationsOptions(Options):
         tuple[HostName, ...],
         Field(max_length=20, description="names that it is asked by, such as that of a proxy"),
     ] = ()
+    heads: Annotated[
+        Path | None,
+        BeforeValidator(_named),
+        Field(description="folder, best elsewhere, for what `ledger verify --head` takes"),
+    ] = None
 
     @property
     def exposed(self) -> bool:

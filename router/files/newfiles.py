@@ -43,6 +43,27 @@ def make_file(file: Path, access: Access) -> BinaryIO:
     return os.fdopen(opened, "wb")
 
 
+def put_in_place(file: Path, content: bytes, access: Access) -> None:
+    """Write a file that is there as a whole or not at all, over the one before. OSError."""
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    unfinished.unlink(missing_ok=True)  # of a process that died over it
+    with make_file(unfinished, access) as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    unfinished.rename(file)
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have on disk which files are in it. OSError."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def make_folder(folder: Path, access: Access) -> None:
     """The folder, with those above it, where they are missing; what is there stays as it is."""
     for missing in reversed(list(takewhile(_is_missing, [folder, *folder.parents]))):

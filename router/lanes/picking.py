@@ -40,6 +40,8 @@ class WaitingDelivery(NamedTuple):
     received_at: int
     aside: bool = False
     """Its failures are its own."""
+    alert: int = 0
+    """The number of its Alert in the ledger."""
 
     @property
     def on_its_own(self) -> bool:

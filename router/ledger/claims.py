@@ -6,6 +6,7 @@ waits before it, in the transaction that records it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -97,7 +98,7 @@ def claim(
             if rendered is None:
                 rendered, unrendered = _rendered(wish, alert)
             attempt = row.attempts + 1
-            _add_attempt(recorder, row.id, attempt, batch)
+            _add_attempt(recorder, (row.id, attempt, batch), row.alert, rendered)
             rows.append((row.id, attempt, batch, rendered, wish.adapter))
             group.append(
                 Claimed(
@@ -149,7 +150,7 @@ def _claim_new(
         rendered, unrendered = _rendered(wish, each.alert)
         sent = (DeliveryState.SENDING.value, 1, batch, rendered, wish.adapter)
         _add_delivery(recorder, new, each, number, sent)
-        _add_attempt(recorder, number, 1, batch)
+        _add_attempt(recorder, (number, 1, batch), each.number, rendered)
         group.append(
             Claimed(
                 number,
@@ -194,6 +195,14 @@ def _rendered(wish: Wish, alert: Alert) -> tuple[bytes | None, Outcome | None]:
     return (made, None) if isinstance(made, bytes) else (None, made)
 
 
-def _add_attempt(recorder: Recorder, delivery: int, number: int, batch: str | None) -> None:
-    row = (recorder.number(attempts), delivery, recorder.at, number, batch, recorder.link)
+def _add_attempt(
+    recorder: Recorder, of: tuple[int, int, str | None], alert: int, rendered: bytes | None
+) -> None:
+    """`of`: delivery, number, batch. With what it sends: that the Alert and these bytes were sent
+    is then in the chain.
+    """
+    sent = None if rendered is None else hashlib.sha256(rendered).digest()
+    delivery, number, batch = of
+    at, link = recorder.at, recorder.link
+    row = (recorder.number(attempts), delivery, at, number, batch, link, alert, sent)
     recorder.put(attempts, row)

@@ -14,6 +14,7 @@ from router.lanes.values import LaneRow
 from router.ledger.database import Database
 from router.ledger.queries.rules import START, last_live
 from router.ledger.recorder import ROUTER, Recorder
+from router.ledger.restored import begin_numbers
 from router.ledger.succession import fit_lanes
 from router.ledger.tables import actions, documents
 
@@ -59,6 +60,7 @@ def go_live(
             _act(recorder, "reload", reload)
         elif rules in known and rules != live:  # what is new has its moment in its document
             _act(recorder, START, {"trigger": START, "from": live, "to": {"rules": rules}})
+        begin_numbers(connection, (user for user, _, _ in lanes))
         trigger = str(reload["trigger"]) if reload is not None else "start"
         found = fit_lanes(connection, recorder, lanes, now, trigger=trigger)
         recorder.write()

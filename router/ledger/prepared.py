@@ -39,6 +39,15 @@ class Prepared:
         text, arrange = self._made(connection.dialect)
         return read(connection, text, arrange(values) if arrange else values)
 
+    def stream(self, connection: Connection, *values: object) -> Any:
+        """The same as the driver's cursor, for more rows than there is memory for."""
+        text, arrange = self._made(connection.dialect)
+        given = arrange(values) if arrange else values
+        if watch := connection.info.get(WATCHED):
+            watch(text, given)
+        driver: Any = connection.connection.driver_connection
+        return driver.execute(text, given)
+
     def _made(self, dialect: Dialect) -> tuple[str, _Arrange | None]:
         if dialect.name not in self._compiled:
             self._compiled[dialect.name] = self._compile(dialect)

@@ -2,22 +2,22 @@
 
 Each transaction that adds records adds one link for its writer: SHA-256 over the link's writer,
 number, moment and previous hash, and over every record, in the order of `tables.RECORDS` and of
-their ids (documents: as they were added). Hashed is a record as the views of `tables.py` tell it,
-however it is stored. One chain for each writer and not one for all: a global chain would make
-replicas wait for each other.
+their ids (documents: as they were added). `chain.py` says in which form. Hashed is a record as the
+views of `tables.py` tell it, however it is stored. One chain for each writer and not one for all: a
+global chain would make replicas wait for each other.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select
 
-from router.compact import compact
+from router.ledger import chain
+from router.ledger.chain import GENESIS
 from router.ledger.database import WRITTEN, Database, version_of
 from router.ledger.driver import Parameters
 from router.ledger.files import LedgerGone
@@ -26,7 +26,6 @@ from router.ledger.prepared import Prepared
 from router.ledger.tables import RECORDS, attempts, deliveries, links
 
 Row = dict[str, Any]
-GENESIS = "0" * 64
 ROUTER = "router"
 """The writer that nobody else is: one router holds a ledger."""
 OPERATOR = "operator"
@@ -132,7 +131,13 @@ class Recorder:
             "at": self.at,
             "previous": previous,
         }
-        row["hash"] = _hash(row, self.rows)
+        digests = {
+            table.name: chain.digests(found)
+            for table in RECORDS
+            if (found := self.rows.get(table.name))
+        }
+        first = chain.head(self.writer, number, self.at, previous)
+        row |= {"hash": chain.link_hash(first, digests), "marks": chain.marks(digests)}
         _INSERT["links"].run(self.connection, [tuple(map(row.get, _COLUMNS["links"]))])
         for table in _WRITTEN:
             rows = self._stored.get(table.name) or self.rows.get(table.name)
@@ -174,13 +179,3 @@ def changes(database: Database) -> int:
     with database.transaction() as connection:
         last_link(connection, ROUTER)
         return version_of(connection)
-
-
-def _hash(link: Row, records: Mapping[str, Sequence[Parameters]]) -> str:
-    head = [link["writer"], link["number"], link["at"], link["previous"]]
-    digest = hashlib.sha256(compact(head))
-    for table in RECORDS:
-        if found := records.get(table.name):
-            digest.update(table.name.encode())
-            digest.update(compact(found))
-    return digest.hexdigest()

@@ -64,6 +64,7 @@ links = Table(
     Column("at", BigInteger, nullable=False),
     Column("previous", Text, nullable=False),  # hash of this writer's previous link
     Column("hash", Text, nullable=False),  # SHA-256 over previous and all records of the link
+    Column("marks", LargeBinary),  # by which a record is found that is not as it was: chain.py
     Index("uq_links_writer", "writer", "number", unique=True),
 )
 
@@ -146,6 +147,8 @@ attempts = Table(
     Column("number", Integer, nullable=False),  # from 1, for each delivery
     Column("batch", Text),  # the same for Alerts sent in one request
     link_column(),
+    Column("alert", Number),  # these two from migration 0013 on: the delivery's Alert
+    Column("sent", LargeBinary),  # SHA-256 of the bytes; null: the Alert's event
     Index("ix_attempts_delivery_id", "delivery_id"),
 )
 
@@ -369,4 +372,5 @@ lives = Table(
     Column("running", Integer, nullable=False),  # 1 until it ends by itself
     Column("deaths", Integer, nullable=False),  # how many in a row did not, before this one
     Column("seen_at", BigInteger),  # when it was last known to run, but for what it wrote since
+    Column("copied_at", BigInteger),  # of a backup that no router ran on yet: when it was made
 )

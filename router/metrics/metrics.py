@@ -237,6 +237,11 @@ class Metrics:
         self.ledger_size = self._gauge(
             "ledger_size_bytes", "How large the ledger is on disk: database, and log.", "part"
         )
+        self.head_written = self._gauge(
+            "ledger_head_written_timestamp_seconds",
+            "When the ends of the chains were last written beside the ledger, or to the folder.",
+            "place",
+        )
         self.loop_lag = self._histogram(
             "event_loop_lag_seconds", "How late the event loop wakes up.", _SHORT
         )

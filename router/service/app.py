@@ -29,6 +29,7 @@ from router.ledger.database import Database, LedgerUnavailable, Use, open_databa
 from router.ledger.files import LedgerGone
 from router.ledger.pauses import end_pauses
 from router.ledger.recorder import changes
+from router.ledger.restored import MARGIN, set_ahead
 from router.ledger.thread import LedgerThread
 from router.logstream import LogStream
 from router.metrics.metrics import Metrics
@@ -38,6 +39,7 @@ from router.ports.loading import load
 from router.ports.origins import AdapterError, origin_of
 from router.ports.theirs import task_of
 from router.service.endpoint import OperationsEndpoint
+from router.service.headkeeping import AT_THE_END, HeadKeeper
 from router.service.idleness import Idleness, Leftover
 from router.service.lastresort import LastResort
 from router.service.leftovers import let_go, told_by
@@ -180,6 +182,13 @@ class _Router:
             config, engine, ledger=ledger, pool=self.pool, metrics=self.metrics, clock=clock
         )
         self.reloader = Reloader(self.live, self.metrics)
+        self.heads = HeadKeeper(
+            ledger,
+            clock,
+            self.metrics.head_written,
+            access=config.ledger.access,
+            folder=config.operations.heads,
+        )
         self.stopping = asyncio.Event()
         self.hung_up = asyncio.Event()
         self.left = Leftover()
@@ -200,6 +209,7 @@ class _Router:
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self.pool)
+                await self._be_ahead()
                 await self.live.begin()
                 sources = await self._sources(stack)
                 lanes = self.live.relay.lanes
@@ -244,6 +254,20 @@ class _Router:
             await self.ledger.call(lives.end, self.live.clock())
         _log.info("router.stopped")
 
+    async def _be_ahead(self) -> None:
+        """On an older state of the ledger, no number is given again."""
+        known, now = await self.heads.known(), self.live.clock()
+        restored = await self.ledger.call(set_ahead, known, now)
+        if restored is not None:
+            advice = (
+                f"each user's numbers go on {MARGIN:,} further, so that none is given again: tell "
+                f"Service Users; what came in since is not in this ledger: see the runbook"
+            )
+            _log.warning(
+                "ledger.restored", detail=restored.why, users=restored.users, advice=advice
+            )
+        await self.heads.keep()
+
     def _stop(self) -> None:
         if self.last is not None:
             self.last.begin()
@@ -268,6 +292,7 @@ class _Router:
                 beside += [
                     group.create_task(_unless_gone(self._watch(intake, relay))),
                     group.create_task(watch_lag(self.metrics.loop_lag)),
+                    group.create_task(self.heads.run()),
                     group.create_task(self._reload_when_hung_up()),
                 ]
                 if self.config.watch:
@@ -280,6 +305,7 @@ class _Router:
                 task.cancel()
             relay.stop()
             await relaying
+        await self.heads.keep(AT_THE_END)
 
     async def _begin_life(self, intake: Intake) -> None:
         deaths = await self.ledger.call(lives.begin)

@@ -67,8 +67,8 @@ def test_a_running_router_takes_over_pause_and_resume(estate: Estate) -> None:
 def test_a_starting_router_takes_over_what_was_paused_after_it_had_looked(estate: Estate) -> None:
     asked = count()
 
-    def clock() -> datetime:  # asked for the third time when the lanes have just been read
-        if next(asked) == 2:
+    def clock() -> datetime:  # asked for the fifth time when the lanes have just been read
+        if next(asked) == 4:
             assert call("lanes", "pause", S1, folder=estate.folder).exit_code == 0
         return datetime.now(UTC)
 

@@ -10,34 +10,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from support.chains import broken, chain
+from support.fullledger import fill_full
 from support.ledgers import (
     RULES,
-    answer,
     ask,
-    decided,
-    fill,
-    lane_of,
     made,
-    recorded,
-    retry,
-    standing,
     swap,
-    wish,
 )
-from support.samples import NOW, body, device, user
+from support.samples import NOW
 
-from router.deciding.batch import Arrival, Batch, Quarantined
-from router.domain.facts import Defect, parse
 from router.domain.timestamps import stamp
 from router.domain.words import QuarantineReason
-from router.lanes.values import DeliveryState
-from router.ledger.actions import Operator
-from router.ledger.database import Database, Use, open_database
+from router.ledger.chain import GENESIS
+from router.ledger.database import Database
 from router.ledger.deliveries import lost_attempts
-from router.ledger.pauses import pause_lanes
-from router.ledger.recorder import GENESIS, STORED, Recorder
+from router.ledger.recorder import STORED, Recorder
 from router.ledger.tables import RECORDS, actions
-from router.ports import Cursor, Message
 
 LATER = timedelta(minutes=5)
 
@@ -46,33 +34,8 @@ LATER = timedelta(minutes=5)
 def full(tmp_path: Path) -> Iterator[Database]:
     """A ledger with every kind of record, by both writers, in many transactions."""
     with closing(made(tmp_path)) as database:
-        lane = lane_of(database)
-        fill(database, [device(n) for n in range(1, 6)], {user(1): [lane]})
-        groups = swap(database, wish(lane, 2, batch=2)).sends[lane]
-        first, second, third, fourth = (each for group in groups for each in group)
-        settled = [
-            answer(first, detail="204 \u00e9 \U0001f3e0"),
-            retry(second),
-            answer(third, DeliveryState.PARKED, reason="rejected"),
-        ]
-        swap(database, wish(lane), settled=settled)
-        lost_attempts(database, NOW + LATER)
-        swap(database, settled=[answer(fourth)])
-        with closing(open_database(str(database.engine.url), Use.CHANGE)) as beside:
-            pause_lanes(beside, user(1), None, Operator("someone", NOW))
-        batch = Batch(NOW + LATER)
-        batch.accepted = [decided("f-6", device(6))]
-        batch.quarantined = [unusable(b"{no"), unusable(b"\xff\x00"), unusable(body(type="x"))]
-        batch.cursors[("drop", "facts.jsonl")] = Cursor("facts.jsonl", 17, 1)
-        recorded(database, batch, standing({user(1): [lane]}))
+        fill_full(database)
         yield database
-
-
-def unusable(raw: bytes) -> Quarantined:
-    found = parse(raw)
-    assert isinstance(found, Defect)
-    message = Message(raw, "facts.jsonl:1", evidence={"message_id": "7"})
-    return Quarantined(Arrival(message, "drop", NOW), found.reason, found.detail, found)
 
 
 def test_every_kind_of_record_is_there(full: Database) -> None:

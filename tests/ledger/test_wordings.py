@@ -14,7 +14,7 @@ import pytest
 from alembic.command import upgrade
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine
-from support.chains import broken
+from support.chains import aged, broken
 from support.holders import another
 from support.ledgers import answer, ask, fill, lane_of, made, swap, wish
 from support.samples import NOW, device, user
@@ -73,6 +73,7 @@ def older(tmp_path: Path) -> Iterator[tuple[Path, Any]]:
     (tmp_path / "new").mkdir()
     with closing(made(tmp_path / "new")) as database:
         some(database, 1)
+        aged(database)
         before = told(database)
         assert broken(database) == []
     scripts = AlembicConfig()
@@ -85,9 +86,11 @@ def older(tmp_path: Path) -> Iterator[tuple[Path, Any]]:
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
         connection.execute("ATTACH ? AS new", (str(tmp_path / "new" / "ledger.db"),))
         for name in TABLES:  # its views tell rows as they stood before there were views
-            columns = connection.execute(f"SELECT name FROM pragma_table_info('{name}')")
-            old = ", ".join(f'"{row[0]}"' for row in columns)
-            connection.execute(f"INSERT INTO main.{name} SELECT {old} FROM new.{name}")
+            known = connection.execute("SELECT name FROM pragma_table_info(?)", (name,)).fetchall()
+            columns = ", ".join(f'"{column}"' for (column,) in known)
+            connection.execute(
+                f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM new.{name}"
+            )
     yield tmp_path, before
 
 

@@ -1,0 +1,1 @@
+"""Whether the ledger is what was recorded: `hubherald ledger verify`."""
