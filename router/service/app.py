@@ -25,7 +25,7 @@ from router.intake.absent import AbsentSource
 from router.intake.border import bordered
 from router.intake.intake import Intake
 from router.ledger import lives
-from router.ledger.database import Database, LedgerUnavailable, Use, open_database
+from router.ledger.database import LedgerUnavailable
 from router.ledger.files import LedgerGone
 from router.ledger.pauses import end_pauses
 from router.ledger.recorder import changes
@@ -45,6 +45,7 @@ from router.service.lastresort import LastResort
 from router.service.leftovers import let_go, told_by
 from router.service.loop_lag import watch_lag
 from router.service.observed import ObservedLedger
+from router.service.opening import opened, tell_of
 from router.service.readiness import Readiness
 from router.service.reloading import Reloader
 from router.service.runtime import Runtime
@@ -90,10 +91,10 @@ def run(
     trial(config.rules)
     try:
         with (
-            LedgerThread(_opened(config)) as ledger,
+            LedgerThread(opened(config)) as ledger,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            _tell_of(ledger.database)
+            tell_of(ledger.database)
             router = _Router(config, Engine(config.rules), ledger, clock, last)
             if log is not None:
                 router.metrics.log_dropped.set_function(lambda: log.dropped)
@@ -108,35 +109,6 @@ def run(
         if expected is None:
             raise
         raise expected from group
-
-
-def _opened(config: Config) -> Database:
-    return open_database(config.ledger.url, Use.ROUTE, access=config.ledger.access)
-
-
-def _tell_of(database: Database) -> None:
-    """What an operator should know of the ledger at the start."""
-    path, lock = database.engine.url.database, database.lock
-    if lock is not None and lock.names() > 1:
-        advice = (
-            f"who opens it by another than this does not see all of it and spoils it; find them "
-            f"with `find / -xdev -samefile {path}` and remove them"
-        )
-        _log.warning("ledger.linked", path=path, names=lock.names(), advice=advice)
-    if lock is not None and lock.exposed():
-        advice = f"it holds meter points, and is not ours to close; as its owner: chmod o= {path}*"
-        _log.warning("ledger.exposed", path=path, advice=advice)
-    if not database.made:
-        return
-    told = "a new, empty ledger: each sequence begins at 1"
-    if lock is not None and lock.before:
-        advice = (
-            "a router has held a ledger here before; unless it was taken away on purpose, stop "
-            "this router, put it back or restore a backup"
-        )
-        _log.warning("ledger.made", path=path, detail=told, advice=advice)
-    else:
-        _log.info("ledger.made", path=path, detail=told)
 
 
 async def _show(readiness: Readiness, relay: Relay) -> None:
