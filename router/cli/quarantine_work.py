@@ -48,7 +48,7 @@ def repair_(
       hubherald quarantine repair 17 fact.json --reason "hyphens were missing"
     """
     from router.ledger.database import Use
-    from router.ledger.mending import newest, repair
+    from router.ledger.mending import repair
     from router.ledger.queries.lists import quarantined_fact
     from router.ports import MAX_BODY
 
@@ -58,9 +58,8 @@ def repair_(
         raise UsageError(f"nothing with number {number} was ever in quarantine")
     fact = _edited(found[1]) if file is None else _checked(whole(file, MAX_BODY))
     with ledger(config_file, Use.CHANGE) as database:
-        before = newest(database)
         new = repair(database, number, fact, operator(), reason=reason)
-        became = wait_for_router(database, [new], before + 1)
+        became = wait_for_router(database, [new], new)
     if output == "json":
         as_json([{"id": number, "repaired_as": new, **row_of(became)}])
         return

@@ -103,8 +103,10 @@ def _attempted(row: Attempted) -> list[str]:
 @_lines.register
 def _waiting(row: WaitingFact) -> list[str]:
     kind = row.type or "a body of unknown type"
+    where = "was in quarantine" if row.closed else "in quarantine"
     return [
-        f"in quarantine, number {row.id}: {kind}, received {shown(row.received_at)}",
+        f"{where}, number {row.id}: {kind}, received {shown(row.received_at)}",
         f"  {row.reason}: {row.detail}",
+        *([f"  {row.closed}"] if row.closed else []),
         f"  next: {row.next_step}",
     ]

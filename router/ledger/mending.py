@@ -91,7 +91,8 @@ def _is_free(connection: Connection, fact: Fact) -> None:
 def close(database: Database, numbers: Sequence[int], operator: Operator, *, reason: str) -> int:
     """Settle what needs nothing; gives how many. UsageError when one does not wait.
 
-    The record of what came stays; the same body is not quarantined again.
+    The record of what came stays; the same body is not quarantined again, unless it waits for a hub
+    or a registration that may come.
     """
     wanted = sorted(set(numbers))
     with database.transaction() as connection:

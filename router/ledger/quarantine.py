@@ -26,14 +26,22 @@ from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import holding, hubs, quarantined, registrations
 from router.ports import Message
 
+_WAITS = (QuarantineReason.UNKNOWN_HUB.value, QuarantineReason.NO_REGISTRATION.value)
+_KEPT = select(
+    quarantined.c.key,
+    quarantined.c.id,
+    quarantined.c.reason,
+    holding.c.quarantined_id.is_not(None).label("waits"),
+).outerjoin(holding, holding.c.quarantined_id == quarantined.c.id)
+
 
 def add_quarantined(recorder: Recorder, batch: Batch) -> list[Row]:
     """Adds what is new to quarantine; gives the rows of what must wait there."""
     rows = {_quarantine_key(each): each for each in batch.quarantined}
     if not rows:
         return []
-    statement = select(quarantined.c.key, quarantined.c.id).where(quarantined.c.key.in_(rows))
-    known = {row.key: row.id for row in recorder.connection.execute(statement)}
+    found = recorder.connection.execute(_KEPT.where(quarantined.c.key.in_(rows))).all()
+    known = {row.key: row.id for row in found}
     waiting: list[Row] = []
     for key, each in rows.items():
         row = _quarantine_row(key, each)
@@ -52,9 +60,10 @@ def add_quarantined(recorder: Recorder, batch: Batch) -> list[Row]:
         again = each.arrival.quarantined_id
         if again is not None and again != number:
             batch.resolved.append(again)
-    # A redelivery of what was quarantined and since released must not wait again.
+    # A redelivery of what waits, or was settled, must not wait again; but one that waits for what
+    # may come, and was closed, is a fact that nobody has used: it waits anew.
     released = {each.arrival.quarantined_id for each in rows.values()}
-    old = set(known.values()) - released
+    old = {row.id for row in found if row.waits or row.reason not in _WAITS} - released
     return [row for row in waiting if row["quarantined_id"] not in old]
 
 
@@ -111,7 +120,6 @@ PORTION = 500
 """The most facts that leave quarantine together."""
 PORTION_BYTES = 512 * 1024
 """What has so many bytes is a portion, too."""
-_WAITS = (QuarantineReason.UNKNOWN_HUB.value, QuarantineReason.NO_REGISTRATION.value)
 _REGISTRATION = FactType.REGISTRATION.value
 _KNOWN = select(hubs.c.device_id).where(hubs.c.device_id == holding.c.device_id).exists()
 _MAY_LEAVE = (

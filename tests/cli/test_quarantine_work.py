@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.commandline import call, rows
 from support.estate import HUB, S1, SUPPLIER, Estate
 from support.liverouter import one_supplier, running
+
+from router.ledger.mending import repair
 
 OTHER = "90-B3-D5-1F-30-00-10-02"
 FACT = {
@@ -157,6 +160,46 @@ def test_what_needs_nothing_is_closed_and_does_not_come_back(estate: Estate) -> 
     )
     (row,) = rows("actions", "list", folder=estate.folder)
     assert (row["action"], row["count"], row["reason"]) == ("quarantine close", 1, "a trial")
+
+
+def test_what_was_closed_while_it_waited_for_its_hub_and_comes_again_waits_anew(
+    tmp_path: Path,
+) -> None:
+    estate = Estate(tmp_path)
+    estate.user(S1, SUPPLIER)
+    estate.activation("9002", id="a1")
+    estate.run()
+    closed = call("quarantine", "close", "1", "--reason", "no such hub", folder=tmp_path)
+    assert closed.exit_code == 0
+    told = call("why", HUB, folder=tmp_path).stdout
+    assert re.search(r"^was in quarantine, number 1: hubherald\.firmware", told, re.MULTILINE)
+    assert re.search(r"^  closed by \S+ at \S+: no such hub$", told, re.MULTILINE)
+    assert "next: nothing, unless its sender sends it again" in told
+    estate.activation("9002", id="a1")
+    estate.run()
+    assert listed(estate) == [1]
+    assert "ended:" not in call("quarantine", "show", "1", folder=tmp_path).stdout
+    told = call("why", HUB, folder=tmp_path).stdout
+    assert ("in quarantine, number 1: " in told, "closed by" in told) == (True, False)
+    estate.hub()
+    estate.registration("import_mpan", S1)
+    estate.run()
+    assert (listed(estate), len(estate.sent(S1))) == ([], 1)
+    assert "quarantine" not in call("why", HUB, folder=tmp_path).stdout
+
+
+def test_what_comes_to_quarantine_during_a_repair_is_not_taken_for_it(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*given: Any, **more: Any) -> int:
+        estate.line(b"{")
+        estate.run()
+        return repair(*given, **more)
+
+    monkeypatch.setattr("router.ledger.mending.repair", late)
+    told = call("quarantine", "repair", "1", mended(estate), folder=estate.folder).stdout
+    assert "\nrepaired: 1, as 4\nstill to be tried: 1 fact, " in told
+    assert "came back" not in told
 
 
 def test_a_release_says_how_many_came_back_and_why(tmp_path: Path) -> None:

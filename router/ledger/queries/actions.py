@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import Connection, exists, func, or_, select
 
 from router.domain.timestamps import moment, stamp
 from router.lanes.values import LaneKey
 from router.ledger.database import Database
-from router.ledger.tables import actions
+from router.ledger.queries.wanted import values
+from router.ledger.tables import actions, holding
 
 _ABOUT = ("user", "hub", "device_id")
 """What an action may be on, by whose names in a detail."""
 _COUNTS = ("deliveries", "facts")
-_SETTLES = ("quarantine close", "quarantine repair")
+_CLOSES = "quarantine close"
+_SETTLES = (_CLOSES, "quarantine repair")
 _WITHDRAWS, _MOVES = "alerts withdraw", "lanes move"
 
 
@@ -95,17 +97,33 @@ def list_actions(database: Database, wanted: ActionFilter, *, limit: int) -> lis
 
 
 def end_of_fact(database: Database, number: int) -> ActionRow | None:
-    """What settled a fact in quarantine, by its number: closed, or repaired; None: nobody did."""
+    """What settled a fact in quarantine, by its number: closed, or repaired; None: it waits."""
     named = func.json_each(actions.c.detail, "$.ids").table_valued("value")
     statement = (
         select(actions)
-        .where(actions.c.action.in_(_SETTLES), exists().where(named.c.value == number))
+        .where(
+            actions.c.action.in_(_SETTLES),
+            exists().where(named.c.value == number),
+            ~exists().where(holding.c.quarantined_id == number),  # closed, and it came again
+        )
         .order_by(actions.c.id.desc())
         .limit(1)
     )
     with database.transaction() as connection:
         row = connection.execute(statement).one_or_none()
         return None if row is None else _row(row)
+
+
+def closings(connection: Connection, numbers: Collection[int]) -> dict[int, ActionRow]:
+    """What closed facts in quarantine, by their numbers, the last time; of others nothing."""
+    if not numbers:
+        return {}
+    named = func.json_each(actions.c.detail, "$.ids").table_valued("value")
+    which = exists().where(named.c.value.in_(values(numbers)))
+    statement = select(actions).where(actions.c.action == _CLOSES, which).order_by(actions.c.id)
+    rows = connection.execute(statement).all()
+    ids = {number: row for row in rows for number in json.loads(row.detail)["ids"]}
+    return {number: _row(ids[number]) for number in numbers if number in ids}
 
 
 def _row(row: Any) -> ActionRow:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
 
 from router.domain.timestamps import moment, stamp
 from router.ledger.database import Database
 from router.ledger.queries.wanted import SETTLED, SHOWN_STATE, Filter, values
-from router.ledger.tables import alerts, deliveries, holding, lanes, quarantined
+from router.ledger.tables import alerts, deliveries, facts, holding, lanes, quarantined
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,9 @@ _QUARANTINE = (
     .join(holding, holding.c.quarantined_id == quarantined.c.id)
     .order_by(quarantined.c.id)
 )
+_EVER = select(quarantined, func.coalesce(holding.c.released, 1).label("released")).outerjoin(
+    holding, holding.c.quarantined_id == quarantined.c.id
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,18 @@ def in_quarantine(connection: Connection, device_id: str) -> list[QuarantineRow]
     return quarantine_rows(connection, _QUARANTINE.where(quarantined.c.device_id == device_id))
 
 
+def left_quarantine(connection: Connection, device_id: str) -> list[QuarantineRow]:
+    """What waits there for one hub no more, and was not decided as it came."""
+    same = facts.c.content_digest == quarantined.c.content_digest
+    decided = exists().where(
+        facts.c.source == quarantined.c.source, facts.c.event_id == quarantined.c.event_id, same
+    )
+    statement = _EVER.where(
+        quarantined.c.device_id == device_id, holding.c.quarantined_id.is_(None), ~decided
+    )
+    return quarantine_rows(connection, statement.order_by(quarantined.c.id))
+
+
 def _quarantine_row(row: Any) -> QuarantineRow:
     return QuarantineRow(
         id=row.id,
@@ -197,13 +212,8 @@ def quarantined_fact(
 
     Also when it has left since.
     """
-    statement = (
-        select(quarantined, func.coalesce(holding.c.released, 1).label("released"))
-        .outerjoin(holding, holding.c.quarantined_id == quarantined.c.id)
-        .where(quarantined.c.id == number)
-    )
     with database.transaction() as connection:
-        row = connection.execute(statement).one_or_none()
+        row = connection.execute(_EVER.where(quarantined.c.id == number)).one_or_none()
     if row is None:
         return None
     return _quarantine_row(row), row.body, json.loads(row.evidence) if row.evidence else {}

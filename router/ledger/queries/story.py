@@ -119,7 +119,7 @@ class Attempted:
 
 @dataclass(frozen=True, slots=True)
 class WaitingFact:
-    """A fact about the hub that waits in quarantine."""
+    """A fact about the hub that waits in quarantine, or was closed there."""
 
     kind: ClassVar[str] = "quarantined"
     id: int
@@ -130,6 +130,8 @@ class WaitingFact:
     detail: str
     received_at: datetime
     next_step: str
+    closed: str | None = None
+    """When, by whom and why an operator closed it; None: it waits."""
 
 
 StoryPart = (

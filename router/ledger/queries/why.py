@@ -13,7 +13,8 @@ from router.domain.timestamps import moment, rfc3339
 from router.domain.words import QuarantineReason
 from router.lanes.values import ClosedReason, DeliveryState
 from router.ledger.database import Database
-from router.ledger.queries.lists import QuarantineRow, in_quarantine
+from router.ledger.queries.actions import ActionRow, closings
+from router.ledger.queries.lists import QuarantineRow, in_quarantine, left_quarantine
 from router.ledger.queries.story import (
     AlertTold,
     Attempted,
@@ -72,7 +73,7 @@ def why(
             told += grounds[row.id]
             told += decided[row.id]
             told += sent[row.id]
-        return told + _waiting(connection, device_id)
+        return [*told, *_waiting(connection, device_id)]
 
 
 def alert_story(database: Database, alert_id: str) -> tuple[Alert, list[StoryPart]] | None:
@@ -277,20 +278,43 @@ def _next_step(row: Any) -> str:
     }.get(row.shown, "nothing is left to do")
 
 
-def _waiting(connection: Connection, device_id: str) -> list[StoryPart]:
-    return [
-        WaitingFact(
-            row.id,
-            row.source,
-            row.event_id,
-            row.type,
-            row.reason,
-            row.detail,
-            row.received_at,
-            _way_out(row),
-        )
-        for row in in_quarantine(connection, device_id)
+def _waiting(connection: Connection, device_id: str) -> list[WaitingFact]:
+    waiting = [
+        _waiting_fact(row, _way_out(row), None) for row in in_quarantine(connection, device_id)
     ]
+    left = left_quarantine(connection, device_id)
+    ended = closings(connection, [row.id for row in left])
+    waiting += [
+        _waiting_fact(row, _way_back(row), _in_words(ended[row.id]))
+        for row in left
+        if row.id in ended
+    ]
+    return sorted(waiting, key=lambda row: row.id)
+
+
+def _waiting_fact(row: QuarantineRow, next_step: str, closed: str | None) -> WaitingFact:
+    return WaitingFact(
+        row.id,
+        row.source,
+        row.event_id,
+        row.type,
+        row.reason,
+        row.detail,
+        row.received_at,
+        next_step,
+        closed,
+    )
+
+
+def _in_words(closing: ActionRow) -> str:
+    why = f": {closing.reason}" if closing.reason else ""
+    return f"closed by {closing.operator} at {rfc3339(closing.at)}{why}"
+
+
+def _way_back(row: QuarantineRow) -> str:
+    if row.reason in {QuarantineReason.UNKNOWN_HUB, QuarantineReason.NO_REGISTRATION}:
+        return "nothing, unless its sender sends it again"
+    return f"nothing; `hubherald quarantine show {row.id}` shows it"
 
 
 def _way_out(row: QuarantineRow) -> str:

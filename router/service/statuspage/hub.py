@@ -224,9 +224,9 @@ def _attempted(row: Attempted, names: Names) -> h.Node:
 
 @_words.register(WaitingFact)
 def _waiting(row: WaitingFact, names: Names) -> h.Node:
+    where = "Was in quarantine" if row.closed else "In quarantine"
+    ended = f"{clean(row.closed)}. " if row.closed else ""
     return [
-        h.h3[
-            to_the_second(row.received_at), " ", h.span(".bad")[f"In quarantine, number {row.id}"]
-        ],
-        h.p[f"{row.reason}: {clean(row.detail)}. Next: {clean(row.next_step)}"],
+        h.h3[to_the_second(row.received_at), " ", h.span(".bad")[f"{where}, number {row.id}"]],
+        h.p[f"{row.reason}: {clean(row.detail)}. {ended}Next: {clean(row.next_step)}"],
     ]
