@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.context import eui64, now
+from router.cli.context import now
+from router.cli.naming import service_user
 from router.cli.printing import line
 from router.errors import UsageError
 
@@ -56,7 +57,13 @@ def new(name: str, folder: Path | None) -> None:
 
 @command.command("try")
 @click.argument("name")
-@click.option("--user", required=True, type=eui64, help="The Service User whose channel is tried.")
+@click.option(
+    "--user",
+    required=True,
+    type=service_user,
+    metavar="USER",
+    help="The Service User whose channel is tried.",
+)
 @click.option("--channel", help="Which of its channels, where it has several of this adapter.")
 @click.pass_obj
 def attempt(config_file: Path, name: str, user: str, channel: str | None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import eui64, ledger, moment_of, plain_file, whole
-from router.cli.naming import alert_id_of
+from router.cli.naming import alert_id_of, service_user
 from router.cli.printing import line
 from router.errors import UsageError
 from router.files.counts import plural
@@ -27,7 +27,9 @@ MOST = 10_000
 @click.command("evidence")
 @click.argument("words", metavar="[ALERT | verify FILE]", nargs=-1)
 @click.option("--hub", type=eui64, metavar="ID", help="Of all Alerts about this hub.")
-@click.option("--user", type=eui64, metavar="ID", help="Of all Alerts to this Service User.")
+@click.option(
+    "--user", type=service_user, metavar="USER", help="Of all Alerts to this Service User."
+)
 @click.option("--since", type=moment_of, metavar="TIME", help="Decided since, such as 7d.")
 @click.option(
     "--to",
@@ -98,13 +100,17 @@ def _write(database: Database, wanted: list[str], file: Path) -> None:
         )
     try:
         with make_file(file, Access.OWNER) as out:
-            out.write(pack(found.files, found.unproved))
+            out.write(pack(found.files, [*found.unproved, *found.undigested]))
     except OSError as error:
         raise UsageError(f"{file}: the archive can't be written: {error.strerror}") from None
     line(f"evidence of {plural(len(wanted), 'Alert')} is in {file}")
     if found.unproved:
         old = plural(len(found.unproved), "record")
         line(f"proved with the ledger alone, as an older Hubherald made them: {old}")
+    if found.undigested:
+        line(
+            f"without a digest, as no attempt has kept one: {plural(len(found.undigested), 'file')}"
+        )
 
 
 def _verify(file: Path) -> int:
@@ -123,5 +129,7 @@ def _verify(file: Path) -> int:
         line(f"  {writer}, link {number}, hash {hash_}")
     for each in found.unproved:
         line(f"proved with the ledger alone, as an older Hubherald recorded it: {each}")
+    for each in found.undigested:
+        line(f"no attempt has kept a digest of it, so nothing here proves these bytes: {each}")
     line("whoever has the ledger, or a head of it, can say whether these are its links")
     return 0

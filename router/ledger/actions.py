@@ -25,6 +25,8 @@ from router.ledger.recorder import OPERATOR, Recorder
 from router.ledger.tables import actions, holding
 
 AT_ONCE = 10_000
+JUMP = "sequences jump"
+"""The action of a router on an older ledger; it names every user, with their next number."""
 
 
 def system_user() -> str:

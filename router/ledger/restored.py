@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from router.domain.timestamps import moment, rfc3339, stamp
+from router.ledger.actions import JUMP
 from router.ledger.database import Database
 from router.ledger.proof.heads import ChainEnd, Ends, ends, hash_of
 from router.ledger.recorder import ROUTER, Recorder
@@ -54,7 +55,7 @@ def set_ahead(database: Database, heads: Sequence[Ends], now: datetime) -> Resto
         rows = connection.execute(select(sequences).order_by(sequences.c.service_user_id))
         following = {row.service_user_id or "others": row.last + 1 for row in rows}
         detail = {"why": why, "margin": MARGIN, "next": following}
-        row = {"operator": "router", "action": "sequences jump", "detail": json.dumps(detail)}
+        row = {"operator": "router", "action": JUMP, "detail": json.dumps(detail)}
         recorder = Recorder(connection, ROUTER, stamp(now))
         recorder.add(actions, {"at": stamp(now), **row})
         recorder.write()

@@ -7,7 +7,8 @@ import re
 import subprocess
 import zipfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from support.chains import aged
 from support.commandline import call, rows
 from support.estate import HUB, S1, S2, SUPPLIER, Estate
 
-from router.ledger.database import Use, open_database
+from router.errors import UsageError
+from router.ledger.database import Database, Use, open_database
 from router.ledger.proof.archive import examine, pack, unpack
+from router.ledger.restored import set_ahead
 
 Files = dict[str, bytes]
 
@@ -51,6 +54,20 @@ def exported(folder: Path, file: Path, *words: str) -> Path:
     result = call("evidence", *words, "--to", file, folder=folder)
     assert result.exit_code == 0, result.output
     return file
+
+
+def copied(folder: Path, to: Path) -> Path:
+    copy = Estate(to).folder
+    for name in ("hubherald.db", "service_users.yaml"):
+        (copy / name).write_bytes((folder / name).read_bytes())
+    return copy
+
+
+def set_ahead_by_hand(database: Database) -> None:
+    """As if the ledger were one that was put back."""
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE lives SET copied_at = 1")
+    assert set_ahead(database, [], datetime.now(UTC))
 
 
 def by_hand(folder: Path, archive: Path) -> list[str]:
@@ -170,9 +187,7 @@ def test_a_damaged_archive_is_found(archive: Path) -> None:
 
 
 def test_old_records_are_said_to_need_the_ledger(folder: Path, tmp_path: Path) -> None:
-    old = Estate(tmp_path).folder
-    for name in ("hubherald.db", "service_users.yaml"):
-        (old / name).write_bytes((folder / name).read_bytes())
+    old = copied(folder, tmp_path)
     with closing(open_database(f"sqlite:///{old}/hubherald.db", Use.CHANGE)) as database:
         aged(database)
     made = exported(old, tmp_path / "old.zip", alert(old))
@@ -180,6 +195,45 @@ def test_old_records_are_said_to_need_the_ledger(folder: Path, tmp_path: Path) -
     assert result.exit_code == 0
     assert "proved with the ledger alone" in result.stdout
     assert all(each.startswith("NOT IN A LINK") for each in by_hand(tmp_path / "by-hand", made))
+
+
+def test_bytes_of_which_no_attempt_kept_a_digest_are_told_apart(
+    folder: Path, tmp_path: Path
+) -> None:
+    old = copied(folder, tmp_path)
+    with closing(open_database(f"sqlite:///{old}/hubherald.db", Use.CHANGE)) as database:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("UPDATE deliveries SET rendered = ?", (b"<duis/>",))
+        aged(database)
+    made = exported(old, tmp_path / "old.zip", alert(old))
+    result = call("evidence", "verify", made, folder=old)
+    assert result.exit_code == 0, result.output
+    assert "no attempt has kept a digest of it, so nothing here proves these bytes: sent/" in (
+        result.stdout
+    )
+    said = by_hand(tmp_path / "by-hand", made)
+    unproved = (tmp_path / "by-hand" / "UNPROVED.txt").read_text().split()
+    assert {each.split()[-1] for each in said} == set(unproved)
+
+
+def test_it_names_no_other_user(folder: Path, tmp_path: Path) -> None:
+    other = copied(folder, tmp_path)
+    with closing(open_database(f"sqlite:///{other}/hubherald.db", Use.CHANGE)) as database:
+        set_ahead_by_hand(database)
+    assert call("alerts", "resend", "--since", "1h", "--yes", folder=other).exit_code == 0
+    files = unpack(exported(other, tmp_path / "mine.zip", alert(other)).read_bytes())
+    told = [json.loads(content) for name, content in files.items() if "records/actions" in name]
+    assert [row[3] for row in told] == ["lanes pause"]
+    assert not any(S2 in row[4] for row in told)
+
+
+def test_whatever_byte_was_damaged_is_told(archive: Path) -> None:
+    packed = bytearray(archive.read_bytes())
+    for at in range(len(packed)):
+        packed[at] ^= 0xFF
+        with suppress(UsageError):
+            unpack(bytes(packed))
+        packed[at] ^= 0xFF
 
 
 @pytest.mark.parametrize(

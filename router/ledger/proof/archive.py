@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,11 @@ LARGEST = 512 * 2**20
 """Bytes of all files of an archive together that is checked."""
 _DAY = (1980, 1, 1, 0, 0, 0)
 """The earliest of a zip: archives of the same evidence are the same, byte for byte."""
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError),
+)
+"""What reading a zip may end with."""
 _SENT_AT = -1
 """Where in an attempt the digest of the bytes stands."""
 _TEXT_AT = 2
@@ -37,7 +44,7 @@ records/   What the ledger recorded, each record as it was hashed: a JSON list o
              attempts     each send; the last column is the SHA-256 of the bytes, or null where the
                           Alert's own bytes were sent
              outcomes     each answer
-             actions      what operators did since that names the Alert or its user
+             actions      what operators did since that names the Alert or its user, and no other
 facts/     The body of the fact, as it came.
 rules/     The text of the rules, to be read; records/documents/ has the same.
 sent/      The bytes. ALERT.json is the Alert itself; others are what a channel made of it, such as
@@ -64,7 +71,9 @@ prints nothing.
            || echo "NOT RECORDED $f"; done
 
 What step 3 prints and UNPROVED.txt names was recorded by an older Hubherald, whose links are over
-all of their records at once: `hubherald ledger verify` proves it, with the ledger.
+all of their records at once: `hubherald ledger verify` proves it, with the ledger. What step 4
+prints and UNPROVED.txt names are bytes of which no attempt has kept a digest, as an older Hubherald
+kept none: nothing here proves them, unless they bear a signature.
 
 Are the links those of the ledger? Whoever has it, or keeps its heads, can compare WRITER, NUMBER
 and HASH. `hubherald ledger verify --head FILE` proves the ledger against a head that was kept
@@ -86,6 +95,8 @@ class Examined:
     """What does not fit, in words."""
     unproved: Sequence[str]
     """Records that an older Hubherald made."""
+    undigested: Sequence[str]
+    """Bytes of which no attempt has kept a digest."""
 
 
 def pack(files: Content, unproved: Sequence[str]) -> bytes:
@@ -112,7 +123,7 @@ def unpack(packed: bytes) -> dict[str, bytes]:
             if sum(each.file_size for each in archive.infolist()) > LARGEST:
                 raise UsageError(f"the archive holds more than {LARGEST:,} bytes; is it evidence?")
             return {each.filename: archive.read(each) for each in archive.infolist()}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except _DAMAGED as error:
         raise UsageError(f"no archive of evidence, or a damaged one: {error}") from None
 
 
@@ -128,11 +139,14 @@ def examine(files: Content) -> Examined:
     known = {line for text in links.values() for line in text.decode(errors="replace").split("\n")}
     outside = [name for name, content in records.items() if _sha256(content) not in known]
     wrong += [f"{name}: in no link that is here" for name in outside if name not in excused]
-    wrong += [f"{name}: not what a record says" for name in _unrecorded(files)]
+    unknown = _unrecorded(files)
+    undigested = [name for name in unknown if name in excused and name.startswith("sent/")]
+    wrong += [f"{name}: not what a record says" for name in unknown if name not in undigested]
     if not records or not (links or excused):
         wrong.append("nothing that proves anything is in it")
     named = [name.removeprefix("links/").removesuffix(".txt") for name in sorted(links)]
-    return Examined(len(records), named, wrong, [name for name in outside if name in excused])
+    unproved = [name for name in outside if name in excused]
+    return Examined(len(records), named, wrong, unproved, undigested)
 
 
 def _damaged(files: Content) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, exists, func, or_, select, union
 
 from router.compact import compact
 from router.ledger import chain
+from router.ledger.actions import JUMP
 from router.ledger.database import Database
 from router.ledger.proof.flaws import ChainLink
 from router.ledger.recorder import STORED
@@ -24,8 +26,10 @@ from router.ledger.tables import (
     evaluations,
     facts,
     forms,
+    lanes,
     links,
     outcomes,
+    sequences,
 )
 
 Files = dict[str, bytes]
@@ -39,6 +43,8 @@ class Extract:
     files: Files = field(default_factory=dict)
     unproved: list[str] = field(default_factory=list)
     """Records of an older Hubherald, whose links are over all of their records together."""
+    undigested: list[str] = field(default_factory=list)
+    """Bytes sent of which no attempt has kept a digest: an older Hubherald kept none."""
 
 
 def extract(database: Database, wanted: Sequence[str]) -> Extract | None:
@@ -73,9 +79,14 @@ def _alert(
     kept = select(forms.c.delivery_id, forms.c.adapter, forms.c.rendered)
     own = deliveries.c.alert == alert.id
     kept = kept.join(deliveries, deliveries.c.id == forms.c.delivery_id)
+    digests = select(attempts.c.sent).join(deliveries, deliveries.c.id == attempts.c.delivery_id)
+    known = set(connection.execute(digests.where(own)).scalars())
     for row in connection.execute(bytes_of.where(own).union_all(kept.where(own))):
         if row.rendered is not None:
-            found.files[f"sent/{alert_id}.{row.id}.{row.adapter}"] = row.rendered
+            name = f"sent/{alert_id}.{row.id}.{row.adapter}"
+            found.files[name] = row.rendered
+            if hashlib.sha256(row.rendered).digest() not in known:
+                found.undigested.append(name)
     return True
 
 
@@ -83,7 +94,6 @@ def _records(connection: Connection, alert: Any) -> Iterator[tuple[Table, Any]]:
     """In the order in which they came about; of others' decisions on the fact nothing."""
     grounds = evaluations.c.fact_id == alert.fact_id
     its_own = select(deliveries.c.id).where(deliveries.c.alert == alert.id)
-    named = (actions.c.detail.contains(each) for each in (alert.alert_id, alert.service_user_id))
     of = {
         facts: facts.c.id == alert.fact_id,
         evaluations: grounds,
@@ -93,11 +103,21 @@ def _records(connection: Connection, alert: Any) -> Iterator[tuple[Table, Any]]:
         alerts: alerts.c.id == alert.id,
         attempts: attempts.c.delivery_id.in_(its_own),
         outcomes: outcomes.c.delivery_id.in_(its_own),
-        actions: or_(*named) & (actions.c.at >= alert.decided_at),
+        actions: _concerns(alert) & (actions.c.at >= alert.decided_at),
     }
     for table, which in of.items():
         for row in connection.execute(select(table).where(which)):
             yield table, row
+
+
+def _concerns(alert: Any) -> ColumnElement[bool]:
+    """Actions that name the Alert or its user, and nobody else's business."""
+    named = (actions.c.detail.contains(each) for each in (alert.alert_id, alert.service_user_id))
+    known = union(select(sequences.c.service_user_id), select(lanes.c.service_user_id)).subquery()
+    user = known.c.service_user_id
+    own = ["", alert.service_user_id]  # nobody's: whoever comes
+    others = exists().where(user.not_in(own), func.instr(actions.c.detail, user) > 0)
+    return or_(*named) & (actions.c.action != JUMP) & ~others
 
 
 def _link(connection: Connection, found: Extract, number: int, names: Sequence[str]) -> None:
