@@ -14,7 +14,7 @@ import click
 from router.cli.alert_filters import COLUMNS, by_id, filters
 from router.cli.asking import Manner, dry_run, manner
 from router.cli.context import ledger, now, operator
-from router.cli.naming import with_names
+from router.cli.naming import beside_ids, with_names
 from router.cli.printing import as_json, as_table, line, listing
 from router.errors import UsageError
 from router.files.counts import plural
@@ -102,7 +102,8 @@ def take_back(config_file: Path, wanted: Filter, manner: Manner, *, output: str)
         if manner.dry_run:
             _list(database, found, output)
     if not manner.dry_run and found.deliveries:
-        manner.make_sure(f"withdraw {plural(found.deliveries, 'delivery')}?", found.deliveries)
+        meant = _meant(config_file, found.deliveries, wanted)
+        manner.make_sure(f"withdraw {meant}?", found.deliveries)
         with ledger(config_file, Use.CHANGE) as database:
             found = withdraw(database, wanted, operator(), reason=manner.reason)
     if output == "json":
@@ -145,7 +146,7 @@ def resend_(config_file: Path, *, wanted: Filter, manner: Manner, output: str) -
             _list(database, found, output)
     done = found.deliveries
     if not manner.dry_run and done:
-        manner.make_sure(f"send {plural(done, 'delivery')} again?", done)
+        manner.make_sure(f"send {_meant(config_file, done, wanted)} again?", done)
         with ledger(config_file, Use.CHANGE) as database:
             done = resend(database, wanted, operator(), hold=_hold(users), reason=manner.reason)
     if output == "json":
@@ -168,6 +169,16 @@ def _named(wanted: Filter) -> None:
             "say which Alerts: their ids, or filters such as --user, --rule, --since; --since "
             "1900-01-01 means all"
         )
+
+
+def _meant(config_file: Path, count: int, wanted: Filter) -> str:
+    """How many, and to whom where that is said: part of a name may have meant somebody else."""
+    from router.config.usernames import user_names
+
+    counted = plural(count, "delivery")
+    if wanted.user is None:
+        return counted
+    return beside_ids(f"{counted} to {wanted.user}", user_names(config_file))
 
 
 def _known(database: Database, wanted: Filter) -> None:

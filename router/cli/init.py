@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from router.cli.printing import line
-from router.workbench.starter import HUB, write
+from router.workbench.starter import HUB, fit_for_state, write
 
 
 def _broker(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:
@@ -25,6 +25,15 @@ def _broker(_context: click.Context, _option: click.Parameter, url: str | None) 
     return url
 
 
+def _state(_context: click.Context, _option: click.Parameter, state: Path | None) -> Path | None:
+    if state is not None:
+        try:
+            fit_for_state(state)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return state
+
+
 @click.command("init")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
@@ -37,6 +46,7 @@ def _broker(_context: click.Context, _option: click.Parameter, url: str | None) 
     "--state",
     metavar="DIR",
     type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
+    callback=_state,
     help="Where the ledger and Alerts in folders go, if not beside the configuration: for a "
     "service whose configuration is closed to it.",
 )

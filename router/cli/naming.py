@@ -57,16 +57,30 @@ def alert_id_of(text: str) -> str:
 
 def hubs_meant(text: str) -> list[str]:
     """Device IDs: of a hub in any usual spelling, of a meter point's, or of an Alert's."""
+    digits, number = _begun(text), "".join(text.split())
     with suppress(ValueError):
-        return [eui.spelled(text)]
-    number = "".join(text.split())
+        hub = eui.spelled(text)
+        return _about(digits) or [hub] if digits and not _in_inventory(hub) else [hub]
     if number.isdecimal() and number.isascii():
-        return _at_point(number)
-    if (digits := _begun(text)) is not None:
+        try:
+            return _at_point(number)
+        except click.BadParameter:
+            if digits and (found := _about(digits)):
+                return found
+            raise
+    if digits is not None:
         return [_alert(digits)[1]]
     raise click.BadParameter(
         f"{text!r} is no Device ID (90-B3-D5-1F-30-01-00-00), no MPAN or MPRN, and no Alert id"
     )
+
+
+def _in_inventory(hub: str) -> bool:
+    from router.cli.context import ledger
+    from router.ledger.queries.homes import find_home
+
+    with ledger(click.get_current_context().obj) as database:
+        return find_home(database, hub) is not None
 
 
 def _at_point(number: str) -> list[str]:
@@ -96,17 +110,27 @@ def _begun(text: str) -> str | None:
 
 def _alert(digits: str) -> tuple[str, str]:
     """Id and Device ID of the one Alert that is meant."""
+    found = _one(digits)
+    if found is None:
+        raise click.BadParameter(f"no Alert's id begins with {digits}")
+    return found
+
+
+def _about(digits: str) -> list[str]:
+    """The Device ID of the one Alert that is meant; nothing where there is none."""
+    return [found[1]] if (found := _one(digits)) else []
+
+
+def _one(digits: str) -> tuple[str, str] | None:
     from router.cli.context import ledger
     from router.ledger.queries.named import alerts_beginning
 
     with ledger(click.get_current_context().obj) as database:
         found = alerts_beginning(database, digits, limit=SEVERAL)
-    if not found:
-        raise click.BadParameter(f"no Alert's id begins with {digits}")
     if len(found) > 1:
         several = ", ".join(known for known, _ in found)
         raise click.BadParameter(f"{digits!r} may be one of several: {several}")
-    return found[0]
+    return found[0] if found else None
 
 
 def with_names(rows: Iterable[Any]) -> list[Mapping[str, Any]]:

@@ -17,6 +17,7 @@ import structlog
 from prometheus_client import Gauge
 
 from router.clock import Clock
+from router.domain.timestamps import moment
 from router.errors import UsageError
 from router.files.newfiles import Access, make_folder, put_in_place
 from router.ledger.database import LedgerUnavailable
@@ -32,6 +33,8 @@ PATIENCE = 10.0
 """Seconds in which a folder has to take it."""
 AT_THE_END = 2.0
 """The same, when the router ends."""
+LOOKED_AT = 31
+"""The last heads of a folder by name, among which is the newest."""
 _log = structlog.get_logger(__name__)
 
 
@@ -56,8 +59,18 @@ class HeadPlace:
         if self.file is not None:
             own = self.folder / self.file
             return read_head(own) if own.exists() else None
-        files = sorted(self.folder.glob("head-????-??-??.json"))
-        return read_head(files[-1]) if files else None
+        files = sorted(self.folder.glob("head-????-??-??.json"))[-LOOKED_AT:]
+        # the last by name may be of a clock that ran ahead: what lies behind it counts, too
+        heads = [read_head(file) for file in files[-1:]]
+        for file in files[:-1]:
+            with suppress(UsageError):
+                heads.append(read_head(file))
+        return max(heads, key=_written, default=None)
+
+
+def _written(head: Ends) -> datetime:
+    """When the last of its links was."""
+    return max((each.at for each in head), default=moment(0))
 
 
 def beside(ledger: Path) -> Path:

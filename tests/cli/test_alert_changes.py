@@ -81,7 +81,7 @@ def test_a_trial_run_lists_and_counts_and_changes_nothing(folder: Path) -> None:
     header, *listed, total = tried.stdout.splitlines()
     assert (tried.exit_code, total) == (0, "would withdraw 2 deliveries")
     assert header.startswith("decided at")
-    assert [line.split()[6] for line in listed] == [HUBS[3], HUBS[1]]
+    assert [hub for line in listed for hub in HUBS if hub in line] == [HUBS[3], HUBS[1]]
     assert states(folder) == ["held"] * 4
 
 
@@ -97,6 +97,15 @@ def test_more_than_one_asks_once(folder: Path, answer: str) -> None:
     assert (done.exit_code, done.stdout) == (0, "withdrawn: 4 deliveries\n")
     assert states(folder) == ["withdrawn"] * 4
     assert action(folder)["reason"] == "too wide"
+
+
+def test_the_question_names_whose_alerts_are_meant(folder: Path) -> None:
+    asked = call("alerts", "withdraw", "--user", "user", folder=folder, given="n\n")
+    assert f"withdraw 4 deliveries to {S1} (User 01)?" in asked.stderr
+    words = ("alerts", "resend", "--user", S1, "--state", "withdrawn")
+    assert call("alerts", "withdraw", "--user", S1, "--yes", folder=folder).exit_code == 0
+    asked = call(*words, folder=folder, given="n\n")
+    assert f"send 4 deliveries to {S1} (User 01) again?" in asked.stderr
 
 
 def test_the_numbers_of_what_is_taken_back_are_given_to_no_other(folder: Path) -> None:

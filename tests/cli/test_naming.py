@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,21 @@ def test_an_alert_is_shown_by_its_first_digits(estate: Estate) -> None:
     shown = call("alerts", "show", mine["id"][:8], folder=estate.folder)
     assert (shown.exit_code, mine["id"] in shown.stdout) == (0, True)
     assert call("alerts", "show", mine["id"][:7], folder=estate.folder).exit_code == 2
+
+
+@pytest.mark.parametrize(("begun", "length"), [("d6d3bc6c-4c2c-5b67", 18), ("12345678", 8)])
+def test_why_takes_digits_of_an_alert_that_may_be_those_of_a_hub_or_a_meter_point(
+    estate: Estate, begun: str, length: int
+) -> None:
+    known = begun + "d6d3bc6c-4c2c-5b67-9a53-0b8f3f1f6f0e"[length:]
+    with closing(sqlite3.connect(estate.folder / "hubherald.db")) as connection, connection:
+        connection.execute("UPDATE stored_alerts SET alert_id = ? WHERE id = 1", [known])
+    told = call("why", begun, folder=estate.folder)
+    assert (told.exit_code, told.stdout) == (0, call("why", HUB, folder=estate.folder).stdout)
+
+
+def test_evidence_and_a_drill_take_a_user_by_name(estate: Estate, tmp_path: Path) -> None:
+    words = ("evidence", "--user", "energy", "--to", tmp_path / "energy.zip")
+    assert call(*words, folder=estate.folder).stdout.startswith("evidence of 1 Alert is in ")
+    tried = call("adapter", "try", "folder", "--user", "energy", folder=estate.folder)
+    assert (tried.exit_code, tried.stdout.startswith(S1)) == (0, True), tried.stderr

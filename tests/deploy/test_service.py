@@ -56,7 +56,7 @@ def test_the_service_of_the_readme_starts_and_tells_somebody(
     tmp_path: Path, broker: Broker
 ) -> None:
     state, config = initialised(tmp_path, broker)
-    state.mkdir()  # StateDirectory=
+    state.mkdir(exist_ok=True)  # StateDirectory=
     settings = dict(re.findall(r"^Environment=(\w+)=(.+)$", UNIT, re.M))
     assert settings == {"HUBHERALD_CONFIG": "/etc/hubherald/hubherald.yaml"}
     inside = {**os.environ, "HUBHERALD_CONFIG": str(config / "hubherald.yaml")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,21 @@ async def test_what_a_killed_router_has_left_is_in_nobodys_way(tmp_path: Path, l
         await keeper(running).keep()
         assert read_head(file) == await running.ledger.call(ends_of)
         assert not (file.parent / f".{file.name}.unfinished").exists()
+
+
+async def test_the_newest_head_is_the_one_whose_links_are(tmp_path: Path) -> None:
+    folder = tmp_path / "heads"
+    async with relaying(tmp_path, Recipient()) as running:
+        keeping = keeper(running, folder)
+        await running.record([device(1)])
+        await running.quiet()
+        await keeping.keep()
+        (of_day,) = folder.iterdir()
+        of_day.rename(folder / "head-2999-01-01.json")  # by a clock that ran ahead
+        (folder / "head-2000-01-01.json").write_text("half")
+        running.now += timedelta(seconds=60)
+        await running.record([device(2)])
+        await running.quiet()
+        await keeping.keep()
+        ends = await running.ledger.call(ends_of)
+        assert [list(each) for each in await keeping.known()] == [ends, ends]

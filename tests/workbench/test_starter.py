@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
+from support.commandline import call
 
 from router.config.loading import load as load_config
 from router.domain.facts import Activation, Fact, Hub, Registration, parse
@@ -116,3 +118,18 @@ def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 300)
     with pytest.raises(UsageError, match="File name too long"):
         starter.write(folder)
+
+
+def test_the_folder_of_its_state_is_made(tmp_path: Path) -> None:
+    state = tmp_path / "var" / "hubherald"
+    assert call("init", "--state", state, tmp_path / "etc").exit_code == 0
+    assert stat.S_IMODE(state.stat().st_mode) == 0o750
+    assert call("run", "--until-idle", folder=tmp_path / "etc").exit_code == 0
+    assert (state / "hubherald.db").exists()
+
+
+@pytest.mark.parametrize("name", ["what?", "100%", "a#b", "${HOME}", "two\nlines"])
+def test_a_state_that_no_ledger_can_be_in_is_refused(tmp_path: Path, name: str) -> None:
+    refused = call("init", "--state", tmp_path / name, tmp_path / "etc")
+    assert (refused.exit_code, "choose another path" in refused.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []

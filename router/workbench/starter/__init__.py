@@ -16,6 +16,10 @@ from router.errors import UsageError
 HUB = "90-B3-D5-1F-30-02-00-01"
 """A hub of the starter whose activation is told to three Service Users."""
 
+STATE_MODE = 0o750
+"""As systemd makes a StateDirectory= whose unit has UMask=0027."""
+_NOT_IN_STATE = ("?", "%", "#", "${")
+"""What means something else in a URL, or in a file of settings."""
 _FILES = Path(__file__).parent / "files"
 _CONFIG = Path("hubherald.yaml")
 _USERS = Path("service_users.yaml")
@@ -62,11 +66,20 @@ def _writing_below(text: str, state: Path) -> str:
     return re.sub(written, absolute, text, flags=re.MULTILINE)
 
 
+def fit_for_state(state: Path) -> None:
+    """ValueError for a path that can't stand in the URL of a ledger or in hubherald.yaml."""
+    if found := [each for each in _NOT_IN_STATE if each in str(state)]:
+        raise ValueError(f"{str(state)!r} must not hold {' or '.join(found)}: choose another path")
+    if not str(state).isprintable():
+        raise ValueError(f"{str(state)!r} must not hold control characters: choose another path")
+
+
 def write(folder: Path, rabbitmq: str | None = None, state: Path | None = None) -> list[Path]:
     """Write the starter into `folder`, made when it is missing; the files that were written.
 
     With `rabbitmq`, the URL of a broker, facts come from a queue there and not from a folder. With
-    `state`, an absolute path, the router writes below that, and nothing into `folder`.
+    `state`, an absolute path that `fit_for_state` takes, the router writes below that, and nothing
+    into `folder`; it is made when it is missing.
     UsageError when any of them is there already (nothing is written then), or can't be written.
     """
     wanted = {folder / path: content for path, content in files(rabbitmq, state).items()}
@@ -78,6 +91,9 @@ def write(folder: Path, rabbitmq: str | None = None, state: Path | None = None) 
                 f"{', '.join(there)} {verb} there already; nothing was written:"
                 " choose another folder, or move them away"
             )
+        if state is not None and not state.exists():
+            state.mkdir(parents=True)
+            state.chmod(STATE_MODE)
         for file, content in wanted.items():
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("xb") as out:
