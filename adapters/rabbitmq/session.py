@@ -96,9 +96,10 @@ class ConsumerSession:
         """Messages, since its beginning."""
         self._as_of_a_stream = True
         """All that came bears what streams give; senders can write it, so it proves nothing."""
-        self._in_hand = 0
+        self._in_hand: dict[int, int] = {}
+        """Bytes of each, by its tag: of one too large whoever takes it keeps less."""
         self._bytes = 0
-        """Of what is in hand."""
+        """Of all that."""
         self._full = False
         """There was no room for one: it and all behind it were let go, and come again."""
         self._early: list[Taken] | None = []
@@ -163,7 +164,7 @@ class ConsumerSession:
             return
         self.given += 1
         self.standby = ""
-        self._in_hand += 1
+        self._in_hand[taken.tag] = taken.size
         self._bytes += taken.size
         self._last = time.monotonic()
         self.empty = False
@@ -190,7 +191,7 @@ class ConsumerSession:
         Not how many consume: some of RabbitMQ 4 tell the messages in hand as that number.
         """
         assert self._looking is not None
-        given, in_hand = self.given, self._in_hand
+        given, in_hand = self.given, len(self._in_hand)
         async with asyncio.timeout(ANSWER_S):
             queue = await self._looking.declare_queue(self._options.queue, passive=True)
         waiting = queue.declaration_result.message_count or 0
@@ -207,7 +208,7 @@ class ConsumerSession:
             raise BrokerError(
                 TroubleKind.NETWORK, f"{where}: the broker has ended our consumer of queue {name!r}"
             )
-        room = self._in_hand < self._prefetch
+        room = len(self._in_hand) < self._prefetch
         if not waiting or not room or self._full:
             self._last = time.monotonic()
         if time.monotonic() - self._last > SILENT_S and self._waits_its_turn():
@@ -241,8 +242,7 @@ class ConsumerSession:
         except BrokerError as error:
             self._broken = error  # it may hold these for ours, and give us nothing more
             raise
-        self._in_hand -= len(taken)
-        self._bytes -= sum(each.size for each in taken)
+        self._bytes -= sum(self._in_hand.pop(each.tag, 0) for each in taken)
         if self._full and not self._in_hand:
             self._over.set()
 
