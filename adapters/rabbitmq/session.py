@@ -36,6 +36,9 @@ from router.ports import Message
 
 ANSWER_S = 10.0
 """Seconds that the broker has for anything we ask."""
+ACKNOWLEDGE_S = 5.0
+"""Seconds that an acknowledgement may take: less than the router waits for a source that it tells,
+or it would take the source for one that never comes back."""
 LEAVE_S = 2.0
 """Seconds in which we have told it that we take nothing more; it is a courtesy."""
 LOOK_S = 0.5
@@ -237,7 +240,7 @@ class ConsumerSession:
         assert self._bare is not None
         try:
             async with self._in_words():
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(ACKNOWLEDGE_S):
                     await self._bare.basic_ack(taken[-1].tag, multiple=True)
         except BrokerError as error:
             self._broken = error  # it may hold these for ours, and give us nothing more
