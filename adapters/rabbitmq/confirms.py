@@ -52,6 +52,8 @@ class Fate(Enum):
     """It did not take it, for the moment (nack)."""
     RETURNED = auto()
     """There is no queue for it."""
+    UNCLEAR = auto()
+    """There is none for it, or for an earlier one of its id that nobody waits for any more."""
 
 
 @dataclass(eq=False, slots=True)
@@ -117,11 +119,16 @@ class Confirms:
             self._send()
 
     def returned(self, number: str) -> None:
-        """The broker has no queue for the message of this id; it confirms it all the same."""
-        for posting in self._sent.values():
-            if posting.number == number and posting.answers is not None:
-                self._answer(posting, self._judge(posting, Fate.RETURNED))
-                return
+        """The broker has no queue for the message of this id; it confirms it all the same.
+
+        One that was given up may be under way beside the same sent again, and a return does not
+        say which it is: a queue may confirm the first long after there is none for the second.
+        """
+        found = [posting for posting in self._sent.values() if posting.number == number]
+        fate = Fate.RETURNED if len(found) == 1 else Fate.UNCLEAR
+        for posting in found:
+            if posting.answers is not None:
+                self._answer(posting, self._judge(posting, fate))
 
     def answer_all(self, outcome: Callable[[Posting], Outcome]) -> None:
         """All that waits has this outcome; numbers go on, as the broker counts on."""

@@ -246,6 +246,9 @@ class RabbitAdapter(Adapter[RabbitOptions]):
                 return _CONFIRMED
             case Fate.RETURNED:
                 return Closed(ChannelFault.ENDPOINT, _missing_queue(self._options, posting.key))
+            case Fate.UNCLEAR:
+                missing = _missing_queue(self._options, posting.key)
+                return Retry(Reason.TIMEOUT, f"this, or an earlier send that was late: {missing}")
             case Fate.REFUSED:
                 return _outcome(told(DeliveryError(None, Basic.Nack()), self._options))
 

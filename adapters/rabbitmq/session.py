@@ -36,6 +36,9 @@ from router.ports import Message
 
 ANSWER_S = 10.0
 """Seconds that the broker has for anything we ask."""
+ACKNOWLEDGE_S = 5.0
+"""Seconds that an acknowledgement may take: less than the router waits for a source that it tells,
+or it would take the source for one that never comes back."""
 LEAVE_S = 2.0
 """Seconds in which we have told it that we take nothing more; it is a courtesy."""
 LOOK_S = 0.5
@@ -96,9 +99,10 @@ class ConsumerSession:
         """Messages, since its beginning."""
         self._as_of_a_stream = True
         """All that came bears what streams give; senders can write it, so it proves nothing."""
-        self._in_hand = 0
+        self._in_hand: dict[int, int] = {}
+        """Bytes of each, by its tag: of one too large whoever takes it keeps less."""
         self._bytes = 0
-        """Of what is in hand."""
+        """Of all that."""
         self._full = False
         """There was no room for one: it and all behind it were let go, and come again."""
         self._early: list[Taken] | None = []
@@ -163,7 +167,7 @@ class ConsumerSession:
             return
         self.given += 1
         self.standby = ""
-        self._in_hand += 1
+        self._in_hand[taken.tag] = taken.size
         self._bytes += taken.size
         self._last = time.monotonic()
         self.empty = False
@@ -190,7 +194,7 @@ class ConsumerSession:
         Not how many consume: some of RabbitMQ 4 tell the messages in hand as that number.
         """
         assert self._looking is not None
-        given, in_hand = self.given, self._in_hand
+        given, in_hand = self.given, len(self._in_hand)
         async with asyncio.timeout(ANSWER_S):
             queue = await self._looking.declare_queue(self._options.queue, passive=True)
         waiting = queue.declaration_result.message_count or 0
@@ -207,7 +211,7 @@ class ConsumerSession:
             raise BrokerError(
                 TroubleKind.NETWORK, f"{where}: the broker has ended our consumer of queue {name!r}"
             )
-        room = self._in_hand < self._prefetch
+        room = len(self._in_hand) < self._prefetch
         if not waiting or not room or self._full:
             self._last = time.monotonic()
         if time.monotonic() - self._last > SILENT_S and self._waits_its_turn():
@@ -236,13 +240,12 @@ class ConsumerSession:
         assert self._bare is not None
         try:
             async with self._in_words():
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(ACKNOWLEDGE_S):
                     await self._bare.basic_ack(taken[-1].tag, multiple=True)
         except BrokerError as error:
             self._broken = error  # it may hold these for ours, and give us nothing more
             raise
-        self._in_hand -= len(taken)
-        self._bytes -= sum(each.size for each in taken)
+        self._bytes -= sum(self._in_hand.pop(each.tag, 0) for each in taken)
         if self._full and not self._in_hand:
             self._over.set()
 

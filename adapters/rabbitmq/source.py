@@ -12,6 +12,7 @@ import math
 import re
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from itertools import count
 from typing import Annotated, Self
 
 import structlog
@@ -47,6 +48,8 @@ class RabbitSource(Source[RabbitSourceOptions]):
     """Facts from a RabbitMQ queue, acknowledged once they are decided and stored."""
 
     Config = RabbitSourceOptions
+    _numbers = count(1)
+    """Of all sessions of the process: tags begin at 1 in each, also where a source is made anew."""
 
     def __init__(self, name: str, config: RabbitSourceOptions) -> None:
         self._options = config
@@ -193,7 +196,7 @@ class RabbitSource(Source[RabbitSourceOptions]):
         return await retrying(self._begin)
 
     async def _begin(self) -> ConsumerSession:
-        self._begun += 1
+        self._begun = next(self._numbers)
         options, number = self._options, self._begun
         session = ConsumerSession(options, options.prefetch, number, self._take, self._stand_by)
         try:

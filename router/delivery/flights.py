@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -19,13 +20,22 @@ CANCELLED_S = 1.0
 """Seconds that what was cancelled has at the end."""
 
 
+@dataclass(slots=True)
+class _Flight:
+    deadline: float
+    """On the loop's clock."""
+    give_up: Callable[[], None]
+    looks: int = 0
+    """Since its deadline. A process that stood still finds deadlines long past before what it then
+    cancels could end: looks tell what time a send really had."""
+
+
 class Flights:
     """Starts them while it is open; what raises ends the others and whoever opened it."""
 
     def __init__(self) -> None:
         self._opener: asyncio.Task[object] | None = None
-        self._tasks: dict[asyncio.Task[None], tuple[float, Callable[[], None]]] = {}
-        """With when it is given up, and what is done then."""
+        self._tasks: dict[asyncio.Task[None], _Flight] = {}
         self._given_up: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
         self._looking: asyncio.TimerHandle | None = None
@@ -71,7 +81,7 @@ class Flights:
         assert self._opener is not None
         loop = asyncio.get_running_loop()
         task = loop.create_task(send)
-        self._tasks[task] = (loop.time() + seconds + GRACE, give_up)
+        self._tasks[task] = _Flight(loop.time() + seconds, give_up)
         task.add_done_callback(self._ended)
         if self._looking is None:
             self._looking = loop.call_later(LOOK, self._look)
@@ -89,11 +99,12 @@ class Flights:
 
     def _look(self) -> None:
         now = asyncio.get_running_loop().time()
-        for task, (latest, give_up) in list(self._tasks.items()):
-            if latest <= now:
+        for task, flight in list(self._tasks.items()):
+            flight.looks += flight.deadline <= now
+            if flight.looks > GRACE / LOOK:
                 del self._tasks[task]
                 self._given_up.add(task)
-                give_up()
+                flight.give_up()
         loop = asyncio.get_running_loop()
         self._looking = loop.call_later(LOOK, self._look) if self._tasks else None
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from functools import cache
+from functools import cache, partial
 from typing import cast
 
 from router.errors import UsageError
 from router.files.redaction import in_one_line
+from router.intake.breach import Breach, BrokenOff
+from router.intake.inhand import InHand
 from router.intake.messages import NotOfASource, checked
 from router.ports import CountsFiles, Cursor, FileCounts, Link, Linked, Message, Options, Source
 from router.ports.asking import Questions
@@ -48,8 +50,9 @@ class BorderedSource(Source[Options]):
         self._stay: Stay | None = None
         self._is_in = False
         self._fault: str | None = None
-        self._deaf = False
-        """It did not come back when it was told what is committed."""
+        self._breach = Breach()
+        """Made where it did not come back when it was told what is committed, or left by itself."""
+        self._in_hand = InHand()
         self._ended = False
 
     async def begin(self) -> None:
@@ -74,7 +77,10 @@ class BorderedSource(Source[Options]):
         try:
             await stay.leave(LEAVE)
         except TheirError as raised:
-            self._questions.tell("leave", "failed when it left", raised.error)
+            if stay.over:
+                self._failed("failed", raised.error)
+            else:
+                self._questions.tell("leave", "failed when it left", raised.error)
         except TimeoutError:
             self._questions.tell("leave", f"did not leave within {LEAVE:g} s")
 
@@ -89,17 +95,19 @@ class BorderedSource(Source[Options]):
         while True:
             try:
                 source = await self._entered()
-                async with aclosing(source.messages(reached)) as given:
+                async with aclosing(self._breach.until(source.messages(reached))) as given:
                     async for each in given:
                         cursor = checked(each)
                         if cursor is not None:
                             reached[cursor.key] = cursor
                         failures, self._fault = 0, None
-                        yield each
+                        yield self._in_hand.taken(each) if isinstance(each, Message) else each
                 self._ended = self._questions.ask("exhausted", source.exhausted, bool) is True
                 self._failed("ended, though a source gives messages for ever")
             except GeneratorExit:
                 raise
+            except BrokenOff:
+                pass  # with the reason told
             except NotOfASource as error:
                 self._failed(str(error))
             except TimeoutError as error:
@@ -114,17 +122,18 @@ class BorderedSource(Source[Options]):
             failures += 1
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
-        """Tell it; it hears no more of it once it has not come back."""
-        if self._deaf or not self._is_in:
+        """Tell it of those that it gave itself, not one made before it; one that does not come back
+        is made anew."""
+        source, own = self.source, self._in_hand.settled(messages)
+        if source is None or not own or self._breach.made or not self._is_in:
             return
         try:
-            await aloof(self._tell(messages), ACKNOWLEDGE)
+            await aloof(_tell(source, own), ACKNOWLEDGE)
         except TheirError as raised:
             self._questions.tell("acknowledge", "failed at `acknowledge`", raised.error)
         except TimeoutError:
-            self._deaf = True
-            what = f"did not come back from `acknowledge` within {ACKNOWLEDGE:g} s"
-            self._fault = self._questions.tell("acknowledge", what)
+            if source is self.source:
+                self._broken(f"did not come back from `acknowledge` within {ACKNOWLEDGE:g} s")
 
     def exhausted(self) -> bool:
         """False while nobody knows."""
@@ -141,19 +150,26 @@ class BorderedSource(Source[Options]):
 
     def _made(self) -> Stay:
         if self._stay is None:
-            self.source, self._deaf, self._ended = caught(self._make)(), False, False
+            self.source, self._ended = caught(self._make)(), False
+            self._breach, self._in_hand = Breach(), InHand()
             self._stay = Stay(self.source)
         return self._stay
 
     async def _entered(self) -> Source[Options]:
-        await self._made().enter(ENTER)
+        stay = self._made()
+        await stay.enter(ENTER)
         self._is_in = True
+        stay.when_over(partial(self._over, stay))
         assert self.source is not None
         return self.source
 
-    async def _tell(self, messages: Sequence[Message]) -> None:
-        if self.source is not None:
-            await self.source.acknowledge(messages)
+    def _over(self, stay: Stay) -> None:
+        if stay is self._stay:
+            self._broken("left by itself, as if one of its tasks had failed")
+
+    def _broken(self, what: str) -> None:
+        self._failed(what)
+        self._breach.make()
 
     def _failed(self, what: str, error: BaseException | None = None) -> None:
         if isinstance(error, AdapterError):
@@ -200,6 +216,10 @@ def _class_for(kind: type) -> type[BorderedSource]:
         (True, True): _SourceWithBoth,
         (False, False): BorderedSource,
     }[able]
+
+
+async def _tell(source: Source[Options], messages: Sequence[Message]) -> None:
+    await source.acknowledge(messages)
 
 
 def _is_cancelled(error: BaseException) -> bool:

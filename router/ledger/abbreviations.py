@@ -12,9 +12,10 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from router.ports import Alert
+if TYPE_CHECKING:  # lists, which need no more than the tables, are not to wait for models
+    from router.ports import Alert
 
 _DEVICE = "\x01"
 _REGISTRATIONS = {

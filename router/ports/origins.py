@@ -46,6 +46,8 @@ class Origin:
 
     def blamed(self, what: str, error: BaseException | None = None, advice: str = AUTHORS) -> str:
         """In one line: whose it is, what it did, where in its own code, and what to do."""
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]  # a TaskGroup's own words say nothing
         where = _line(self.module, error) if error is not None else ""
         at = f" at {where}" if where else ""
         why = f": {words(error)}" if error is not None else ""

@@ -82,11 +82,11 @@ class Source(Protocol[OptionsT]):
     in the event loop. It is made at the start alone: a change of its options needs a restart of the
     router.
 
-    **Errors.** A source that raises, gives what is no Message or Cursor, or ends, is down with the
-    reason on `/-/ready`. It is left, and another is made 5 s later, then after 1, 2, 5, 15 and 30
-    minutes, with the cursors that it had given. What was given and is not acknowledged may come
-    again: facts are known by their id. UsageError from `__aenter__` within 2 s, in words for the
-    operator, keeps the router from starting.
+    **Errors.** A source that raises, gives what is no Message or Cursor, ends, or whose TaskGroup
+    fails, is down with the reason on `/-/ready`. It is left, and another is made 5 s later, then
+    after 1, 2, 5, 15 and 30 minutes, with the cursors that it had given. What was given and is not
+    acknowledged may come again: facts are known by their id. UsageError from `__aenter__` within
+    2 s, in words for the operator, keeps the router from starting.
 
     **Beside it** it may meet `Linked`, `CountsFiles` and `Publishes`.
     """
@@ -122,7 +122,8 @@ class Source(Protocol[OptionsT]):
     @abstractmethod
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """These, in the order they were given, are committed and may be forgotten. Within 10 s, as
-        nothing else is decided meanwhile: a source that takes longer hears no more of it."""
+        nothing else is decided meanwhile: a source that takes longer is made anew. It is told of
+        none that another, made before it, gave."""
         ...
 
     @abstractmethod

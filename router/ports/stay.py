@@ -8,7 +8,7 @@ waits for so long and no longer, and it is let go.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -28,7 +28,17 @@ class Stay:
         self._may_leave = asyncio.Event()
         self._entered: asyncio.Future[None] = loop.create_future()
         self._given_up: asyncio.Future[None] = loop.create_future()
+        self._over: asyncio.Future[None] = loop.create_future()
         self._task = loop.create_task(self._run())
+
+    @property
+    def over(self) -> bool:
+        """Whether it left by itself: what ends a TaskGroup of a guest ends the task of its stay."""
+        return self._over.done()
+
+    def when_over(self, tell: Callable[[], None]) -> None:
+        """`tell` is called when it leaves by itself; soon, if it did."""
+        self._over.add_done_callback(lambda _: tell())
 
     async def ready(self, seconds: float) -> bool:
         """Wait until it is entered, or has failed to; False when neither came."""
@@ -68,7 +78,11 @@ class Stay:
             async with self._guest:
                 if not self._entered.done():
                     self._entered.set_result(None)
-                await self._may_leave.wait()
+                try:
+                    await self._may_leave.wait()
+                except asyncio.CancelledError:
+                    self._over.set_result(None)
+                    raise
         except BaseException as error:
             if isinstance(error, GeneratorExit):  # the interpreter ends
                 raise
@@ -100,16 +114,18 @@ async def reader(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[
 
 
 async def aloof(work: Coroutine[Any, Any, object], seconds: float) -> None:
-    """Have it done in a task of its own. TheirError for what it raises, TimeoutError when it takes
-    longer, though it goes on when it is cancelled."""
+    """Have it done in a task of its own. TheirError for what it raises, also where it cancels
+    itself; TimeoutError when it takes longer, though it goes on when it is cancelled."""
     task = asyncio.get_running_loop().create_task(_caught(work))
     try:
-        await asyncio.wait({task}, timeout=seconds)
+        in_time = bool((await asyncio.wait({task}, timeout=seconds))[0])
     finally:
         if not task.done():
             await end(task)
-    if task.cancelled() or not task.done():
+    if not task.done() or (task.cancelled() and not in_time):
         raise TimeoutError
+    if task.cancelled():
+        raise TheirError(asyncio.CancelledError())
     task.result()
 
 

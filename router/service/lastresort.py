@@ -13,10 +13,26 @@ from collections.abc import Sequence
 
 import structlog
 
-from router.delivery.relay import DRAIN, FINISH
+from router.delivery import adapters, flights, relay
+from router.intake import border
 from router.logstream import LogStream
+from router.ports import stay
+from router.service import endpoint, headkeeping, leftovers
 
-PATIENCE = DRAIN + FINISH + 2.0
+PARTS = (
+    border.ACKNOWLEDGE + stay.CANCELLED_S,  # a source is told of the last batch
+    stay.CANCELLED_S,  # and gives no more
+    relay.DRAIN + flights.CANCELLED_S,
+    relay.FINISH,
+    headkeeping.AT_THE_END,
+    endpoint.SCRAPE,
+    border.LEAVE + stay.CANCELLED_S,
+    adapters.LEAVE + stay.CANCELLED_S,  # all of them together
+    leftovers.CANCELLED_S,
+)
+"""Seconds that each step of a stop takes at the most, one after the other: of adapters and one
+source that go on when they are cancelled."""
+PATIENCE = sum(PARTS) + 2.0
 """Seconds from when a router begins to stop: all that it waits for by itself is over by then."""
 _log = structlog.get_logger(__name__)
 

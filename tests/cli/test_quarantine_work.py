@@ -198,7 +198,7 @@ def test_what_comes_to_quarantine_during_a_repair_is_not_taken_for_it(
 
     monkeypatch.setattr("router.ledger.mending.repair", late)
     told = call("quarantine", "repair", "1", mended(estate), folder=estate.folder).stdout
-    assert "\nrepaired: 1, as 4\nstill to be tried: 1 fact, " in told
+    assert "repaired: 1, as 4\nstill to be tried: 1 fact, " in told
     assert "came back" not in told
 
 

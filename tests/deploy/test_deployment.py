@@ -29,6 +29,7 @@ from support.estate import ROOT
 from support.servers import CACHE, program
 
 from dashboards.board import RUNBOOK
+from router.service.lastresort import PATIENCE
 
 pytestmark = pytest.mark.once
 
@@ -393,4 +394,5 @@ def test_the_unit_and_the_image_agree() -> None:
     words = [*json.loads(last("ENTRYPOINT")), *json.loads(last("CMD"))]
     assert service["ExecStart"] == f"/opt/hubherald/bin/{' '.join(words)}"
     assert f"/var/lib/{service['StateDirectory']}" == service["WorkingDirectory"] == last("WORKDIR")
-    assert int(service["TimeoutStopSec"]) > 35
+    assert int(service["TimeoutStopSec"]) > PATIENCE
+    assert int(SERVICES["hubherald"]["stop_grace_period"].removesuffix("s")) > PATIENCE

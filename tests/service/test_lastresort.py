@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from router.delivery import adapters, flights, relay
+from router.ports import stay
+from router.service.lastresort import PATIENCE
+
 PROGRAM = """
 import sys, threading
 from pathlib import Path
@@ -42,3 +46,9 @@ def test_a_process_that_hangs_ends(tmp_path: Path, state: str, code: int) -> Non
     assert [event["event"] for event in events] == ["router.stuck"] * code
     for event in events:
         assert any(thread.startswith("hangs: ") for thread in event["threads"])
+
+
+def test_an_adapter_that_ignores_its_end_is_waited_for() -> None:
+    """In its sends, and again as it leaves."""
+    sends = relay.DRAIN + flights.CANCELLED_S + relay.FINISH
+    assert sends + adapters.LEAVE + stay.CANCELLED_S < PATIENCE

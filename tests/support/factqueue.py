@@ -72,9 +72,10 @@ class Reader:
 
     async def _run(self) -> None:
         async for message in self.source.messages({}):
-            self.messages.append(message)
+            kept = message.bounded()
+            self.messages.append(kept)
             if self.acknowledging:
-                await self.source.acknowledge([message])
+                await self.source.acknowledge([kept])
 
     @property
     def numbers(self) -> list[int]:

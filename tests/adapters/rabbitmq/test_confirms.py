@@ -73,6 +73,23 @@ def test_what_comes_back_is_confirmed_besides_and_answered_once() -> None:
     assert channel.said() == ["b returned", "a taken"]
 
 
+@pytest.mark.parametrize("also", [False, True])
+def test_a_return_of_one_that_was_sent_twice_says_not_of_which(also: bool) -> None:
+    """Of the first it is no fault of now; of the second it must not count as taken."""
+    channel = Channel()
+    channel.confirms.give_up(channel.post("a"))
+    channel.post("a", "b")
+    channel.confirms.returned("a")
+    assert channel.said() == ["a unclear"]
+    if also:
+        channel.confirms.returned("a")
+    channel.confirms.confirmed(3, Fate.TAKEN, multiple=True)
+    assert channel.said() == ["b taken"]
+    channel.post("a")
+    channel.confirms.returned("a")
+    assert channel.said() == ["a returned"]
+
+
 def test_no_more_than_so_many_are_under_way_and_the_order_stays() -> None:
     channel = Channel(most=2)
     channel.post("a", "b", "c")

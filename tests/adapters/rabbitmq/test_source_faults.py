@@ -145,6 +145,19 @@ async def test_a_cut_connection_brings_again_what_was_in_hand(
     await place.holds(0)
 
 
+async def test_what_another_source_gave_means_nothing_to_one_made_after_it(
+    place: FactQueue,
+) -> None:
+    async with reading(place.source(), acknowledging=False) as reader:
+        await place.publish(range(10))
+        old = list(await reader.until(10))
+    async with reading(place.source(), acknowledging=False) as reader:
+        new = await reader.until(10)
+        await reader.source.acknowledge(old)
+        await reader.source.acknowledge(new[:1])
+    await place.holds(9)
+
+
 async def test_nothing_is_lost_when_it_is_cut_again_and_again(
     place: FactQueue, proxy: Proxy
 ) -> None:

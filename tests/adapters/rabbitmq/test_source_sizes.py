@@ -91,3 +91,19 @@ async def test_one_that_is_larger_than_the_bound_comes_alone(
         await reader.until(3)
         assert [each.body[:1] for each in reader.messages] == [b"1", b"2", b"3"]
     await place.holds(0)
+
+
+async def test_what_is_cut_behind_us_is_in_hand_no_longer_than_the_rest(
+    place: FactQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Base64 makes a body with attributes in headers too large for a fact."""
+    monkeypatch.setattr(session, "IN_HAND_BYTES", 500_000)
+    headers = {"ce-id": "1", "ce-source": "dsp", "ce-type": "t", "ce-specversion": "1.0"}
+    async with reading(place.source()) as reader, place.channel() as channel:
+        exchange = await channel.get_exchange(place.name, ensure=False)
+        for number in range(5):
+            await exchange.publish(aio_pika.Message(b"\xff" * 260_000, headers=headers), "fact")
+            await reader.until(number + 1)
+        assert {len(each.body) for each in reader.messages} == {MAX_BODY + 1}
+        await until(reader.source.exhausted)
+    await place.holds(0)
