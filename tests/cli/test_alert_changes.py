@@ -81,7 +81,7 @@ def test_a_trial_run_lists_and_counts_and_changes_nothing(folder: Path) -> None:
     header, *listed, total = tried.stdout.splitlines()
     assert (tried.exit_code, total) == (0, "would withdraw 2 deliveries")
     assert header.startswith("decided at")
-    assert [line.split()[6] for line in listed] == [HUBS[3], HUBS[1]]
+    assert [line.split()[8] for line in listed] == [HUBS[3], HUBS[1]]
     assert states(folder) == ["held"] * 4
 
 
