@@ -79,7 +79,8 @@ def withdraw_(config_file: Path, *, wanted: Filter, manner: Manner, output: str)
     Each keeps its sequence number, and the ledger says that it was withdrawn, by whom and why. One
     that is under way may have been received: it is told apart, and not sent again. A running
     router sends nothing of it from this moment on. Withdrawn by mistake: `alerts resend --state
-    withdrawn`. What an edited rule would not have sent: `diff --withdraw`.
+    withdrawn`. What an edited rule would not have sent: `diff --withdraw`. Of a batch that went
+    before, the rest goes without it, under another batch id.
 
     \b
     Example:
@@ -125,7 +126,8 @@ def resend_(config_file: Path, *, wanted: Filter, manner: Manner, output: str) -
     """Send delivered Alerts again, for whoever lost them: by ids, or all that filters let through.
 
     The same bytes under the same id and sequence number, so that a receiver that has one knows it.
-    They go before what is newer. With `--state withdrawn`: what an operator has withdrawn.
+    They go before what is newer; what was a batch may go in others, with another batch id. With
+    `--state withdrawn`: what an operator has withdrawn.
 
     \b
     Example:

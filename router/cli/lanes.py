@@ -102,8 +102,9 @@ def pause(
     """Close the lanes of USER, or only that of CHANNEL: Alerts are held until you resume.
 
     With --for or --until they open by themselves, also where the router was restarted meanwhile.
-    Said again with another reason or end, that is what holds. Paused time does not count: nothing
-    is parked for it.
+    Said again with another reason or end, that is what holds; the one that is not said stays, and
+    only a resume takes an end away. What closed by itself (credentials, endpoint) is no case for an
+    end: mend it, and resume. Paused time does not count: nothing is parked for it.
 
     \b
     Example:
@@ -119,7 +120,7 @@ def pause(
     end = until if span is None else who.now + span
     with ledger(config_file, Use.CHANGE) as database:
         changed = pause_lanes(database, user, channel, who, PauseTerms(reason, end))
-    _say(changed, "paused", f" until {shown(end)}" if end else "")
+    _say(changed, "paused")
 
 
 @command.command("resume")
@@ -199,9 +200,10 @@ def _told(done: LaneMoved, *, dry_run: bool) -> Iterator[str]:
         yield f"held there: {user}/{new} is closed ({done.closed}); see `hubherald lanes list`"
 
 
-def _say(changed: list[LaneChanged], done: str, end: str = "") -> None:
+def _say(changed: list[LaneChanged], done: str) -> None:
     for each in changed:
         if each.refused is None:
+            end = f" until {shown(each.until)}" if each.until else ""
             line(f"{done}: {each.service_user_id} {each.channel}{end}")
     refused = [each for each in changed if each.refused is not None]
     text = "\n".join(f"{each.service_user_id} {each.channel} {each.refused}" for each in refused)

@@ -23,7 +23,9 @@ ANSWER = 5.0
 """Seconds that the router has to answer."""
 EVERY = 5.0
 """Seconds between two looks."""
-LIVE = "hubherald_rules_live_info"
+OURS = "hubherald_"
+"""Begins the name of each metric of a router."""
+LIVE = f"{OURS}rules_live_info"
 
 
 @click.command("status")
@@ -113,9 +115,12 @@ def _heard(operations: OperationsOptions) -> Heard | str:
         return asyncio.run(_asked(where, operations))
     except (TimeoutError, aiohttp.ClientError):
         return f"no router answers at {where}; is `hubherald run` running?"
+    except ValueError:
+        return f"what answers at {where} is no router; is operations.listen right?"
 
 
 async def _asked(where: str, operations: OperationsOptions) -> Heard:
+    """ValueError where it speaks as no router does."""
     import aiohttp
     from prometheus_client.parser import text_string_to_metric_families
 
@@ -127,11 +132,11 @@ async def _asked(where: str, operations: OperationsOptions) -> Heard:
         async with session.get(f"{where}/-/ready") as response:
             ready, said = response.status == 200, (await response.text()).strip()
         async with session.get(f"{where}/metrics") as response:
-            text = await response.text() if response.status == 200 else ""
-    live = [
-        sample.labels["digest"]
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == LIVE
-    ]
+            status = response.status
+            text = await response.text() if status == 200 else ""
+    families = list(text_string_to_metric_families(text))
+    if status in {200, 404} and not any(family.name.startswith(OURS) for family in families):
+        raise ValueError(f"no metric of a router at {where}/metrics")
+    samples = [sample for family in families for sample in family.samples]
+    live = [sample.labels["digest"] for sample in samples if sample.name == LIVE]
     return Heard(ready, said.removeprefix("not ready: "), frozenset(live))

@@ -142,8 +142,9 @@ def of_files(found: OnDisk, heard: Heard | str) -> Iterator[StatusLine]:
 
 
 def _closed(lane: LaneState) -> Attention:
-    """A user who is suspended holds what is theirs; nobody need do anything."""
-    if lane.reason == ClosedReason.SUSPENDED.value:
+    """A user who is suspended holds what is theirs, and a pause may have an end: nobody need do
+    anything."""
+    if lane.reason == ClosedReason.SUSPENDED.value or lane.until is not None:
         return Attention.WAITS
     deliberate = {ClosedReason.OPERATOR.value, ClosedReason.USER_REMOVED.value}
     return Attention.WAITS if lane.reason in deliberate and not lane.waiting else Attention.ACT

@@ -250,7 +250,7 @@ def _wait_again(
             refusals=0,
             due_at=stamp(operator.now),
             expires_at=stamp(operator.now + term),
-            recheck=REREAD if recheck else HAD_IT,
+            recheck=func.max(deliveries.c.recheck, REREAD) if recheck else HAD_IT,
         )
     )
 
@@ -305,7 +305,8 @@ def _which(connection: Connection, wanted: Filter, states: Collection[DeliverySt
     which = chosen(connection, wanted, states).subquery()
     if DeliveryState.WITHDRAWN not in states:
         return which
-    last = select(outcomes.c.reason).where(outcomes.c.delivery_id == which.c.id)
+    ends = (outcomes.c.delivery_id == which.c.id, outcomes.c.attempt.is_(None))
+    last = select(outcomes.c.reason).where(*ends)  # an answer that came late ends nothing
     reason = last.order_by(outcomes.c.id.desc()).limit(1).scalar_subquery()
     return select(which).where(reason == BY_OPERATOR).subquery()
 

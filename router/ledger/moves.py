@@ -30,6 +30,7 @@ from sqlalchemy import (
 from router.domain.timestamps import stamp
 from router.errors import UsageError
 from router.files.suggestions import closest
+from router.lanes.picking import REREAD
 from router.lanes.values import (
     ClosedReason,
     DeliveryState,
@@ -225,7 +226,7 @@ def _revive(
             due_at=at,
             refusals=0,
             aside=0,
-            recheck=1,
+            recheck=func.max(deliveries.c.recheck, REREAD),
             expires_at=func.max(deliveries.c.expires_at, left.scalar_subquery() - behind(come, at)),
         )
     )
@@ -259,7 +260,7 @@ def move(
             due_at=at,
             refusals=0,  # the other side there has refused nothing
             aside=0,
-            recheck=1,
+            recheck=func.max(deliveries.c.recheck, REREAD),
             expires_at=deliveries.c.expires_at + lost,
         )
     )

@@ -6,6 +6,7 @@ running then. It is the moment that was said: a setting of the clock does not mo
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from router.domain.timestamps import rfc3339, stamp
+from router.domain.timestamps import moment, rfc3339, stamp
 from router.errors import UsageError
 from router.lanes.values import BY_ITSELF, ClosedReason, LaneChange, LaneKey
 from router.ledger.actions import Operator
@@ -33,6 +34,8 @@ class LaneChanged:
     service_user_id: str
     channel: str
     refused: str | None = None
+    until: datetime | None = None
+    """When its pause ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ def pause_lanes(
 ) -> list[LaneChanged]:
     """Close a user's lanes, or one of them: their Alerts are held until the end, or a resume.
 
-    A lane that is paused already gets the new reason and end, where any are given.
+    A lane that is paused already gets the new reason and end; the one that is not given stays. One
+    that closed by itself takes no pause with an end, which would open it unmended.
     """
     return _change(database, (user, channel), operator, pause, closes=True)
 
@@ -107,23 +111,32 @@ def _change(
     closes: bool,
 ) -> list[LaneChanged]:
     closed = ClosedReason.OPERATOR if closes else None
-    detail = pause.words(operator.name) if closes else ""
     with database.transaction() as connection:
         found = []
+        changed: dict[PauseTerms, list[str]] = defaultdict(list)
         for lane in _lanes(connection, *of):
-            reason = ClosedReason(lane.closed) if lane.closed else None
-            refused = _why_not(reason, closed) if lane.unnamed_at is None else _NOT_NAMED
-            if closes and reason is closed and lane.unnamed_at is None and pause != PLAIN:
-                refused = None
-            found.append(LaneChanged(lane.service_user_id, lane.channel, refused))
+            terms = _with_what_stands(pause, lane, operator.now) if closes else pause
+            refused = _refused(lane, closed, pause)
+            found.append(LaneChanged(lane.service_user_id, lane.channel, refused, terms.until))
             if refused is None:
+                detail = terms.words(operator.name) if closes else ""
                 change_lane(connection, LaneChange(lane.id, closed, detail, operator.now))
-                _set_end(connection, lane.id, pause.until)
-        changed = [each.channel for each in found if each.refused is None]
-        if changed:
-            told: Mapping[str, object] = {"user": of[0], "channels": changed, **pause.said()}
+                _set_end(connection, lane.id, terms.until)
+                changed[terms].append(lane.channel)
+        for terms, channels in changed.items():
+            told: Mapping[str, object] = {"user": of[0], "channels": channels, **terms.said()}
             operator.record(connection, "lanes pause" if closes else "lanes resume", told)
         return found
+
+
+def _with_what_stands(pause: PauseTerms, lane: Row[Any], now: datetime) -> PauseTerms:
+    """A reason or an end that is not said is that of the pause that stands."""
+    if lane.closed != ClosedReason.OPERATOR.value:
+        return pause
+    reason = lane.closed_detail.partition(": ")[2]  # no name of a system user has a colon
+    ends = lane.closed_until is not None and lane.closed_until > stamp(now)
+    end = moment(lane.closed_until) if ends else None
+    return PauseTerms(pause.reason or reason or None, pause.until or end)
 
 
 def _set_end(connection: Connection, lane: int, until: datetime | None) -> None:
@@ -144,6 +157,17 @@ def _lanes(connection: Connection, user: str, channel: str | None) -> Sequence[R
     return found
 
 
+def _refused(lane: Row[Any], closed: ClosedReason | None, pause: PauseTerms) -> str | None:
+    reason = ClosedReason(lane.closed) if lane.closed else None
+    if lane.unnamed_at is not None:
+        return _NOT_NAMED
+    if reason in BY_ITSELF and pause.until is not None:
+        return f"closed by itself ({reason}), and its Alerts are held: {_MEND_IT}"
+    if closed is not None and reason is closed and pause != PLAIN:
+        return None
+    return _why_not(reason, closed)
+
+
 def _why_not(reason: ClosedReason | None, closed: ClosedReason | None) -> str | None:
     """Why a lane that is closed for `reason` can't be paused or resumed."""
     if reason is closed:
@@ -155,6 +179,10 @@ def _why_not(reason: ClosedReason | None, closed: ClosedReason | None) -> str | 
     return f"{verb} only when its reason is gone ({reason}): {where}"
 
 
+_MEND_IT = (
+    "mend what `hubherald lanes list` says of it, and `hubherald lanes resume` it; the end of a "
+    "pause would open it unmended"
+)
 _NOT_NAMED = (
     "is not in service_users.yaml any more; what waits there goes out when it is there again, or "
     "by `hubherald lanes move`"

@@ -32,7 +32,9 @@ class Delivery:
     batch: str | None = None
     """Alerts with the same name go together, in the form of a batch also when only one is left;
     None: alone, as it is. Stored before the first send: what may have been taken comes again with
-    the same companions and in the same form, whatever the adapter's options say by now."""
+    the same companions and in the same form, whatever the adapter's options say by now. Where an
+    operator withdraws some, or sends some again, the rest may go without them, under another name:
+    who knows a request by it knows an Alert by its id, too."""
 
 
 class Reason(StrEnum):

@@ -33,8 +33,10 @@ def formatted(raw: bytes, file: Path) -> bytes:
     UsageError where it can't be laid out without a loss; it is right as it is.
     """
     before = parse(raw, file)
-    if before.problems or before.value is None:
+    if before.problems:
         raise FilesError(before.problems)
+    if before.value is None:  # comments at most
+        return raw
     yaml, written = _round_trip(), raw.decode("utf-8-sig").replace("\r\n", "\n")
     tree = yaml.load(written)
     _mend(tree)

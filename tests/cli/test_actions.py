@@ -65,6 +65,14 @@ def test_actions_are_listed_newest_first_and_filtered(estate: Estate) -> None:
     )
 
 
+def test_a_pause_that_is_said_again_tells_the_end_that_stays(estate: Estate) -> None:
+    folder = estate.folder
+    first = call("lanes", "pause", S1, "--until", "2899-01-31T06:00", folder=folder).stdout
+    again = call("lanes", "pause", S1, "--reason", "INC-1", folder=folder).stdout
+    assert again == first
+    assert " until 2899-01-31" in again
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -47,3 +47,11 @@ def test_a_file_with_mistakes_stays_and_the_others_are_done(estate: Estate) -> N
     assert "a.yaml:" in done.stderr
     assert wrong.read_text() == "rules: [\n"
     assert right.read_text() != RULE
+
+
+def test_a_file_of_comments_only_stays_and_is_right(estate: Estate) -> None:
+    for text in ("", "# nothing yet\n"):
+        (estate.folder / "rules" / "more.yaml").write_text(text)
+        for words in (["--check"], []):
+            done = call("fmt", *words, folder=estate.folder)
+            assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")

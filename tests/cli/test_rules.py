@@ -8,8 +8,11 @@ import pytest
 from support.commandline import call, rows
 from support.estate import Estate
 from support.liverouter import RULE, configure, one_supplier, running, write
+from support.routed import NOW, ledger
 
-from router.ledger.actions import system_user
+from router.ledger.actions import Operator, system_user
+from router.ledger.database import Use
+from router.ledger.recorder import ROUTER
 
 
 @pytest.fixture
@@ -83,3 +86,11 @@ def test_nothing_is_written_over(estate: Estate) -> None:
     assert unknown.exit_code == 1
     wrong = call("rules", "show", "rules.yaml", folder=estate.folder)
     assert (wrong.exit_code, "'rules.yaml' is no digest" in wrong.stderr) == (2, True)
+
+
+def test_a_person_who_is_named_router_may_ask_for_a_reload(estate: Estate) -> None:
+    listed = rows("rules", "list", folder=estate.folder)
+    with ledger(estate, Use.CHANGE) as database, database.transaction() as connection:
+        Operator(ROUTER, NOW).record(connection, "reload", {"answer": "unchanged"})
+    assert rows("rules", "list", folder=estate.folder) == listed
+    estate.run()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,55 @@ def test_what_needs_a_person(estate: Estate, live: Live) -> None:
     assert "holds 1 Alert" in lane["detail"]
     assert found["quarantine"][0]["detail"].startswith("1 fact: 1 malformed; ")
     assert "is not what is live" in found["rules"][0]["detail"]
+
+
+def test_a_pause_that_ends_needs_nobody(estate: Estate, live: Live) -> None:
+    assert call("lanes", "pause", S1, "--for", "2h", folder=estate.folder).exit_code == 0
+    live.until(lambda: live.log("lane.closed"))
+    estate.activation()
+    live.until(lambda: "holds 1 Alert" in status(estate)[1]["lane"][0]["detail"])
+    code, found = status(estate)
+    assert (code, found["lane"][0]["state"]) == (0, "waits")
+
+
+class Other(BaseHTTPRequestHandler):
+    """Another program on the router's port."""
+
+    body = b""
+    code = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.code)
+        self.send_header("content-length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("code", "body"),
+    [
+        (200, b"<!doctype html>\n<title>It works!</title>\n<p class='a' {b}>\n"),
+        (200, b"\xff\xfe no text"),
+        (200, b"# TYPE other_total counter\nother_total 1\n"),
+        (200, b""),
+        (404, b"not found"),
+    ],
+)
+def test_what_answers_may_be_no_router(estate: Estate, code: int, body: bytes) -> None:
+    kind = type("Other", (Other,), {"code": code, "body": body})
+    with ThreadingHTTPServer(("127.0.0.1", configure(estate)), kind) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            ended, found = status(estate)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert (ended, found["router"][0]["state"]) == (1, "act")
+    assert "is no router; is operations.listen right?" in found["router"][0]["detail"]
 
 
 def test_a_mistake_in_a_file_is_told_with_its_line(estate: Estate, live: Live) -> None:

@@ -257,3 +257,12 @@ def test_prometheus_understands_the_queries_of_the_runbook(tmp_path: Path) -> No
         YAML(typ="safe", pure=True).dump({"groups": [{"name": "runbook", "rules": rules}]}, file)
     said = promtool("check", "rules", "rules.yaml", folder=tmp_path)
     assert f"SUCCESS: {len(QUERIES)} rules found" in said
+
+
+@pytest.mark.parametrize("file", ["README.md", "CHANGELOG.md"])
+def test_the_papers_say_how_many_there_are(file: str) -> None:
+    told = re.findall(
+        r"hubherald.rules.yaml\) beside it: (\d+)|prometheus/`, (\d+) of them",
+        (ROOT / file).read_text(),
+    )
+    assert ["".join(each) for each in told] == [str(len(ALARMS))]

@@ -277,3 +277,27 @@ def test_what_a_closed_lane_opens_with_is_read_again_but_for_what_was_delivered(
         change_lane(connection, LaneChange(lane, None, "", ANN.now))
     ((found,),) = swap(database, wish(lane), now=ANN.now).sends[lane]
     assert found.again
+
+
+def test_an_answer_that_comes_late_does_not_keep_a_withdrawal_from_being_undone(
+    database: Database,
+) -> None:
+    lane = filled(database)
+    ((flying,),) = swap(database, wish(lane, 1)).sends[lane]
+    withdraw(database, Filter(hub=DEVICES[0]), ANN)
+    swap(database, settled=[retry(flying)])
+    wanted = Filter(state=DeliveryState.WITHDRAWN)
+    assert look_ahead(database, wanted, resendable(wanted)).deliveries == 1
+    assert resend(database, wanted, ANN, hold={}) == 1
+    assert states(database)[0] == "waiting"
+
+
+def test_what_was_delivered_once_goes_again_though_it_is_retried_meanwhile(
+    database: Database,
+) -> None:
+    lane = filled(database)
+    deliver(database, lane)
+    resend(database, Filter(hub=DEVICES[0]), ANN, hold={})
+    assert retry_alerts(database, Filter(), ANN, hold={}) == 1
+    ((found,),) = swap(database, wish(lane), now=ANN.now).sends[lane]
+    assert found.again

@@ -30,6 +30,7 @@ from support.samples import NOW, device, user
 
 from router.domain.timestamps import stamp
 from router.errors import UsageError
+from router.lanes.picking import HAD_IT
 from router.lanes.values import ClosedReason, DeliveryState, LaneChange, LaneKey
 from router.ledger.actions import Operator
 from router.ledger.alerts import retry as retry_alerts
@@ -298,6 +299,22 @@ def test_what_the_other_channel_gave_up_goes_on_there(database: Database) -> Non
     assert acted(database)[0][2]["revived"] == 1
     again = "SELECT refusals, recheck, expires_at FROM deliveries WHERE lane_id = 2"
     assert ask(database, f"{again} ORDER BY sequence")[0] == (0, 1, stamp(NOW + HOLD + HOUR))
+
+
+@pytest.mark.parametrize("revived", [False, True])
+def test_what_was_delivered_once_and_goes_again_is_known_after_a_move(
+    database: Database, *, revived: bool
+) -> None:
+    lanes = fitted(database, adapters(A, B))
+    old, new = lanes[A].id, lanes[B].id
+    fill(database, [device(1)], {S1: [old, new] if revived else [old]})
+    had_it = f"UPDATE deliveries SET recheck = {HAD_IT} WHERE lane_id = {new if revived else old}"
+    with database.transaction() as connection:
+        connection.exec_driver_sql(had_it)
+        connection.exec_driver_sql(f"UPDATE deliveries SET state = 'parked' WHERE lane_id = {new}")
+    move_lane(database, A, B, ANN)
+    ((found,),) = swap(database, wish(new), now=ANN.now).sends[new]
+    assert found.again
 
 
 @given(st.data())

@@ -9,8 +9,10 @@ import pytest
 from support.estate import HUB, S1, S2, Estate
 from support.routed import NOW, ledger, of_kind, two_suppliers
 
+from router.lanes.values import BY_ITSELF, ClosedReason, LaneChange
 from router.ledger.actions import Operator
 from router.ledger.database import Use
+from router.ledger.lanes import change_lane
 from router.ledger.pauses import PauseTerms, pause_lanes, resume_lanes
 from router.ledger.queries.actions import ActionFilter, list_actions
 from router.ledger.queries.lanes import LaneState, list_lanes
@@ -76,6 +78,38 @@ def test_a_paused_lane_takes_another_end_but_not_the_same_again(estate: Estate) 
         resume_lanes(database, S1, None, ANN, reason="they are back")
         pause_lanes(database, S1, None, ANN)
     assert lane(estate).until is None
+
+
+def test_what_is_not_said_of_a_pause_stays_as_it_stands(estate: Estate) -> None:
+    bob, later = Operator("bob", NOW + timedelta(minutes=2)), END + timedelta(hours=1)
+    with ledger(estate, Use.CHANGE) as database:
+        (changed,) = pause_lanes(database, S1, None, bob, PauseTerms("INC-1: the valve"))
+        assert changed.until == lane(estate).until == END
+        (changed,) = pause_lanes(database, S1, None, bob, PauseTerms(until=later))
+        assert changed.until == lane(estate).until == later
+        newest = list_actions(database, ActionFilter(on=S1), limit=9)[0]
+    assert lane(estate).detail == "paused by bob until 2026-06-02T15:00:00Z: INC-1: the valve"
+    assert (newest.reason, newest.detail) == ("INC-1: the valve", "until 2026-06-02T15:00:00Z")
+    with ledger(estate, Use.CHANGE) as database:  # the end is over, though no router was there
+        pause_lanes(database, S1, None, Operator("bob", later), PauseTerms("INC-2"))
+    assert lane(estate).until is None
+
+
+@pytest.mark.parametrize("reason", sorted(BY_ITSELF))
+def test_what_closed_by_itself_takes_no_pause_with_an_end(
+    estate: Estate, reason: ClosedReason
+) -> None:
+    with ledger(estate, Use.CHANGE) as database:
+        (number,) = estate.ask(f"SELECT id FROM lanes WHERE service_user_id = '{S2}'")[0]
+        with database.transaction() as connection:
+            change_lane(connection, LaneChange(number, reason, "401", NOW))
+        (timed,) = pause_lanes(database, S2, None, ANN, PauseTerms("INC-1", END))
+        assert timed.refused is not None
+        assert timed.refused.startswith(f"closed by itself ({reason}), and its Alerts are held")
+        found = next(row for row in list_lanes(database) if row.service_user_id == S2)
+        assert (found.reason, found.detail, found.until) == (reason, "401", None)
+        (plain,) = pause_lanes(database, S2, None, ANN)
+        assert plain.refused is None
 
 
 def test_a_pause_goes_along_to_the_channel_that_takes_over(estate: Estate) -> None:

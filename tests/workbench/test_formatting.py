@@ -98,6 +98,11 @@ def test_a_condition_that_does_not_read_stays(line: str) -> None:
 
 
 def test_a_file_with_mistakes_is_told() -> None:
-    for raw in (b"rules: [", b"rules: &a\n  - *a\n", b"a: 1\na: 2\n", b""):
+    for raw in (b"rules: [", b"rules: &a\n  - *a\n", b"a: 1\na: 2\n"):
         with pytest.raises(FilesError):
             formatted(raw, Path("a.yaml"))
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n", b"# nothing yet\n  # but this\n"])
+def test_a_file_without_rules_stays_as_it_is(raw: bytes) -> None:
+    assert formatted(raw, Path("a.yaml")) == raw

@@ -54,6 +54,8 @@ def _changes(connection: Connection) -> list[LiveRules]:
     made = select(actions).where(actions.c.action.in_(_MADE_LIVE), actions.c.operator == ROUTER)
     for row in connection.execute(made):
         told = json.loads(row.detail)
+        if "to" not in told:  # a person of that name has asked for a reload
+            continue
         digest, by = told["to"]["rules"], told.get("by")
         change = LiveRules(digest, moment(row.at), None, told["trigger"], _person(by or ""))
         asked[row.at, digest] = change
