@@ -129,8 +129,9 @@ class HeadKeeper:
     async def _keep(self, place: HeadPlace, ends: Sequence[ChainEnd], patience: float) -> None:
         now = self._clock()
         file, content = place.of(now), as_text(ends).encode()
+        put = _put if place.file is None else put_in_place  # a ledger's own folder is never made
         try:
-            await place.thread.within(patience, _put, file, content, self._access)
+            await place.thread.within(patience, put, file, content, self._access)
         except (OSError, TimeoutError) as error:
             late = isinstance(error, TimeoutError)
             why = silent(file, patience) if late else f"{file}: {error.strerror}"
