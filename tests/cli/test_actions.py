@@ -12,6 +12,8 @@ from support.liverouter import one_supplier, running
 
 from router.ledger.actions import system_user
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def estate(tmp_path: Path) -> Estate:

@@ -15,6 +15,8 @@ from support.routed import ledger
 from router.ledger.database import Use
 from router.ledger.queries.actions import newest_action, withdrawn_since
 
+pytestmark = pytest.mark.once
+
 HUBS = [f"90-B3-D5-1F-30-00-10-{number:02X}" for number in range(1, 5)]
 NARROW = """\
 rules:

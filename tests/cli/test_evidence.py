@@ -21,6 +21,8 @@ from router.ledger.database import Database, Use, open_database
 from router.ledger.proof.archive import examine, pack, unpack
 from router.ledger.restored import set_ahead
 
+pytestmark = pytest.mark.once
+
 Files = dict[str, bytes]
 
 

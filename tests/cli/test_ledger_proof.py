@@ -12,6 +12,8 @@ import pytest
 from support.commandline import call, rows
 from support.estate import HUB, S1, SUPPLIER, Estate
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

@@ -10,6 +10,8 @@ import pytest
 from support.commandline import call, rows
 from support.estate import HUB, S1, S2, S3, SUPPLIER, Estate
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def estate(tmp_path: Path) -> Estate:

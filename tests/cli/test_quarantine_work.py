@@ -14,6 +14,8 @@ from support.liverouter import one_supplier, running
 
 from router.ledger.mending import repair
 
+pytestmark = pytest.mark.once
+
 OTHER = "90-B3-D5-1F-30-00-10-02"
 FACT = {
     "specversion": "1.0",

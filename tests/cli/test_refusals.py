@@ -10,6 +10,8 @@ import pytest
 from support.commandline import PROGRAM, call
 from support.estate import S1, SUPPLIER, Estate
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def estate(tmp_path: Path) -> Estate:

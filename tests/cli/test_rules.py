@@ -14,6 +14,8 @@ from router.ledger.actions import Operator, system_user
 from router.ledger.database import Use
 from router.ledger.recorder import ROUTER
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def estate(tmp_path: Path) -> Estate:

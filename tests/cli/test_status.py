@@ -15,6 +15,8 @@ from support.commandline import call, start
 from support.estate import S1, Estate
 from support.liverouter import WRONG, Live, configure, one_supplier, running, write
 
+pytestmark = pytest.mark.once
+
 NAME = f"User {S1[-2:]}"
 
 

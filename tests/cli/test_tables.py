@@ -19,6 +19,8 @@ from support.estate import HUB, S1, S2, SUPPLIER, Estate
 
 from router.cli.tables import GAP, fold, laid_out
 
+pytestmark = pytest.mark.once
+
 WORDS = (
     st.lists(st.text("ab-é漢", min_size=1, max_size=12), min_size=1, max_size=6)
     .map(" ".join)

@@ -16,6 +16,8 @@ from support.estate import HUB, ROOT, S1, S2, SUPPLIER, Estate, mpan
 from support.listener import Listener
 from support.liverouter import Live, running, write
 
+pytestmark = pytest.mark.once
+
 RUNBOOK = (ROOT / "dashboards" / "RUNBOOK.md").read_text()
 WIDE = """\
 rules:

@@ -9,6 +9,8 @@ import pytest
 from support.commandline import call, rows
 from support.estate import S1, SUPPLIER, Estate
 
+pytestmark = pytest.mark.once
+
 WITNESS = "head-of-hubherald.db.json"
 OTHERS = [f"90-B3-D5-1F-30-00-20-0{number}" for number in range(1, 6)]
 

@@ -9,6 +9,8 @@ import pytest
 from support.commandline import call
 from support.estate import S1, SUPPLIER, Estate
 
+pytestmark = pytest.mark.once
+
 NOBODY = "127.0.0.1:1"
 """Where nobody listens."""
 
