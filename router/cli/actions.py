@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from router.cli.context import ledger, moment_of
-from router.cli.printing import as_json, as_table, line, listing
+from router.cli.printing import as_json, as_table, limited, listing, tell_more
 
 COLUMNS = ("at", "operator", "action", "about", "count", "reason", "detail")
 
@@ -27,13 +27,7 @@ def command() -> None:
 @click.option("--by", metavar="NAME", help="By this system user.")
 @click.option("--on", metavar="ID", help="On this Service User, hub, channel, fact or rules.")
 @click.option("--action", metavar="NAME", help="Of this kind, such as `lanes pause` or `lanes`.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 1_000_000),
-    default=100,
-    show_default=True,
-    help="At most so many.",
-)
+@limited
 @listing
 @click.pass_obj
 def list_(
@@ -61,5 +55,4 @@ def list_(
         as_json(rows[:limit])
     else:
         as_table(rows[:limit], COLUMNS, nothing="nobody has changed anything")
-    if len(rows) > limit:
-        line(f"there are more than {limit:,}; see --limit", err=True)
+    tell_more(len(rows), limit)

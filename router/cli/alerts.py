@@ -12,7 +12,7 @@ from router.cli.alert_changes import resend_, retry_, withdraw_
 from router.cli.alert_filters import COLUMNS, filters
 from router.cli.context import InstalledKind, ledger, whole
 from router.cli.naming import alert_id_of, with_names
-from router.cli.printing import as_json, as_table, line, listing, output, raw
+from router.cli.printing import as_json, as_table, limited, line, listing, output, raw, tell_more
 from router.cli.story import tell
 from router.entrypoints import VERIFIERS
 from router.errors import UsageError
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 LARGEST_MESSAGE = 10_000_000
 """Bytes of a file whose signature is checked."""
 LARGEST_CERTIFICATE = 1_000_000
-MOST = 1_000_000
-"""Rows of one list."""
 SIGNED = InstalledKind(VERIFIERS)
 """The formats whose signatures can be checked."""
 
@@ -43,9 +41,7 @@ def command() -> None:
 
 @command.command("list")
 @filters(("--answer", "--reason"))
-@click.option(
-    "--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="At most so many."
-)
+@limited
 @listing
 @click.pass_obj
 def list_(config_file: Path, *, wanted: Filter, limit: int, output: str) -> None:
@@ -64,8 +60,7 @@ def list_(config_file: Path, *, wanted: Filter, limit: int, output: str) -> None
         as_json(shown)
     else:
         as_table(shown, COLUMNS, nothing="no such Alerts")
-    if len(rows) > limit:
-        line(f"there are more than {limit:,}; see --limit", err=True)
+    tell_more(len(rows), limit)
 
 
 @command.command("show")

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import ROW, eui64, ledger, moment_of, operator
-from router.cli.printing import as_json, as_table, flat, line, listing, output, raw, shown
+from router.cli.printing import (
+    as_json,
+    as_table,
+    flat,
+    limited,
+    line,
+    listing,
+    output,
+    raw,
+    shown,
+    tell_more,
+)
 from router.cli.quarantine_work import (
     close_,
     repair_,
@@ -53,13 +64,7 @@ def command() -> None:
 @click.option(
     "--since", type=moment_of, metavar="TIME", help="Received since, such as 2026-01-31 or 7d."
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 1_000_000),
-    default=100,
-    show_default=True,
-    help="At most so many.",
-)
+@limited
 @listing
 @click.pass_obj
 def list_(
@@ -89,8 +94,7 @@ def list_(
         as_json(rows[:limit])
     else:
         as_table(rows[:limit], COLUMNS, nothing="nothing is in quarantine")
-    if len(rows) > limit:
-        line(f"there are more than {limit:,}; see --limit", err=True)
+    tell_more(len(rows), limit)
 
 
 @command.command("show")

@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from support.commandline import PROGRAM
 from support.estate import S1, SUPPLIER, Estate
-from support.outsiders import environment, install
+from support.outsiders import environment, install, wait
 
 SECRET = "hunter2-of-somebody-else"
 CLOSED = {
@@ -149,15 +148,6 @@ class Border:
         question = "SELECT closed, closed_detail, last_answer FROM lanes WHERE service_user_id = "
         ((closed, detail, answer),) = self.estate.ask(f"{question}'{self.users[kind]}'")
         return closed, detail or "", answer or ""
-
-
-def wait(router: subprocess.Popen[bytes], done: Callable[[], bool]) -> None:
-    """The limit is there to fail, not to measure."""
-    limit = time.monotonic() + 120
-    while not done():
-        assert router.poll() is None
-        assert time.monotonic() < limit
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

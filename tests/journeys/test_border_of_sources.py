@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.commandline import PROGRAM
 from support.estate import S1, SUPPLIER, Estate
-from support.outsiders import HEAD, environment, install
+from support.outsiders import HEAD, environment, install, wait
 
 from router.entrypoints import SOURCES
 
@@ -75,15 +74,6 @@ class Router:
 
     def __init__(self, estate: Estate, ready: str, log: list[dict[str, Any]], code: int) -> None:
         self.estate, self.ready, self.log, self.exit_code = estate, ready, log, code
-
-
-def wait(router: subprocess.Popen[bytes], done: Callable[[], object]) -> None:
-    """The limit is there to fail, not to measure."""
-    limit = time.monotonic() + 120
-    while not done():
-        assert router.poll() is None
-        assert time.monotonic() < limit
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
@@ -44,3 +47,12 @@ def install(folder: Path, kind: str, code: str, group: str = ADAPTERS, head: str
 def environment(folder: Path) -> dict[str, str]:
     """In which what is installed there is found."""
     return {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "80"}
+
+
+def wait(router: subprocess.Popen[bytes], done: Callable[[], object]) -> None:
+    """The limit is there to fail, not to measure."""
+    limit = time.monotonic() + 120
+    while not done():
+        assert router.poll() is None
+        assert time.monotonic() < limit
+        time.sleep(0.1)
