@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from importlib.util import find_spec
+
+from router.ports import Aside
 
 
 def missing(package: str, extra: str) -> str | None:
@@ -11,3 +15,9 @@ def missing(package: str, extra: str) -> str | None:
         return None
     how = f"run: pip install 'hubherald[{extra}]', then restart the router"
     return f"needs the package {package}, which is not installed; {how}"
+
+
+async def loaded(module: str) -> None:
+    """Have one of our modules, and the package that it needs, imported beside the event loop."""
+    if module not in sys.modules:
+        await Aside("import").call(import_module, module)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.extras import missing
+from adapters.extras import loaded, missing
 from adapters.mail.message import message_of
 from adapters.mail.options import MailOptions
 from adapters.mail.session import MailSession
@@ -31,6 +31,7 @@ class MailAdapter(Adapter[MailOptions]):
     async def _sent(self, deliveries: Sequence[Delivery]) -> Outcome:
         if lacks := missing("aiosmtplib", "mail"):
             return Closed(ChannelFault.ENDPOINT, f"mail {lacks}")
+        await loaded("adapters.mail.answer")
         from aiosmtplib import SMTPException  # noqa: PLC0415 - an extra
 
         from adapters.mail.answer import failure_of_send  # noqa: PLC0415
