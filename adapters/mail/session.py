@@ -66,9 +66,10 @@ class MailSession:
 
         options = self._options
         tls = await self._trust.context() if options.tls is not Encryption.NONE else None
+        reached = await reach(options.host, self._port)
         smtp = SMTP(
             hostname=options.host,
-            sock=await reach(options.host, self._port),
+            sock=reached,
             use_tls=options.tls is Encryption.IMPLICIT,
             start_tls=options.tls is Encryption.STARTTLS,
             tls_context=tls,
@@ -79,6 +80,8 @@ class MailSession:
             if options.user is not None and options.password is not None:
                 await smtp.login(options.user, options.password.get_secret_value())
         except BaseException:
+            if smtp.transport is None:  # cancelled before it was the connection's
+                reached.close()
             smtp.close()
             raise
         return smtp

@@ -27,6 +27,15 @@ class OtherFileError(Exception):
     """Something else stands under the name of a file of ours."""
 
 
+class _Owner(asyncssh.SSHClient):
+    """Knows whether a connection has taken its socket over, and will close it."""
+
+    owns = False
+
+    def connection_made(self, conn: SSHClientConnection) -> None:
+        self.owns = True
+
+
 class SftpSession:
     """Writes several files at a time over one connection. It raises LOST, SFTPError, KeysError."""
 
@@ -115,18 +124,26 @@ class SftpSession:
 
     async def _connect(self) -> tuple[SSHClientConnection, SFTPClient]:
         options, keys = self._options, await self._keys()
-        connection = await asyncssh.connect(
-            options.host,
-            options.port,
-            sock=await reach(options.host, options.port),
-            username=options.user,
-            client_keys=[keys.ours],
-            known_hosts=keys.theirs,
-            preferred_auth="publickey",
-            agent_path=None,
-            config=None,
-            keepalive_interval=ALIVE_S,
-        )
+        reached = await reach(options.host, options.port)
+        owner = _Owner()
+        try:
+            connection = await asyncssh.connect(
+                options.host,
+                options.port,
+                sock=reached,
+                client_factory=lambda: owner,
+                username=options.user,
+                client_keys=[keys.ours],
+                known_hosts=keys.theirs,
+                preferred_auth="publickey",
+                agent_path=None,
+                config=None,
+                keepalive_interval=ALIVE_S,
+            )
+        except BaseException:
+            if not owner.owns:  # cancelled before it was the connection's
+                reached.close()
+            raise
         try:
             return connection, await connection.start_sftp_client()
         except BaseException:

@@ -28,6 +28,7 @@ class FileServer:
     renames: bool = True
     """It knows the rename that replaces (posix-rename@openssh.com)."""
     current: list[Any] = field(default_factory=list)
+    host_key: asyncssh.SSHKey | None = None
 
     @property
     def visible(self) -> list[str]:
@@ -47,8 +48,12 @@ class FileServer:
 
     def trust(self, host_key: asyncssh.SSHKey) -> None:
         """Have this as the server's only known key."""
-        public = host_key.export_public_key().decode()
-        (self.keys / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {public}")
+        (self.keys / "known_hosts").write_text(known_host(self.port, host_key))
+
+
+def known_host(port: int, host_key: asyncssh.SSHKey) -> str:
+    """A line of known hosts."""
+    return f"[127.0.0.1]:{port} {host_key.export_public_key().decode()}"
 
 
 class _Files(asyncssh.SFTPServer):
@@ -107,7 +112,7 @@ async def file_server(folder: Path, *, sftp: bool = True) -> AsyncIterator[FileS
         authorized_client_keys=str(server.keys / "authorized"),
         sftp_factory=(lambda channel: _Files(channel, server)) if sftp else None,
     )
-    server.port = acceptor.get_port()
+    server.port, server.host_key = acceptor.get_port(), host
     server.trust(host)
     assert stat.S_IMODE((server.keys / "ours").stat().st_mode) == 0o600
     try:
