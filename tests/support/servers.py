@@ -36,6 +36,7 @@ PACKAGES = {
         "erlang-xmerl",
         "rabbitmq-server",
     ],
+    "tinyproxy": ["tinyproxy-bin"],
     "systemd-analyze": [
         "libapparmor1",
         "libip4tc2",
@@ -58,10 +59,13 @@ EDITOR = Path(__file__).parent / "editortools"
 """Names the language server of VS Code's YAML extension in the same way."""
 PAGE = Path(__file__).parent / "pagetools"
 """And what judges whether everybody can read a page."""
+HOOKS = Path(__file__).parent / "hooktools"
+"""And how a receiver of webhooks verifies what it gets."""
 NPM = {
     TOOLS: CACHE.parent / "npm",
     EDITOR: CACHE.parent / "npm-editor",
     PAGE: CACHE.parent / "npm-page",
+    HOOKS: CACHE.parent / "npm-hooks",
 }
 """Where the packages of each are put."""
 FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin")
