@@ -8,15 +8,16 @@ from uuid import UUID
 import click
 
 from router.cli.context import ledger, rules_folder
-from router.cli.printing import line, raw
+from router.cli.printing import as_object, line, output, raw
 from router.errors import UsageError
 
 
 @click.command("capture")
 @click.argument("alert", type=click.UUID)
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@output
 @click.pass_obj
-def command(config_file: Path, alert: UUID, file: Path | None) -> None:
+def command(config_file: Path, *, alert: UUID, file: Path | None, output: str) -> None:
     """Write a test of rules from the decision that ALERT came from.
 
     It holds the hub, the registrations, the Service Users and the activation as they were, without
@@ -48,7 +49,10 @@ def command(config_file: Path, alert: UUID, file: Path | None) -> None:
     if file is None:
         file = rules_folder(config_file) / "captured" / f"{alert}.test.yaml"
     _write(file, text)
-    line(f"wrote {file}; `hubherald test {file}` runs it")
+    if output == "json":
+        as_object({"file": file})
+    else:
+        line(f"wrote {file}; `hubherald test {file}` runs it")
 
 
 def _write(file: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import ledger, operator
-from router.cli.printing import line, lines
+from router.cli.printing import as_object, line, lines, output
 from router.cli.router_address import address, headers
 from router.errors import UsageError
 
@@ -21,8 +21,9 @@ PATIENCE = 60.0
 
 
 @click.command("reload")
+@output
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context, output: str) -> None:
     """Make the running router take over changed rules and users, without a restart.
 
     All of it becomes live between two facts, or nothing does: then every problem is printed, the
@@ -45,11 +46,13 @@ def command(ctx: click.Context) -> None:
     known = own_settings(config_file)
     whose = Whose.of(config_file, known.ledger.url)
     status, said = asyncio.run(_ask(known.operations, whose))
+    if output == "json":
+        as_object({"reloaded": status == 200, "said": said.splitlines()})
+    else:
+        lines(said, err=status != 200)
     if status != 200:
-        lines(said, err=True)
         line("not reloaded: the old rules and users serve on", err=True)
         ctx.exit(1)
-    lines(said)
     with ledger(config_file, Use.CHANGE) as database, database.transaction() as connection:
         operator().record(connection, "reload", {"answer": said})
 

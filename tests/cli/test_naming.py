@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -76,10 +77,9 @@ def test_names_stand_beside_ids(estate: Estate) -> None:
     assert f"{S1} (Acme Energy) as import_supplier: alerted" in told
     assert f"supplier {S2} (Acme Gas)" in told
     for words in (("lanes", "list"), ("alerts", "list"), ("rollout", "9001")):
-        assert {each["service_user"] for each in rows(*words, folder=estate.folder)} == {
-            "Acme Energy",
-            "Acme Gas",
-        }
+        told = json.loads(call(*words, "-o", "json", folder=estate.folder).stdout)
+        listed = told if isinstance(told, list) else told["service_users"]
+        assert {each["service_user"] for each in listed} == {"Acme Energy", "Acme Gas"}
         assert "Acme Gas" in call(*words, folder=estate.folder).stdout
 
 
