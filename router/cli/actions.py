@@ -9,6 +9,7 @@ import click
 
 from router.cli.context import ledger, moment_of
 from router.cli.listed import COUNTED, Portion, portioned, show
+from router.cli.naming import whom_or_what
 
 COLUMNS = ("at", "operator", "action", "about", "count", "reason", "detail")
 
@@ -25,7 +26,12 @@ def command() -> None:
 @command.command("list")
 @click.option("--since", type=moment_of, metavar="TIME", help="Such as 2026-01-31 or 7d.")
 @click.option("--by", metavar="NAME", help="By this system user.")
-@click.option("--on", metavar="ID", help="On this Service User, hub, channel, fact or rules.")
+@click.option(
+    "--on",
+    metavar="ID",
+    type=whom_or_what,
+    help="On this Service User (a name will do), hub, channel, fact or rules.",
+)
 @click.option("--action", metavar="NAME", help="Of this kind, such as `lanes pause` or `lanes`.")
 @portioned()
 @click.pass_obj

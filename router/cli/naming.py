@@ -45,6 +45,14 @@ def service_user(text: str) -> str:
     )
 
 
+def whom_or_what(text: str) -> str:
+    """The id of a Service User or hub, however it is written; of others the same text."""
+    try:
+        return service_user(text)
+    except click.BadParameter:
+        return text
+
+
 def alert_id_of(text: str) -> str:
     """The id of an Alert, from the same or its first digits."""
     digits = _begun(text)

@@ -9,7 +9,6 @@ import click
 
 from router.cli.context import ledger, operator
 from router.cli.printing import as_object, line, lines, output
-from router.cli.router_address import address, headers
 from router.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +60,7 @@ async def _ask(operations: OperationsOptions, whose: Whose) -> tuple[int, str]:
     """Status and text of the router's answer. UsageError where there is none."""
     import aiohttp
 
+    from router.cli.router_address import address, asking
     from router.service.whose import CONFIG
 
     where = address(operations)
@@ -71,10 +71,8 @@ async def _ask(operations: OperationsOptions, whose: Whose) -> tuple[int, str]:
         )
     url = f"{where}/-/reload"
     try:
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        told = {**headers(operations), **whose.headers()}
         async with (
-            aiohttp.ClientSession(timeout=timeout, headers=told) as session,
+            asking(operations, PATIENCE, whose.headers()) as session,
             session.post(url, allow_redirects=False) as response,
         ):
             said = (await response.text()).rstrip()

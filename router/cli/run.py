@@ -62,12 +62,15 @@ def command(ctx: click.Context, *, until_idle: bool, within: float | None, outpu
     config = load(config_file)
     log = logs.stand_aside()
     last = LastResort(log) if log is not None else None  # else the process is not ours to end
-    logs.configure()
+    names = logs.UserNames()
+    logs.configure(names)
     if last is not None:
         gc.freeze()  # what was imported stays
         gc.set_threshold(*COLLECT)
     try:
-        left = app.run(config, until_idle=until_idle, within=within, log=log, last=last)
+        left = app.run(
+            config, until_idle=until_idle, within=within, log=log, last=last, names=names
+        )
     except (RouterError, OSError):
         raise
     except Exception as error:

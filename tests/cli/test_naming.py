@@ -145,3 +145,13 @@ def test_evidence_and_a_drill_take_a_user_by_name(estate: Estate, tmp_path: Path
     assert call(*words, folder=estate.folder).stdout.startswith("evidence of 1 Alert is in ")
     tried = call("adapter", "try", "folder", "--user", "energy", folder=estate.folder)
     assert (tried.exit_code, tried.stdout.startswith(S1)) == (0, True), tried.stderr
+
+
+def test_what_captures_a_decision_and_what_lists_actions_take_the_same(estate: Estate) -> None:
+    (mine,) = rows("alerts", "list", "--user", S1, folder=estate.folder)
+    captured = call("capture", mine["id"][:8], "-", folder=estate.folder)
+    assert (captured.exit_code, mine["id"] in captured.stdout) == (0, True)
+    assert call("lanes", "pause", "Acme Gas", folder=estate.folder).exit_code == 0
+    for word in ("acme gas", S2, S2.lower().replace("-", "")):
+        (paused,) = rows("actions", "list", "--on", word, folder=estate.folder)
+        assert paused["about"].startswith(S2)
