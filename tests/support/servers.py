@@ -17,6 +17,7 @@ CACHE = Path(__file__).parents[2] / ".cache" / "debian"
 # program -> the Debian packages that it needs
 PACKAGES = {
     "docker-compose": ["docker-compose"],  # not run: it has the Compose specification's schema
+    "nginx": ["nginx"],
     "promtool": ["prometheus"],
     "prometheus": ["prometheus"],
     "rabbitmq-server": [
@@ -68,7 +69,7 @@ NPM = {
     HOOKS: CACHE.parent / "npm-hooks",
 }
 """Where the packages of each are put."""
-FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin")
+FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin", "usr/sbin")
 
 
 class MissingServerError(Exception):
