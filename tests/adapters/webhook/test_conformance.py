@@ -22,6 +22,8 @@ from router.conformance import (
     because,
 )
 
+PASSWORD = "hunter2-of-the-hook"
+
 
 class WebhookPeer(HttpPeer):
     """Takes CloudEvents, one or a batch in a request."""
@@ -29,12 +31,12 @@ class WebhookPeer(HttpPeer):
     @property
     def options(self) -> Mapping[str, object]:
         given = {"url": self.url, "batch": 100, "secret": f"whsec_{_key(b'1')}"}
-        given["previous_secret"] = f"whsec_{_key(b'2')}"
+        given |= {"previous_secret": f"whsec_{_key(b'2')}", "user": "us", "password": PASSWORD}
         return {**given, "ca_file": str(self.authority.file)} if self.secure else given
 
     @property
     def secrets(self) -> Sequence[str]:
-        return [_key(b"1"), _key(b"2")]
+        return [_key(b"1"), _key(b"2"), PASSWORD]
 
     def read(self, head: bytes, body: bytes) -> Sequence[Arrived]:
         if b"cloudevents-batch+json" not in head:
