@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from support.httppeer import HttpPeer, http_peer
+from support.httppeer import HttpPeer
 
 from adapters.webhook import WebhookAdapter
 from router.conformance import (
@@ -30,7 +30,7 @@ class WebhookPeer(HttpPeer):
     def options(self) -> Mapping[str, object]:
         given = {"url": self.url, "batch": 100, "secret": f"whsec_{_key(b'1')}"}
         given["previous_secret"] = f"whsec_{_key(b'2')}"
-        return {**given, "ca_file": str(self.authority.file)} if self.secure else given
+        return {**given, "ca_file": self.ca_file} if self.secure else given
 
     @property
     def secrets(self) -> Sequence[str]:
@@ -61,7 +61,7 @@ class WebhookHarness(Harness):
         self.authority = CertificateAuthority(folder)
 
     def peer(self) -> AbstractAsyncContextManager[Peer]:
-        return http_peer(WebhookPeer, self.authority)
+        return WebhookPeer(self.authority)
 
 
 class TestConformance(AdapterConformance):
