@@ -41,7 +41,7 @@ class Peer(ABC):
     def options(self) -> Mapping[str, object]:
         """The channel's, as service_users.yaml would have them: text, numbers, lists. Read after
         each `turn`, when an adapter is made: a wrong password, or a URL with TLS, stands here.
-        Each secret that the adapter knows should be given."""
+        Of secrets as many should be given as go together."""
 
     @property
     def secrets(self) -> Sequence[str]:
