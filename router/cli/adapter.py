@@ -34,7 +34,10 @@ def command() -> None:
     help="Where it goes, if not to hubherald-NAME.",
 )
 def new(name: str, folder: Path | None) -> None:
-    """Write a little project that is an adapter: it works as it is, with tests.
+    """Write a little project that is an adapter: it works as it is, and passes all its tests.
+
+    Among these is the conformance suite, which says whether an adapter keeps the contract. The
+    guide that leads on from there is adapters/WRITING.md.
 
     \b
     Example:
@@ -51,7 +54,7 @@ def new(name: str, folder: Path | None) -> None:
     line("")
     line("next:")
     line(f"  cd {shlex.quote(str(folder or files[0].parent))}")
-    line("  pip install -e . && pytest")
+    line("  pip install -e . && pytest   # pytest comes with: pip install 'hubherald[conformance]'")
     line("  hubherald adapters")
 
 
