@@ -23,6 +23,9 @@ from router.conformance import (
 )
 
 
+PASSWORD, KEY = "hunter2-of-the-webhook", "a-key-of-the-webhook"
+
+
 class WebhookPeer(HttpPeer):
     """Takes CloudEvents, one or a batch in a request."""
 
@@ -30,11 +33,12 @@ class WebhookPeer(HttpPeer):
     def options(self) -> Mapping[str, object]:
         given = {"url": self.url, "batch": 100, "secret": f"whsec_{_key(b'1')}"}
         given["previous_secret"] = f"whsec_{_key(b'2')}"
+        given |= {"user": "acme", "password": PASSWORD, "headers": {"X-Key": KEY}}
         return {**given, "ca_file": self.ca_file} if self.secure else given
 
     @property
     def secrets(self) -> Sequence[str]:
-        return [_key(b"1"), _key(b"2")]
+        return [_key(b"1"), _key(b"2"), PASSWORD, KEY]
 
     def read(self, head: bytes, body: bytes) -> Sequence[Arrived]:
         if b"cloudevents-batch+json" not in head:
