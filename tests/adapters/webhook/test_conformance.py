@@ -22,7 +22,6 @@ from router.conformance import (
     because,
 )
 
-
 PASSWORD, KEY = "hunter2-of-the-webhook", "a-key-of-the-webhook"
 
 
