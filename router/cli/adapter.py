@@ -35,7 +35,10 @@ def command() -> None:
 )
 @output
 def new(*, name: str, folder: Path | None, output: str) -> None:
-    """Write a little project that is an adapter: it works as it is, with tests.
+    """Write a little project that is an adapter: it works as it is, and passes all its tests.
+
+    Among these is the conformance suite, which says whether an adapter keeps the contract. The
+    guide that leads on from there is adapters/WRITING.md.
 
     \b
     Example:
@@ -55,7 +58,7 @@ def new(*, name: str, folder: Path | None, output: str) -> None:
     line("")
     line("next:")
     line(f"  cd {shlex.quote(str(folder or files[0].parent))}")
-    line("  pip install -e . && pytest")
+    line("  pip install -e . && pytest   # pytest comes with: pip install 'hubherald[conformance]'")
     line("  hubherald adapters")
 
 

@@ -71,7 +71,7 @@ class Harness(ABC):
 
     adapter: ClassVar[type[Adapter[Any]]]
     """The class that the entry point names."""
-    wrong: ClassVar[Mapping[str, object]] = {}
+    wrong: Mapping[str, object] = {}
     """By option: a value that it can't have. One or more, if the adapter has any options."""
     cannot: Mapping[Situation | Ability, str] = {}
     """What there is not, with the reason: see `because`. Tests about it are no part of the run, and

@@ -1,10 +1,10 @@
-"""The SFTP channel keeps the contract: the conformance suite, before a real server."""
+"""The SFTP channel keeps the contract: the conformance suite, before a real SSH server."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import asyncssh
@@ -18,8 +18,7 @@ from router.conformance import (
     Ability,
     AdapterConformance,
     Arrived,
-    Connections,
-    Gate,
+    GatedPeer,
     Harness,
     Peer,
     Situation,
@@ -29,96 +28,90 @@ from router.conformance import (
 
 NUMBERS = range(1, 700)
 """Of the Alerts that a suite sends one by one."""
-pytestmark = pytest.mark.once
 
 
-class SftpPeer(Peer):
-    """A folder on a server, behind a gate."""
+class SftpPeer(GatedPeer):
+    """An SSH server behind a gate; it is known by its host key."""
 
-    def __init__(self, gate: Gate, server: FileServer) -> None:
-        self.gate, self.server = gate, server
-        self.situation = Situation.TAKES
+    def __init__(self, files: FileServer) -> None:
+        super().__init__(server=("127.0.0.1", files.port))
+        self.files = files
+        self.stranger = asyncssh.generate_private_key("ssh-ed25519")
+        other = files.keys / "other"
+        other.touch(mode=0o600)
+        other.write_bytes(self.stranger.export_private_key())
 
     @property
     def options(self) -> Mapping[str, object]:
-        keys = self.server.keys
-        known, stranger = keys / "known_hosts", keys / "stranger"
-        assert self.server.host_key is not None
-        known.write_text(known_host(self.gate.port, self.server.host_key))
-        if not stranger.exists():
-            key = asyncssh.generate_private_key("ssh-ed25519")
-            stranger.touch(mode=0o600)
-            stranger.write_bytes(key.export_private_key())
-        if self.situation is Situation.UNTRUSTED:
-            other = asyncssh.generate_private_key("ssh-ed25519")
-            known.write_text(known_host(self.gate.port, other))
-        forbids, missing = Situation.FORBIDS, Situation.MISSING
+        key = "other" if self.situation is Situation.FORBIDS else "ours"
+        folder = "/missing" if self.situation is Situation.MISSING else "/"
         return {
-            **self.server.options,
-            "port": self.gate.port,
-            "key_file": str(stranger if self.situation is forbids else keys / "ours"),
-            "path": "/gone" if self.situation is missing else "/",
-            "batch": 100,
+            "host": "127.0.0.1",
+            "port": self.port,
+            "user": "hubherald",
+            "key_file": str(self.files.keys / key),
+            "known_hosts_file": str(self.files.keys / "known"),
+            "path": folder,
+            "batch": 20,
         }
 
     async def turn(self, situation: Situation) -> None:
-        self.situation = situation
-        self.server.full = situation is Situation.BUSY
-        for path in self.server.home.glob("*.json"):
-            if path.is_dir():
-                path.rmdir()
+        untrusted = situation is Situation.UNTRUSTED
+        await super().turn(Situation.TAKES if untrusted else situation)
+        self.files.full = situation is Situation.BUSY
+        self.show(self.stranger if untrusted else self.files.host_key)
+        for other in self.files.home.glob("*.json"):
+            if other.is_dir():
+                other.rmdir()
         if situation is Situation.REFUSES:
             for number in NUMBERS:
-                (self.server.home / f"{alert(number).id}.json").mkdir(exist_ok=True)
-        await self.gate.turn(Situation.TAKES if situation in SECURE else situation)
+                (self.files.home / f"{alert(number).id}.json").mkdir()
+
+    def show(self, key: asyncssh.SSHKey | None) -> None:
+        """Have the adapter know this key as the server's."""
+        assert key is not None
+        (self.files.keys / "known").write_text(known_host(self.port, key))
 
     async def taken(self) -> Sequence[Arrived]:
-        files = [each for each in self.server.home.glob("*.json") if each.is_file()]
-        found = []
-        for file in sorted(files, key=lambda each: each.stat().st_mtime_ns):
-            body = file.read_bytes()
-            events = orjson.loads(body)
-            if isinstance(events, list):
-                found += [Arrived(each["id"], orjson.dumps(each)) for each in events]
-            else:
-                found.append(Arrived(events["id"], body))
-        return found
-
-    async def reached(self) -> None:
-        await self.gate.reached()
-
-    def connections(self) -> Connections:
-        return self.gate.connections()
+        found: list[tuple[str, Arrived]] = []
+        for file in self.files.home.glob("[!.]*.json"):
+            if file.is_file():
+                body = file.read_bytes()
+                events = orjson.loads(body)
+                each = events if isinstance(events, list) else [events]
+                alone = len(each) == 1 and not isinstance(events, list)
+                found += [
+                    (one["time"], Arrived(one["id"], body if alone else orjson.dumps(one)))
+                    for one in each
+                ]
+        return [arrived for _, arrived in sorted(found, key=lambda pair: pair[0])]
 
 
 class SftpHarness(Harness):
     """An SFTP channel's."""
 
     adapter = SftpAdapter
-    wrong: Mapping[str, object] = {"host": "a b", "path": "a\nb", "batch": 0, "port": 0}
-    cannot = {  # noqa: RUF012
-        **because("a file server has no word for when to come again", Situation.RESTS),
-        **because("a file is taken or refused as a whole", Situation.REFUSES_MARKED),
-        **because("its keys are in files, whose names may be known", Ability.SECRETS),
-        **because("a file server repeats nothing of what it was told", Situation.ECHOES),
-        **because(
-            "a server is known by its key; it has no certificate",
-            *(each for each in SECURE if each not in {Situation.TLS, Situation.UNTRUSTED}),
-        ),
-    }
+    wrong: Mapping[str, object] = {"port": 0, "batch": 0, "host": "a/b"}
+    cannot = (
+        because(
+            "SSH knows a host by its key, not by certificates",
+            *(each for each in SECURE if each is not Situation.UNTRUSTED),
+        )
+        | because("an SFTP server never says when to come again", Situation.RESTS)
+        | because("a file is taken as a whole", Situation.REFUSES_MARKED)
+        | because("its options name files of keys, no secrets", Ability.SECRETS, Situation.ECHOES)
+    )
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.numbers = folder, count()
 
     @asynccontextmanager
     async def peer(self) -> AsyncIterator[Peer]:
-        folder = self.folder / secrets.token_hex(4)
+        folder = self.folder / str(next(self.numbers))
         folder.mkdir()
-        async with (
-            file_server(folder) as server,
-            Gate("127.0.0.1", server.port) as gate,
-        ):
-            yield SftpPeer(gate, server)
+        async with file_server(folder) as files, SftpPeer(files) as made:
+            made.show(files.host_key)
+            yield made
 
 
 class TestConformance(AdapterConformance):
