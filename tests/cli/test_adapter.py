@@ -75,7 +75,7 @@ def test_a_new_adapter_is_installed_tested_listed_tried_and_told(
     estate.registration("import_mpan", S1)
     estate.activation()
     said = done(*program, "adapter", "try", "tape", "--user", S1, cwd=estate.folder)
-    assert said == f"{S1} tape: delivered appended\n"
+    assert said == f"{S1} (User 01) tape: delivered appended\n"
     done(*program, "run", "--until-idle", cwd=estate.folder)
     lines = (estate.folder / "alerts.jsonl").read_text().splitlines()
     drill, alert = map(json.loads, lines)
