@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import now
-from router.cli.naming import service_user, with_names
+from router.cli.naming import named, service_user, with_names
 from router.cli.printing import as_object, line, output
 from router.errors import UsageError
 
@@ -112,7 +112,7 @@ def attempt(config_file: Path, *, name: str, user: str, channel: str | None, out
         where = {"service_user_id": user, "channel": found.name}
         as_object({**with_names([where])[0], "delivered": delivered, "answer": words(outcome)})
     else:
-        line(f"{user} {found.name}: {words(outcome)}")
+        line(named(f"{user} {found.name}: {words(outcome)}"))
     if not delivered:
         raise click.exceptions.Exit(1)
 
