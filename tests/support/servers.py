@@ -18,6 +18,7 @@ POSTGRESQL = "usr/lib/postgresql/15/bin"
 # program -> the Debian packages that it needs
 PACKAGES = {
     "docker-compose": ["docker-compose"],  # not run: it has the Compose specification's schema
+    "nginx": ["nginx"],
     "pgbouncer": ["libc-ares2", "libevent-2.1-7", "pgbouncer"],
     "postgres": [
         "libgssapi-krb5-2",
@@ -52,6 +53,7 @@ PACKAGES = {
         "erlang-xmerl",
         "rabbitmq-server",
     ],
+    "tinyproxy": ["tinyproxy-bin"],
     "systemd-analyze": [
         "libapparmor1",
         "libip4tc2",
@@ -74,10 +76,13 @@ EDITOR = Path(__file__).parent / "editortools"
 """Names the language server of VS Code's YAML extension in the same way."""
 PAGE = Path(__file__).parent / "pagetools"
 """And what judges whether everybody can read a page."""
+HOOKS = Path(__file__).parent / "hooktools"
+"""And how a receiver of webhooks verifies what it gets."""
 NPM = {
     TOOLS: CACHE.parent / "npm",
     EDITOR: CACHE.parent / "npm-editor",
     PAGE: CACHE.parent / "npm-page",
+    HOOKS: CACHE.parent / "npm-hooks",
 }
 """Where the packages of each are put."""
 FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/rabbitmq/bin", POSTGRESQL)

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from router.domain.timestamps import moment, stamp
 from router.ledger.database import Database
@@ -72,13 +81,29 @@ _ALERTS = (
 )
 
 
-def list_alerts(database: Database, wanted: Filter, *, limit: int) -> list[AlertRow]:
-    """The newest that match, newest first."""
+def list_alerts(
+    database: Database, wanted: Filter, *, limit: int, oldest: bool = False
+) -> list[AlertRow]:
+    """The newest that match, newest first; or the oldest, oldest first."""
     # the same order either way; a user's own number is in the index that finds the user's
-    newest = alerts.c.id.desc() if wanted.user is None else alerts.c.sequence.desc()
+    number = alerts.c.id if wanted.user is None else alerts.c.sequence
+    order = (number, deliveries.c.id) if oldest else (number.desc(), deliveries.c.id)
     with database.transaction() as connection:
-        statement = _ALERTS.where(*wanted.clauses(connection)).order_by(newest, deliveries.c.id)
+        statement = _ALERTS.where(*wanted.clauses(connection)).order_by(*order)
         return [_alert_row(row) for row in connection.execute(statement.limit(limit))]
+
+
+def count_alerts(database: Database, wanted: Filter, most: int) -> int:
+    """How many rows `list_alerts` would have; no more than `most` are counted."""
+    with database.transaction() as connection:
+        return count(connection, _ALERTS.where(*wanted.clauses(connection)), most)
+
+
+def count(connection: Connection, statement: Select[Any], most: int) -> int:
+    """How many rows a query has that says `select_from`; no more than `most` are counted."""
+    one: ColumnElement[int] = literal_column("1").label("one")
+    found = statement.with_only_columns(one).limit(most).subquery()
+    return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
 
 
 def alerts_of(database: Database, numbers: Sequence[int]) -> list[AlertRow]:
@@ -116,11 +141,12 @@ def _alert_row(row: Any) -> AlertRow:
     )
 
 
-_QUARANTINE = (
+_WAITING = (
     select(quarantined, holding.c.released)
+    .select_from(quarantined)
     .join(holding, holding.c.quarantined_id == quarantined.c.id)
-    .order_by(quarantined.c.id)
 )
+_QUARANTINE = _WAITING.order_by(quarantined.c.id)
 _EVER = select(quarantined, func.coalesce(holding.c.released, 1).label("released")).outerjoin(
     holding, holding.c.quarantined_id == quarantined.c.id
 )
@@ -162,12 +188,23 @@ EVERYTHING = QuarantineFilter()
 
 
 def list_quarantine(
-    database: Database, wanted: QuarantineFilter = EVERYTHING, *, limit: int
+    database: Database,
+    wanted: QuarantineFilter = EVERYTHING,
+    *,
+    limit: int,
+    oldest: bool = False,
 ) -> list[QuarantineRow]:
-    """What waits in quarantine, oldest first."""
-    statement = _QUARANTINE.where(*wanted.clauses()).limit(limit)
+    """What waits in quarantine, newest first; or the oldest, oldest first."""
+    order = quarantined.c.id if oldest else quarantined.c.id.desc()
+    statement = _WAITING.where(*wanted.clauses()).order_by(order).limit(limit)
     with database.transaction() as connection:
         return quarantine_rows(connection, statement)
+
+
+def count_quarantine(database: Database, wanted: QuarantineFilter, most: int) -> int:
+    """How many rows `list_quarantine` would have; no more than `most` are counted."""
+    with database.transaction() as connection:
+        return count(connection, _WAITING.where(*wanted.clauses()), most)
 
 
 def quarantine_rows(connection: Connection, statement: Select[Any]) -> list[QuarantineRow]:
