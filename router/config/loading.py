@@ -16,6 +16,7 @@ from router.config import usersfile
 from router.config.configfile import ConfigFile
 from router.config.filewatch import Look, look
 from router.config.installed import SILENT, InstalledKinds
+from router.config.ledgerurl import ledger_file
 from router.config.operations import check_operations
 from router.config.settings import Settings, open_config, read_own, refused
 from router.domain.users import ServiceUsers
@@ -216,7 +217,9 @@ def _settings(
 
 def _check_ledger(document: Document, found: Settings, inquiry: Inquiry) -> None:
     """Whether there is a place for it; what is in it, the start says."""
-    file = Path(found.ledger.url.removeprefix("sqlite:///"))
+    file = ledger_file(found.ledger.url)
+    if file is None:
+        return  # what a server says, `check` asks, and the start
     try:
         said = inquiry.ask(file.parent, partial(_why_no_place, file))
     except TimeoutError:

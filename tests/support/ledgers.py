@@ -74,11 +74,11 @@ class Places:
     server: ClassVar[OnServer | None] = None
 
 
-def url(folder: Path) -> str:
+def url(folder: Path, name: str = "ledger.db") -> str:
     """Of the ledger of this folder."""
     if Places.server is not None:
         return Places.server.url(folder)
-    return f"sqlite:///{folder}/ledger.db"
+    return f"sqlite:///{folder}/{name}"
 
 
 def made(folder: Path) -> Database:

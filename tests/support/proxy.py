@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,7 @@ class Proxy:
         self.port: int = self._server.getsockname()[1]
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
+        self._deaf = False
         self._accepting = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self) -> Self:
@@ -53,6 +55,17 @@ class Proxy:
                 each.close()
         return len(pairs)
 
+    def deafen(self) -> None:
+        """Cut all when PostgreSQL answers the next COMMIT, which nobody hears."""
+        self._deaf = True
+
+    def _heard(self, block: bytes) -> bool:
+        if self._deaf and b"C\0\0\0\x0bCOMMIT" in block:
+            self._deaf = False
+            self.cut()
+            return False
+        return True
+
     def _accept(self) -> None:
         while True:
             try:
@@ -67,12 +80,13 @@ class Proxy:
             with self._lock:
                 self._pairs.append((client, server))
             for one, other in ((client, server), (server, client)):
-                threading.Thread(target=_pass_on, args=(one, other), daemon=True).start()
+                given = (one, other, self._heard)
+                threading.Thread(target=_pass_on, args=given, daemon=True).start()
 
 
-def _pass_on(one: socket.socket, other: socket.socket) -> None:
+def _pass_on(one: socket.socket, other: socket.socket, heard: Callable[[bytes], bool]) -> None:
     with suppress(OSError):
-        while block := one.recv(65_536):
+        while (block := one.recv(65_536)) and heard(block):
             other.sendall(block)
     with suppress(OSError):
         other.shutdown(socket.SHUT_WR)
