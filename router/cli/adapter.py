@@ -79,6 +79,7 @@ def attempt(config_file: Path, name: str, user: str, channel: str | None) -> Non
     import asyncio
 
     from router import logs
+    from router.config.discretion import discretion_of
     from router.config.loading import load
     from router.delivery.drill import drill
     from router.delivery.sending import words
@@ -97,7 +98,8 @@ def attempt(config_file: Path, name: str, user: str, channel: str | None) -> Non
         finally:
             await let_go()
 
-    logs.configure()
+    logs.configure(discretion_of(config))
+    logs.hear_libraries()
     outcome = asyncio.run(once())
     line(f"{user} {found.name}: {words(outcome)}")
     if not isinstance(outcome, Delivered):

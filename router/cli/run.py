@@ -49,6 +49,7 @@ def command(ctx: click.Context, *, until_idle: bool, within: float | None) -> No
     import structlog
 
     from router import logs
+    from router.config.discretion import discretion_of
     from router.config.loading import load
     from router.ledger.queries.totals import ledger_totals
     from router.service import app
@@ -61,12 +62,21 @@ def command(ctx: click.Context, *, until_idle: bool, within: float | None) -> No
     config = load(config_file)
     log = logs.stand_aside()
     last = LastResort(log) if log is not None else None  # else the process is not ours to end
-    logs.configure()
+    discretion = discretion_of(config)
+    logs.configure(discretion)
     if last is not None:
+        logs.hear_libraries()
         gc.freeze()  # what was imported stays
         gc.set_threshold(*COLLECT)
     try:
-        left = app.run(config, until_idle=until_idle, within=within, log=log, last=last)
+        left = app.run(
+            config,
+            until_idle=until_idle,
+            within=within,
+            discretion=discretion,
+            log=log,
+            last=last,
+        )
     except (RouterError, OSError):
         raise
     except Exception as error:

@@ -64,7 +64,9 @@ class _WithCertificates(Border):
         found = (
             self._questions.ask("certificates", lambda: list(adapter.certificates()), list) or []
         )
-        return [each for each in found if isinstance(each, Certificate)]
+        told = (each for each in found if isinstance(each, Certificate))
+        taken = (self._questions.taken("certificates", each) for each in told)
+        return [each for each in taken if each is not None]
 
 
 class _WithRender(Border):

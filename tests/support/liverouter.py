@@ -107,13 +107,14 @@ def write(estate: Estate, name: str, text: str = RULE) -> None:
 
 
 def configure(estate: Estate, **more: Any) -> int:
-    """Write hubherald.yaml with a port that is free; gives the port."""
+    """Write hubherald.yaml with a port that is free; more of `operations` is kept. The port."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = int(found.getsockname()[1])
     file = estate.folder / "hubherald.yaml"
     written = json.loads(file.read_text())
-    written |= {"rules": "rules", "operations": {"listen": f"127.0.0.1:{port}"}, **more}
+    operations = {"listen": f"127.0.0.1:{port}", **more.pop("operations", {})}
+    written |= {"rules": "rules", "operations": operations, **more}
     file.write_text(json.dumps(written, indent=1))
     return port
 
