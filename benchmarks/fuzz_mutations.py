@@ -114,7 +114,7 @@ def wrong_event(random: Random, event: dict[str, Any]) -> bytes:
         for _ in range(random.choice((1, 1, 2))):
             _spoil(random, made)
     if random.random() < 0.05:
-        made = [made] * random.randint(0, 3)
+        made = [{**made, "n": number} for number in range(random.randint(0, 3))]
     text = json.dumps(made, ensure_ascii=random.random() < 0.7)
     body = text.encode("utf-8", "surrogatepass")
     return wrong_text(random, body, OF_BYTES) if random.random() < 0.5 else body

@@ -26,6 +26,7 @@ from router.ports import (
     Certificate,
     ChannelFault,
     Closed,
+    Delivered,
     Delivery,
     HttpUrl,
     Options,
@@ -128,6 +129,23 @@ class DuisAdapter(Adapter[DuisOptions]):
         except TlsFilesError:
             return found
 
+    def peer(self) -> Certificate | None:
+        """The receiver's."""
+        return self._session.peer
+
+    async def probe(self) -> Outcome:
+        """A handshake, and nothing after it: no DUIS document says that it is a test."""
+        try:
+            await self._session.shake_hands()
+        except TlsFilesError as error:
+            return Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
+        except HungUpError:
+            return self._unwanted()
+        except NO_ANSWER as error:
+            return self._failure(error)
+        where = self._session.where
+        return Delivered(f"by TLS handshake alone: {where} took our certificate; nothing was sent")
+
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         (delivery,) = deliveries
         return [await self._post(delivery.body)]
@@ -156,12 +174,15 @@ class DuisAdapter(Adapter[DuisOptions]):
         except TlsFilesError:
             return found
         except HungUpError:
-            where, file = self._session.where, self._options.certificate_file
-            return unwanted(where, file, "it hangs up as soon as it has seen it")
+            return self._unwanted()
         except NO_ANSWER as again:
             closed = self._failure(again)
             return closed if isinstance(closed, Closed) else found
         return found
+
+    def _unwanted(self) -> Closed:
+        where, file = self._session.where, self._options.certificate_file
+        return unwanted(where, file, "it hangs up as soon as it has seen it")
 
     def _failure(self, error: Exception) -> Outcome:
         where, files = self._session.where, self._options

@@ -15,7 +15,8 @@ from adapters.http.answer import Answer, EndedError, NoStatusError, SilenceError
 from adapters.http.parser import AnswerParser, plain
 from adapters.http.target import Target
 from adapters.http.wire import Wire
-from adapters.tls import TlsFiles, TlsFilesError, Trust
+from adapters.tls import TlsFiles, TlsFilesError, Trust, peer_of
+from router.ports import Certificate
 
 REST_S = 2.0
 """Seconds that the rest of an answer has after its status, which alone decides."""
@@ -45,6 +46,8 @@ class HttpSession:
         self._trust = Trust(files)
         self._idle: dict[Wire, asyncio.TimerHandle] = {}
         self._first: asyncio.Task[None] | None = None
+        self.peer: Certificate | None = None
+        """The certificate that the server has shown last."""
 
     @property
     def where(self) -> str:
@@ -123,7 +126,8 @@ class HttpSession:
         return context if self._target.tls else None
 
     async def _connect(self, tls: ssl.SSLContext | None) -> Wire:
-        _, wire = await dial(lambda: Wire(tls), self._target.host, self._target.port, tls)
+        transport, wire = await dial(lambda: Wire(tls), self._target.host, self._target.port, tls)
+        self.peer = peer_of(transport)
         return wire
 
     async def _ask_anew(self, request: bytes, tls: ssl.SSLContext | None) -> Answer:

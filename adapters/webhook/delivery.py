@@ -20,6 +20,7 @@ from router.ports import (
     CONTENT_TYPE,
     Adapter,
     Answering,
+    Certificate,
     ChannelFault,
     Closed,
     Delivery,
@@ -94,6 +95,10 @@ class WebhookAdapter(Adapter[WebhookOptions]):
 
     async def __aexit__(self, *exc: object) -> None:
         await self._session.__aexit__()
+
+    def peer(self) -> Certificate | None:
+        """The receiver's."""
+        return self._session.peer
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         found: list[Outcome] = []

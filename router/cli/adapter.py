@@ -70,7 +70,8 @@ def attempt(config_file: Path, name: str, user: str, channel: str | None) -> Non
     """Send one drill through a user's channel of this adapter, and tell what came back.
 
     A drill is marked as one (`hubherald.drill.v1`): it is no Alert, has no sequence number, and the
-    ledger knows nothing of it. A router may run meanwhile. Exit 1 when it was not delivered.
+    ledger knows nothing of it; `hubherald drill` is the same for all channels, and recorded. A
+    router may run meanwhile. Exit 1 when it was not delivered.
 
     \b
     Example:
@@ -81,9 +82,7 @@ def attempt(config_file: Path, name: str, user: str, channel: str | None) -> Non
     from router import logs
     from router.config.discretion import discretion_of
     from router.config.loading import load
-    from router.delivery.drill import drill
-    from router.delivery.sending import words
-    from router.ports import Delivered, Outcome
+    from router.delivery.drilling import DrillRow, drill_all
     from router.service.leftovers import let_go
 
     config = load(config_file)
@@ -92,17 +91,20 @@ def attempt(config_file: Path, name: str, user: str, channel: str | None) -> Non
     whom = config.users.by_id[user]
     found = _channel(whom, name, channel)
 
-    async def once() -> Outcome:
+    async def once() -> list[DrillRow]:
         try:
-            return await drill(whom, found, config.dcc.originator, now())
+            return await drill_all(whom, [found], config.dcc.originator, now())
         finally:
             await let_go()
 
     logs.configure(discretion_of(config))
     logs.hear_libraries()
-    outcome = asyncio.run(once())
-    line(f"{user} {found.name}: {words(outcome)}")
-    if not isinstance(outcome, Delivered):
+    (row,) = asyncio.run(once())
+    line(f"{user} {found.name}: {row.answer}")
+    if row.certificate_expires_at is not None:
+        ends, left = row.certificate_expires_at, row.certificate_days_left
+        line(f"the certificate of the other side ends on {ends:%Y-%m-%d}, in {left} days")
+    if not row.delivered:
         raise click.exceptions.Exit(1)
 
 

@@ -24,7 +24,9 @@ class Questions:
         self.redact = redact
         self._told: set[str] = set()
 
-    def ask(self, what: str, function: Callable[[], object], right: type[T]) -> T | None:
+    def ask(
+        self, what: str, function: Callable[[], object], right: type[T] | tuple[type[T], type[None]]
+    ) -> T | None:
         """What it says; None, and a line in the log the first time, where that is no `right`."""
         try:
             found = caught(function)()
