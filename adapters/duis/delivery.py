@@ -15,9 +15,9 @@ from pydantic import AfterValidator, Field
 
 from adapters.dialling import reachable
 from adapters.duis import rendering
-from adapters.duis.handshake import refusal, unwanted
 from adapters.duis.rendering import RENEWAL, Renderer
-from adapters.http.answer import Answer, outcome_of, outcome_of_failure
+from adapters.http.answer import Answer, outcome_of
+from adapters.http.handshake import HUNG_UP, failure_of, meaning_of, unwanted
 from adapters.http.session import NO_ANSWER, HttpSession, HungUpError
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError, expiry
 from router.ports import (
@@ -32,9 +32,7 @@ from router.ports import (
     Options,
     Originator,
     Outcome,
-    Reason,
     Recipient,
-    Retry,
     Unfit,
 )
 
@@ -140,9 +138,10 @@ class DuisAdapter(Adapter[DuisOptions]):
         except TlsFilesError as error:
             return Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
         except HungUpError:
-            return self._unwanted()
+            return unwanted(self._session.where, self._options.certificate_file, HUNG_UP)
         except NO_ANSWER as error:
-            return self._failure(error)
+            file = self._options.certificate_file
+            return meaning_of(error, self._session, file, self._trust)
         where = self._session.where
         return Delivered(f"by TLS handshake alone: {where} took our certificate; nothing was sent")
 
@@ -156,36 +155,14 @@ class DuisAdapter(Adapter[DuisOptions]):
         except TlsFilesError as error:
             return Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
         except NO_ANSWER as error:
-            return await self._no_answer(error)
+            file = self._options.certificate_file
+            return await failure_of(error, self._session, file, self._trust)
         return self._meaning(answer)
+
+    @property
+    def _trust(self) -> str:
+        return f"have the certificate put right, or correct `ca_file` ({self._options.ca_file})"
 
     def _meaning(self, answer: Answer) -> Outcome:
         advice = f"ask the receiver whether it lets in {self._options.certificate_file}"
         return outcome_of(answer, self._now(), advice)
-
-    async def _no_answer(self, error: Exception) -> Outcome:
-        found = self._failure(error)
-        if not (isinstance(found, Retry) and found.reason is Reason.NETWORK):
-            return found
-        # What a server says against our certificate can get lost behind what we were writing, and
-        # some hang up without a word. A handshake alone tells them from a network that fails.
-        try:
-            await self._session.shake_hands()
-        except TlsFilesError:
-            return found
-        except HungUpError:
-            return self._unwanted()
-        except NO_ANSWER as again:
-            closed = self._failure(again)
-            return closed if isinstance(closed, Closed) else found
-        return found
-
-    def _unwanted(self) -> Closed:
-        where, file = self._session.where, self._options.certificate_file
-        return unwanted(where, file, "it hangs up as soon as it has seen it")
-
-    def _failure(self, error: Exception) -> Outcome:
-        where, files = self._session.where, self._options
-        closed = refusal(error, where, files.certificate_file)
-        trust = f"have the certificate put right, or correct `ca_file` ({files.ca_file})"
-        return closed or outcome_of_failure(error, where, trust)

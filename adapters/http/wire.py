@@ -8,7 +8,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from errno import ECONNRESET
 from typing import cast
+
+from adapters.tls import peer_of
+from router.ports import Certificate
 
 MOST_AHEAD = 65_536
 """Bytes that may wait to be read."""
@@ -102,6 +106,24 @@ class Wire(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
         return found
+
+    async def secured(self, tls: ssl.SSLContext, host: str) -> Wire:
+        """The same connection with TLS from here on, for `host`; this end of it is over.
+
+        Raises what a handshake can, and has ended the connection then.
+        """
+        assert self._transport is not None, "connected"
+        inner, loop = Wire(tls), asyncio.get_running_loop()
+        transport = await loop.start_tls(self._transport, inner, tls, server_hostname=host)
+        if transport is None:  # it ended meanwhile
+            raise ConnectionResetError(ECONNRESET, "the connection ended in the handshake")
+        inner.connection_made(transport)
+        return inner
+
+    @property
+    def peer(self) -> Certificate | None:
+        """The certificate that the other side has shown."""
+        return peer_of(self._transport) if self._transport is not None else None
 
     def cut(self) -> None:
         """End it now."""

@@ -90,6 +90,6 @@ def _drilled(config: Config, user: ServiceUser, channels: Sequence[Channel]) -> 
         finally:
             await let_go()
 
-    logs.configure(discretion_of(config))
+    logs.configure(hide=discretion_of(config))
     logs.hear_libraries()
     return asyncio.run(once())

@@ -171,7 +171,7 @@ def _everything(estate: Estate, markers: Markers, broker: str) -> Told:
 def _live(estate: Estate, **more: Any) -> Iterator[Live]:
     """One that asks for a token; what it said is below the estate as `log.jsonl`."""
     operations = {"token": "${OUR_TOKEN}", "heads": "heads"}
-    with running(estate, operations=operations, **more) as router:
+    with running(estate, beside=operations, **more) as router:
         yield router
 
 
