@@ -23,7 +23,7 @@ from pamqp import commands
 from support.amqpserver import AmqpServer, Peer
 from support.commandline import call
 from support.echo import echoing
-from support.estate import D1, HUB, S1, S2, S3, S4, SUPPLIER, Estate
+from support.estate import HUB, S1, S2, S3, SUPPLIER, Estate
 from support.keypair import KeyPair
 from support.liverouter import Live, running, write
 from support.mutual import Mutual
@@ -31,6 +31,8 @@ from support.outsiders import install
 from support.secrets import Markers, files_below
 
 pytestmark = pytest.mark.once
+HOLDERS = [f"90-B3-D5-1F-30-01-00-{number:02X}" for number in range(1, 12)]
+"""The users, each with secrets of its own."""
 FAILS = """\
 import structlog, logging
 class Config(Options):
@@ -113,21 +115,36 @@ def _users(
     estate: Estate, markers: Markers, *, host: str, broker: str, mutual: Mutual, duis: str
 ) -> None:
     """A user for each way of holding secrets."""
-    token, path = markers.word("query of a URL"), markers.word("path of a URL")
-    signing = {"secret": markers.signing("secret"), "previous_secret": "${OUR_SECRET}"}
-    url = f"http://{host}/204/{path}?token={token}"
-    estate.user(S1, SUPPLIER, channels=[{"adapter": "webhook", "url": url, **signing}])
+    word = markers.word
+    path = word("path of a URL")
     named = secret_file(estate, "s2.secret", markers.signing("secret file"))
-    url = f"http://{host}/401/${{OUR_PATH}}?token={token}"
-    channel = {"adapter": "webhook", "url": url, "secret_file": named}
-    estate.user(S2, SUPPLIER, channels=[channel])
-    password = {"user": "us", "password": markers.word("password of a broker")}
-    rabbit = {"adapter": "rabbitmq", "url": broker, "exchange": "alerts", **password}
-    estate.user(S3, SUPPLIER, channels=[rabbit])
-    outsider = {"adapter": "outsider", "password": markers.word("password of an outsider")}
-    estate.user(S4, SUPPLIER, channels=[outsider])
-    speaks = {"adapter": "duis", **mutual.options(f"https://{duis}/500/{path}")}
-    estate.user(D1, SUPPLIER, channels=[speaks], duis_version="5.4")
+    of_two = {"secret": markers.signing("secret"), "previous_secret": "${OUR_SECRET}"}
+    token = {"token_url": f"http://{host}/400/", "client_id": "us"}
+    channels: dict[str, dict[str, Any]] = {
+        f"/204/{path}?token={word('query of a URL')}": of_two,
+        f"/401/${{OUR_PATH}}?token={word('query of a URL')}": {"secret_file": named},
+        "/403/": {"bearer_token": word("bearer token")},
+        "/404/": {"user": "us", "password": word("password of a webhook")},
+        "/500/": {"headers": {"X-Key": word("header")}},
+        "/429/": {"oauth2": {**token, "client_secret": word("client secret")}},
+    }
+    for user, (where, more) in zip(HOLDERS, channels.items(), strict=False):
+        channel = {"adapter": "webhook", "url": f"http://{host}{where}", **more}
+        estate.user(user, SUPPLIER, channels=[channel])
+    passed = {"adapter": "webhook", "url": f"https://{duis}/204/", "proxy": f"http://{host}/"}
+    passed |= {"proxy_user": "us", "proxy_password": word("password of a proxy")}
+    rabbit = {"adapter": "rabbitmq", "url": broker, "exchange": "alerts", "user": "us"}
+    mail = {"adapter": "mail", "host": "127.0.0.1", "port": int(host.rpartition(":")[2])}
+    mail |= {"tls": "none", "sender": "us@acme.example", "recipients": ["you@acme.example"]}
+    beside: list[dict[str, Any]] = [
+        passed,
+        {**rabbit, "password": word("password of a broker")},
+        {**mail, "timeout": 2, "user": "us", "password": word("password of a mail server")},
+        {"adapter": "outsider", "password": word("password of an outsider")},
+        {"adapter": "duis", **mutual.options(f"https://{duis}/500/{path}")},
+    ]
+    for user, channel in zip(HOLDERS[len(channels) :], beside, strict=True):
+        estate.user(user, SUPPLIER, channels=[channel], duis_version="5.4")
     markers.key("client's key", mutual.key_file)
     estate.all_roles()
 
@@ -138,8 +155,12 @@ def _everything(estate: Estate, markers: Markers, broker: str) -> Told:
     file = secret_file(estate, "facts.password", markers.word("password file of a source"))
     source = {"adapter": "rabbitmq", "url": broker, "user": "us", "password_file": file}
     drop = {"adapter": "folder", "path": "inbox/"}
-    points = {S1: "import_mpan", S2: "export_mpan", S3: "mprn"}
-    for number, user in enumerate([S1, S2, S3, S4, D1]):
+    posted = {
+        "adapter": "http",
+        "listen": "127.0.0.1:0",
+        "token": markers.word("token of a source"),
+    }
+    for number, user in enumerate(HOLDERS):
         hub = f"90-B3-D5-1F-30-00-10-{number + 1:02X}"
         estate.hub(hub)
         mpxn = str(3938424403 + number)
@@ -150,9 +171,11 @@ def _everything(estate: Estate, markers: Markers, broker: str) -> Told:
     estate.configure()
     dcc = {"id": "90-B3-D5-1F-30-00-00-02", **pair.options}
     said: dict[str, bytes] = {}
-    with _live(estate, sources={"drop": drop, "broker": source}, dcc=dcc) as router:
+    with _live(
+        estate, sources={"drop": drop, "broker": source, "posted": posted}, dcc=dcc
+    ) as router:
         answered = "SELECT count(*) FROM lanes WHERE last_answer IS NOT NULL OR closed IS NOT NULL"
-        router.until(lambda: estate.ask(answered)[0][0] >= len(points) + 2)
+        router.until(lambda: estate.ask(answered)[0][0] >= len(HOLDERS))
         router.until(lambda: router.log("source.down") or router.log("rabbitmq.unavailable"))
         said |= _pages(router) | _commands(estate)
         good = (estate.folder / "service_users.yaml").read_text()
@@ -162,6 +185,8 @@ def _everything(estate: Estate, markers: Markers, broker: str) -> Told:
         said |= {f"broken {name}": text for name, text in _commands(estate).items()}
         (estate.folder / "service_users.yaml").write_text(good)
     said |= _commands(estate)
+    for user in HOLDERS:
+        said[f"drill {user}"] = call("drill", "--user", user, folder=estate.folder).output.encode()
     written = [estate.folder / name for name in ("hubherald.yaml", "service_users.yaml", file)]
     keys = [estate.folder / "s2.secret", pair.key_file, *(estate.folder / "tls").iterdir()]
     return Told(markers, said | dict(files_below(estate.folder, [*written, *keys])), estate)
@@ -206,8 +231,10 @@ def _commands(estate: Estate) -> dict[str, bytes]:
     file = estate.folder / f"evidence-{len(list(estate.folder.glob('*.zip')))}.zip"
     plain.append(f"evidence {alert} --to {file}")
     plain += [f"capture {alert} {estate.folder}/rules/captured.test.yaml", f"why {alert}"]
-    for user, adapter in ((S1, "webhook"), (S2, "webhook"), (S3, "rabbitmq"), (S4, "outsider")):
-        plain.append(f"adapter try {adapter} --user {user}")
+    plain += [
+        f"adapter try webhook --user {HOLDERS[1]}",
+        f"adapter try outsider --user {HOLDERS[9]}",
+    ]
     asked = [*plain, *(f"{words} -o json" for words in listing), "publish inbox/facts.jsonl"]
     found = {}
     for words in asked:
@@ -229,11 +256,13 @@ def test_what_was_looked_through_is_all_there(told: Told) -> None:
     assert any(name.startswith("heads/") for name in names)
     log = told.said["log.jsonl"]
     assert b"outsider.said" in log and b"Traceback" in log and b"***" in log
-    written = {
-        name: (told.estate.folder / name).read_bytes()
-        for name in ("service_users.yaml", "facts.password", "s2.secret", "dcc.key", "tls/dcc.key")
+    names = {"hubherald.yaml", "service_users.yaml", "facts.password", "s2.secret", "dcc.key"}
+    written = {name: (told.estate.folder / name).read_bytes() for name in [*names, "tls/dcc.key"]}
+    found = {each.partition(": ")[0] for each in told.markers.told(written)}
+    by_variable = {
+        kind for kind in told.markers.known if "variable" in kind or "operations" in kind
     }
-    assert len(told.markers.told(written)) >= 10
+    assert found | by_variable == told.markers.known.keys()
     assert told.markers.told({"x": base64.b64encode(b"ab" + _any(told))}) != []
 
 
