@@ -86,9 +86,8 @@ def run(
 
     Gives what was left to do then; nothing, where it was not to end when idle.
 
-    Where they are given, the metrics tell what `log` drops, `last` ends the process when a thread
-    hangs, and `names` are those of the users that are live. `discretion` learns of secrets as they
-    become known.
+    Of what is given, the metrics tell what `log` drops, `last` ends the process when a thread hangs,
+    `names` are those of the users that are live, `discretion` learns of secrets.
 
     Raises EngineError when the rules can't be trusted, LedgerError when the ledger can't be
     used, UsageError when a port or folder is not to be had; nothing is acknowledged then. Also

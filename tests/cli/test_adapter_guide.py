@@ -113,7 +113,7 @@ def test_a_scaffold_as_a_wheel_is_listed_tried_and_told(beside: Path, tmp_path: 
     estate.registration("import_mpan", S1)
     estate.activation()
     said = done(f"hubherald adapter try tape --user {S1}", estate.folder, beside)
-    assert said == f"{S1} tape: delivered appended\n"
+    assert said == f"{S1} (User 01) tape: delivered appended\n"
     done("hubherald run --until-idle", estate.folder, beside)
     lines = (estate.folder / "alerts.jsonl").read_text().splitlines()
     drill, alert = map(json.loads, lines)
