@@ -103,8 +103,8 @@ install: ## put it, with the locked packages, into an environment of its own: PR
 
 lock: $(READY) ## resolve the dependencies again (newer ones too: UPGRADE=--upgrade)
 	@$(PIP) install uv==0.13.9
-	@$(LOCK) pyproject.toml -o requirements.lock
-	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) pyproject.toml --extra mail --extra sftp --extra postgresql -o requirements.lock
+	@$(LOCK) pyproject.toml --extra mail --extra sftp --extra postgresql --group dev -c requirements.lock -o requirements-dev.lock
 	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
 	@$(LOCK) --group bench -c requirements-dev.lock -o requirements-bench.lock
 

@@ -26,11 +26,11 @@ from router.intake.border import bordered
 from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import LedgerUnavailable
-from router.ledger.files import LedgerGone
 from router.ledger.pauses import end_pauses
 from router.ledger.queries.rollout_totals import newest_records
 from router.ledger.recorder import changes
 from router.ledger.restored import MARGIN, set_ahead
+from router.ledger.store import LedgerGone
 from router.ledger.thread import LedgerThread
 from router.logs import UserNames
 from router.logstream import LogStream

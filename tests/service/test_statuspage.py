@@ -367,7 +367,7 @@ async def test_a_ledger_that_takes_too_long_is_left(
     state: RouterState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LONGEST_READ", -1.0)
-    monkeypatch.setattr("router.ledger.database.INSTRUCTIONS", 1)
+    monkeypatch.setattr("router.ledger.sqlitefile.INSTRUCTIONS", 1)
     answer = await StatusPage(state.config.ledger.url, lambda: state).answer(HUB)
     assert answer.status == 200
     assert "the ledger can&#39;t be used now: interrupted" in answer.html

@@ -14,8 +14,9 @@ from sqlalchemy import Connection, Select, exists, func, or_, select
 from router.domain.timestamps import moment, stamp
 from router.lanes.values import LaneKey
 from router.ledger.database import Database
+from router.ledger.dialects import as_number, each_in, holds, member
+from router.ledger.dialects import numbers as as_list
 from router.ledger.queries.lists import count
-from router.ledger.queries.wanted import values
 from router.ledger.tables import actions, holding
 
 _ABOUT = ("user", "hub", "device_id")
@@ -104,10 +105,10 @@ def _wanted(wanted: ActionFilter) -> Select[Any]:
     if wanted.since is not None:
         statement = statement.where(actions.c.at >= stamp(wanted.since))
     if wanted.by is not None:
-        asked = func.instr(func.json_extract(actions.c.detail, "$.by"), f"user {wanted.by} (") > 0
+        asked = holds(member(actions.c.detail, "by"), f"user {wanted.by} (")
         statement = statement.where(or_(actions.c.operator == wanted.by, asked))
     if wanted.on is not None:
-        statement = statement.where(func.instr(actions.c.detail, json.dumps(wanted.on)[1:-1]) > 0)
+        statement = statement.where(holds(actions.c.detail, json.dumps(wanted.on)[1:-1]))
     if wanted.action is not None:
         begins = func.substr(actions.c.action, 1, len(wanted.action))
         statement = statement.where(begins == wanted.action)
@@ -116,12 +117,12 @@ def _wanted(wanted: ActionFilter) -> Select[Any]:
 
 def end_of_fact(database: Database, number: int) -> ActionRow | None:
     """What settled a fact in quarantine, by its number: closed, or repaired; None: it waits."""
-    named = func.json_each(actions.c.detail, "$.ids").table_valued("value")
+    named = each_in(actions.c.detail, "ids")
     statement = (
         select(actions)
         .where(
             actions.c.action.in_(_SETTLES),
-            exists().where(named.c.value == number),
+            exists().where(as_number(named.c.value) == number),
             ~exists().where(holding.c.quarantined_id == number),  # closed, and it came again
         )
         .order_by(actions.c.id.desc())
@@ -136,8 +137,8 @@ def closings(connection: Connection, numbers: Collection[int]) -> dict[int, Acti
     """What closed facts in quarantine, by their numbers, the last time; of others nothing."""
     if not numbers:
         return {}
-    named = func.json_each(actions.c.detail, "$.ids").table_valued("value")
-    which = exists().where(named.c.value.in_(values(numbers)))
+    named = each_in(actions.c.detail, "ids")
+    which = exists().where(as_number(named.c.value).in_(as_list(numbers)))
     statement = select(actions).where(actions.c.action == _CLOSES, which).order_by(actions.c.id)
     rows = connection.execute(statement).all()
     ids = {number: row for row in rows for number in json.loads(row.detail)["ids"]}

@@ -25,7 +25,9 @@ from sqlalchemy import (
 
 from router.domain.timestamps import moment, stamp
 from router.ledger.database import Database
-from router.ledger.queries.wanted import SETTLED, SHOWN_STATE, Filter, values
+from router.ledger.dialects import holds, texts
+from router.ledger.dialects import numbers as as_list
+from router.ledger.queries.wanted import SETTLED, SHOWN_STATE, Filter
 from router.ledger.tables import alerts, deliveries, facts, holding, lanes, quarantined
 
 
@@ -106,7 +108,7 @@ def count(connection: Connection, statement: Select[Any], most: int) -> int:
 
 def alerts_of(database: Database, numbers: Sequence[int]) -> list[AlertRow]:
     """Those of these deliveries, the newest first."""
-    statement = _ALERTS.where(deliveries.c.id.in_(values(numbers)))
+    statement = _ALERTS.where(deliveries.c.id.in_(as_list(numbers)))
     with database.transaction() as connection:
         rows = connection.execute(statement.order_by(deliveries.c.id.desc()))
         return [_alert_row(row) for row in rows]
@@ -115,7 +117,7 @@ def alerts_of(database: Database, numbers: Sequence[int]) -> list[AlertRow]:
 def unknown_alerts(database: Database, ids: Collection[str]) -> list[str]:
     """Those of these ids that no Alert has."""
     with database.transaction() as connection:
-        known = select(alerts.c.alert_id).where(alerts.c.alert_id.in_(values(ids)))
+        known = select(alerts.c.alert_id).where(alerts.c.alert_id.in_(texts(ids)))
         return sorted(set(ids).difference(connection.execute(known).scalars()))
 
 
@@ -175,8 +177,8 @@ class QuarantineFilter:
             of = quarantined.c
             found.append(or_(of.source == self.source, of.intake == self.source))
         if self.text is not None:
-            body = func.instr(quarantined.c.body, self.text.encode()) > 0
-            found.append(or_(body, func.instr(quarantined.c.detail, self.text) > 0))
+            body = holds(quarantined.c.body, self.text.encode())
+            found.append(or_(body, holds(quarantined.c.detail, self.text)))
         if self.since is not None:
             found.append(quarantined.c.received_at >= stamp(self.since))
         return found
