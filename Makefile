@@ -29,7 +29,7 @@ OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/work
 OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test $(PARTS) check format guide dashboards bench bench-growth wheel install lock clean
+.PHONY: help demo test $(PARTS) check format guide dashboards faults bench bench-growth wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -78,6 +78,10 @@ guide: $(READY) ## renew the tables of rules/README.md from the code
 
 dashboards: $(READY) ## renew dashboards/grafana/*.json from the code beside it
 	@$(BIN)/python dashboards/build.py
+
+faults: $(READY) ## break what can break, three times over, against real processes (half an hour)
+	@$(BIN)/python tests/support/servers.py
+	@PYTHONPATH=benchmarks:tests $(BIN)/python -m faults $(or $(ARGS),--runs 3)
 
 bench: $(READY) ## measure beside raw clients, FastStream and Alertmanager (10 minutes)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)

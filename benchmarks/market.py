@@ -114,14 +114,14 @@ def activations(count: int) -> Iterator[bytes]:
         yield json.dumps(activation(number), separators=(",", ":")).encode()
 
 
-def expected(numbers: Iterable[int], ids: Sequence[str]) -> dict[str, Any]:
+def expected(numbers: Iterable[int], ids: Sequence[str], *, hubs: int = HUBS) -> dict[str, Any]:
     """What has to come of these facts, in the form of the simulation's expected.json."""
     facts = []
     for number in numbers:
-        fact = activation(number)
+        fact = activation(number, hubs=hubs)
         alerts = [
             {"service_user_id": user, "roles": [role], "alert_code": "N64"}
-            for user, role in zip(told(ids, number % HUBS), ROLES, strict=True)
+            for user, role in zip(told(ids, number % hubs), ROLES, strict=True)
         ]
         facts.append({"source": SOURCE, "id": fact["id"], **fact["data"], "alerts": alerts})
     return {"facts": facts, "suspended": []}

@@ -1,0 +1,72 @@
+"""The ledgers that every row is run on: how each is named, copied, asked and locked by somebody."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+FILE = "hubherald.db"
+
+
+class LedgerKind(Protocol):
+    """One kind; `estate` is the folder of a row, or of what all rows are copied from."""
+
+    name: str
+    shared: bool
+    """Several routers may work on one at the same time."""
+
+    def url(self, estate: Path) -> str:
+        """What the configuration of that estate says."""
+
+    def copy(self, estate: Path, to: Path) -> None:
+        """Give `to` what the ledger of `estate` holds; its files are copied already."""
+
+    def ask(self, estate: Path, question: str) -> list[tuple[Any, ...]]:
+        """What it says, in SQL."""
+
+    def move(self, estate: Path, disk: Path) -> None:
+        """Put it onto another disk, where nobody has it open."""
+
+    def locked(self, estate: Path) -> AbstractContextManager[None]:
+        """A context in which another program keeps it for itself."""
+
+
+class Sqlite:
+    """A file in the estate's folder."""
+
+    name = "SQLite"
+    shared = False
+
+    def __init__(self) -> None:
+        self.places: dict[Path, Path] = {}
+        """Estates whose ledger lies elsewhere."""
+
+    def url(self, estate: Path) -> str:
+        return f"sqlite:///{self._file(estate)}"
+
+    def copy(self, estate: Path, to: Path) -> None:
+        """Nothing is left to do."""
+
+    def move(self, estate: Path, disk: Path) -> None:
+        for file in estate.glob(f"{FILE}*"):
+            shutil.move(file, disk)
+        self.places[estate] = disk / FILE
+
+    def ask(self, estate: Path, question: str) -> list[tuple[Any, ...]]:
+        place = f"file:{self._file(estate)}?mode=ro"
+        with closing(sqlite3.connect(place, uri=True)) as ledger:
+            return ledger.execute(question).fetchall()
+
+    @contextmanager
+    def locked(self, estate: Path) -> Iterator[None]:
+        with closing(sqlite3.connect(self._file(estate), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+
+    def _file(self, estate: Path) -> Path:
+        return self.places.get(estate, estate / FILE)
