@@ -7,17 +7,24 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 FILE = "hubherald.db"
 
 
 class LedgerKind(Protocol):
-    """One kind; `estate` is the folder of a row, or of what all rows are copied from."""
+    """One kind, open while rows are played on it (a server runs as long).
+
+    `estate` is the folder of a row, or of what all rows are copied from.
+    """
 
     name: str
     shared: bool
     """Several routers may work on one at the same time."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_exc: object) -> None: ...
 
     def url(self, estate: Path) -> str:
         """What the configuration of that estate says."""
@@ -44,6 +51,12 @@ class Sqlite:
     def __init__(self) -> None:
         self.places: dict[Path, Path] = {}
         """Estates whose ledger lies elsewhere."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """The files go with their folders."""
 
     def url(self, estate: Path) -> str:
         return f"sqlite:///{self._file(estate)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from support.broker import Broker
@@ -26,7 +26,7 @@ ROWS: Sequence[Row] = (
     *folders.ROWS,
     *clocks.ROWS,
 )
-LEDGERS: Sequence[Callable[[], LedgerKind]] = (Sqlite,)
+LEDGERS: Sequence[type[LedgerKind]] = (Sqlite,)
 
 
 def run(
@@ -35,18 +35,18 @@ def run(
     *,
     brief: bool = False,
     only: str = "",
-    ledgers: Sequence[Callable[[], LedgerKind]] = LEDGERS,
+    ledgers: Sequence[type[LedgerKind]] = LEDGERS,
 ) -> Iterator[Line]:
     """Each row's lines as they come; what failed leaves its files in the folder."""
     for make in ledgers:
-        kind = make()
-        ground = template(folder / kind.name / "template", kind)
-        for number, row in enumerate(ROWS):
-            if (brief and not row.brief) or only not in row.name:
-                continue
-            if row.on(kind.name, kind.shared):
-                place = folder / kind.name / f"{number:02}"
-                yield from play(place, ground, kind, broker, row, brief=brief)
+        with make() as kind:
+            ground = template(folder / kind.name / "template", kind)
+            for number, row in enumerate(ROWS):
+                if (brief and not row.brief) or only not in row.name:
+                    continue
+                if row.on(kind.name, kind.shared):
+                    place = folder / kind.name / f"{number:02}"
+                    yield from play(place, ground, kind, broker, row, brief=brief)
 
 
 def play(

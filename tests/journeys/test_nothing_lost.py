@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,9 @@ CASES = [
 
 
 @pytest.fixture(scope="module", params=LEDGERS, ids=lambda make: make.name)
-def kind(request: pytest.FixtureRequest) -> LedgerKind:
-    made: LedgerKind = request.param()
-    return made
+def kind(request: pytest.FixtureRequest) -> Iterator[LedgerKind]:
+    with request.param() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
