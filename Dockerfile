@@ -41,6 +41,6 @@ EXPOSE 9464
 # drains for up to 35 s: give it 40 (docker stop --time 40)
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
-  CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9464/-/healthy', timeout=4)"]
+  CMD ["python", "-c", "import ssl; from urllib.request import urlopen; urlopen('https://127.0.0.1:9464/-/healthy', timeout=4, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["hubherald"]
 CMD ["run"]

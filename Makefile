@@ -29,7 +29,7 @@ OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/work
 OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test $(PARTS) check format guide dashboards faults bench bench-growth wheel install lock clean
+.PHONY: help demo test $(PARTS) check format guide dashboards golden faults bench bench-growth wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -79,6 +79,9 @@ guide: $(READY) ## renew the tables of rules/README.md from the code
 dashboards: $(READY) ## renew dashboards/grafana/*.json from the code beside it
 	@$(BIN)/python dashboards/build.py
 
+golden: $(READY) ## take what lists show on a terminal for right: tests/cli/golden/
+	@GOLDEN=renew $(BIN)/python -m pytest -q tests/cli/test_lists_shown.py
+
 faults: $(READY) ## break what can break, three times over, against real processes (half an hour)
 	@$(BIN)/python tests/support/servers.py
 	@PYTHONPATH=benchmarks:tests $(BIN)/python -m faults $(or $(ARGS),--runs 3)
@@ -104,8 +107,8 @@ install: ## put it, with the locked packages, into an environment of its own: PR
 
 lock: $(READY) ## resolve the dependencies again (newer ones too: UPGRADE=--upgrade)
 	@$(PIP) install uv==0.13.9
-	@$(LOCK) pyproject.toml -o requirements.lock
-	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) pyproject.toml --extra mail --extra sftp --extra postgresql -o requirements.lock
+	@$(LOCK) pyproject.toml --extra mail --extra sftp --extra postgresql --group dev -c requirements.lock -o requirements-dev.lock
 	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
 	@$(LOCK) --group bench -c requirements-dev.lock -o requirements-bench.lock
 

@@ -50,12 +50,19 @@ async def dial(
 
     Without a deadline of its own but for the name.
     """
-    loop = asyncio.get_running_loop()
-    found = await start_connection(
-        await addresses(host, port), happy_eyeballs_delay=NEXT_ADDRESS_S, loop=loop
-    )
     name = host if tls is not None else None
+    found = await reach(host, port)
+    loop = asyncio.get_running_loop()
     return await loop.create_connection(make, sock=found, ssl=tls, server_hostname=name)
+
+
+async def reach(host: str, port: int) -> socket.socket:
+    """The same, as a bare socket for whoever speaks over it."""
+    return await start_connection(
+        await addresses(host, port),
+        happy_eyeballs_delay=NEXT_ADDRESS_S,
+        loop=asyncio.get_running_loop(),
+    )
 
 
 async def addresses(host: str, port: int) -> list[AddrInfoType]:

@@ -16,7 +16,6 @@ from dashboards.promql import (
     per_minute,
     quantile,
     rate,
-    share,
     total,
 )
 
@@ -87,7 +86,7 @@ def _state() -> list[stat.Panel]:
 
 
 def _alarms() -> Panel:
-    named = 'ALERTS{alertname=~"Hubherald.+"}'
+    alarms = 'ALERTS{alertname=~"Hubherald.+"}'
     return rows(
         "Alarms",
         "What fires now; what is pending will, if it stays. The runbook has a page for each.",
@@ -100,7 +99,7 @@ def _alarms() -> Panel:
         },
         TableColumn(
             name="Series",
-            expr=f"sum by (alertname, alertstate, severity, recipient, instance) ({named})",
+            expr=f"sum by (alertname, alertstate, severity, recipient, instance) ({alarms})",
         ),
         no_value="no alarm",
         width=16,
@@ -156,25 +155,27 @@ def _flow() -> list[Panel]:
 
 
 def _versions() -> Panel:
-    activations = "hubherald_rollout_activations_total"
+    activations = "hubherald_rollout_ledger_activations"
+    succeeded = total(activations, VERSION, 'outcome="success"')
+    failed = total(activations, VERSION, 'outcome="failure"')
     return rows(
         "Roll-out by version",
-        "What happened in the time shown (Outstanding: now) for the busiest 20 versions, and for "
-        "all others together. A high share of failures is a reason to halt the roll-out. "
-        "hubherald rollout VERSION has the exact numbers.",
+        "As the ledger has them in all, for the busiest 20 versions, and for all others together; "
+        "empty for a moment after a start, while it is counted. A high share of failures is a "
+        "reason to halt the roll-out. hubherald rollout VERSION has the hubs, and who was told.",
         {VERSION: "Version"},
-        TableColumn(name="Activated", expr=increase(activations, VERSION, 'outcome="success"')),
-        TableColumn(name="Failed", expr=increase(activations, VERSION, 'outcome="failure"')),
+        TableColumn(name="Activated", expr=succeeded),
+        TableColumn(name="Failed", expr=failed),
         TableColumn(
             name="Failure share",
-            expr=share(activations, 'outcome="failure"', VERSION),
+            expr=f"{failed} / ({total(activations, VERSION)} > 0)",
             unit="percentunit",
             decimals=1,
             steps=((None, "green"), (0.02, "orange"), (0.05, "red")),
         ),
-        TableColumn(name="Alerts", expr=increase("hubherald_rollout_alerts_total", VERSION)),
+        TableColumn(name="Alerts", expr=total("hubherald_rollout_ledger_alerts", VERSION)),
         TableColumn(
-            name="Told", expr=increase("hubherald_rollout_alerts_delivered_total", VERSION)
+            name="Delivered", expr=total("hubherald_rollout_ledger_alerts_delivered", VERSION)
         ),
         TableColumn(
             name="Outstanding", expr=total("hubherald_rollout_alerts_outstanding", VERSION)

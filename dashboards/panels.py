@@ -11,8 +11,13 @@ from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from dashboards.promql import named_recipients
+
 TAG = "hubherald"
 DATASOURCE = model.DataSourceRef("prometheus", "${datasource}")
+
+NAMES = "N"
+"""The query for names: behind all columns."""
 
 Panel = stat.Panel | timeseries.Panel | table.Panel
 Steps = Sequence[tuple[float | None, str]]
@@ -149,10 +154,14 @@ def rows(
     """A row for each combination of the labels `keys` (label -> its heading).
 
     `order` is the column whose largest values stand first; `links` give a heading's cells the
-    title and address of a link.
+    title and address of a link. Where rows are of recipients, their names stand there, too: asked
+    for last, as Grafana joins a frame to all rows that are there by then.
     """
+    named = "recipient" in keys
+    if named:
+        keys = {"recipient": keys["recipient"], "name": "Name", **keys}
     fields = [f"Value #{letter}" for letter, _ in zip(ascii_uppercase, columns, strict=False)]
-    if len(columns) == 1:
+    if len(columns) == 1 and not named:
         fields = ["Value"]  # as Grafana calls it when there is nothing to tell it from
     names = keys | dict(zip(fields, (column.name for column in columns), strict=True))
     panel = (
@@ -168,7 +177,7 @@ def rows(
             model.DataTransformerConfig(
                 "organize",
                 options={
-                    "excludeByName": {"Time": True},
+                    "excludeByName": {"Time": True, **({f"Value #{NAMES}": True} if named else {})},
                     "indexByName": {field: place for place, field in enumerate(names)},
                     "renameByName": names,
                 },
@@ -182,6 +191,9 @@ def rows(
         query = _query(letter, column.expr).instant().format(PromQueryFormat.TABLE)
         panel = panel.with_target(query)
         panel = panel.override_by_name(column.name, _cells(column))
+    if named:
+        query = _query(NAMES, named_recipients(columns[0].expr))
+        panel = panel.with_target(query.instant().format(PromQueryFormat.TABLE))
     for heading in keys.values():
         panel = panel.override_by_name(heading, _names((links or {}).get(heading)))
     if order:

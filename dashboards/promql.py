@@ -68,6 +68,12 @@ def age(timestamp: str, by: str = "", where: str = "") -> str:
     return f"max{_by(by)}((time() - {moment}) * ({moment} > bool 0))"
 
 
+def named_recipients(expression: str) -> str:
+    """The names of those that have a series there, by recipient."""
+    info = of("hubherald_service_user_info")
+    return f"max by (recipient, name) ({info}) and on (recipient) ({expression})"
+
+
 def of_routers(expression: str) -> str:
     """Leaves only routers of what every process has, where all jobs are chosen."""
     return f"{expression} and on (job, instance) {of('hubherald_build_info')}"

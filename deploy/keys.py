@@ -1,9 +1,9 @@
 """Makes what the containers of compose.yaml share in secret, since no repository may hold it.
 
-Certificates for RabbitMQ, its password, that of Grafana's admin, and the token of Hubherald's
-operations port: each file belongs to the user
-who reads it and is closed to everybody else. What is there stays; without one of them all are made
-anew. The key that signed the certificate is thrown away: nobody can sign another.
+Certificates for RabbitMQ and for Hubherald's operations port, the password of the one and the token
+of the other, and the password of Grafana's admin: each file belongs to the user who reads it and is
+closed to everybody else. What is there stays; without one of them all are made anew. The key that
+signed the certificates is thrown away: nobody can sign another.
 
     python keys.py FOLDER rabbitmq=UID hubherald=UID grafana=UID prometheus=UID
 """
@@ -34,27 +34,29 @@ FILES = (
     "hubherald/rabbitmq.password",
     "grafana/admin.password",
     "hubherald/operations.token",
+    "hubherald/operations.key",
+    "hubherald/operations.pem",
     "prometheus/operations.token",
+    "prometheus/ca.pem",
 )
+Key = ec.EllipticCurvePrivateKey
 
 
 def contents() -> dict[str, bytes]:
     """Of all files, by name: new ones, that fit each other."""
-    key, certificate, authority = _certificates()
+    signing = ec.generate_private_key(ec.SECP256R1())
+    authority = _pem(_authority(signing))
     password, token = (secrets.token_urlsafe(24) for _ in range(2))
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
     made = (
-        private,
-        certificate.public_bytes(serialization.Encoding.PEM),
+        *_pair("rabbitmq", signing),
         json.dumps(_definitions(password), indent=1).encode(),
-        authority.public_bytes(serialization.Encoding.PEM),
+        authority,
         password.encode(),
         secrets.token_urlsafe(24).encode(),
-        *[token.encode()] * 2,
+        token.encode(),
+        *_pair("hubherald", signing),
+        token.encode(),
+        authority,
     )
     return dict(zip(FILES, made, strict=True))
 
@@ -80,10 +82,9 @@ def _definitions(password: str) -> dict[str, object]:
     }
 
 
-def _certificates() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate, x509.Certificate]:
-    """RabbitMQ's key and certificate, and that of who signed it."""
-    signing, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    authority = (
+def _authority(signing: Key) -> x509.Certificate:
+    """The certificate of who signs the others."""
+    return (
         _begun("Hubherald's containers", signing.public_key(), "Hubherald's containers")
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs=True), critical=True)
@@ -92,9 +93,14 @@ def _certificates() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate, x509.
         )
         .sign(signing, hashes.SHA256())
     )
-    names = [x509.DNSName("rabbitmq"), x509.DNSName("localhost")]
+
+
+def _pair(name: str, signing: Key) -> tuple[bytes, bytes]:
+    """Key and certificate of the container of this name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = [x509.DNSName(name), x509.DNSName("localhost")]
     certificate = (
-        _begun("rabbitmq", key.public_key(), "Hubherald's containers")
+        _begun(name, key.public_key(), "Hubherald's containers")
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -108,7 +114,16 @@ def _certificates() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate, x509.
         )
         .sign(signing, hashes.SHA256())
     )
-    return key, certificate, authority
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return private, _pem(certificate)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _begun(subject: str, key: ec.EllipticCurvePublicKey, issuer: str) -> x509.CertificateBuilder:

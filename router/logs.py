@@ -6,7 +6,7 @@ import atexit
 import io
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TextIO
 
@@ -18,8 +18,26 @@ from router.logstream import LogStream
 
 LONGEST = 20_000
 """Characters of one text in a line of the log; a traceback may be as long."""
+_WHO = ("recipient", "user")
+"""Where lines have the id of a Service User."""
 MOST = 200
 """Entries of a list or mapping in one."""
+
+
+class UserNames:
+    """Of Service Users, for lines that have their ids; nobody has one until `find` is given."""
+
+    def __init__(self) -> None:
+        self.find: Callable[[str], str | None] = lambda _: None
+        """The name of who has an id; None where nobody has it, or no name."""
+
+    def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        """The line, with the name beside the id."""
+        for key in _WHO:
+            known = event.get(key)
+            if isinstance(known, str) and (name := self.find(known)):
+                event[f"{key}_name"] = name
+        return event
 
 
 def stand_aside() -> LogStream | None:
@@ -34,10 +52,10 @@ def stand_aside() -> LogStream | None:
     return stream
 
 
-def configure() -> None:
-    """Set up structlog for this process."""
+def configure(names: UserNames | None = None) -> None:
+    """Set up structlog for this process; `names` put names beside ids."""
     structlog.configure(
-        processors=_chain(on_terminal=sys.stderr.isatty()),
+        processors=[*filter(None, [names]), *_chain(on_terminal=sys.stderr.isatty())],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,

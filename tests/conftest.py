@@ -13,11 +13,12 @@ from hypothesis import settings
 from support import intaking, ledgers
 from support.broker import Broker
 from support.dcc import Parser, Validator, parsing, validating
+from support.postgres import Postgres
 
 from router.deciding.engine import Engine
 from router.language.folder import load
 from router.language.rules import Rules
-from router.ledger.database import Database
+from router.ledger.database import Database, Use, open_database
 
 # No deadline: tests do not assert on time. In CI a run must mean the same when it is run again.
 settings.register_profile("here", deadline=None, max_examples=50)
@@ -32,6 +33,48 @@ def nothing_left_open() -> Iterator[None]:
     """What a file of tests leaves open fails there each time, not by chance in a later one."""
     yield
     gc.collect()
+
+
+BOTH = ("ledger", "intake", "delivery")
+"""The suites that run on both databases."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is not about SQLite's own files runs on a PostgreSQL server, too."""
+    below = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+    on_disk = {"database", "tmp_path"} & {*metafunc.fixturenames}
+    if below not in BOTH or not on_disk or metafunc.definition.get_closest_marker("sqlite"):
+        return
+    both = ["sqlite", pytest.param("postgresql", marks=pytest.mark.once)]
+    metafunc.parametrize("kept_on", both, indirect=True, scope="function")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A private PostgreSQL cluster; whoever stops it starts it again."""
+    with Postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(postgres: Postgres) -> str:
+    """The name of a database there with all tables and nothing in them."""
+    postgres.ask("CREATE DATABASE empty_ledger")
+    open_database(postgres.url("empty_ledger"), Use.CHANGE).close()
+    return "empty_ledger"
+
+
+@pytest.fixture(autouse=True)
+def kept_on(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Which of both databases a test runs on."""
+    kind: str = getattr(request, "param", "sqlite")
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgres")
+        ledgers.Places.server = ledgers.OnServer(server, request.getfixturevalue("empty_ledger"))
+    yield kind
+    if ledgers.Places.server is not None:
+        ledgers.Places.server.drop()
+        ledgers.Places.server = None
 
 
 @pytest.fixture

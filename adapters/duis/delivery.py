@@ -15,10 +15,10 @@ from pydantic import AfterValidator, Field
 
 from adapters.dialling import reachable
 from adapters.duis import rendering
-from adapters.duis.handshake import refusal, unwanted
 from adapters.duis.rendering import RENEWAL, Renderer
-from adapters.http.answer import Answer, outcome_of, outcome_of_failure
-from adapters.http.session import NO_ANSWER, HttpSession, HungUpError
+from adapters.http.answer import Answer, outcome_of
+from adapters.http.handshake import failure_of
+from adapters.http.session import NO_ANSWER, HttpSession
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError, expiry
 from router.ports import (
     Adapter,
@@ -31,9 +31,7 @@ from router.ports import (
     Options,
     Originator,
     Outcome,
-    Reason,
     Recipient,
-    Retry,
     Unfit,
 )
 
@@ -138,33 +136,11 @@ class DuisAdapter(Adapter[DuisOptions]):
         except TlsFilesError as error:
             return Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
         except NO_ANSWER as error:
-            return await self._no_answer(error)
+            files = self._options
+            trust = f"have the certificate put right, or correct `ca_file` ({files.ca_file})"
+            return await failure_of(error, self._session, files.certificate_file, trust)
         return self._meaning(answer)
 
     def _meaning(self, answer: Answer) -> Outcome:
         advice = f"ask the receiver whether it lets in {self._options.certificate_file}"
         return outcome_of(answer, self._now(), advice)
-
-    async def _no_answer(self, error: Exception) -> Outcome:
-        found = self._failure(error)
-        if not (isinstance(found, Retry) and found.reason is Reason.NETWORK):
-            return found
-        # What a server says against our certificate can get lost behind what we were writing, and
-        # some hang up without a word. A handshake alone tells them from a network that fails.
-        try:
-            await self._session.shake_hands()
-        except TlsFilesError:
-            return found
-        except HungUpError:
-            where, file = self._session.where, self._options.certificate_file
-            return unwanted(where, file, "it hangs up as soon as it has seen it")
-        except NO_ANSWER as again:
-            closed = self._failure(again)
-            return closed if isinstance(closed, Closed) else found
-        return found
-
-    def _failure(self, error: Exception) -> Outcome:
-        where, files = self._session.where, self._options
-        closed = refusal(error, where, files.certificate_file)
-        trust = f"have the certificate put right, or correct `ca_file` ({files.ca_file})"
-        return closed or outcome_of_failure(error, where, trust)

@@ -41,6 +41,15 @@ class SilenceError(EndedError):
     """And before a single byte did."""
 
 
+class UnderwayError(Exception):
+    """What we go through did not let us get to the receiver; nothing of a request was sent."""
+
+    def __init__(self, outcome: Retry | Closed) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
+        """What it means, for people too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a receiver said."""
@@ -84,8 +93,10 @@ def outcome_of(answer: Answer, now: datetime, credentials: str) -> Outcome:
     return Retry(found.of, said, rest)
 
 
-def outcome_of_failure(error: Exception, host: str, trust: str) -> Outcome:
+def outcome_of_failure(error: Exception, host: str, trust: str) -> Retry | Closed:
     """What it means that no answer came; `trust` is the advice for a certificate that is wrong."""
+    if isinstance(error, UnderwayError):
+        return error.outcome
     if isinstance(error, NoStatusError):
         return Retry(Reason.SERVER, f"{host}: {in_one_line(str(error), _SHOWN)}")
     for cause in causes_of(error):

@@ -60,13 +60,14 @@ def plain(came: bytes) -> Answer | None:
 class AnswerParser:
     """Takes what comes of one answer, and knows at each moment what is known of it."""
 
-    def __init__(self, *, reused: bool = False) -> None:
+    def __init__(self, *, reused: bool = False, most_body: int = MOST_BODY) -> None:
         self.status: int | None = None
         """The final one, as soon as it is there."""
         self.done = False
         """Nothing that may still come matters."""
         self._reused = reused
         """On a connection with an earlier answer, of which too much may have come."""
+        self._most_body = most_body
         self._came = bytearray()
         self._head = 0
         """Bytes of status lines and headers that were read."""
@@ -199,7 +200,7 @@ class AnswerParser:
         else:
             if length:
                 self._untidy.append("its length is none")
-            yield from self._take(MOST_BODY + 1)  # to the end of the connection
+            yield from self._take(self._most_body + 1)  # to the end of the connection
 
     def _read_chunks(self) -> _Steps:
         while True:
@@ -216,7 +217,7 @@ class AnswerParser:
     def _take(self, length: int) -> _Steps:
         """So many bytes more of the body, or what of them is worth having."""
         while length:
-            room = min(length, MOST_BODY - len(self._body))
+            room = min(length, self._most_body - len(self._body))
             if not room:
                 raise _EnoughError
             if not self._came:

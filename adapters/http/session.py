@@ -8,11 +8,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Self
 
 from adapters.dialling import dial
-from adapters.http.answer import Answer, EndedError, NoStatusError, SilenceError
-from adapters.http.parser import AnswerParser, plain
+from adapters.http.answer import Answer, EndedError, NoStatusError, SilenceError, UnderwayError
+from adapters.http.parser import MOST_BODY, AnswerParser, plain
+from adapters.http.proxy import Proxy
 from adapters.http.target import Target
 from adapters.http.wire import Wire
 from adapters.tls import TlsFiles, TlsFilesError, Trust
@@ -33,16 +35,28 @@ class HungUpError(Exception):
     """The server ended the connection although nothing had been sent."""
 
 
-NO_ANSWER = (NoStatusError, EndedError, OSError)
+NO_ANSWER = (NoStatusError, EndedError, UnderwayError, OSError)
 """What `post` raises when no answer came; ssl.SSLError is an OSError too."""
 
 
 class HttpSession:
-    """Follows no redirect, asks no proxy, keeps no cookie; what is in flight is up to the relay."""
+    """Follows no redirect, asks no proxy but that of its channel, keeps no cookie; what is in
+    flight is up to the relay."""
 
-    def __init__(self, url: str, files: TlsFiles) -> None:
-        self._target = Target.of(url)
+    def __init__(
+        self,
+        url: str,
+        files: TlsFiles,
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        proxy: Proxy | None = None,
+        most_body: int = MOST_BODY,
+    ) -> None:
+        """`headers` go with every request; of an answer `most_body` bytes are read."""
+        self._target = Target.of(url, headers)
         self._trust = Trust(files)
+        self._proxy = proxy
+        self._parser = partial(AnswerParser, most_body=most_body)
         self._idle: dict[Wire, asyncio.TimerHandle] = {}
         self._first: asyncio.Task[None] | None = None
 
@@ -123,14 +137,17 @@ class HttpSession:
         return context if self._target.tls else None
 
     async def _connect(self, tls: ssl.SSLContext | None) -> Wire:
-        _, wire = await dial(lambda: Wire(tls), self._target.host, self._target.port, tls)
+        host, port = self._target.host, self._target.port
+        if self._proxy is not None and tls is not None:
+            return await self._proxy.tunnel(host, port, tls)
+        _, wire = await dial(lambda: Wire(tls), host, port, tls)
         return wire
 
     async def _ask_anew(self, request: bytes, tls: ssl.SSLContext | None) -> Answer:
         """On a connection of its own."""
         wire = await self._connect(tls)
         wire.write(request)
-        return await self._hear(wire, AnswerParser())
+        return await self._hear(wire, self._parser())
 
     async def _go_on(self, wire: Wire, request: bytes, tls: ssl.SSLContext | None) -> Answer:
         """Of a request that went over a connection that had waited.
@@ -139,7 +156,7 @@ class HttpSession:
         not read: it goes again at once, on a connection of its own.
         """
         with suppress(SilenceError):
-            return await self._hear(wire, AnswerParser(reused=True))
+            return await self._hear(wire, self._parser(reused=True))
         return await self._ask_anew(request, tls)
 
     def _at_once(self, wire: Wire) -> Answer | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Self
 from urllib.parse import quote
 
 from yarl import URL
+
+_USUAL = {"User-Agent": "hubherald", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +27,28 @@ class Target:
     """For the header `Host`: the port only where it is not the usual one."""
     path: str
     """With the query. Signed URLs are worth nothing once something in them is written otherwise."""
+    head: str = field(repr=False)
+    """How each request begins, with the headers that all of them have; some may be secret."""
 
     @classmethod
-    def of(cls, url: str) -> Self:
-        """The parts of a URL that was found to be right."""
+    def of(cls, url: str, headers: Mapping[str, str] = MappingProxyType({})) -> Self:
+        """The parts of a URL that was found to be right; `headers` go with every request."""
         parts = URL(url)  # which writes names of hosts as DNS has them
         rest = re.split(r"(?=[/?#])", url.partition("://")[2], maxsplit=1)
         path = rest[1].partition("#")[0] if len(rest) > 1 else ""
+        path = quote(path if path.startswith("/") else f"/{path}", safe=string.punctuation)
+        authority = parts.host_port_subcomponent or ""
+        every = {"Host": authority, **_USUAL}
+        given = {name.lower() for name in headers}
+        every = {name: value for name, value in every.items() if name.lower() not in given}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in {**every, **headers}.items())
         return cls(
             host=(parts.raw_host or "").rstrip("."),
             port=parts.port or 443,
             tls=parts.scheme == "https",
-            authority=parts.host_port_subcomponent or "",
-            path=quote(path if path.startswith("/") else f"/{path}", safe=string.punctuation),
+            authority=authority,
+            path=path,
+            head=f"POST {path} HTTP/1.1\r\n{lines}",
         )
 
     @property
@@ -46,13 +58,6 @@ class Target:
 
     def request(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         """All of a POST."""
-        every = {
-            "Host": self.authority,
-            "User-Agent": "hubherald",
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            "Content-Length": str(len(body)),
-            **headers,
-        }
-        lines = "".join(f"{name}: {value}\r\n" for name, value in every.items())
-        return f"POST {self.path} HTTP/1.1\r\n{lines}\r\n".encode("ascii") + body
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        length = f"Content-Length: {len(body)}\r\n"
+        return f"{self.head}{length}{lines}\r\n".encode("ascii") + body

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from errno import ECONNRESET
 from typing import cast
 
 MOST_AHEAD = 65_536
@@ -102,6 +103,19 @@ class Wire(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
         return found
+
+    async def secured(self, tls: ssl.SSLContext, host: str) -> Wire:
+        """The same connection with TLS from here on, for `host`; this end of it is over.
+
+        Raises what a handshake can, and has ended the connection then.
+        """
+        assert self._transport is not None, "connected"
+        inner, loop = Wire(tls), asyncio.get_running_loop()
+        transport = await loop.start_tls(self._transport, inner, tls, server_hostname=host)
+        if transport is None:  # it ended meanwhile
+            raise ConnectionResetError(ECONNRESET, "the connection ended in the handshake")
+        inner.connection_made(transport)
+        return inner
 
     def cut(self) -> None:
         """End it now."""

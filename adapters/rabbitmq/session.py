@@ -19,7 +19,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as BareChannel
 from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
 
-from adapters.rabbitmq.binary import structured
+from adapters.binary import structured
 from adapters.rabbitmq.connection import dial, hang_up, in_words, introduced
 from adapters.rabbitmq.content import Assembly, Incoming
 from adapters.rabbitmq.inspection import (

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from router.cli.context import ledger, moment_of
-from router.cli.printing import as_json, as_table, limited, listing, tell_more
+from router.cli.listed import COUNTED, Portion, portioned, show
+from router.cli.naming import whom_or_what
 
 COLUMNS = ("at", "operator", "action", "about", "count", "reason", "detail")
 
@@ -25,10 +26,14 @@ def command() -> None:
 @command.command("list")
 @click.option("--since", type=moment_of, metavar="TIME", help="Such as 2026-01-31 or 7d.")
 @click.option("--by", metavar="NAME", help="By this system user.")
-@click.option("--on", metavar="ID", help="On this Service User, hub, channel, fact or rules.")
+@click.option(
+    "--on",
+    metavar="ID",
+    type=whom_or_what,
+    help="On this Service User (a name will do), hub, channel, fact or rules.",
+)
 @click.option("--action", metavar="NAME", help="Of this kind, such as `lanes pause` or `lanes`.")
-@limited
-@listing
+@portioned()
 @click.pass_obj
 def list_(
     config_file: Path,
@@ -37,7 +42,7 @@ def list_(
     by: str | None,
     on: str | None,
     action: str | None,
-    limit: int,
+    portion: Portion,
     output: str,
 ) -> None:
     """List actions, the newest first.
@@ -47,12 +52,16 @@ def list_(
       hubherald actions list --since 7d
       hubherald actions list --on 90-B3-D5-1F-30-01-00-01 --action lanes
     """
-    from router.ledger.queries.actions import ActionFilter, list_actions
+    from router.ledger.queries.actions import ActionFilter, count_actions, list_actions
 
+    wanted, limit = ActionFilter(since, by, on, action), portion.limit
     with ledger(config_file) as database:
-        rows = list_actions(database, ActionFilter(since, by, on, action), limit=limit + 1)
-    if output == "json":
-        as_json(rows[:limit])
-    else:
-        as_table(rows[:limit], COLUMNS, nothing="nobody has changed anything")
-    tell_more(len(rows), limit)
+        rows = list_actions(database, wanted, limit=limit + 1, oldest=portion.reverse)
+        more = count_actions(database, wanted, limit + COUNTED + 1) if rows[limit:] else 0
+    show(
+        rows[:limit],
+        COLUMNS,
+        output=output,
+        nothing="nobody has changed anything",
+        more=more - limit,
+    )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import now
-from router.cli.naming import service_user
-from router.cli.printing import line
+from router.cli.naming import service_user, with_names
+from router.cli.printing import as_object, line, output
 from router.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="Where it goes, if not to hubherald-NAME.",
 )
-def new(name: str, folder: Path | None) -> None:
+@output
+def new(*, name: str, folder: Path | None, output: str) -> None:
     """Write a little project that is an adapter: it works as it is, with tests.
 
     \b
@@ -46,6 +47,9 @@ def new(name: str, folder: Path | None) -> None:
     from router.workbench.scaffold import write
 
     files = write(name, folder)
+    if output == "json":
+        as_object({"folder": folder or files[0].parent, "files": files})
+        return
     for file in files:
         line(f"wrote {file}")
     line("")
@@ -65,8 +69,9 @@ def new(name: str, folder: Path | None) -> None:
     help="The Service User whose channel is tried.",
 )
 @click.option("--channel", help="Which of its channels, where it has several of this adapter.")
+@output
 @click.pass_obj
-def attempt(config_file: Path, name: str, user: str, channel: str | None) -> None:
+def attempt(config_file: Path, *, name: str, user: str, channel: str | None, output: str) -> None:
     """Send one drill through a user's channel of this adapter, and tell what came back.
 
     A drill is marked as one (`hubherald.drill.v1`): it is no Alert, has no sequence number, and the
@@ -99,8 +104,13 @@ def attempt(config_file: Path, name: str, user: str, channel: str | None) -> Non
 
     logs.configure()
     outcome = asyncio.run(once())
-    line(f"{user} {found.name}: {words(outcome)}")
-    if not isinstance(outcome, Delivered):
+    delivered = isinstance(outcome, Delivered)
+    if output == "json":
+        where = {"service_user_id": user, "channel": found.name}
+        as_object({**with_names([where])[0], "delivered": delivered, "answer": words(outcome)})
+    else:
+        line(f"{user} {found.name}: {words(outcome)}")
+    if not delivered:
         raise click.exceptions.Exit(1)
 
 

@@ -31,7 +31,7 @@ class OptionRow:
     option: str | None = None
     type: str | None = None
     required: bool = False
-    default: str | None = None
+    default: Any = None
     description: str | None = None
 
 
@@ -90,7 +90,7 @@ def _options(
             option=name,
             type="secret" if name in secrets else _type(option, schema.get("$defs", {})),
             required=required,
-            default=None if default is None else str(default),
+            default=default,
             description=option.get("description"),
         )
 

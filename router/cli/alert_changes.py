@@ -15,7 +15,7 @@ from router.cli.alert_filters import COLUMNS, by_id, filters
 from router.cli.asking import Manner, dry_run, manner
 from router.cli.context import ledger, now, operator
 from router.cli.naming import beside_ids, with_names
-from router.cli.printing import as_json, as_table, line, listing
+from router.cli.printing import as_object, as_table, line, listing
 from router.errors import UsageError
 from router.files.counts import plural
 from router.lanes.values import DeliveryState
@@ -61,7 +61,7 @@ def retry_(config_file: Path, *, wanted: Filter, dry_run: bool, output: str) -> 
         else:
             done = retry(database, wanted, operator(), hold=_hold(users))
     if output == "json":
-        as_json([_row(found, dry_run=dry_run)])
+        as_object(_row(found, dry_run=dry_run))
         return
     line(_would("retry", found) if dry_run else f"retried: {plural(done, 'delivery')}")
     _tell_held(held)
@@ -108,7 +108,7 @@ def take_back(config_file: Path, wanted: Filter, manner: Manner, *, output: str)
         with ledger(config_file, Use.CHANGE) as database:
             found = withdraw(database, wanted, operator(), reason=manner.reason)
     if output == "json":
-        as_json([_row(found, dry_run=manner.dry_run)])
+        as_object(_row(found, dry_run=manner.dry_run))
         return
     done = "would withdraw" if manner.dry_run else "withdrawn:"
     line(f"{done} {plural(found.deliveries, 'delivery')}")
@@ -152,7 +152,7 @@ def resend_(config_file: Path, *, wanted: Filter, manner: Manner, output: str) -
         with ledger(config_file, Use.CHANGE) as database:
             done = resend(database, wanted, operator(), hold=_hold(users), reason=manner.reason)
     if output == "json":
-        as_json([_row(found, dry_run=manner.dry_run)])
+        as_object(_row(found, dry_run=manner.dry_run))
         return
     line(
         _would("send again", found)

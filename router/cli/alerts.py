@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -11,8 +12,10 @@ import click
 from router.cli.alert_changes import resend_, retry_, withdraw_
 from router.cli.alert_filters import COLUMNS, filters
 from router.cli.context import InstalledKind, ledger, whole
+from router.cli.listed import COUNTED, Portion, portioned
+from router.cli.listed import show as show_list
 from router.cli.naming import alert_id_of, with_names
-from router.cli.printing import as_json, as_table, limited, line, listing, output, raw, tell_more
+from router.cli.printing import as_object, flat, line, output, raw
 from router.cli.story import tell
 from router.entrypoints import VERIFIERS
 from router.errors import UsageError
@@ -41,26 +44,29 @@ def command() -> None:
 
 @command.command("list")
 @filters(("--answer", "--reason"))
-@limited
-@listing
+@portioned("--oldest")
 @click.pass_obj
-def list_(config_file: Path, *, wanted: Filter, limit: int, output: str) -> None:
+def list_(config_file: Path, *, wanted: Filter, portion: Portion, output: str) -> None:
     """List Alerts, the newest first.
 
     \b
     Example:
       hubherald alerts list --state parked --since 7d
+      hubherald alerts list --state waiting --user 90-B3-D5-1F-30-01-00-01 --oldest --limit 1
     """
-    from router.ledger.queries.lists import list_alerts
+    from router.ledger.queries.lists import count_alerts, list_alerts
 
+    limit = portion.limit
     with ledger(config_file) as database:
-        rows = list_alerts(database, wanted, limit=limit + 1)
-    shown = with_names(rows[:limit])
-    if output == "json":
-        as_json(shown)
-    else:
-        as_table(shown, COLUMNS, nothing="no such Alerts")
-    tell_more(len(rows), limit)
+        rows = list_alerts(database, wanted, limit=limit + 1, oldest=portion.reverse)
+        more = count_alerts(database, wanted, limit + COUNTED + 1) if rows[limit:] else 0
+    show_list(
+        with_names(rows[:limit]),
+        COLUMNS,
+        output=output,
+        nothing="no such Alerts",
+        more=more - limit,
+    )
 
 
 @command.command("show")
@@ -102,11 +108,19 @@ def show(
     if found is None:
         raise _no_such(alert_id)
     alert, told = found
+    event = alert.event().decode()
     if output == "json":
-        as_json(told)
+        told_of, *others = told
+        as_object(
+            {
+                **with_names([told_of])[0],
+                "event": json.loads(event),
+                "deliveries": [flat(each) for each in others],
+            }
+        )
         return
     tell(told, user_names(config_file))
-    line("  " + alert.event().decode())
+    line("  " + event)
 
 
 def _print_rendered(config_file: Path, alert_id: str, form: str, channel: str | None) -> None:
@@ -143,7 +157,8 @@ def _no_such(alert_id: str) -> UsageError:
     help="Of who should have signed it, PEM.",
 )
 @click.option("--format", "form", type=SIGNED, help="The format of FILE; if there are several.")
-def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint | None) -> None:
+@output
+def verify(file: BinaryIO, *, certificate: BinaryIO, form: EntryPoint | None, output: str) -> None:
     """Check the signature of a message in a file (- for standard input); exit 1 if not valid.
 
     \b
@@ -152,7 +167,11 @@ def verify(file: BinaryIO, certificate: BinaryIO, form: EntryPoint | None) -> No
       hubherald alerts verify alert.xml --certificate dcc.pem
     """
     check: Verify = (form or SIGNED.only()).load()
-    line(check(whole(file, LARGEST_MESSAGE), whole(certificate, LARGEST_CERTIFICATE)))
+    said = check(whole(file, LARGEST_MESSAGE), whole(certificate, LARGEST_CERTIFICATE))
+    if output == "json":
+        as_object({"valid": True, "detail": said})
+    else:
+        line(said)
 
 
 command.add_command(retry_)

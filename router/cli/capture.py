@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import UUID
 
 import click
 
 from router.cli.context import ledger, rules_folder
-from router.cli.printing import line, raw
+from router.cli.naming import alert_id_of
+from router.cli.printing import as_object, line, output, raw
 from router.errors import UsageError
 
 
 @click.command("capture")
-@click.argument("alert", type=click.UUID)
+@click.argument("alert", metavar="ALERT", type=alert_id_of)
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@output
 @click.pass_obj
-def command(config_file: Path, alert: UUID, file: Path | None) -> None:
+def command(config_file: Path, *, alert: str, file: Path | None, output: str) -> None:
     """Write a test of rules from the decision that ALERT came from.
 
     It holds the hub, the registrations, the Service Users and the activation as they were, without
@@ -37,18 +38,21 @@ def command(config_file: Path, alert: UUID, file: Path | None) -> None:
     if file is not None and str(file) != "-" and not file.name.endswith(TESTS):
         raise click.UsageError(f"{file}: the name of a file of tests ends in {TESTS}")
     with ledger(config_file) as database:
-        past = past_of_alert(database, str(alert))
+        past = past_of_alert(database, alert)
         if past is None:
             raise UsageError(f"there is no Alert {alert}; `hubherald alerts list` shows them")
         users = users_of(text_of(database, past.users_digest), past.users_digest)
-    text = test_of(past, users, str(alert))
+    text = test_of(past, users, alert)
     if file == Path("-"):
         raw(text)
         return
     if file is None:
         file = rules_folder(config_file) / "captured" / f"{alert}.test.yaml"
     _write(file, text)
-    line(f"wrote {file}; `hubherald test {file}` runs it")
+    if output == "json":
+        as_object({"file": file})
+    else:
+        line(f"wrote {file}; `hubherald test {file}` runs it")
 
 
 def _write(file: Path, text: str) -> None:

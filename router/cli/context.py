@@ -163,7 +163,7 @@ def ledger(config_file: Path, use: Use | None = None, *, make: bool = False) -> 
     opened = open_database(place.url, use or Use.READ, access=place.access, make=make)
     with closing(opened) as database:
         if database.made:
-            line(f"a new, empty ledger: {database.engine.url.database}", err=True)
+            line(f"a new, empty ledger: {database.name}", err=True)
         yield database
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,8 @@ from router.cli.alert_changes import take_back
 from router.cli.asking import Manner, manner
 from router.cli.bar import Bar
 from router.cli.context import ledger, moment_of
-from router.cli.printing import as_json, as_table, line, listing
+from router.cli.naming import NAME, with_names
+from router.cli.printing import as_object, as_table, line, listing
 from router.errors import FilesError
 from router.files.counts import plural
 
@@ -87,11 +88,11 @@ def command(
         lost = ids_of(database, found.lost) if withdraw else []
     rows: Sequence[ChangedAlerts | Moved] = found.moved if each else found.rows()
     if output == "json" and not withdraw:
-        as_json(rows)
+        as_object(_whole(rows, found))
     elif output != "json":
         _tell(rows, found)
     if each and found.total() > each:
-        line(f"there are more than {each:,}; see --each", err=True)
+        line(f"{found.total() - each:,} more: see --each", err=True)
     if withdraw:  # as JSON, of this alone
         take_back(config_file, Filter(ids=lost), manner, output=output)
 
@@ -117,11 +118,26 @@ def _decide_again(database: Database, rules: Rules, since: datetime, each: int) 
     return differ.found
 
 
+def _whole(rows: Sequence[ChangedAlerts | Moved], found: Difference) -> Mapping[str, object]:
+    from router.workbench.diffing import GAINS, LOSES
+
+    return {
+        "activations": found.activations,
+        "gained": found.total(GAINS),
+        "lost": found.total(LOSES),
+        "same": found.same,
+        "otherwise": found.otherwise,
+        "changes": with_names(rows),
+    }
+
+
 def _tell(rows: Sequence[ChangedAlerts | Moved], found: Difference) -> None:
     from router.workbench.diffing import GAINS, LOSES
 
     if rows:
-        as_table(rows, [field.name for field in fields(rows[0])], nothing="")
+        columns = [field.name for field in fields(rows[0])]
+        columns.insert(columns.index("service_user_id"), NAME)
+        as_table(with_names(rows), columns, nothing="")
         line("")
     more, fewer = plural(found.total(GAINS), "Alert"), f"{found.total(LOSES):,}"
     line(

@@ -11,12 +11,13 @@ import click
 
 from router.cli.context import eui64, ledger, moment_of, plain_file, whole
 from router.cli.naming import alert_id_of, service_user
-from router.cli.printing import line
+from router.cli.printing import as_object, flat, line, output
 from router.errors import UsageError
 from router.files.counts import plural
 
 if TYPE_CHECKING:
     from router.ledger.database import Database
+    from router.ledger.proof.extract import Extract
 
 LARGEST = 256 * 2**20
 """Bytes of an archive that is checked."""
@@ -38,6 +39,7 @@ MOST = 10_000
     metavar="FILE",
     help="The archive; must not be there yet.  [default: evidence-ALERT.zip]",
 )
+@output
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -47,6 +49,7 @@ def command(
     user: str | None,
     since: datetime | None,
     file: Path | None,
+    output: str,
 ) -> None:
     """Write an archive that proves an Alert: fact, decision, rules, bytes sent, every attempt.
 
@@ -65,13 +68,19 @@ def command(
     if words[:1] == ("verify",):
         if len(words) != 2 or chosen or since or file:
             raise click.UsageError("`evidence verify` takes one FILE, and nothing else")
-        ctx.exit(_verify(plain_file(words[1])))
+        ctx.exit(_verify(plain_file(words[1]), output))
     if len(words) + chosen != 1 or (since and not chosen):
         raise click.UsageError("give one ALERT, or --hub or --user with or without --since")
     named = [alert_id_of(words[0])] if words else []
     with ledger(ctx.obj) as database:
         wanted = named or _matching(database, hub, user, since)
-        _write(database, wanted, file or Path(f"evidence-{wanted[0] if words else 'of-all'}.zip"))
+        to = file or Path(f"evidence-{wanted[0] if words else 'of-all'}.zip")
+        found = _write(database, wanted, to)
+    if output == "json":
+        told = {"unproved": found.unproved, "undigested": found.undigested}
+        as_object({"file": to, "alerts": wanted, **told})
+    else:
+        _tell(found, len(wanted), to)
 
 
 def _matching(
@@ -88,7 +97,7 @@ def _matching(
     return sorted({row.id for row in rows})
 
 
-def _write(database: Database, wanted: list[str], file: Path) -> None:
+def _write(database: Database, wanted: list[str], file: Path) -> Extract:
     from router.files.newfiles import Access, make_file
     from router.ledger.proof.archive import pack
     from router.ledger.proof.extract import extract
@@ -103,7 +112,11 @@ def _write(database: Database, wanted: list[str], file: Path) -> None:
             out.write(pack(found.files, [*found.unproved, *found.undigested]))
     except OSError as error:
         raise UsageError(f"{file}: the archive can't be written: {error.strerror}") from None
-    line(f"evidence of {plural(len(wanted), 'Alert')} is in {file}")
+    return found
+
+
+def _tell(found: Extract, alerts: int, file: Path) -> None:
+    line(f"evidence of {plural(alerts, 'Alert')} is in {file}")
     if found.unproved:
         old = plural(len(found.unproved), "record")
         line(f"proved with the ledger alone, as an older Hubherald made them: {old}")
@@ -113,11 +126,14 @@ def _write(database: Database, wanted: list[str], file: Path) -> None:
         )
 
 
-def _verify(file: Path) -> int:
+def _verify(file: Path, output: str) -> int:
     from router.ledger.proof.archive import examine, unpack
 
     with file.open("rb") as opened:
         found = examine(unpack(whole(opened, LARGEST)))
+    if output == "json":
+        as_object({"as_recorded": not found.wrong, **flat(found)})
+        return int(bool(found.wrong))
     for each in found.wrong:
         line(f"wrong: {each}")
     if found.wrong:

@@ -11,6 +11,7 @@ import click
 
 from router.cli.context import ledger, now, rules_folder, whole
 from router.cli.ending import Listed
+from router.cli.naming import with_names
 from router.cli.printing import as_json, line, output
 from router.errors import FilesError, UsageError
 from router.files.redaction import escaped
@@ -62,7 +63,7 @@ def command(config_file: Path, file: BinaryIO, test: str | None, output: str) ->
     else:
         found, notes = _of_fact(config_file, _fact(name, raw))
     if output == "json":
-        as_json(list(rows(found)))
+        as_json(with_names(rows(found)))
         return
     for note in notes:
         line(f"note: {note}")

@@ -106,7 +106,7 @@ def _mark(held: bool) -> str:
 
 
 def rows(found: Explanation) -> Iterator[dict[str, Any]]:
-    """One flat row for the activation, then for each decision, rule and condition."""
+    """One row for the activation, then for each decision, rule and condition."""
     activation = found.activation
     yield {
         "kind": "activation",
@@ -122,7 +122,7 @@ def rows(found: Explanation) -> Iterator[dict[str, Any]]:
         yield {
             "kind": "alert",
             "service_user_id": alert.service_user_id,
-            "roles": ";".join(alert.rules),
+            "roles": list(alert.rules),
             "alert_code": alert.alert_code,
         }
     for each in found.decisions:
@@ -168,6 +168,6 @@ def _condition(number: int, each: LineSeen) -> dict[str, Any]:
         "condition": each.text,
         "held": each.held,
         "field": each.seen.comparison.field if each.seen else None,
-        "value": ";".join(value) if isinstance(value, tuple) else value,
+        "value": list(value) if isinstance(value, tuple) else value,
         "line": each.location.line if each.location else None,
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.printing import line
+from router.cli.printing import as_object, line, output
 from router.workbench.starter import HUB, fit_for_state, write
 
 
@@ -50,7 +50,8 @@ def _state(_context: click.Context, _option: click.Parameter, state: Path | None
     help="Where the ledger and Alerts in folders go, if not beside the configuration: for a "
     "service whose configuration is closed to it.",
 )
-def command(folder: Path, rabbitmq: str | None, state: Path | None) -> None:
+@output
+def command(*, folder: Path, rabbitmq: str | None, state: Path | None, output: str) -> None:
     """Write a commented starter into DIR: configuration, users, the shipped rules with tests.
 
     It works as it is, with a fact to try. Files that are there already are never overwritten.
@@ -64,7 +65,11 @@ def command(folder: Path, rabbitmq: str | None, state: Path | None) -> None:
       hubherald inventory import --hubs hubs.csv --registrations registrations.csv
       hubherald run --until-idle
     """
-    for file in write(folder, rabbitmq, state):
+    files = write(folder, rabbitmq, state)
+    if output == "json":
+        as_object({"folder": folder, "files": list(files)})
+        return
+    for file in files:
         line(f"wrote {file}")
     line("")
     line("next:")

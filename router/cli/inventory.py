@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router.cli.context import eui64, ledger, moment_of, now, operator, plain_file
-from router.cli.printing import as_json, line, output, shown
+from router.cli.naming import NAME, with_names
+from router.cli.printing import as_object, flat, line, output, shown
 from router.errors import UsageError
 from router.files.counts import plural
 
@@ -27,8 +28,11 @@ def command() -> None:
 @command.command("import")
 @click.option("--hubs", type=plain_file, metavar="FILE", help="CSV of hubs.")
 @click.option("--registrations", type=plain_file, metavar="FILE", help="CSV of registrations.")
+@output
 @click.pass_context
-def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -> None:
+def import_(
+    ctx: click.Context, *, hubs: Path | None, registrations: Path | None, output: str
+) -> None:
     """Load CSV files into the ledger; a router may run meanwhile.
 
     What is there already under the same key is replaced. A bad row is told as `file:line: what`
@@ -76,7 +80,10 @@ def import_(ctx: click.Context, hubs: Path | None, registrations: Path | None) -
             check_digits=own_settings(ctx.obj).facts.check_digits,
             watch=watch,
         )
-    _tell(done)
+    if output == "json":
+        as_object(done)
+    else:
+        _tell(done)
     if done.bad:
         ctx.exit(1)
 
@@ -93,6 +100,7 @@ def _tell(done: Imported) -> None:
 @click.option("--firmware-version", metavar="VERSION", help="What the hub runs.")
 @click.option("--activated-at", type=moment_of, metavar="TIME", help="Since when.")
 @click.option("--unknown", is_flag=True, help="Instead of both: nobody knows what it runs.")
+@output
 @click.pass_obj
 def correct(
     config_file: Path,
@@ -101,6 +109,7 @@ def correct(
     firmware_version: str | None,
     activated_at: datetime | None,
     unknown: bool,
+    output: str,
 ) -> None:
     """Mend what a hub runs where a wrong fact has set it; nobody is told.
 
@@ -137,7 +146,12 @@ def correct(
     with ledger(config_file, Use.CHANGE) as database:
         tolerance = own_settings(config_file).facts.clock_tolerance
         before = correct_firmware(database, hub, running, operator(), tolerance=tolerance)
-    line(f"{hub}: {_runs(running)}; before: {_runs(before)}")
+    if output == "json":
+        now_and_then = {"now": running, "before": before}
+        told = {when: each and flat(each) for when, each in now_and_then.items()}
+        as_object({"device_id": hub, **told})
+    else:
+        line(f"{hub}: {_runs(running)}; before: {_runs(before)}")
 
 
 def _runs(running: Running | None) -> str:
@@ -169,56 +183,63 @@ def show(config_file: Path, hub: str, at: datetime | None, output: str) -> None:
         found = find_home(database, hub)
     if found is None:
         raise UsageError(f"hub {hub} is not in the inventory")
-    rows = _rows(*found, at or now())
+    whole = _whole(*found, at or now())
     if output == "json":
-        as_json(rows)
-        return
-    for row in rows:
-        line(_words(row))
+        as_object(whole)
+    else:
+        _tell_home(whole)
 
 
-def _rows(home: Home, running: Running | None, at: datetime) -> list[dict[str, Any]]:
+def _whole(home: Home, running: Running | None, at: datetime) -> dict[str, Any]:
     from router.domain.inventory import in_effect, responsible
 
     hub = home.hub
     effective = in_effect(home, at)
-    rows: list[dict[str, Any]] = [
-        {
-            "kind": "hub",
-            **hub.model_dump(mode="json", exclude={"groups"}),
-            "groups": ";".join(hub.groups),
-            "firmware_version": running.version if running else None,
-            "activated_at": running.activated_at if running else None,
-        }
-    ]
     own = [each for each in home.registrations if each.device_id == hub.device_id]
-    for each in sorted(own, key=lambda one: (one.mpxn, one.effective_from)):
-        row = {"kind": "registration", **each.model_dump(mode="json")}
-        rows.append({**row, "in_effect": each in effective, "at": at})
-    for party in responsible(effective):
-        rows.append(
-            {"kind": "responsible", "service_user_id": party.id, "role": party.role, "at": at}
-        )
-    return rows
+    own.sort(key=lambda one: (one.mpxn, one.effective_from))
+    parties = [
+        {"service_user_id": party.id, "role": party.role} for party in responsible(effective)
+    ]
+    return {
+        **hub.model_dump(mode="json", exclude={"groups"}),
+        "groups": list(hub.groups),
+        "firmware_version": running.version if running else None,
+        "activated_at": running.activated_at if running else None,
+        "at": at,
+        "registrations": [
+            {**each.model_dump(mode="json"), "in_effect": each in effective} for each in own
+        ],
+        "responsible": with_names(parties),
+    }
 
 
-def _words(row: Mapping[str, Any]) -> str:
+def _tell_home(whole: Mapping[str, Any]) -> None:
+    line(_hub(whole))
+    for each in whole["registrations"]:
+        line(_registration(each))
+    for each in whole["responsible"]:
+        who = each["service_user_id"] + (f" ({each[NAME]})" if each[NAME] else "")
+        line(f"  responsible at {shown(whole['at'])}: {who} as {each['role']}")
+
+
+def _hub(whole: Mapping[str, Any]) -> str:
+    known = {name: whole[name] for name in ("csp_region", "model", "hardware_version")}
+    known["groups"] = ";".join(whole["groups"])
+    more = "".join(f", {name} {value}" for name, value in known.items() if value)
+    gone = f", replaced by {whole['replaced_by']}" if whole["replaced_by"] else ""
+    runs = f"runs {whole['firmware_version']} since {shown(whole['activated_at'])}"
+    firmware = runs if whole["firmware_version"] else "no activation known"
+    return (
+        f"{whole['device_id']}: {whole['status']}, {whole['smets_version']}{more}{gone}; {firmware}"
+    )
+
+
+def _registration(row: Mapping[str, Any]) -> str:
     from router.domain.inventory import until
 
-    if row["kind"] == "hub":
-        runs = f"runs {row['firmware_version']} since {shown(row['activated_at'])}"
-        known = {name: row[name] for name in ("csp_region", "model", "hardware_version", "groups")}
-        more = "".join(f", {name} {value}" for name, value in known.items() if value)
-        gone = f", replaced by {row['replaced_by']}" if row["replaced_by"] else ""
-        firmware = runs if row["firmware_version"] else "no activation known"
-        return (
-            f"{row['device_id']}: {row['status']}, {row['smets_version']}{more}{gone}; {firmware}"
-        )
-    if row["kind"] == "registration":
-        holds = "in effect" if row["in_effect"] else "not in effect"
-        return (
-            f"  {row['point']} {row['mpxn']} from {row['effective_from']}"
-            f"{until(row['effective_to'])}, {holds}: "
-            f"supplier {shown(row['supplier_id'])}, operator {shown(row['network_operator_id'])}"
-        )
-    return f"  responsible at {shown(row['at'])}: {row['service_user_id']} as {row['role']}"
+    holds = "in effect" if row["in_effect"] else "not in effect"
+    return (
+        f"  {row['point']} {row['mpxn']} from {row['effective_from']}"
+        f"{until(row['effective_to'])}, {holds}: "
+        f"supplier {shown(row['supplier_id'])}, operator {shown(row['network_operator_id'])}"
+    )

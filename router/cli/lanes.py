@@ -12,8 +12,9 @@ import click
 from router.cli.asking import because
 from router.cli.context import ledger, moment_to_come, operator, reading, span_of
 from router.cli.ending import InWords
+from router.cli.listed import Portion, portioned, show
 from router.cli.naming import NAME, service_user, with_names
-from router.cli.printing import as_json, as_table, flat, line, lines, listing, output, shown
+from router.cli.printing import as_json, as_object, flat, line, lines, output, shown
 from router.files.counts import plural
 from router.lanes.values import LaneKey
 
@@ -31,8 +32,11 @@ COLUMNS = (
     "since",
     "until",
     "waiting",
-    "set_aside",
     "oldest",
+    "oldest_alert",
+    "failures",
+    "next_try",
+    "set_aside",
     "last_answer",
     "last_answer_at",
     "detail",
@@ -53,23 +57,27 @@ def command() -> None:
 
 
 @command.command("list")
-@listing
+@click.option("--closed", is_flag=True, help="Only those that are closed.")
+@portioned(order="From the last user and channel on.")
 @click.pass_obj
-def list_(config_file: Path, output: str) -> None:
-    """List the lanes: open or closed and why, how many Alerts wait, the last answer.
+def list_(config_file: Path, *, closed: bool, portion: Portion, output: str) -> None:
+    """List the lanes by user and channel: open or closed and why, what waits, the last answer.
+
+    The oldest Alert goes next, and holds the others up while it fails: `failures` says how often
+    it was tried in vain, `next try` when it goes again. Those set aside hold nobody up.
 
     \b
     Example:
       hubherald lanes list
+      hubherald lanes list --closed
     """
     from router.ledger.queries.lanes import list_lanes
 
     with reading(config_file) as database:
-        rows = with_names(list_lanes(database))
-    if output == "json":
-        as_json(rows)
-    else:
-        as_table(rows, COLUMNS, nothing="no lanes yet; `hubherald run` makes them")
+        found = [each for each in list_lanes(database) if each.reason or not closed]
+    rows, more = portion.of(found)
+    nothing = "no lane is closed" if closed else "no lanes yet; `hubherald run` makes them"
+    show(with_names(rows), COLUMNS, output=output, nothing=nothing, more=more)
 
 
 @command.command("pause")
@@ -89,6 +97,7 @@ def list_(config_file: Path, output: str) -> None:
     metavar="TIME",
     help="Until then, such as 2026-01-31T06:00 (London); the router resumes by itself.",
 )
+@output
 @click.pass_obj
 def pause(
     config_file: Path,
@@ -98,6 +107,7 @@ def pause(
     reason: str | None,
     span: timedelta | None,
     until: datetime | None,
+    output: str,
 ) -> None:
     """Close the lanes of USER, or only that of CHANNEL: Alerts are held until you resume.
 
@@ -120,15 +130,18 @@ def pause(
     end = until if span is None else who.now + span
     with ledger(config_file, Use.CHANGE) as database:
         changed = pause_lanes(database, user, channel, who, PauseTerms(reason, end))
-    _say(changed, "paused")
+    _say(changed, "paused", output)
 
 
 @command.command("resume")
 @click.argument("user", type=service_user)
 @click.argument("channel", required=False)
 @because
+@output
 @click.pass_obj
-def resume(config_file: Path, user: str, channel: str | None, reason: str | None) -> None:
+def resume(
+    config_file: Path, *, user: str, channel: str | None, reason: str | None, output: str
+) -> None:
     """Open the lanes of USER, or only that of CHANNEL.
 
     Opens what an operator paused and what closed by itself (credentials, endpoint). Who is
@@ -143,7 +156,7 @@ def resume(config_file: Path, user: str, channel: str | None, reason: str | None
 
     with ledger(config_file, Use.CHANGE) as database:
         changed = resume_lanes(database, user, channel, operator(), reason=reason)
-    _say(changed, "resumed")
+    _say(changed, "resumed", output)
 
 
 def _lane(text: str) -> LaneKey:
@@ -178,7 +191,7 @@ def move(config_file: Path, *, old: LaneKey, new: LaneKey, dry_run: bool, output
     with ledger(config_file, Use.READ if dry_run else Use.CHANGE) as database:
         done = move_lane(database, old, new, operator(), dry_run=dry_run)
     if output == "json":
-        as_json([{**flat(done), "dry_run": dry_run}])
+        as_object({**flat(done), "dry_run": dry_run})
         return
     for text in _told(done, dry_run=dry_run):
         line(text)
@@ -200,8 +213,10 @@ def _told(done: LaneMoved, *, dry_run: bool) -> Iterator[str]:
         yield f"held there: {user}/{new} is closed ({done.closed}); see `hubherald lanes list`"
 
 
-def _say(changed: list[LaneChanged], done: str) -> None:
-    for each in changed:
+def _say(changed: list[LaneChanged], done: str, output: str) -> None:
+    if output == "json":
+        as_json(with_names(changed))
+    for each in changed if output == "text" else ():
         if each.refused is None:
             end = f" until {shown(each.until)}" if each.until else ""
             line(f"{done}: {each.service_user_id} {each.channel}{end}")

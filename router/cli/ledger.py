@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import ledger, now, plain_file
-from router.cli.printing import as_json, line, output, raw
+from router.cli.printing import as_object, flat, line, output, raw
 from router.domain.timestamps import rfc3339
 from router.files.counts import plural
 
@@ -55,7 +55,16 @@ def verify(ctx: click.Context, heads: tuple[Path, ...], output: str) -> None:
     with ledger(ctx.obj) as database, Bar("links of the chains", 0) as bar:
         found = verify(database, known, begin=bar.begin, advance=bar.advance)
     if output == "json":
-        as_json([*found.ends, *([found.flaw] if found.flaw else [])])
+        as_object(
+            {
+                "as_written": found.flaw is None,
+                "records": found.records,
+                "links": found.links,
+                "uncovered": found.uncovered,
+                "chains": [flat(each) for each in found.ends],
+                "flaw": found.flaw and flat(found.flaw),
+            }
+        )
     else:
         _tell(found, len(known))
     ctx.exit(1 if found.flaw else 0)
@@ -97,8 +106,9 @@ def head(config_file: Path) -> None:
 
 @command.command("backup")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@output
 @click.pass_obj
-def backup(config_file: Path, file: Path) -> None:
+def backup(config_file: Path, *, file: Path, output: str) -> None:
     """Copy the ledger to FILE, as it is at this moment, while the router runs.
 
     FILE must not be there yet. A router that starts on the copy gives no number again: each user's
@@ -116,4 +126,8 @@ def backup(config_file: Path, file: Path) -> None:
     access = ledger_place(config_file).access
     with ledger(config_file) as database, Bar("pages of the ledger", 0) as bar:
         back_up(database, file, now(), access=access, begin=bar.begin, advance=bar.advance)
-    line(f"the ledger is in {file}: {plural(file.stat().st_size, 'byte')}")
+    size = file.stat().st_size
+    if output == "json":
+        as_object({"file": file, "bytes": size})
+    else:
+        line(f"the ledger is in {file}: {plural(size, 'byte')}")

@@ -45,6 +45,14 @@ def service_user(text: str) -> str:
     )
 
 
+def whom_or_what(text: str) -> str:
+    """The id of a Service User or hub, however it is written; of others the same text."""
+    try:
+        return service_user(text)
+    except click.BadParameter:
+        return text
+
+
 def alert_id_of(text: str) -> str:
     """The id of an Alert, from the same or its first digits."""
     digits = _begun(text)
@@ -134,11 +142,16 @@ def _one(digits: str) -> tuple[str, str] | None:
 
 
 def with_names(rows: Iterable[Any]) -> list[Mapping[str, Any]]:
-    """The rows as mappings, with the name of their Service User; None where it has none."""
+    """The rows as mappings, those on a Service User with its name; None where it has none."""
     from router.config.usernames import user_names
 
     names = user_names(click.get_current_context().obj)
-    return [{**fields, NAME: names.get(fields["service_user_id"])} for fields in map(flat, rows)]
+    return [
+        {**fields, NAME: names.get(fields["service_user_id"])}
+        if "service_user_id" in fields
+        else fields
+        for fields in map(flat, rows)
+    ]
 
 
 def beside_ids(text: str, names: Mapping[str, str]) -> str:

@@ -69,22 +69,6 @@ def listing(command: Callable[..., None]) -> Callable[..., None]:
     return option(output(command))
 
 
-limited = click.option(
-    "--limit",
-    type=click.IntRange(1, 1_000_000),
-    default=100,
-    show_default=True,
-    help="At most so many.",
-)
-"""How many rows of a list; `tell_more` says that there are others."""
-
-
-def tell_more(found: int, limit: int) -> None:
-    """A line where more was found than is shown."""
-    if found > limit:
-        line(f"there are more than {limit:,}; see --limit", err=True)
-
-
 def code_of(error: FilesError) -> int:
     """Mistakes in files are findings; to name a configuration that can't be read is wrong use."""
     return 2 if isinstance(error, ConfigUnreadError) else 1
@@ -102,8 +86,13 @@ def problem_row(problem: Problem) -> dict[str, object]:
 
 
 def as_json(rows: Sequence[Any]) -> None:
-    """A JSON array of flat objects, from dataclasses or mappings."""
+    """A list: a JSON array of objects, from dataclasses or mappings."""
     raw(json.dumps([flat(row) for row in rows], indent=1, default=_plain) + "\n")
+
+
+def as_object(row: Any) -> None:
+    """One thing: a JSON object, from a dataclass or mapping."""
+    raw(json.dumps(flat(row), indent=1, default=_plain) + "\n")
 
 
 def flat(row: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -15,7 +15,7 @@ import click
 from router.cli.bar import Bar
 from router.cli.cautions import Cautions
 from router.cli.context import plain_file
-from router.cli.printing import line
+from router.cli.printing import as_object, line, output
 from router.domain.acceptance import CheckDigits
 from router.errors import PublishError, UsageError
 from router.files.counts import plural
@@ -50,6 +50,7 @@ def _again_readable(text: str) -> Path:
 )
 @click.option("--no-check", is_flag=True, help="Publish bad lines too, as they are.")
 @click.option("--again", is_flag=True, help="Begin anew, whatever is confirmed already.")
+@output
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -59,6 +60,7 @@ def command(
     rate: float | None,
     no_check: bool,
     again: bool,
+    output: str,
 ) -> None:
     """Publish each line of a file as a fact, to the RabbitMQ that hubherald.yaml names.
 
@@ -94,7 +96,10 @@ def command(
         if not again:
             progress.resume(opened, end)
         if not holds_facts(opened, progress.mark, end):
-            _tell_nothing_left(file, progress)
+            if output == "json":
+                as_object(_row(file, progress, 0, 0.0))
+            else:
+                _tell_nothing_left(file, progress)
             return
         try:
             if not no_check:
@@ -109,6 +114,9 @@ def command(
             line(f"interrupted; {_standing(file, progress, again=again)}", err=True)
             ctx.exit(INTERRUPTED)
     seconds = time.monotonic() - started
+    if output == "json":
+        as_object(_row(file, progress, sent, seconds))
+        return
     speed = f"{seconds:,.1f} s, {sent / seconds:,.0f} a second"
     line(f"published: {plural(sent, 'fact')}, confirmed by {target_of(publisher)} ({speed})")
 
@@ -161,6 +169,11 @@ def _check(
             f"{plural(bad, 'bad line')}, nothing was published; mend them, or publish them as they"
             " are with --no-check"
         )
+
+
+def _row(file: Path, progress: Progress, sent: int, seconds: float) -> Mapping[str, object]:
+    """`lines`: how many of the file are confirmed by now."""
+    return {"file": file, "published": sent, "lines": progress.mark.lines, "seconds": seconds}
 
 
 def _tell_nothing_left(file: Path, progress: Progress) -> None:

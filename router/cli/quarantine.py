@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import ROW, eui64, ledger, moment_of, operator
-from router.cli.printing import (
-    as_json,
-    as_table,
-    flat,
-    limited,
-    line,
-    listing,
-    output,
-    raw,
-    shown,
-    tell_more,
-)
+from router.cli.listed import COUNTED, Portion, portioned
+from router.cli.listed import show as show_list
+from router.cli.printing import as_object, flat, line, output, raw, shown
 from router.cli.quarantine_work import (
     close_,
     repair_,
@@ -64,8 +55,7 @@ def command() -> None:
 @click.option(
     "--since", type=moment_of, metavar="TIME", help="Received since, such as 2026-01-31 or 7d."
 )
-@limited
-@listing
+@portioned()
 @click.pass_obj
 def list_(
     config_file: Path,
@@ -75,26 +65,29 @@ def list_(
     source: str | None,
     text: str | None,
     since: datetime | None,
-    limit: int,
+    portion: Portion,
     output: str,
 ) -> None:
-    """List what waits, the oldest first.
+    """List what waits, the newest first.
 
     \b
     Example:
       hubherald quarantine list --reason unknown_hub
       hubherald quarantine list --hub 90-B3-D5-1F-30-01-00-00 --since 7d
     """
-    from router.ledger.queries.lists import QuarantineFilter, list_quarantine
+    from router.ledger.queries.lists import QuarantineFilter, count_quarantine, list_quarantine
 
-    wanted = QuarantineFilter(reason, hub, source, text, since)
+    wanted, limit = QuarantineFilter(reason, hub, source, text, since), portion.limit
     with ledger(config_file) as database:
-        rows = list_quarantine(database, wanted, limit=limit + 1)
-    if output == "json":
-        as_json(rows[:limit])
-    else:
-        as_table(rows[:limit], COLUMNS, nothing="nothing is in quarantine")
-    tell_more(len(rows), limit)
+        rows = list_quarantine(database, wanted, limit=limit + 1, oldest=portion.reverse)
+        more = count_quarantine(database, wanted, limit + COUNTED + 1) if rows[limit:] else 0
+    show_list(
+        rows[:limit],
+        COLUMNS,
+        output=output,
+        nothing="nothing is in quarantine",
+        more=more - limit,
+    )
 
 
 @command.command("show")
@@ -119,16 +112,15 @@ def show(config_file: Path, *, number: int, as_it_came: bool, output: str) -> No
         raw(body)
         return
     text = body.decode("utf-8", "backslashreplace")
-    came_with = [f"{name}: {value}" for name, value in evidence.items()]
     if output == "json":
-        as_json([{**flat(row), "ended": ended, "came_with": came_with, "body": text}])
+        as_object({**flat(row), "ended": ended, "came_with": evidence, "body": text})
         return
     for name, value in flat(row).items():
         line(f"{name}: {shown(value)}")
     if ended:
         line(f"ended: {ended}")
-    for each in came_with:
-        line(f"came with {each}")
+    for name, value in evidence.items():
+        line(f"came with {name}: {value}")
     line(f"body, {plural(len(body), 'byte')}: {text[:LONGEST_BODY]}")
 
 
@@ -184,7 +176,7 @@ def release(
             count = release_numbers(database, numbers, operator())
         found = wait_for_router(database, which, before)
     if output == "json":
-        as_json([{"released": count, **row_of(found)}])
+        as_object({"released": count, **row_of(found)})
         return
     line(f"released: {plural(count, 'fact')}")
     if count:

@@ -12,7 +12,7 @@ import click
 
 from router.cli.asking import because
 from router.cli.context import ROW, ledger, operator, whole
-from router.cli.printing import as_json, line
+from router.cli.printing import as_object, line
 from router.cli.printing import output as output_option
 from router.errors import UsageError
 from router.files.counts import plural
@@ -61,7 +61,7 @@ def repair_(
         new = repair(database, number, fact, operator(), reason=reason)
         became = wait_for_router(database, [new], new)
     if output == "json":
-        as_json([{"id": number, "repaired_as": new, **row_of(became)}])
+        as_object({"id": number, "repaired_as": new, **row_of(became)})
         return
     line(f"repaired: {number}, as {new}")
     tell_became(became)
@@ -111,7 +111,7 @@ def close_(config_file: Path, *, numbers: tuple[int, ...], reason: str, output: 
     with ledger(config_file, Use.CHANGE) as database:
         count = close(database, numbers, operator(), reason=reason)
     if output == "json":
-        as_json([{"closed": count, "reason": reason}])
+        as_object({"closed": count, "ids": sorted(set(numbers)), "reason": reason})
         return
     line(f"closed: {plural(count, 'fact')}")
 
@@ -136,12 +136,11 @@ def wait_for_router(database: Database, numbers: Sequence[int], before: int) -> 
 
 
 def row_of(found: Became) -> dict[str, object]:
-    """For programs, flat."""
-    back = sorted(found.came_back.items())
+    """For programs."""
     return {
         "taken": found.taken,
         "came_back": sum(found.came_back.values()),
-        "reasons": [f"{count} {reason}" for reason, count in back],
+        "reasons": dict(sorted(found.came_back.items())),
         "pending": found.pending,
     }
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import ledger, operator
-from router.cli.printing import line, lines
-from router.cli.router_address import address, headers
+from router.cli.printing import as_object, line, lines, output
 from router.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +20,9 @@ PATIENCE = 60.0
 
 
 @click.command("reload")
+@output
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context, output: str) -> None:
     """Make the running router take over changed rules and users, without a restart.
 
     All of it becomes live between two facts, or nothing does: then every problem is printed, the
@@ -45,11 +45,13 @@ def command(ctx: click.Context) -> None:
     known = own_settings(config_file)
     whose = Whose.of(config_file, known.ledger.url)
     status, said = asyncio.run(_ask(known.operations, whose))
+    if output == "json":
+        as_object({"reloaded": status == 200, "said": said.splitlines()})
+    else:
+        lines(said, err=status != 200)
     if status != 200:
-        lines(said, err=True)
         line("not reloaded: the old rules and users serve on", err=True)
         ctx.exit(1)
-    lines(said)
     with ledger(config_file, Use.CHANGE) as database, database.transaction() as connection:
         operator().record(connection, "reload", {"answer": said})
 
@@ -58,6 +60,7 @@ async def _ask(operations: OperationsOptions, whose: Whose) -> tuple[int, str]:
     """Status and text of the router's answer. UsageError where there is none."""
     import aiohttp
 
+    from router.cli.router_address import address, asking
     from router.service.whose import CONFIG
 
     where = address(operations)
@@ -68,10 +71,8 @@ async def _ask(operations: OperationsOptions, whose: Whose) -> tuple[int, str]:
         )
     url = f"{where}/-/reload"
     try:
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        told = {**headers(operations), **whose.headers()}
         async with (
-            aiohttp.ClientSession(timeout=timeout, headers=told) as session,
+            asking(operations, PATIENCE, whose.headers()) as session,
             session.post(url, allow_redirects=False) as response,
         ):
             said = (await response.text()).rstrip()

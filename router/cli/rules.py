@@ -8,7 +8,9 @@ import click
 
 from router.cli.alert_filters import digest_of
 from router.cli.context import ledger
-from router.cli.printing import as_json, as_table, line, lines, listing, output
+from router.cli.listed import Portion, portioned
+from router.cli.listed import show as show_list
+from router.cli.printing import as_object, line, lines, output
 from router.errors import UsageError
 from router.files.counts import plural
 
@@ -25,9 +27,9 @@ def command() -> None:
 
 
 @command.command("list")
-@listing
+@portioned()
 @click.pass_obj
-def list_(config_file: Path, output: str) -> None:
+def list_(config_file: Path, *, portion: Portion, output: str) -> None:
     """List the rules that were live, the newest first: since when, until when, and by whom.
 
     \b
@@ -37,11 +39,9 @@ def list_(config_file: Path, output: str) -> None:
     from router.ledger.queries.rules import live_rules
 
     with ledger(config_file) as database:
-        rows = live_rules(database)
-    if output == "json":
-        as_json(rows)
-    else:
-        as_table(rows, COLUMNS, nothing="no rules were live yet; `hubherald run` makes them")
+        rows, more = portion.of(live_rules(database))
+    nothing = "no rules were live yet; `hubherald run` makes them"
+    show_list(rows, COLUMNS, output=output, nothing=nothing, more=more)
 
 
 @command.command("show")
@@ -60,7 +60,8 @@ def show(config_file: Path, digest: str, output: str) -> None:
     with ledger(config_file) as database:
         whole, files = rules_of(database, digest)
     if output == "json":
-        as_json([{"digest": whole, "file": name, "text": text} for name, text in files.items()])
+        listed = [{"file": name, "text": text} for name, text in files.items()]
+        as_object({"digest": whole, "files": listed})
         return
     for name, text in files.items():
         line(f"# {name}, of rules {whole}")
@@ -77,8 +78,9 @@ def show(config_file: Path, digest: str, output: str) -> None:
     required=True,
     help="A folder that is new, or empty.",
 )
+@output
 @click.pass_obj
-def restore(config_file: Path, digest: str, folder: Path) -> None:
+def restore(config_file: Path, digest: str, *, folder: Path, output: str) -> None:
     """Write the files of rules with DIGEST into FOLDER, as they were. Nothing else is changed.
 
     \b
@@ -100,5 +102,8 @@ def restore(config_file: Path, digest: str, folder: Path) -> None:
             )
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(text.encode())
+    if output == "json":
+        as_object({"digest": whole, "folder": folder, "files": list(files)})
+        return
     line(f"written: {plural(len(files), 'file')} of rules {whole[:12]} to {folder}")
     line(f"what they would change: `hubherald diff {folder}`; tests of rules are not among them")

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from router.cli.context import ledger
-from router.cli.printing import line
-from router.cli.totals import tell_totals
+from router.cli.printing import as_object, line, output
+from router.cli.totals import in_rows, tell_totals
 from router.errors import RouterError, UsageError
 
 COLLECT = (50_000, 20, 20)
@@ -30,8 +30,9 @@ themselves; looking for others at each 700, as usual, took a seventh of a router
     type=click.FloatRange(0, 31_536_000, min_open=True),
     help="With --until-idle: give up after so long, and exit 1.",
 )
+@output
 @click.pass_context
-def command(ctx: click.Context, *, until_idle: bool, within: float | None) -> None:
+def command(ctx: click.Context, *, until_idle: bool, within: float | None, output: str) -> None:
     """Route: take facts in, decide, store, deliver Alerts.
 
     Stops on SIGTERM or Ctrl-C: finishes and commits what it has taken, waits up to 30 s for
@@ -61,12 +62,15 @@ def command(ctx: click.Context, *, until_idle: bool, within: float | None) -> No
     config = load(config_file)
     log = logs.stand_aside()
     last = LastResort(log) if log is not None else None  # else the process is not ours to end
-    logs.configure()
+    names = logs.UserNames()
+    logs.configure(names)
     if last is not None:
         gc.freeze()  # what was imported stays
         gc.set_threshold(*COLLECT)
     try:
-        left = app.run(config, until_idle=until_idle, within=within, log=log, last=last)
+        left = app.run(
+            config, until_idle=until_idle, within=within, log=log, last=last, names=names
+        )
     except (RouterError, OSError):
         raise
     except Exception as error:
@@ -74,7 +78,11 @@ def command(ctx: click.Context, *, until_idle: bool, within: float | None) -> No
         raise UsageError("the router ended by a bug of its own; its log says where") from error
     if until_idle:
         with ledger(config_file) as database:
-            tell_totals(ledger_totals(database), unread=sorted(left.down))
+            totals = ledger_totals(database)
+        if output == "json":
+            as_object(in_rows(totals, left))
+        else:
+            tell_totals(totals, unread=sorted(left.down))
         for what in left.waits_for:
             line(f"still waited for {what}", err=True)
         if left.late:

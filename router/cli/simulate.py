@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from router.cli.bar import Bar
-from router.cli.printing import line
+from router.cli.printing import as_object, line, output
 from router.files.counts import plural
 from router.simulation import simulate
 from router.workbench.starter import shipped_rules
@@ -29,7 +29,8 @@ MOST = 100_000_000
     required=True,
     help="Where to: a new or empty folder.",
 )
-def command(*, hubs: int, users: int, activations: int, seed: int, out: Path) -> None:
+@output
+def command(*, hubs: int, users: int, activations: int, seed: int, out: Path, output: str) -> None:
     """Make up an estate, its files and facts, for trials and benchmarks.
 
     Writes hubs.csv, registrations.csv, service_users.yaml, hubherald.yaml, rules/,
@@ -47,6 +48,10 @@ def command(*, hubs: int, users: int, activations: int, seed: int, out: Path) ->
         made = simulate(
             hubs, users, activations, seed, out, rules=shipped_rules(), progress=bar.advance
         )
+    if output == "json":
+        counts = ("hubs", "registrations", "users", "activations")
+        as_object({"folder": out, **{name: getattr(made, name) for name in counts}})
+        return
     line(
         f"{out}: {plural(made.hubs, 'hub')}, {plural(made.registrations, 'registration')}, "
         f"{plural(made.users, 'Service User')}, {plural(made.activations, 'activation')}"

@@ -16,8 +16,9 @@ from router.errors import FilesError, LedgerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from router.cli.status_report import Heard, OnDisk, StatusLine
+    from router.cli.status_report import Heard, OnDisk
     from router.config.configfile import OperationsOptions
+    from router.service.attention import StatusLine
 
 ANSWER = 5.0
 """Seconds that the router has to answer."""
@@ -64,6 +65,7 @@ def _gathered(config_file: Path) -> list[StatusLine]:
     from router.cli import status_report as report
     from router.config.settings import own_settings
     from router.ledger.queries.overview import overview
+    from router.service import attention
 
     at = now()
     on_disk = _on_disk(config_file)
@@ -75,24 +77,35 @@ def _gathered(config_file: Path) -> list[StatusLine]:
     try:
         with ledger(config_file) as database:
             seen = overview(database)
+            of_ledger = report.of_ledger(database.sizes(), database.full())
     except LedgerError as error:
-        found.append(report.StatusLine("ledger", report.Attention.ACT, str(error)))
+        found.append(attention.StatusLine("ledger", attention.Attention.ACT, str(error)))
     else:
-        found += report.of_intake(seen, at)
-        found += report.of_lanes(seen, on_disk.names, at)
-        found += report.of_alerts(seen, at)
+        found.append(of_ledger)
+        found += attention.of_intake(seen, at)
+        found += attention.of_lanes(seen, on_disk.names, at)
+        found += attention.of_alerts(seen, at)
     found += report.of_files(on_disk, heard)
     return found
 
 
 def _on_disk(config_file: Path) -> OnDisk:
     from router.cli.status_report import OnDisk
+    from router.files.codes import Code
     from router.workbench.checking import check
 
     found = check(config_file)
+    told = [*found.problems, *found.warnings]
     return OnDisk(
-        mistakes=[problem.head for problem in found.problems],
-        warnings=[f"{each.location}: {each.message}" for each in found.warnings],
+        mistakes=[each.head for each in found.problems if each.code is not Code.KEY_FILE],
+        warnings=[
+            f"{each.location}: {each.message}"
+            for each in found.warnings
+            if each.code is not Code.KEY_FILE
+        ],
+        certificates=[
+            f"{each.location}: {each.message}" for each in told if each.code is Code.KEY_FILE
+        ],
         digest=found.config.rules.digest if found.config else None,
         names={user.id: user.name for user in found.config.users.by_id.values()}
         if found.config
@@ -121,14 +134,12 @@ def _heard(operations: OperationsOptions) -> Heard | str:
 
 async def _asked(where: str, operations: OperationsOptions) -> Heard:
     """ValueError where it speaks as no router does."""
-    import aiohttp
     from prometheus_client.parser import text_string_to_metric_families
 
-    from router.cli.router_address import headers
+    from router.cli.router_address import asking
     from router.cli.status_report import Heard
 
-    timeout = aiohttp.ClientTimeout(total=ANSWER)
-    async with aiohttp.ClientSession(timeout=timeout, headers=headers(operations)) as session:
+    async with asking(operations, ANSWER) as session:
         async with session.get(f"{where}/-/ready") as response:
             ready, said = response.status == 200, (await response.text()).strip()
         async with session.get(f"{where}/metrics") as response:

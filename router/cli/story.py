@@ -81,7 +81,7 @@ def _decided(row: Decided) -> list[str]:
 @_lines.register
 def _alert(row: AlertTold) -> list[str]:
     return [
-        f"  Alert {row.id}: {row.alert_code} to {row.service_user_id} as {row.roles}, "
+        f"  Alert {row.id}: {row.alert_code} to {row.service_user_id} as {' '.join(row.roles)}, "
         f"sequence {row.sequence}"
     ]
 

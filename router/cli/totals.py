@@ -12,6 +12,7 @@ from router.lanes.values import DeliveryState
 
 if TYPE_CHECKING:
     from router.ledger.queries.totals import LedgerTotals
+    from router.service.idleness import Leftover
 
 _ADVICE = {
     DeliveryState.PARKED: "`hubherald alerts list --state parked`, then `hubherald alerts retry`",
@@ -36,6 +37,24 @@ def tell_totals(totals: LedgerTotals, unread: Sequence[str] = ()) -> None:
         line("  `hubherald quarantine list` shows them")
     else:
         line("in quarantine: none")
+
+
+def in_rows(totals: LedgerTotals, left: Leftover) -> Mapping[str, object]:
+    """The same for programs, and what a router that was to end when idle still waited for."""
+    return {
+        "facts": _rows(totals.facts, "type", "effect"),
+        "decisions": _rows(totals.decisions, "verdict", "role"),
+        "alerts": _rows(totals.told, "service_user_id", "role"),
+        "deliveries": dict(totals.deliveries),
+        "quarantined": dict(totals.quarantined),
+        "unread": dict(left.down),
+        "waits_for": list(left.waits_for),
+        "late": left.late,
+    }
+
+
+def _rows(counts: Mapping[tuple[str, str], int], *names: str) -> list[dict[str, object]]:
+    return [{**dict(zip(names, key, strict=True)), "count": count} for key, count in counts.items()]
 
 
 def _by(place: int, counts: Mapping[tuple[str, str], int]) -> dict[str, int]:

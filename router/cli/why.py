@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import eui64, ledger
-from router.cli.naming import beside_ids, hubs_meant, service_user
+from router.cli.naming import beside_ids, hubs_meant, service_user, with_names
 from router.cli.printing import as_json, line, output
 from router.cli.story import tell
 from router.errors import UsageError
@@ -63,7 +63,7 @@ def command(
         if output == "text":
             _say(device, found, user, names)
     if output == "json":
-        as_json(told)
+        as_json(with_names(told))
 
 
 def _say(hub: str, told: Sequence[StoryPart], user: str | None, names: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -120,6 +120,14 @@ class OperationsOptions(Options):
             description="who asks must know it: as Bearer, or as the password of any user",
         ),
     ] = None
+    certificate_file: Annotated[
+        Path | None,
+        BeforeValidator(_named),
+        Field(description="served over TLS with this certificate, PEM; needed beyond this machine"),
+    ] = None
+    key_file: Annotated[
+        Path | None, BeforeValidator(_named), Field(description="its key, closed to others")
+    ] = None
     hosts: Annotated[
         tuple[HostName, ...],
         Field(max_length=20, description="names that it is asked by, such as that of a proxy"),
@@ -131,9 +139,19 @@ class OperationsOptions(Options):
     ] = None
 
     @property
-    def exposed(self) -> bool:
-        """Whether others than this machine reach it, and nothing is asked of them."""
-        return self.token is None and not is_loopback(self.host)
+    def missing(self) -> Sequence[str]:
+        """What it takes to serve others than this machine, and is not given."""
+        if is_loopback(self.host):
+            return [] if bool(self.certificate_file) is bool(self.key_file) else [self._half()]
+        given = {
+            "token_file": self.token,
+            "certificate_file": self.certificate_file,
+            "key_file": self.key_file,
+        }
+        return [name for name, value in given.items() if value is None]
+
+    def _half(self) -> str:
+        return "certificate_file" if self.certificate_file is None else "key_file"
 
     @property
     def host(self) -> str:

@@ -16,6 +16,7 @@ from router.config import usersfile
 from router.config.configfile import ConfigFile
 from router.config.filewatch import Look, look
 from router.config.installed import SILENT, InstalledKinds
+from router.config.operations import check_operations
 from router.config.settings import Settings, open_config, read_own, refused
 from router.domain.users import ServiceUsers
 from router.entrypoints import ADAPTERS, SOURCES
@@ -205,13 +206,9 @@ def _settings(
     if found is None:
         return None, document
     find_exposed(document)
-    if found.operations.exposed:
-        message = (
-            f"listen: {found.operations.listen} is open to whoever reaches it, and its page says "
-            f"who is told what; set operations.token (or token_file), or listen on 127.0.0.1"
-        )
-        where = document.at("operations", "listen")
-        document.papers.add(Problem(where, message, Code.CONFLICT), warning=False)
+    check_operations(document, found.operations, inquiry)
+    if document.problems:
+        return None, document
     _check_ledger(document, found, inquiry)
     own = {field.name: getattr(found, field.name) for field in fields(found)}
     return Sourced(**own, sources=sources), document

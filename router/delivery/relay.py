@@ -39,8 +39,8 @@ from router.lanes.values import (
 from router.lanes.waking import pause
 from router.ledger.database import LedgerUnavailable
 from router.ledger.deliveries import exchange
-from router.ledger.files import LedgerGone
 from router.ledger.lanes import resting, why_closed
+from router.ledger.store import LedgerGone
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Adapter, Closed, Options, Outcome

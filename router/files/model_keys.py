@@ -23,6 +23,15 @@ def secret_keys(model: type[BaseModel]) -> set[str]:
     }
 
 
+def secret_maps(model: type[BaseModel]) -> set[str]:
+    """The fields of `model` that hold secrets by names of the operator's own."""
+    return {
+        field.alias or name
+        for name, field in model.model_fields.items()
+        if any(SecretStr in _below(kind, "") for kind in _kinds(field.annotation) if get_args(kind))
+    }
+
+
 def number_or_boolean(model: type[BaseModel], key: str) -> type | None:
     """`int`, `float` or `bool` where the value of a key must be one; None where it may be text."""
     field = model.model_fields.get(key)
@@ -69,8 +78,12 @@ def _below(kind: Any, part: str | int) -> Iterator[Any]:
                 yield from _kinds(field.annotation)
     elif isinstance(part, int) and inner:
         yield from _kinds(inner[0])
-    elif isinstance(part, str) and len(inner) == 2 and issubclass(get_origin(kind), Mapping):
+    elif isinstance(part, str) and len(inner) == 2 and _is_mapping(get_origin(kind)):
         yield from _kinds(inner[1])
+
+
+def _is_mapping(origin: Any) -> bool:
+    return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

@@ -48,7 +48,7 @@ def plain_variable(name: str) -> bool:
 
 def doubtful(text: str) -> bool:
     """Whether a value may be a secret that stands at a wrong place."""
-    if re.search(r"@|:/|-----|whsec|[0-9]{10}", text):
+    if re.search(r"@|:/|-----|whsec|whsk_|[0-9]{10}", text):
         return True
     return any(
         re.search(r"[A-Za-z]", word) and re.search(r"[0-9]", word)

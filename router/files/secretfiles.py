@@ -17,7 +17,7 @@ from router.files.codes import Code
 from router.files.document import Document, Place
 from router.files.keyfiles import exposure, require_private, unreadable, world_readable
 from router.files.messages import reason
-from router.files.model_keys import known_models, secret_keys
+from router.files.model_keys import known_models, secret_keys, secret_maps
 from router.files.plainfile import open_plain
 from router.files.problems import Problem
 from router.files.secrecy import Redactor
@@ -62,9 +62,23 @@ class SecretFiles:
                 self.document.secrets.append((*within, name))
             if key in value and key not in model.model_fields:
                 self._fill_one(value, name, key, within)
+        for name in secret_maps(model) & value.keys():
+            value[name] = self._fill_map(value[name], (*within, name))
         for name, inner in value.items():
             for below in known_models(model, name):
                 value[name] = self.fill(below, inner, (*within, name))
+        return value
+
+    def _fill_map(self, value: Any, within: Place) -> Any:
+        """The same for secrets that have names of the operator's own: `X-Key_file` too."""
+        if not isinstance(value, dict):
+            return value
+        value = dict(value)
+        for key in list(value):
+            if str(key).endswith("_file"):
+                self._fill_one(value, key.removesuffix("_file"), key, within)
+            elif value[key] and (*within, key) not in self.document.filled:
+                self.document.secrets.append((*within, key))
         return value
 
     def _fill_one(self, value: dict[str, Any], name: str, key: str, within: Place) -> None:

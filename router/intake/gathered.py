@@ -20,7 +20,7 @@ IN_HAND_BYTES = 32 * 1024 * 1024
 
 
 REST = 0.008
-"""Seconds at most from one batch to the next, while little comes: see `rest`."""
+"""Seconds at most from one batch to the next, while not many come: see `rest`."""
 FEW = 50
 """So many messages are worth a commit at once."""
 
@@ -55,12 +55,14 @@ class Gathered:
             size += _size(found[-1])
         return found
 
-    def rest(self, seconds: float) -> None:
-        """A batch took so long: the next begins as much later, so that more share its commit.
+    def rest(self, seconds: float, count: int) -> None:
+        """A batch of so many took so long: the next begins as much later, so more share it.
 
-        What comes to a quiet router waits for nothing: by then the rest is over.
+        Not after a lone one: facts do not come faster then than they are committed, and what comes
+        to a router that keeps up waits for nothing.
         """
-        self._rests_until = time.monotonic() + min(seconds, REST)
+        if count > 1:
+            self._rests_until = time.monotonic() + min(seconds, REST)
 
     def settled(self, given: Sequence[Message | Cursor]) -> None:
         """These are committed: others may come."""

@@ -23,7 +23,7 @@ from router.clock import Clock
 from router.deciding.batch import Arrival, Batch, Standing
 from router.deciding.judgement import Judgement
 from router.intake.deciding import DecidedPiece, Task, decide
-from router.intake.gathered import IN_HAND, Gathered
+from router.intake.gathered import FEW, IN_HAND, Gathered
 from router.intake.observed import ObservedIntake
 from router.intake.patience import Patience
 from router.intake.poison import Piece, TakenUp, cut, given_up, hopeless
@@ -153,7 +153,7 @@ class Intake:
                     await self._move(name, given)
                 self._busy -= len(given)
                 gathered.settled(given)
-                gathered.rest(time.monotonic() - began)
+                gathered.rest(time.monotonic() - began, len(given))
             stopping.cancel()
 
     async def _read(
@@ -368,7 +368,8 @@ class Intake:
     async def _record(self, task: Task) -> DecidedPiece:
         """What lanes have room for goes out as soon as it is committed."""
         recorded: Recorded | None = None
-        await self.outlet.looked()
+        if len(task.found) >= FEW:  # fewer are sent sooner by a claim of their own
+            await self.outlet.looked()
         offer = self.outlet.offer()
         started = time.perf_counter()
         try:

@@ -25,8 +25,10 @@ from router.lanes.values import DeliveryState, LaneKey, Settlement, Withdrawn
 from router.ledger.actions import Operator
 from router.ledger.database import Database
 from router.ledger.deliveries import settle
+from router.ledger.dialects import greatest
+from router.ledger.dialects import numbers as as_list
 from router.ledger.inventory import read_inventory
-from router.ledger.queries.wanted import Filter, chosen, values
+from router.ledger.queries.wanted import Filter, chosen
 from router.ledger.recorder import OPERATOR, Recorder
 from router.ledger.tables import alerts, deliveries, lanes, outcomes
 
@@ -244,13 +246,13 @@ def _wait_again(
 ) -> None:
     connection.execute(
         update(deliveries)
-        .where(deliveries.c.id.in_(values(numbers)))
+        .where(deliveries.c.id.in_(as_list(numbers)))
         .values(
             state=DeliveryState.WAITING.value,
             refusals=0,
             due_at=stamp(operator.now),
             expires_at=stamp(operator.now + term),
-            recheck=func.max(deliveries.c.recheck, REREAD) if recheck else HAD_IT,
+            recheck=greatest(deliveries.c.recheck, REREAD) if recheck else HAD_IT,
         )
     )
 
@@ -326,7 +328,7 @@ def _rows(
         )
         .join(lanes, lanes.c.id == deliveries.c.lane_id)
         .where(
-            deliveries.c.id.in_(values(numbers)),
+            deliveries.c.id.in_(as_list(numbers)),
             deliveries.c.state.in_([each.value for each in stored]),
         )
     ).all()

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import moment, stamp
 from router.lanes.picking import HAD_IT, WaitingDelivery, pick_new
 from router.lanes.values import Claimed, DeliveryState, Wish
+from router.ledger.dialects import upsert
 from router.ledger.driver import Parameters
 from router.ledger.prepared import Prepared
 from router.ledger.recorder import Recorder

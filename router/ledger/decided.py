@@ -11,13 +11,13 @@ from datetime import datetime
 from itertools import count
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Accepted, Standing
 from router.deciding.decisions import Due
 from router.domain.facts import Activation, Fact
 from router.domain.timestamps import stamp
 from router.ledger.claims import NewDelivery, NewOnLane
+from router.ledger.dialects import upsert
 from router.ledger.packing import Packer
 from router.ledger.prepared import Prepared, among, listed
 from router.ledger.quarantine import arrival_values

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from router.errors import LedgerError
 from router.files.newfiles import Access
 from router.ledger.lock import RouterLock
+from router.ledger.store import LedgerGone
 
 LOG, INDEX = "-wal", "-shm"
 """What SQLite keeps beside an open database: what is not folded into it yet, and where that is."""
@@ -25,10 +25,6 @@ NAME = slice(60, 64)
 """Of the same: `PRAGMA user_version`, a number of its own for each ledger; 0 while it has none."""
 Identity = tuple[int, int]
 """Device and number of a file."""
-
-
-class LedgerGone(LedgerError):
-    """The ledger at its path is not the one that was opened: trying again helps nobody."""
 
 
 @dataclass

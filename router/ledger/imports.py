@@ -2,7 +2,7 @@
 
 What each row must be by itself is checked before; here is what only the whole load or the ledger
 can tell: rows that come twice, and registrations of hubs that nobody knows. An estate has tens of
-millions of rows, so they are set aside in temporary tables and not in memory; nobody waits for
+millions of rows, so they are set aside in tables (`staging.py`) and not in memory; nobody waits for
 that. Then each portion of hubs is loaded with its registrations in one transaction, and between
 two of them others have the ledger.
 """
@@ -21,8 +21,10 @@ from router.clock import Clock
 from router.domain.timestamps import stamp
 from router.files.counts import plural
 from router.ledger.database import Database, LedgerUnavailable
-from router.ledger.inventory import REPLACE_HUB, REPLACE_REGISTRATION, HubRow, RegistrationRow
+from router.ledger.driver import change, change_each, read
+from router.ledger.inventory import HubRow, RegistrationRow
 from router.ledger.recorder import OPERATOR, Recorder
+from router.ledger.staging import Staging
 from router.ledger.tables import actions
 
 RefusedRows = dict[int, str]
@@ -34,69 +36,15 @@ WHOLE_HOMES = 4 * PORTION
 PAUSE = 0.1
 """Seconds between two portions; who waits for SQLite looks as often."""
 
-_HUB = (
-    'device_id, status, smets_version, csp_region, model, hardware_version, replaced_by, "groups"'
-)
-_REGISTRATION = (
-    "device_id, mpxn, effective_from, point, supplier_id, network_operator_id, effective_to"
-)
-_MAKE = (
-    "PRAGMA temp.cache_size = -65536",
-    f"CREATE TEMP TABLE import_hubs ({_HUB}, line, PRIMARY KEY (device_id)) WITHOUT ROWID",
-    f"CREATE TEMP TABLE import_registrations ({_REGISTRATION}, line,"
-    " PRIMARY KEY (device_id, mpxn, effective_from)) WITHOUT ROWID",
-    "CREATE TEMP TABLE import_portion (device_id PRIMARY KEY) WITHOUT ROWID",
-)
-_UNMAKE = tuple(
-    f"DROP TABLE IF EXISTS temp.import_{name}" for name in ("hubs", "registrations", "portion")
-)
-_PUT_ASIDE = "INSERT INTO import_{} VALUES ({}) ON CONFLICT DO NOTHING"
-_LINE_OF_HUB = "SELECT line FROM import_hubs WHERE device_id = ?"
+_PUT_ASIDE = "INSERT INTO {}{} VALUES ({}) ON CONFLICT DO NOTHING"
+_LINE_OF_HUB = "SELECT line FROM {}hubs WHERE device_id = ?"
 _LINE_OF_REGISTRATION = (
-    "SELECT line FROM import_registrations WHERE device_id = ? AND mpxn = ? AND effective_from = ?"
+    "SELECT line FROM {}registrations WHERE device_id = ? AND mpxn = ? AND effective_from = ?"
 )
-_STRANGE = """
-SELECT value FROM json_each(?)
-WHERE NOT EXISTS (SELECT 1 FROM import_hubs WHERE device_id = value)
-    AND NOT EXISTS (SELECT 1 FROM main.hubs WHERE device_id = value)
-"""
 _COUNT = """
 SELECT count(*) FROM (
-    SELECT device_id FROM import_hubs UNION SELECT device_id FROM import_registrations)
+    SELECT device_id FROM {0}hubs UNION SELECT device_id FROM {0}registrations) AS homes
 """
-_BY_POINT = "CREATE INDEX temp.import_by_point ON import_registrations (mpxn)"
-# A meter point may move from hub to hub: what is decided on one half of that may be wrong.
-_CHOOSE = """
-INSERT INTO import_portion
-WITH RECURSIVE
-next (device_id) AS (
-    SELECT * FROM (SELECT device_id FROM import_hubs ORDER BY device_id LIMIT :portion)
-    UNION
-    SELECT * FROM (
-        SELECT DISTINCT device_id FROM import_registrations ORDER BY device_id LIMIT :portion)
-    ORDER BY 1 LIMIT :portion
-),
-homes (device_id, shared) AS (
-    SELECT device_id, NULL FROM next
-    UNION
-    SELECT NULL, mpxn FROM homes JOIN import_registrations USING (device_id)
-    UNION
-    SELECT other.device_id, NULL FROM homes JOIN import_registrations AS other ON mpxn = shared
-    LIMIT :most
-)
-SELECT device_id FROM homes WHERE device_id IS NOT NULL
-"""
-_LOAD = """
-INSERT INTO {0} ({1}, updated_at) SELECT {1}, ? FROM import_{0}
-WHERE device_id IN (SELECT device_id FROM import_portion) ORDER BY device_id {2}
-"""
-_LOAD_HUBS = _LOAD.format("hubs", _HUB, REPLACE_HUB)
-_LOAD_REGISTRATIONS = _LOAD.format("registrations", _REGISTRATION, REPLACE_REGISTRATION)
-_DONE = (
-    "DELETE FROM import_hubs WHERE device_id IN (SELECT device_id FROM import_portion)",
-    "DELETE FROM import_registrations WHERE device_id IN (SELECT device_id FROM import_portion)",
-    "DELETE FROM import_portion",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +62,23 @@ class Import:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._staging = Staging.of(database.connection)
         self.hubs = 0
         self.registrations = 0
 
     def __enter__(self) -> Self:
-        self._aside(*_MAKE)
+        with self._database.aside() as connection:
+            self._staging.make(connection)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._aside(*_UNMAKE)
+        with self._database.aside() as connection:
+            self._staging.unmake(connection)
 
     def add_hubs(self, rows: Mapping[int, HubRow]) -> RefusedRows:
         """Set these rows aside, by line; gives those that were refused."""
         with self._database.aside() as connection:
-            refused = _put_aside(connection, "hubs", rows, keys=1, first=_LINE_OF_HUB)
+            refused = self._put_aside(connection, "hubs", rows, keys=1, first=_LINE_OF_HUB)
         self.hubs += len(rows) - len(refused)
         return refused
 
@@ -135,14 +86,14 @@ class Import:
         """Set these rows aside, by line; gives those that were refused."""
         with self._database.aside() as connection:
             devices = json.dumps(sorted({row[0] for row in rows.values()}))
-            strange = set(connection.exec_driver_sql(_STRANGE, (devices,)).scalars())
+            strange = {row[0] for row in read(connection, self._staging.strange, (devices,))}
             refused = {
                 line: f"hub {row[0]} is neither in the file of hubs nor in the ledger"
                 for line, row in rows.items()
                 if row[0] in strange
             }
             known = {line: row for line, row in rows.items() if row[0] not in strange}
-            refused |= _put_aside(
+            refused |= self._put_aside(
                 connection, "registrations", known, keys=3, first=_LINE_OF_REGISTRATION
             )
         self.registrations += len(rows) - len(refused)
@@ -155,8 +106,8 @@ class Import:
         how far it came.
         """
         with self._database.aside() as connection:
-            total = connection.exec_driver_sql(_COUNT).scalar_one()
-            connection.exec_driver_sql(_BY_POINT)
+            ((total,),) = read(connection, _COUNT.format(self._staging.prefix))
+            self._staging.index(connection)
         done = 0
         loaded(done, total)
         while True:
@@ -176,52 +127,51 @@ class Import:
     def _load_portion(self, record: ImportRecord, clock: Clock) -> int:
         """How many hubs were loaded."""
         with self._database.aside() as connection:
-            given = {"portion": PORTION, "most": WHOLE_HOMES}
-            count = connection.exec_driver_sql(_CHOOSE, given).rowcount
+            count = change(connection, self._staging.choose, (*([PORTION] * 3), WHOLE_HOMES))
         with self._database.transaction() as connection:
-            _load(connection, stamp(clock()), record)
-        self._aside(*_DONE)
+            self._load(connection, stamp(clock()), record)
+        with self._database.aside() as connection:
+            self._staging.done(connection)
         return count
 
-    def _aside(self, *statements: str) -> None:
-        with self._database.aside() as connection:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
+    def _put_aside(
+        self,
+        connection: Connection,
+        name: str,
+        rows: Mapping[int, tuple[Any, ...]],
+        *,
+        keys: int,
+        first: str,
+    ) -> RefusedRows:
+        if not rows:
+            return {}
+        given: list[tuple[Any, ...]] = sorted((*each, line) for line, each in rows.items())
+        marks = ",".join("?" * len(given[0]))
+        statement = _PUT_ASIDE.format(self._staging.prefix, name, marks)
+        if change_each(connection, statement, given) == len(given):
+            return {}
+        refused = {}
+        for line, each in rows.items():
+            key = tuple(map(str, each[:keys]))
+            ((there,),) = read(connection, first.format(self._staging.prefix), key)
+            if there != line:
+                refused[line] = (
+                    f"{' '.join(key)} stands in line {there} already; this row is not loaded"
+                )
+        return refused
 
-
-def _put_aside(
-    connection: Connection, name: str, rows: Mapping[int, tuple[Any, ...]], *, keys: int, first: str
-) -> RefusedRows:
-    if not rows:
-        return {}
-    given: list[tuple[Any, ...]] = sorted((*each, line) for line, each in rows.items())
-    marks = ",".join("?" * len(given[0]))
-    statement = _PUT_ASIDE.format(name, marks)
-    if connection.exec_driver_sql(statement, given).rowcount == len(given):
-        return {}
-    refused = {}
-    for line, each in rows.items():
-        key = tuple(map(str, each[:keys]))
-        there = connection.exec_driver_sql(first, key).scalar_one()
-        if there != line:
-            refused[line] = (
-                f"{' '.join(key)} stands in line {there} already; this row is not loaded"
-            )
-    return refused
-
-
-def _load(connection: Connection, at: int, record: ImportRecord) -> None:
-    """The portion that was chosen, with the record of who loaded it."""
-    hubs = connection.exec_driver_sql(_LOAD_HUBS, (at,)).rowcount
-    registrations = connection.exec_driver_sql(_LOAD_REGISTRATIONS, (at,)).rowcount
-    recorder = Recorder(connection, OPERATOR, at)
-    detail = {
-        "files": list(record.files),
-        "hubs": hubs,
-        "registrations": registrations,
-        "bad_rows": record.bad,
-        "wrong_check_digits": record.misfits,
-    }
-    row = {"at": at, "operator": record.operator, "action": "inventory import"}
-    recorder.add(actions, {**row, "detail": json.dumps(detail)})
-    recorder.write()
+    def _load(self, connection: Connection, at: int, record: ImportRecord) -> None:
+        """The portion that was chosen, with the record of who loaded it."""
+        hubs = change(connection, self._staging.load_hubs, (at,))
+        registrations = change(connection, self._staging.load_registrations, (at,))
+        recorder = Recorder(connection, OPERATOR, at)
+        detail = {
+            "files": list(record.files),
+            "hubs": hubs,
+            "registrations": registrations,
+            "bad_rows": record.bad,
+            "wrong_check_digits": record.misfits,
+        }
+        row = {"at": at, "operator": record.operator, "action": "inventory import"}
+        recorder.add(actions, {**row, "detail": json.dumps(detail)})
+        recorder.write()

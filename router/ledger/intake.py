@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
 from sqlalchemy import Connection, literal_column, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Batch, Known, Standing
 from router.deciding.decisions import ABOUT_SOMEBODY
@@ -22,6 +21,7 @@ from router.ledger.claims import add_new
 from router.ledger.database import Database
 from router.ledger.decided import add_accepted
 from router.ledger.deliveries import take_in
+from router.ledger.dialects import upsert
 from router.ledger.inventory import (
     read_inventory,
     write_hubs,
@@ -77,7 +77,7 @@ _ACTIVATIONS = Prepared(
         facts.c.device_id, facts.c.activated_at, facts.c.firmware_version, facts.c.outcome
     ).where(
         facts.c.device_id.in_(among("devices")),
-        facts.c.activated_at.in_(among("moments")),
+        facts.c.activated_at.in_(among("moments", numbers=True)),
         # one that nobody could be told about bars no other
         select(decisions.c.fact_id)
         .where(

@@ -13,7 +13,8 @@ from router.domain.facts import Hub, Registration
 from router.domain.inventory import Inventory, Running
 from router.domain.timestamps import moment, stamp
 from router.domain.words import HubStatus, Point, SmetsVersion
-from router.ledger.prepared import Prepared, among, listed, write
+from router.ledger.driver import change, change_each
+from router.ledger.prepared import Prepared, among, listed
 from router.ledger.tables import firmware, hubs, registrations
 
 HubRow = tuple[str, str, str, str | None, str | None, str | None, str | None, str]
@@ -175,7 +176,7 @@ def write_hubs(connection: Connection, found: Iterable[tuple[Hub, datetime]]) ->
         for hub, at in found
     ]
     if rows:
-        write(connection, _UPDATE_HUB, rows)
+        change_each(connection, _UPDATE_HUB, rows)
 
 
 def write_registrations(
@@ -196,14 +197,14 @@ def write_registrations(
         for each, at in found
     ]
     if rows:
-        write(connection, _UPDATE_REGISTRATION, rows)
+        change_each(connection, _UPDATE_REGISTRATION, rows)
 
 
 def write_running(connection: Connection, found: Mapping[str, Running]) -> None:
     """Insert what hubs run, or replace what was activated before."""
     rows = [(device, each.version, stamp(each.activated_at)) for device, each in found.items()]
     if rows:
-        write(connection, _UPDATE_FIRMWARE, rows)
+        change_each(connection, _UPDATE_FIRMWARE, rows)
 
 
 def write_correction(connection: Connection, device_id: str, running: Running | None) -> None:
@@ -212,4 +213,4 @@ def write_correction(connection: Connection, device_id: str, running: Running | 
         connection.execute(firmware.delete().where(firmware.c.device_id == device_id))
     else:
         row = (device_id, running.version, stamp(running.activated_at))
-        connection.exec_driver_sql(_PUT_FIRMWARE, row)
+        change(connection, _PUT_FIRMWARE, row)

@@ -12,13 +12,11 @@ from sqlalchemy import (
     FromClause,
     Row,
     bindparam,
-    func,
     literal,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import stamp
 from router.lanes.picking import REREAD
@@ -29,6 +27,7 @@ from router.lanes.values import (
 )
 from router.ledger import backlog
 from router.ledger.database import Database
+from router.ledger.dialects import greatest, upsert
 from router.ledger.prepared import Prepared
 from router.ledger.tables import alerts, deliveries, lanes
 
@@ -77,7 +76,7 @@ def behind(lane: Row[Any], at: int, *, of: FromClause = deliveries) -> ColumnEle
     if not lane.closed:
         return literal(0)
     decided = select(alerts.c.decided_at).where(alerts.c.id == of.c.alert)
-    held: ColumnElement[int] = func.max(0, at - func.max(lane.closed_at, decided.scalar_subquery()))
+    held: ColumnElement[int] = greatest(0, at - greatest(lane.closed_at, decided.scalar_subquery()))
     return held
 
 
@@ -102,7 +101,7 @@ def change_lane(connection: Connection, change: LaneChange) -> None:
         update(deliveries)
         .where(deliveries.c.lane_id == change.lane_id, PENDING)
         .values(
-            recheck=func.max(deliveries.c.recheck, REREAD),
+            recheck=greatest(deliveries.c.recheck, REREAD),
             expires_at=deliveries.c.expires_at + behind(row, stamp(change.at)),
         )
     )

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.timestamps import stamp
 from router.ledger.database import Database
+from router.ledger.dialects import upsert
 from router.ledger.tables import lives
 
 

@@ -12,19 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.domain.facts import Fact
 from router.domain.timestamps import stamp
 from router.errors import UsageError
 from router.ledger.actions import Operator
 from router.ledger.database import Database
+from router.ledger.dialects import upsert
 from router.ledger.prepared import among, listed
 from router.ledger.recorder import OPERATOR, Recorder
 from router.ledger.tables import facts, holding, lives, quarantined
 
 _WAITING = select(holding.c.quarantined_id, holding.c.released).where(
-    holding.c.quarantined_id.in_(among("numbers"))
+    holding.c.quarantined_id.in_(among("numbers", numbers=True))
 )
 
 
@@ -155,7 +155,7 @@ def became(database: Database, numbers: Sequence[int], before: int) -> Became:
     """Of these, released when `before` was the newest in quarantine."""
     given = {"numbers": listed(numbers)}
     digests = select(quarantined.c.content_digest).where(
-        quarantined.c.id.in_(among("numbers")), quarantined.c.content_digest != ""
+        quarantined.c.id.in_(among("numbers", numbers=True)), quarantined.c.content_digest != ""
     )
     anew = (
         select(quarantined.c.reason)
@@ -163,7 +163,7 @@ def became(database: Database, numbers: Sequence[int], before: int) -> Became:
         .where(quarantined.c.id > before, quarantined.c.content_digest.in_(digests))
     )
     same = select(holding.c.reason, holding.c.released).where(
-        holding.c.quarantined_id.in_(among("numbers"))
+        holding.c.quarantined_id.in_(among("numbers", numbers=True))
     )
     back: dict[str, int] = {}
     pending = 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -14,7 +12,7 @@ from router.errors import LedgerError
 from router.ledger.reader import MIGRATIONS, NEWEST
 
 
-def migrate(connection: Connection, path: Path, *, may_change: bool) -> bool:
+def migrate(connection: Connection, name: str, *, may_change: bool) -> bool:
     """In a transaction that has begun; gives whether there were no tables.
 
     LedgerError when the ledger is newer than this program, or older and may not be changed.
@@ -25,12 +23,12 @@ def migrate(connection: Connection, path: Path, *, may_change: bool) -> bool:
     known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
     if any(revision not in known for revision in present):
         raise LedgerError(
-            f"{path}: written by a newer Hubherald (revision {present[0]}, this program knows "
+            f"{name}: written by a newer Hubherald (revision {present[0]}, this program knows "
             f"up to {NEWEST}); install the newer version again"
         )
     if not may_change:
         raise LedgerError(
-            f"{path}: made by an older Hubherald, or empty; `hubherald run` mends that"
+            f"{name}: made by an older Hubherald, or empty; `hubherald run` mends that"
         )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -8,8 +8,7 @@ on, and this one is withdrawn.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
     and_,
     exists,
     func,
@@ -40,6 +38,7 @@ from router.lanes.values import (
 from router.ledger.actions import Operator
 from router.ledger.database import Database
 from router.ledger.deliveries import settle
+from router.ledger.dialects import greatest, numbers, texts
 from router.ledger.lanes import PENDING, TOGETHER, behind
 from router.ledger.recorder import OPERATOR, Recorder
 from router.ledger.tables import alerts, deliveries, lanes
@@ -152,10 +151,10 @@ def _under_way(connection: Connection, lane: Row[Any]) -> set[int]:
     )
     sending = pending.where(deliveries.c.state == DeliveryState.SENDING.value)
     hubs = {row.device_id for row in connection.execute(sending)}
-    rows = connection.execute(pending.where(alerts.c.device_id.in_(_values(hubs)))).all()
+    rows = connection.execute(pending.where(alerts.c.device_id.in_(texts(hubs)))).all()
     batches = {row.batch for row in rows if row.batch is not None}
     together = select(deliveries.c.id).where(
-        deliveries.c.lane_id == lane.id, TOGETHER, deliveries.c.batch.in_(_values(batches))
+        deliveries.c.lane_id == lane.id, TOGETHER, deliveries.c.batch.in_(texts(batches))
     )
     return {row.id for row in rows} | {*connection.execute(together).scalars()}
 
@@ -166,13 +165,8 @@ def _free(lane: Row[Any], busy: set[int]) -> ColumnElement[bool]:
         deliveries.c.lane_id == lane.id,
         PENDING,
         deliveries.c.state != DeliveryState.SENDING.value,
-        deliveries.c.id.not_in(_values(busy)),
+        deliveries.c.id.not_in(numbers(busy)),
     )
-
-
-def _values(found: Iterable[int | str]) -> Select[Any]:
-    """As many as there may be, in one bound value."""
-    return select(func.json_each(json.dumps(list(found))).table_valued("value").c.value)
 
 
 def _count(connection: Connection, which: ColumnElement[bool]) -> int:
@@ -210,7 +204,7 @@ def _merge(
 
 
 def _revive(
-    connection: Connection, gone: Row[Any], come: Row[Any], numbers: Sequence[int], now: datetime
+    connection: Connection, gone: Row[Any], come: Row[Any], of: Sequence[int], now: datetime
 ) -> int:
     """Let wait again on the lane what was parked or withdrawn there. Gives how many."""
     at = stamp(now)
@@ -219,15 +213,15 @@ def _revive(
     )
     revived = connection.execute(
         update(deliveries)
-        .where(deliveries.c.alert.in_(_values(numbers)), deliveries.c.lane_id == come.id)
+        .where(deliveries.c.alert.in_(numbers(of)), deliveries.c.lane_id == come.id)
         .where(deliveries.c.state.not_in([state.value for state in GETS_IT]))
         .values(
             state=DeliveryState.WAITING.value,
             due_at=at,
             refusals=0,
             aside=0,
-            recheck=func.max(deliveries.c.recheck, REREAD),
-            expires_at=func.max(deliveries.c.expires_at, left.scalar_subquery() - behind(come, at)),
+            recheck=greatest(deliveries.c.recheck, REREAD),
+            expires_at=greatest(deliveries.c.expires_at, left.scalar_subquery() - behind(come, at)),
         )
     )
     return int(revived.rowcount)
@@ -260,7 +254,7 @@ def move(
             due_at=at,
             refusals=0,  # the other side there has refused nothing
             aside=0,
-            recheck=func.max(deliveries.c.recheck, REREAD),
+            recheck=greatest(deliveries.c.recheck, REREAD),
             expires_at=deliveries.c.expires_at + lost,
         )
     )

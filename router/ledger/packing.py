@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table, bindparam, insert, select
 
 from router.ledger.abbreviations import Own, short_body, short_hub, short_registrations
-from router.ledger.database import NUMBERS, WORDED
+from router.ledger.dialects import POSTGRESQL
 from router.ledger.driver import Parameters
+from router.ledger.store import NUMBERS, WORDED, store_of
 from router.ledger.stored import (
     standings,
     stored_alerts,
@@ -46,7 +47,8 @@ class Numbered:
             row = dict(zip(self._names, values, strict=True))
             found = connection.execute(self._find, row).scalar_one_or_none()
             if found is None:
-                found = connection.execute(insert(self._table), row).lastrowid
+                added = connection.execute(insert(self._table), row).inserted_primary_key
+                found = int(added[0]) if added else 0
             known[key] = found
         return found
 
@@ -85,14 +87,18 @@ class Packer:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._known: Numbers = connection.info.setdefault(NUMBERS, {})
-        self._worded: dict[object, tuple[str, int]] = connection.info.setdefault(WORDED, {})
+        self._in_bytes = connection.dialect.name == POSTGRESQL  # whose columns have one type each
+        memory = store_of(connection).memory
+        self._known: Numbers = memory.setdefault(NUMBERS, {})
+        self._worded: dict[object, tuple[str, int]] = memory.setdefault(WORDED, {})
 
     def fact(self, row: Parameters) -> Parameters:
         """One that came in."""
         _, source, event_id, _, device, *_ = row
         *as_they_are, digest, body, link = row
-        short = short_body(body, device, source, event_id)
+        short: str | bytes | None = short_body(body, device, source, event_id)
+        if isinstance(short, str) and self._in_bytes:
+            short = b"\0" + short.encode()
         return (*as_they_are, bytes.fromhex(digest), body if short is None else short, link)
 
     def evaluation(self, row: Parameters, device: str) -> Parameters:

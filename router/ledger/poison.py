@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, tuple_, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from router.deciding.batch import Arrival, Note, note_of
 from router.domain.timestamps import stamp
 from router.ledger.database import Database
+from router.ledger.dialects import upsert
 from router.ledger.tables import suspects
 
 

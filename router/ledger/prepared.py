@@ -11,11 +11,11 @@ from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, Select, bindparam, func
-from sqlalchemy import select as _select
+from sqlalchemy import Connection, Dialect, Select, bindparam
 from sqlalchemy.sql.dml import UpdateBase
 
-from router.ledger.driver import WATCHED, Parameters, read
+from router.ledger.dialects import elements
+from router.ledger.driver import Parameters, fetch, stream, write
 
 _Arrange = Callable[[Parameters], Parameters]
 
@@ -37,16 +37,12 @@ class Prepared:
     def ask(self, connection: Connection, *values: object) -> list[Parameters]:
         """What it finds for these values of `names`."""
         text, arrange = self._made(connection.dialect)
-        return read(connection, text, arrange(values) if arrange else values)
+        return fetch(connection, text, arrange(values) if arrange else values)
 
     def stream(self, connection: Connection, *values: object) -> Any:
         """The same as the driver's cursor, for more rows than there is memory for."""
         text, arrange = self._made(connection.dialect)
-        given = arrange(values) if arrange else values
-        if watch := connection.info.get(WATCHED):
-            watch(text, given)
-        driver: Any = connection.connection.driver_connection
-        return driver.execute(text, given)
+        return stream(connection, text, arrange(values) if arrange else values)
 
     def _made(self, dialect: Dialect) -> tuple[str, _Arrange | None]:
         if dialect.name not in self._compiled:
@@ -68,22 +64,12 @@ class Prepared:
         return str(compiled), lambda row: take((*row, *values))
 
 
-def write(connection: Connection, text: str, rows: Sequence[Parameters]) -> None:
-    """Run a statement once for each row."""
-    if watch := connection.info.get(WATCHED):
-        watch(text, rows[0])
-    driver: Any = connection.connection.driver_connection
-    driver.executemany(text, rows)
-
-
-def among(name: str) -> Select[Any]:
+def among(name: str, *, numbers: bool = False) -> Select[Any]:
     """For `column.in_(...)`: the values of a list that is given as `name`, made by `listed`.
 
     One text however many there are, where an expanding parameter would be another each time.
     """
-    given: BindParameter[str] = bindparam(name)
-    value: ColumnElement[Any] = func.json_each(given).table_valued("value").c.value
-    return _select(value)
+    return elements(bindparam(name), numbers=numbers)
 
 
 def listed(values: Iterable[str | int]) -> str:

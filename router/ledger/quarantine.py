@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select, update
 
 from router.compact import compact
 from router.deciding.batch import Arrival, Batch, Quarantined
@@ -21,7 +20,8 @@ from router.domain.facts import Fact
 from router.domain.timestamps import moment, stamp
 from router.domain.words import FactType, QuarantineReason
 from router.ledger.database import Database
-from router.ledger.driver import read
+from router.ledger.dialects import each_in, upsert
+from router.ledger.prepared import Prepared, among, listed
 from router.ledger.recorder import Recorder, Row
 from router.ledger.tables import holding, hubs, quarantined, registrations
 from router.ports import Message
@@ -169,16 +169,22 @@ _THESE = (
     .order_by(*_ORDER)
 )
 _SIZES = select(quarantined.c.id, func.length(quarantined.c.body)).where(_NUMBERS).order_by(*_ORDER)
-# Whatever waits for one hub, one row of it is looked at; raw, for it is asked for each batch.
-_HELD = """
-SELECT value, EXISTS (
-    SELECT 1 FROM holding WHERE type = ? AND device_id = value
-        AND (reason = ? OR released = 1)
-        AND quarantined_id NOT IN (SELECT value FROM json_each(?)))
-FROM json_each(?) WHERE EXISTS (
-    SELECT 1 FROM holding WHERE device_id = value AND (reason IN (?, ?) OR released = 1)
-        AND quarantined_id NOT IN (SELECT value FROM json_each(?)))
-"""
+# Whatever waits for one hub, one row of it is looked at.
+_NAMED = each_in(bindparam("devices"))
+_OF_HUB = (holding.c.device_id == _NAMED.c.value) & holding.c.quarantined_id.not_in(
+    among("apart", numbers=True)
+)
+_AWAIT_THEIR_TURN = exists().where(
+    holding.c.type == _REGISTRATION,
+    _OF_HUB,
+    or_(holding.c.reason == QuarantineReason.UNKNOWN_HUB.value, holding.c.released == 1),
+)
+_WAIT = exists().where(
+    _OF_HUB, or_(*(holding.c.reason == reason for reason in _WAITS), holding.c.released == 1)
+)
+_HELD = Prepared(
+    select(_NAMED.c.value, _AWAIT_THEIR_TURN).select_from(_NAMED).where(_WAIT), ("devices", "apart")
+)
 
 
 def released(
@@ -223,15 +229,7 @@ def read_held(
     """
     if not devices:
         return {}
-    apart = json.dumps(sorted(taken_up))
-    found = read(
-        connection,
-        _HELD,
-        (
-            *(_REGISTRATION, QuarantineReason.UNKNOWN_HUB.value, apart),
-            *(json.dumps(sorted(devices)), *_WAITS, apart),
-        ),
-    )
+    found = _HELD.ask(connection, listed(sorted(devices)), listed(sorted(taken_up)))
     return {row[0]: bool(row[1]) for row in found}
 
 

@@ -18,11 +18,11 @@ from sqlalchemy import Connection, Table, bindparam, func, insert, select
 
 from router.ledger import chain
 from router.ledger.chain import GENESIS
-from router.ledger.database import WRITTEN, Database, version_of
+from router.ledger.database import Database
 from router.ledger.driver import Parameters
-from router.ledger.files import LedgerGone
 from router.ledger.packing import FORMS
 from router.ledger.prepared import Prepared
+from router.ledger.store import DOUBT, WRITTEN, SetBack, store_of
 from router.ledger.tables import RECORDS, attempts, deliveries, links
 
 Row = dict[str, Any]
@@ -81,8 +81,10 @@ class Recorder:
         """By table, as records are told and hashed."""
         self._stored: defaultdict[str, list[Parameters]] = defaultdict(list)
         self._link: int | None = None
-        self.version = version_of(connection)
-        known: Written | None = connection.info.get(WRITTEN)
+        store = store_of(connection)
+        self._memory = store.memory
+        self.version = store.version(connection)
+        known: Written | None = self._memory.get(WRITTEN)
         self._known = known if known is not None and known.version == self.version else None
         self._next: dict[str, int] = dict(self._known.following) if self._known else {}
 
@@ -143,11 +145,11 @@ class Recorder:
             rows = self._stored.get(table.name) or self.rows.get(table.name)
             if rows:
                 _INSERT[table.name].run(self.connection, rows)
-        before: Written | None = self.connection.info.get(WRITTEN)
+        before: Written | None = self._memory.get(WRITTEN)
         last = before.last if before is not None else None
         if self.writer == ROUTER:
             last = (number, row["hash"])
-        self.connection.info[WRITTEN] = Written(self.version, last, self._next)
+        self._memory[WRITTEN] = Written(self.version, last, self._next)
 
     def _last_link(self) -> Chained | None:
         if self.writer == ROUTER and self._known is not None and self._known.last is not None:
@@ -159,11 +161,12 @@ def last_link(connection: Connection, writer: str) -> Chained | None:
     """The end of a writer's chain. LedgerGone when it is the router's, and not as it left it."""
     rows = _LAST_LINK.ask(connection, writer)
     found: Chained | None = (rows[0][0], rows[0][1]) if rows else None
-    written: Written | None = connection.info.get(WRITTEN)
+    store = store_of(connection)
+    written: Written | None = store.memory.get(WRITTEN)
     known = written.last if written is not None else None
-    if writer == ROUTER and known is not None and known != found:
-        raise LedgerGone(
-            f"{connection.engine.url.database}: the ledger was set back or exchanged while it was "
+    if writer == ROUTER and known is not None and found not in {known, store.memory.get(DOUBT)}:
+        raise SetBack(
+            f"{store.name}: the ledger was set back or exchanged while it was "
             f"open: the last record of this router is not in it; nothing more is taken or sent. "
             f"Restore a backup only while the router is stopped: on an older state, what was sent "
             f"since is sent again under numbers that others have"
@@ -176,6 +179,6 @@ def changes(database: Database) -> int:
 
     LedgerGone when it is not the one any more that this router has written.
     """
-    with database.transaction() as connection:
+    with database.looking() as connection:
         last_link(connection, ROUTER)
-        return version_of(connection)
+        return store_of(connection).version(connection)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from router.domain.timestamps import moment, rfc3339, stamp
 from router.ledger.actions import JUMP
 from router.ledger.database import Database
+from router.ledger.dialects import upsert
 from router.ledger.proof.heads import ChainEnd, Ends, ends, hash_of
 from router.ledger.recorder import ROUTER, Recorder
 from router.ledger.tables import actions, lives, sequences
@@ -48,7 +48,7 @@ def set_ahead(database: Database, heads: Sequence[Ends], now: datetime) -> Resto
         connection.execute(lives.update().values(copied_at=None))
         highest = connection.execute(select(func.max(sequences.c.last))).scalar_one() or 0
         connection.execute(sequences.update().values(last=sequences.c.last + MARGIN))
-        floor = insert(sequences).values(service_user_id=WHOEVER_COMES, last=highest + MARGIN)
+        floor = upsert(sequences).values(service_user_id=WHOEVER_COMES, last=highest + MARGIN)
         connection.execute(
             floor.on_conflict_do_update(["service_user_id"], set_={"last": floor.excluded.last})
         )
@@ -68,7 +68,7 @@ def begin_numbers(connection: Connection, users: Iterable[str]) -> None:
     floor = connection.execute(select(sequences.c.last).where(own)).scalar_one_or_none()
     rows = [{"service_user_id": user, "last": floor} for user in sorted(set(users))]
     if floor is not None and rows:
-        connection.execute(insert(sequences).on_conflict_do_nothing(), rows)
+        connection.execute(upsert(sequences).on_conflict_do_nothing(), rows)
 
 
 def _why_older(connection: Connection, heads: Sequence[Ends]) -> str | None:

@@ -14,12 +14,12 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, Table, bindparam, select, update
 
 from router.domain.timestamps import moment, stamp
 from router.domain.words import QuarantineReason
 from router.ledger.database import Database
+from router.ledger.dialects import least, upsert
 from router.ledger.lanes import PENDING
 from router.ledger.recorder import ROUTER, Recorder
 from router.ledger.tables import (
@@ -134,6 +134,6 @@ def _not_ahead(
     if by > 0:
         return 0
     at = stamp(now)
-    earlier = func.min(at, table.c.updated_at + by) if known is None else stamp(known)
+    earlier = least(at, table.c.updated_at + by) if known is None else stamp(known)
     statement = update(table).where(table.c.updated_at > at).values(updated_at=earlier)
     return connection.execute(statement).rowcount

@@ -11,6 +11,8 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, Table
 
 from router.ledger.tables import Number, id_column, link_column, metadata
 
+Digest = Text().with_variant(LargeBinary, "postgresql")
+
 
 def _fact() -> ForeignKey:
     return ForeignKey("stored_facts.id")
@@ -60,7 +62,7 @@ stored_facts = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("origin", Text, nullable=False),
     Column("evidence", Text),
-    Column("content_digest", Text, nullable=False),  # a blob: its bytes, and not their digits
+    Column("content_digest", Digest, nullable=False),  # a blob: its bytes, and not their digits
     Column("body", LargeBinary, nullable=False),  # text: abbreviated
     link_column(),
     Index("uq_facts_source", "source", "event_id", unique=True),

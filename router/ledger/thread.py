@@ -16,7 +16,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 import structlog
 
 from router.ledger.database import Database, LedgerUnavailable
-from router.ledger.files import LedgerGone
+from router.ledger.store import LedgerGone
 
 P = ParamSpec("P")
 T = TypeVar("T")

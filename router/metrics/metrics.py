@@ -196,6 +196,12 @@ class Metrics:
         self.lane_closed = self._gauge(
             "lane_closed_info", "1 while the lane is closed.", "recipient", "channel", "reason"
         )
+        self.service_users = self._gauge(
+            "service_user_info",
+            "1 for each Service User that is live, by id as `recipient`, with its name.",
+            "recipient",
+            "name",
+        )
         self.lane_failures = self._gauge(
             "lane_consecutive_failures",
             "Failures of the oldest Alert since one came through; from 1 on one goes at a time.",

@@ -62,7 +62,7 @@ from router.ports.delivery import (
 )
 from router.ports.discretion import redactor
 from router.ports.links import Link, Linked
-from router.ports.options import RESERVED, AmqpUrl, HttpUrl, Options, Secret, Unfit
+from router.ports.options import RESERVED, AmqpUrl, HttpUrl, Options, Secret, Unfit, is_loopback
 from router.ports.parties import Certificate, Certified, Introduced, Originator, Recipient
 from router.ports.sources import (
     MAX_BODY,
@@ -139,6 +139,7 @@ __all__ = [
     "beginning_of",
     "exposure",
     "in_one_line",
+    "is_loopback",
     "make_file",
     "make_folder",
     "open_plain",

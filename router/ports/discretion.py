@@ -5,6 +5,7 @@ A receiver may repeat in its answer the address that we asked for, with all that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def _private(name: str, value: object, *, urls: bool = True) -> Iterator[tuple[s
     if secret is not None:
         text = secret()
         text = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-        for form in (text, text.removeprefix("whsec_")):  # which many leave out
+        for form in dict.fromkeys([text, re.sub("^(whsec|whsk)_", "", text)]):  # many leave it out
             if len(form) >= SHORTEST:
                 yield form, HIDDEN
     elif isinstance(value, Path):

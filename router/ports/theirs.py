@@ -15,6 +15,11 @@ from router.ports.loading import TheirError
 _THEIRS = ContextVar("theirs", default=False)
 
 
+def is_theirs() -> bool:
+    """Whether this task runs somebody else's code."""
+    return _THEIRS.get()
+
+
 def enter_theirs() -> None:
     """From here on this task, and each that it begins, runs somebody else's code."""
     _THEIRS.set(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 
@@ -26,11 +26,13 @@ from router.intake.border import bordered
 from router.intake.intake import Intake
 from router.ledger import lives
 from router.ledger.database import LedgerUnavailable
-from router.ledger.files import LedgerGone
 from router.ledger.pauses import end_pauses
+from router.ledger.queries.rollout_totals import newest_records
 from router.ledger.recorder import changes
 from router.ledger.restored import MARGIN, set_ahead
+from router.ledger.store import LedgerGone
 from router.ledger.thread import LedgerThread
+from router.logs import UserNames
 from router.logstream import LogStream
 from router.metrics.metrics import Metrics
 from router.ports import Aside, Options, Source
@@ -48,6 +50,7 @@ from router.service.observed import ObservedLedger
 from router.service.opening import opened, tell_of
 from router.service.readiness import Readiness
 from router.service.reloading import Reloader
+from router.service.rolloutcount import count_rollouts
 from router.service.runtime import Runtime
 from router.service.statuspage.page import StatusPage
 from router.service.statuspage.state import gather
@@ -75,13 +78,14 @@ def run(
     clock: Clock | None = None,
     log: LogStream | None = None,
     last: LastResort | None = None,
+    names: UserNames | None = None,
 ) -> Leftover:
     """Route until SIGTERM; or until there is nothing left to do, `within` so many seconds.
 
     Gives what was left to do then; nothing, where it was not to end when idle.
 
-    Where they are given, the metrics tell what `log` drops, and `last` ends the process when a
-    thread hangs.
+    Where they are given, the metrics tell what `log` drops, `last` ends the process when a thread
+    hangs, and `names` are those of the users that are live.
 
     Raises EngineError when the rules can't be trusted, LedgerError when the ledger can't be
     used, UsageError when a port or folder is not to be had; nothing is acknowledged then. Also
@@ -98,6 +102,8 @@ def run(
             router = _Router(config, Engine(config.rules), ledger, clock, last)
             if log is not None:
                 router.metrics.log_dropped.set_function(lambda: log.dropped)
+            if names is not None:
+                names.find = router.live.name_of
             runner.run(router.run(until_idle=until_idle, within=within))
             if ledger.gone is not None:
                 raise ledger.gone
@@ -183,6 +189,7 @@ class _Router:
                 await stack.enter_async_context(self.pool)
                 await self._be_ahead()
                 await self.live.begin()
+                upto = await self.ledger.call(newest_records)
                 sources = await self._sources(stack)
                 lanes = self.live.relay.lanes
                 readiness = Readiness(
@@ -216,7 +223,9 @@ class _Router:
                 )
                 idleness = Idleness(self.live.intake, self.live.relay, sources)
                 ending = partial(self._end_when_idle, idleness, within) if until_idle else None
-                await self._work(sources, readiness, ending)
+                url, rollouts = self.config.ledger.url, self.metrics.rollouts
+                counted = partial(count_rollouts, rollouts, url, upto)
+                await self._work(sources, readiness, counted, ending)
         finally:
             await self.ledger.after(self.live.engine.close)  # a judgement may be under way there
         left = await let_go()
@@ -249,6 +258,7 @@ class _Router:
         self,
         sources: Mapping[str, Source[Options]],
         readiness: Readiness,
+        counted: Callable[[], Coroutine[None, None, None]],
         end_when_idle: Callable[[], Awaitable[None]] | None,
     ) -> None:
         intake, relay = self.live.intake, self.live.relay
@@ -256,6 +266,7 @@ class _Router:
             relaying = group.create_task(relay.run())
             ending = group.create_task(self._end(intake, readiness))
             beside = [group.create_task(self._end_when_gone(intake, relay))]
+            beside.append(group.create_task(counted()))
             await _unless_gone(self._begin_life(intake))
             await _unless_gone(intake.release())
             async with asyncio.TaskGroup() as taking:

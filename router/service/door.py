@@ -113,7 +113,9 @@ class Door(asyncio.Protocol):
             self._head.clear()
 
     def eof_received(self) -> bool:
-        return self._inner is not None  # it may read on when it has said all
+        # it may read on when it has said all, which TLS does not let it
+        secured = self._transport is not None and self._transport.get_extra_info("sslcontext")
+        return self._inner is not None and not secured
 
     def pause_writing(self) -> None:
         if self._inner is not None:

@@ -15,8 +15,10 @@ from router.config.configfile import OperationsOptions
 from router.errors import LedgerError, RouterError, UsageError
 from router.metrics.metrics import Metrics
 from router.ports import Aside
+from router.service.certificate import ServerCertificate
 from router.service.complaints import complaints
 from router.service.door import BACKLOG, Doorkeeper
+from router.service.porch import Porch
 from router.service.visitors import OPEN, asker, is_ours, knows
 from router.service.whose import Whose
 
@@ -76,6 +78,12 @@ class OperationsEndpoint:
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._keeper: Doorkeeper | None = None
+        self._porch: Porch | None = None
+        self._certificate = (
+            ServerCertificate(options.certificate_file, options.key_file)
+            if options.certificate_file and options.key_file
+            else None
+        )
         self._thread = Aside("metrics")
         self._scrape: asyncio.Task[bytes] | None = None
         self._pages = asyncio.Semaphore(PAGES)
@@ -98,21 +106,34 @@ class OperationsEndpoint:
         assert self._runner.server is not None, "it is set up"
         self._keeper = Doorkeeper(self._runner.server)
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                self._keeper, self.host, self.port, backlog=BACKLOG
-            )
-        except OSError as error:
+            self.port = await self._listen(self._keeper)
+        except BaseException:
             await self._runner.cleanup()
+            raise
+        return self
+
+    async def _listen(self, keeper: Doorkeeper) -> int:
+        """The port; UsageError where it is not to be had, or its certificate is of no use."""
+        try:
+            if self._certificate is not None:
+                await self._certificate.begin()
+                self._porch = Porch(keeper, self._certificate.context)
+                return await self._porch.listen(self.host, self.port, BACKLOG)
+            self._server = await asyncio.get_running_loop().create_server(
+                keeper, self.host, self.port, backlog=BACKLOG
+            )
+            return int(self._server.sockets[0].getsockname()[1])
+        except OSError as error:
             raise UsageError(
                 f"operations.listen {self.host}:{self.port}: {error.strerror or error}; is another "
                 f"router running? give a free port, or 0 for any"
             ) from error
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
 
     async def __aexit__(self, *_exc: object) -> None:
         if self._server is not None:
             self._server.close()
+        if self._porch is not None:
+            await self._porch.close()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._scrape is not None:
@@ -150,6 +171,10 @@ class OperationsEndpoint:
 
     async def _made(self) -> bytes:
         await self._before_scrape()
+        if self._certificate is not None and self._certificate.expires_at is not None:
+            labels = ("", "", "operations")
+            ends = self._certificate.expires_at.timestamp()
+            self._metrics.certificate_expiry.labels(*labels).set(ends)
         return await self._thread.call(generate_latest, self._metrics.registry)
 
     def _scraped(self, scrape: asyncio.Task[bytes]) -> None:

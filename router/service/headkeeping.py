@@ -21,8 +21,9 @@ from router.domain.timestamps import moment
 from router.errors import UsageError
 from router.files.newfiles import Access, make_folder, put_in_place
 from router.ledger.database import LedgerUnavailable
-from router.ledger.files import LedgerGone
 from router.ledger.proof.heads import ChainEnd, Ends, as_text, ends_aside, read_head
+from router.ledger.sqlitefile import SqliteFile
+from router.ledger.store import LedgerGone
 from router.ledger.thread import LedgerThread
 from router.ports import Aside
 from router.ports.aside import silent
@@ -94,8 +95,10 @@ class HeadKeeper:
         self._clock = clock
         self._written = written
         self._access = access
-        own = beside(Path(str(ledger.database.engine.url.database)))
-        self._places = [HeadPlace("ledger", own.parent, own.name)]
+        self._places = []
+        if isinstance(ledger.database.store, SqliteFile):  # beside a server there is no place
+            own = beside(Path(ledger.database.name))
+            self._places.append(HeadPlace("ledger", own.parent, own.name))
         if folder is not None:
             self._places.append(HeadPlace("folder", folder, None))
 

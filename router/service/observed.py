@@ -18,6 +18,8 @@ from router.metrics.metrics import Metrics
 
 SELDOM = 12
 """At how many looks the versions are counted once: each Alert that waits is read for it."""
+FEW = 1_000
+"""Where no more than so many wait, they are counted at each look."""
 
 
 class ObservedLedger:
@@ -34,7 +36,8 @@ class ObservedLedger:
     async def look(self) -> None:
         """Count once. LedgerUnavailable when it can't be read now."""
         found = await self._ledger.call(outstanding)
-        if self._looks % SELDOM == 0:
+        waiting = sum(count for count, _ in found.pending.values())
+        if self._looks % SELDOM == 0 or waiting <= FEW:
             self._metrics.rollouts.outstanding = await self._ledger.call(outstanding_by_version)
         self._looks += 1
         for lane in self._lanes.values():

@@ -6,6 +6,7 @@ import structlog
 
 from router.config.loading import Config
 from router.ledger.database import Database, Use, open_database
+from router.ledger.sqlitefile import SqliteFile
 
 _log = structlog.get_logger(__name__)
 
@@ -17,7 +18,8 @@ def opened(config: Config) -> Database:
 
 def tell_of(database: Database) -> None:
     """Log what an operator should know of it."""
-    path, lock = database.engine.url.database, database.lock
+    path = database.name
+    lock = database.store.lock if isinstance(database.store, SqliteFile) else None
     if lock is not None and lock.names() > 1:
         advice = (
             f"who opens it by another than this does not see all of it and spoils it; find them "

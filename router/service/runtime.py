@@ -76,6 +76,11 @@ class Runtime:
             clock, ledger=ledger, relay=self.relay, pause=self.intake.between, metrics=metrics
         )
 
+    def name_of(self, service_user_id: str) -> str | None:
+        """The name of a Service User that is live; None of others."""
+        user = self.config.users.by_id.get(service_user_id)
+        return user.name if user else None
+
     async def begin(self) -> None:
         """Set up lanes and adapters, before anything runs."""
         await self.timekeeper.begin()
@@ -134,6 +139,9 @@ class Runtime:
         for rule in config.rules.rules:  # what never fired is to be seen, too
             verdict = Verdict.ALERTED if rule.alert is not None else Verdict.SUPPRESSED
             self.metrics.rule_hits.labels(rule.name, verdict.value)
+        self.metrics.service_users.clear()
+        for user in users.values():
+            self.metrics.service_users.labels(user.id, user.name).set(1)
         self.metrics.rules_info.clear()
         self.metrics.rules_info.labels(config.rules.digest).set(1)
         self.since = self.clock()

@@ -6,7 +6,7 @@ needs more than one value to check (check digits, two channels of one name) is l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from router.config.installed import InstalledKinds
 from router.config.usersfile import ChannelKeys, UsersFile
 from router.domain.facts import DATA, Activation, Envelope
 from router.entrypoints import ADAPTERS, SOURCES
-from router.files.model_keys import secret_keys
+from router.files.model_keys import known_models, secret_keys
 from router.ports import Options
 from router.workbench import ruleschema
 from router.workbench.ruleschema import Schema
@@ -146,7 +146,17 @@ def _schemas(*models: type[BaseModel]) -> tuple[dict[type[BaseModel], Schema], S
         place = places[model, "validation"]
         name = str(place.get("$ref", "")).rpartition("/")[2]
         found[model] = defs[name] if name else place
+    for inner in _within(models):
+        if secrets := secret_keys(inner):
+            defs[inner.__name__] = _with_files(defs[inner.__name__], secrets)
     return found, defs
+
+
+def _within(models: Iterable[type[BaseModel]]) -> set[type[BaseModel]]:
+    """The options that stand within those of adapters."""
+    asked = ((model, name) for model in models for name in model.model_fields)
+    found = (inner for model, name in asked for inner in known_models(model, name))
+    return {inner for inner in found if issubclass(inner, Options)}
 
 
 def _document(title: str, description: str, top: Schema, defs: Schema) -> Schema:
@@ -188,21 +198,30 @@ def _referred(schema: Any, defs: Schema, seen: set[str]) -> set[str]:
 def _with_adapter(kind: str, options: Schema, secrets: set[str], own: Schema) -> Schema:
     """The keys of one adapter beside the router's own; a secret may come from a file."""
     properties = {**own["properties"], **options.get("properties", {})}
-    required = [*own["required"], *options.get("required", [])]
+    both = {
+        "title": f"adapter {kind}",
+        "description": options.get("description", ""),
+        "type": "object",
+        "properties": {**properties, "adapter": {**properties["adapter"], "const": kind}},
+        "required": [*own["required"], *options.get("required", [])],
+        "additionalProperties": False,
+    }
+    return _with_files(both, secrets)
+
+
+def _with_files(options: Schema, secrets: set[str]) -> Schema:
+    """The same, where a secret may come from a file."""
+    properties, required = options["properties"], options.get("required", [])
     from_file = {f"{name}_file": _secret_file(name) for name in sorted(secrets)}
-    properties |= {name: schema for name, schema in from_file.items() if name not in properties}
     choices = [
         {"oneOf": [{"required": [name]}, {"required": [f"{name}_file"]}]}
         for name in sorted(secrets)
         if name in required
     ]
     return {
-        "title": f"adapter {kind}",
-        "description": options.get("description", ""),
-        "type": "object",
-        "properties": {**properties, "adapter": {**properties["adapter"], "const": kind}},
+        **options,
+        "properties": {**from_file, **properties},
         "required": [name for name in required if name not in secrets],
-        "additionalProperties": False,
         **({"allOf": choices} if choices else {}),
     }
 

@@ -60,7 +60,7 @@ def test_actions_are_listed_newest_first_and_filtered(estate: Estate) -> None:
     assert "INC-1 is over" in listed[1]
     assert "until 2899-01-31T06:00:00Z" in listed[2]
     more = call("actions", "list", "--limit", "1", folder=folder)
-    assert "there are more than 1; see --limit" in more.stderr
+    assert "1 more: see --limit" in more.stderr
     assert rows("actions", "list", "--on", "nobody", folder=folder) == []
     assert (
         len(rows("actions", "list", "--since", "1h", "--action", "lanes pause", folder=folder)) == 1

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.commandline import call, rows
+from support.commandline import call, row, rows
 from support.estate import S1, S2, SUPPLIER, Estate
 from support.liverouter import configure, write
 from support.routed import ledger
@@ -119,8 +119,8 @@ def test_the_numbers_of_what_is_taken_back_are_given_to_no_other(folder: Path) -
     assert call("lanes", "resume", S1, folder=folder).exit_code == 0
     route(folder)
     assert sent(folder) == [1, 3, 4]
-    version = rows("rollout", "9002", folder=folder)
-    assert (version[0]["alerts_delivered"], version[0]["alerts_withdrawn"]) == (1, 1)
+    version = row("rollout", "9002", folder=folder)
+    assert (version["alerts_delivered"], version["alerts_withdrawn"]) == (1, 1)
 
 
 def test_withdrawn_by_mistake_goes_after_all(folder: Path) -> None:
@@ -141,7 +141,7 @@ def test_what_was_delivered_is_sent_again_as_it_was(folder: Path) -> None:
     words = ["alerts", "resend", "--user", S1, "--version", "9001"]
     tried = call(*words, "--dry-run", folder=folder).stdout.splitlines()
     assert tried[-1] == "would send again 2 deliveries"
-    (told,) = rows(*words, "--yes", "--reason", "they lost it", folder=folder)
+    told = row(*words, "--yes", "--reason", "they lost it", folder=folder)
     assert (told["deliveries"], told["held"], told["dry_run"]) == (2, 0, False)
     route(folder)
     after = {file.name: file.read_bytes() for file in (folder / "sent" / S1).glob("*.json")}
@@ -161,8 +161,8 @@ def test_diff_takes_back_what_edited_rules_would_not_have_sent(folder: Path) -> 
     tried = call(*words, "--dry-run", folder=folder)
     assert "0 Alerts more, 2 fewer, 2 the same" in tried.stdout
     assert tried.stdout.splitlines()[-1] == "would withdraw 2 deliveries"
-    done = rows(*words, "--yes", "--reason", "too wide", folder=folder)
-    assert [(row["deliveries"], row["dry_run"]) for row in done] == [(2, False)]
+    done = row(*words, "--yes", "--reason", "too wide", folder=folder)
+    assert (done["deliveries"], done["dry_run"]) == (2, False)
     assert states(folder) == ["held", "withdrawn", "held", "withdrawn"]
     none = call(*words, "--yes", folder=folder)
     assert none.stdout.splitlines()[-1] == "withdrawn: 0 deliveries"

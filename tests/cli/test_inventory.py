@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from support.commandline import call, rows
+from support.commandline import call, row, rows
 from support.estate import GAS, HUB, S1, S2, SUPPLIER, Estate
 from support.loader import HUBS, REGISTRATIONS, lines
 
@@ -50,10 +50,9 @@ def test_only_the_present_supplier_is_told_whatever_the_spelling(estate: Estate)
     spelt = [f"00{PLAIN},mprn,{S1},,2020-04-01,", f"{PLAIN},mprn,{S2},,2025-04-01,"]
     done = load(estate, *(f"{HUB},{each}" for each in spelt))
     assert (done.exit_code, done.stderr) == (0, new_ledger(estate))
-    told = rows("inventory", "show", HUB, folder=estate.folder)
-    registered = [row for row in told if row["kind"] == "registration"]
-    assert [row["mpxn"] for row in registered] == [PLAIN] * 2
-    assert [row["in_effect"] for row in registered] == [False, True]
+    registered = row("inventory", "show", HUB, folder=estate.folder)["registrations"]
+    assert [each["mpxn"] for each in registered] == [PLAIN] * 2
+    assert [each["in_effect"] for each in registered] == [False, True]
     estate.activation()
     estate.run()
     assert estate.told() == {S2: ["gas_supplier"]}

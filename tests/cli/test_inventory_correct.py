@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.commandline import call, rows
+from support.commandline import call, row
 from support.estate import HUB, S1, SUPPLIER, Estate
 
 TO = ["--firmware-version", "9002", "--activated-at", "2026-06-01T12:00:00Z"]
@@ -25,7 +25,7 @@ def estate(tmp_path: Path) -> Estate:
 
 
 def runs(estate: Estate) -> tuple[object, object]:
-    hub = rows("inventory", "show", HUB, folder=estate.folder)[0]
+    hub = row("inventory", "show", HUB, folder=estate.folder)
     return hub["firmware_version"], hub["activated_at"]
 
 

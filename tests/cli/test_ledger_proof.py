@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from support.commandline import call, rows
+from support.commandline import call, row
 from support.estate import HUB, S1, SUPPLIER, Estate
 
 pytestmark = pytest.mark.once
@@ -43,8 +43,9 @@ def test_what_was_not_changed_is_said_to_be_so(folder: Path) -> None:
     assert f"hash {json.loads(file.read_text())[-1]['hash']}" in result.stdout
     assert "against no head" not in result.stdout
     assert "against no head" in call("ledger", "verify", folder=folder).stdout
-    chains = rows("ledger", "verify", folder=folder)
-    assert [each["writer"] for each in chains] == ["router"]
+    found = row("ledger", "verify", folder=folder)
+    assert found["as_written"]
+    assert [each["writer"] for each in found["chains"]] == ["router"]
 
 
 def test_a_changed_alert_is_named(folder: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_changed_alert_is_named(folder: Path) -> None:
     assert result.exit_code == 1
     first = result.stdout.splitlines()[0]
     assert first.startswith(f"changed: Alert {alert} of user {HUB}, record 1 of alerts, link ")
-    told = json.loads(call("ledger", "verify", "-o", "json", folder=folder).stdout)[-1]
+    told = json.loads(call("ledger", "verify", "-o", "json", folder=folder).stdout)["flaw"]
     assert (told["kind"], told["what"], told["table"], told["number"]) == (
         "flaw",
         "changed",

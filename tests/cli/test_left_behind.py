@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commandline import call, rows
+from support.commandline import call, row, rows
 from support.estate import HUB, S1, S2, SUPPLIER, Estate
 from support.listener import Listener
 
@@ -85,9 +85,9 @@ def test_check_warns_before_and_after_and_a_move_ends_it(estate: Estate) -> None
 def test_a_move_is_told_to_programs(estate: Estate) -> None:
     renamed(estate, channel("b"), channel("c"))
     estate.run()
-    dry = rows("lanes", "move", A, B, "--dry-run", folder=estate.folder)
-    (done,) = rows("lanes", "move", A, B, folder=estate.folder)
-    assert dry == [{**done, "dry_run": True}]
+    dry = row("lanes", "move", A, B, "--dry-run", folder=estate.folder)
+    done = row("lanes", "move", A, B, folder=estate.folder)
+    assert dry == {**done, "dry_run": True}
     assert done == {
         "service_user_id": S1,
         "from_channel": "a",

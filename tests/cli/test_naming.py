@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -76,10 +77,9 @@ def test_names_stand_beside_ids(estate: Estate) -> None:
     assert f"{S1} (Acme Energy) as import_supplier: alerted" in told
     assert f"supplier {S2} (Acme Gas)" in told
     for words in (("lanes", "list"), ("alerts", "list"), ("rollout", "9001")):
-        assert {each["service_user"] for each in rows(*words, folder=estate.folder)} == {
-            "Acme Energy",
-            "Acme Gas",
-        }
+        told = json.loads(call(*words, "-o", "json", folder=estate.folder).stdout)
+        listed = told if isinstance(told, list) else told["service_users"]
+        assert {each["service_user"] for each in listed} == {"Acme Energy", "Acme Gas"}
         assert "Acme Gas" in call(*words, folder=estate.folder).stdout
 
 
@@ -145,3 +145,13 @@ def test_evidence_and_a_drill_take_a_user_by_name(estate: Estate, tmp_path: Path
     assert call(*words, folder=estate.folder).stdout.startswith("evidence of 1 Alert is in ")
     tried = call("adapter", "try", "folder", "--user", "energy", folder=estate.folder)
     assert (tried.exit_code, tried.stdout.startswith(S1)) == (0, True), tried.stderr
+
+
+def test_what_captures_a_decision_and_what_lists_actions_take_the_same(estate: Estate) -> None:
+    (mine,) = rows("alerts", "list", "--user", S1, folder=estate.folder)
+    captured = call("capture", mine["id"][:8], "-", folder=estate.folder)
+    assert (captured.exit_code, mine["id"] in captured.stdout) == (0, True)
+    assert call("lanes", "pause", "Acme Gas", folder=estate.folder).exit_code == 0
+    for word in ("acme gas", S2, S2.lower().replace("-", "")):
+        (paused,) = rows("actions", "list", "--on", word, folder=estate.folder)
+        assert paused["about"].startswith(S2)

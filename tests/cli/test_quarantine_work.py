@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commandline import call, rows
+from support.commandline import call, row, rows
 from support.estate import HUB, S1, SUPPLIER, Estate
 from support.liverouter import one_supplier, running
 
@@ -47,7 +47,9 @@ def estate(tmp_path: Path) -> Estate:
 
 
 def listed(estate: Estate, *words: str) -> list[int]:
-    return [row["id"] for row in rows("quarantine", "list", *words, folder=estate.folder)]
+    """Their numbers, the oldest first."""
+    found = rows("quarantine", "list", "--reverse", *words, folder=estate.folder)
+    return [each["id"] for each in found]
 
 
 def mended(estate: Estate, body: bytes = MENDED) -> Path:
@@ -102,7 +104,7 @@ def test_a_mended_fact_is_decided_and_says_where_it_is_from(estate: Estate) -> N
         "device_id": HUB,
         "reason": "a letter was missing",
     }
-    (shown,) = rows("quarantine", "show", "1", folder=estate.folder)
+    shown = row("quarantine", "show", "1", folder=estate.folder)
     assert shown["body"] == BROKEN.decode()
     assert "as 3: a letter was missing" in shown["ended"]
 
@@ -160,8 +162,8 @@ def test_what_needs_nothing_is_closed_and_does_not_come_back(estate: Estate) -> 
     assert re.search(
         r"^ended: quarantine close by \S+ at \S+, ids 2: a trial$", shown, re.MULTILINE
     )
-    (row,) = rows("actions", "list", folder=estate.folder)
-    assert (row["action"], row["count"], row["reason"]) == ("quarantine close", 1, "a trial")
+    (done,) = rows("actions", "list", folder=estate.folder)
+    assert (done["action"], done["count"], done["reason"]) == ("quarantine close", 1, "a trial")
 
 
 def test_what_was_closed_while_it_waited_for_its_hub_and_comes_again_waits_anew(
@@ -214,9 +216,9 @@ def test_a_release_says_how_many_came_back_and_why(tmp_path: Path) -> None:
             "released: 1 fact",
             "came back: 1 fact (1 invalid); `hubherald quarantine list` says why",
         ]
-        (told,) = rows("quarantine", "repair", "1", mended(estate), folder=tmp_path)
+        told = row("quarantine", "repair", "1", mended(estate), folder=tmp_path)
         assert told == {
             **{"id": 1, "repaired_as": 2, "taken": 1},
-            **{"came_back": 0, "reasons": [], "pending": 0},
+            **{"came_back": 0, "reasons": {}, "pending": 0},
         }
         live.until(lambda: estate.sent(S1))

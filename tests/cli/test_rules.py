@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.commandline import call, rows
+from support.commandline import call, row, rows
 from support.estate import Estate
 from support.liverouter import RULE, configure, one_supplier, running, write
 from support.routed import NOW, ledger
@@ -66,8 +66,8 @@ def test_they_are_shown_and_written_again_byte_for_byte(estate: Estate) -> None:
     shown = call("rules", "show", second["digest"][:8], folder=estate.folder).stdout
     assert f"# rules.yaml, of rules {second['digest']}" in shown
     assert "name: second" in shown
-    files = rows("rules", "show", newest["digest"], folder=estate.folder)
-    assert [row["file"] for row in files] == ["more/crlf.yaml", "rules.yaml"]
+    files = row("rules", "show", newest["digest"], folder=estate.folder)["files"]
+    assert [each["file"] for each in files] == ["more/crlf.yaml", "rules.yaml"]
     before = estate.folder / "before"
     done = call("rules", "restore", newest["digest"][:8], "--to", before, folder=estate.folder)
     assert done.stdout.startswith(f"written: 2 files of rules {newest['digest'][:12]} to {before}")

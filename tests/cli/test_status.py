@@ -6,6 +6,8 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ import pytest
 from support.commandline import call, start
 from support.estate import S1, Estate
 from support.liverouter import WRONG, Live, configure, one_supplier, running, write
+
+from router.ledger.queries.lanes import LaneState
+from router.ledger.queries.overview import Overview
+from router.service.attention import of_lanes
 
 pytestmark = pytest.mark.once
 
@@ -46,7 +52,8 @@ def test_all_is_well(estate: Estate, live: Live) -> None:
     live.until(lambda: estate.sent(S1))
     code, found = status(estate)
     assert (code, {each["state"] for rows in found.values() for each in rows}) == (0, {"ok"})
-    assert found.keys() == {"router", "intake", "quarantine", "lanes", "Alerts", "rules"}
+    parts = {"router", "ledger", "intake", "quarantine", "lanes", "Alerts", "rules"}
+    assert found.keys() == parts | {"certificates"}
     assert found["router"][0]["detail"] == "ready: facts are taken"
     assert found["rules"][0]["detail"].endswith(" is live")
     assert found["lanes"][0]["detail"] == "1 open, 0 closed"
@@ -56,6 +63,8 @@ def test_what_needs_a_person(estate: Estate, live: Live) -> None:
     """A paused lane that holds Alerts, by the user's name; a broken fact; edits not taken over."""
     assert call("lanes", "pause", S1, folder=estate.folder).exit_code == 0
     live.until(lambda: live.log("lane.closed"))
+    (told,) = live.log("lane.closed")
+    assert (told["recipient"], told["recipient_name"]) == (S1, NAME)
     estate.activation()
     estate.line(b"this is no fact")
     live.until(lambda: status(estate)[1]["quarantine"][0]["state"] == "act")
@@ -68,6 +77,27 @@ def test_what_needs_a_person(estate: Estate, live: Live) -> None:
     assert "holds 1 Alert" in lane["detail"]
     assert found["quarantine"][0]["detail"].startswith("1 fact: 1 malformed; ")
     assert "is not what is live" in found["rules"][0]["detail"]
+
+
+def test_a_lane_that_fails_is_told_and_needs_a_person_in_the_end() -> None:
+    at = datetime(2026, 6, 1, tzinfo=UTC)
+    lane = LaneState(
+        *(S1, "webhook", "webhook", "open", None, None, None, None, 2, at, "a-1", 1),
+        *(at + timedelta(minutes=5), 0, None, "retry: server: answered 503", at),
+    )
+    seen = Overview([lane], {}, {}, [], None, [])
+    for failures, state, alarm in ((1, "waits", None), (4, "act", "HubheraldRecipientFailing")):
+        now = replace(seen, lanes=[replace(lane, failures=failures)])
+        total, told = of_lanes(now, {S1: NAME}, at)
+        assert (total.detail, told.state, told.alarm) == (
+            "1 open, 0 closed; 1 failing",
+            state,
+            alarm,
+        )
+        assert told.detail == (
+            f"{NAME} {S1} webhook failed {failures} time{'s' * (failures > 1)} in a row, next try "
+            f"2026-06-01T00:05:00Z, holds 2 Alerts: retry: server: answered 503"
+        )
 
 
 def test_a_pause_that_ends_needs_nobody(estate: Estate, live: Live) -> None:

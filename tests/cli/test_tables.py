@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import struct
-import subprocess
-import termios
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from support.commandline import PROGRAM, call
+from support.commandline import call
 from support.estate import HUB, S1, S2, SUPPLIER, Estate
+from support.terminal import on_a_terminal
 
 from router.cli.tables import GAP, fold, laid_out
 
@@ -69,32 +64,6 @@ def test_a_long_word_stands_alone() -> None:
     ]
 
 
-def on_a_terminal(columns: int, *words: str, folder: Path) -> str:
-    """What a command shows on a terminal of so many columns."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    with subprocess.Popen(
-        [*PROGRAM, *words],
-        cwd=folder,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**environment, "NO_COLOR": "1", "TERM": "dumb"},
-    ) as process:
-        os.close(theirs)
-        said = b""
-        try:
-            while more := os.read(ours, 65_536):
-                said += more
-        except OSError:  # that is how the end of a terminal is told
-            pass
-        os.close(ours)
-    assert process.returncode == 0, said
-    text = said.decode().replace("\r\n", "\n")
-    return text.replace("\x1b[1m", "").replace("\x1b[0m", "")
-
-
 @pytest.fixture
 def estate(tmp_path: Path) -> Estate:
     """Two users, one paused, with Alerts delivered and held, and a broken fact."""
@@ -118,8 +87,7 @@ LISTS = [("lanes", "list"), ("alerts", "list"), ("quarantine", "list"), ("rollou
 @pytest.mark.parametrize("columns", [40, 60, 80])
 @pytest.mark.parametrize("words", LISTS, ids=" ".join)
 def test_every_list_fits_a_terminal(estate: Estate, words: tuple[str, ...], columns: int) -> None:
-    said = on_a_terminal(columns, *words, folder=estate.folder)
-    wide = on_a_terminal(columns, *words, "--wide", folder=estate.folder)
+    said, wide = on_a_terminal(columns, words, [*words, "--wide"], folder=estate.folder)
     whole = set(wide.split())
     for line in said.splitlines():
         # an Alert's id alone is 36 cells, under a head

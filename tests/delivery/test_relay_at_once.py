@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support import ledgers
+from support.beside import Beside
 from support.ledgers import fill
 from support.relaying import Recipient, Running, Slow, relaying
 from support.samples import NOW, device, user
@@ -131,7 +131,7 @@ async def test_while_an_exchange_claims_for_a_lane_it_offers_nothing(tmp_path: P
     recipient = Recipient()
     async with relaying(tmp_path, recipient) as running:
         await at_rest(running)
-        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        with Beside(ledgers.url(tmp_path)) as other:
             await running.record(HUBS[:1], at_once=False)  # the relay wakes up for it
             other.execute("BEGIN IMMEDIATE")
             await running.until(lambda: running.lane().claiming)
@@ -164,7 +164,7 @@ async def test_who_records_waits_for_a_look_that_is_under_way(tmp_path: Path) ->
     recipient = Recipient()
     async with relaying(tmp_path, recipient) as running:
         await at_rest(running)
-        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        with Beside(ledgers.url(tmp_path)) as other:
             await running.record(HUBS[:1], at_once=False)
             other.execute("BEGIN IMMEDIATE")
             await running.until(lambda: running.lane().claiming)
@@ -184,7 +184,7 @@ async def test_what_another_process_changed_is_looked_at_first(tmp_path: Path) -
     recipient = Recipient()
     async with relaying(tmp_path, recipient) as running:
         await at_rest(running)
-        with closing(sqlite3.connect(tmp_path / "ledger.db")) as other, other:
+        with Beside(ledgers.url(tmp_path)) as other:
             other.execute("UPDATE lanes SET last_answer = 'seen'")
         offer = running.relay.offer()
         assert list(offer.wishes) == running.lanes

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support import ledgers
+from support.beside import Beside
 from support.ledgers import HOLD, ask, lane_of, made
 from support.relaying import Recipient, Running, Slow, relaying
 from support.samples import device, user
@@ -39,7 +40,7 @@ class Operating:
 
     def __init__(self, running: Running, folder: Path) -> None:
         self.running = running
-        self.database = open_database(f"sqlite:///{folder}/ledger.db", Use.CHANGE)
+        self.database = open_database(ledgers.url(folder), Use.CHANGE)
 
     def pause(self) -> None:
         pause_lanes(self.database, user(1), None, self._operator())
@@ -205,7 +206,7 @@ async def test_a_resume_does_not_reach_a_user_whom_the_file_suspends(tmp_path: P
     recipient = Recipient()
     database = made(tmp_path)
     lane_of(database)
-    with closing(open_database(str(database.engine.url), Use.CHANGE)) as beside:
+    with closing(open_database(database.url, Use.CHANGE)) as beside:
         operator = Operator("someone", Running.now)
         pause_lanes(beside, user(1), None, operator)
         async with relaying(tmp_path, recipient, database=database) as running:
@@ -254,12 +255,12 @@ async def test_a_retry_does_not_wait_for_the_schedule(tmp_path: Path) -> None:
 async def test_a_ledger_that_is_locked_stops_nothing_for_ever(tmp_path: Path) -> None:
     recipient = Slow()
     made(tmp_path).close()
-    impatient = open_database(f"sqlite:///{tmp_path}/ledger.db", Use.ROUTE, busy_seconds=0.01)
+    impatient = open_database(ledgers.url(tmp_path), Use.ROUTE, busy_seconds=0.01)
     async with relaying(tmp_path, recipient, database=impatient, window=2) as running:
         await running.record(HUBS)
         await running.until(lambda: recipient.got == [1, 2])
         await running.quiet()
-        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        with Beside(ledgers.url(tmp_path)) as other:
             other.execute("BEGIN IMMEDIATE")
             recipient.may_answer.set()
             await running.until(lambda: running.metric("ledger_up") == 0.0)
@@ -275,8 +276,8 @@ async def test_a_ledger_that_is_locked_stops_nothing_for_ever(tmp_path: Path) ->
 async def test_a_router_stops_though_its_ledger_is_locked(tmp_path: Path) -> None:
     recipient = Slow()
     made(tmp_path).close()
-    impatient = open_database(f"sqlite:///{tmp_path}/ledger.db", Use.ROUTE, busy_seconds=0.01)
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+    impatient = open_database(ledgers.url(tmp_path), Use.ROUTE, busy_seconds=0.01)
+    with Beside(ledgers.url(tmp_path)) as other:
         async with relaying(tmp_path, recipient, database=impatient, window=1) as running:
             await running.record(HUBS[:1])
             await running.quiet()
@@ -284,7 +285,7 @@ async def test_a_router_stops_though_its_ledger_is_locked(tmp_path: Path) -> Non
             recipient.may_answer.set()
             await running.stop()
         other.execute("ROLLBACK")
-    with closing(open_database(f"sqlite:///{tmp_path}/ledger.db", Use.READ)) as reader:
+    with closing(open_database(ledgers.url(tmp_path), Use.READ)) as reader:
         # its answer is lost: the next start makes it unknown, and sends it again
         assert ask(reader, "SELECT state FROM deliveries") == [("sending",)]
 

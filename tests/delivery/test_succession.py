@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from support import ledgers
 from support.ledgers import fitted, made
 from support.relaying import Recipient, Running, Slow, relaying, takes
 from support.samples import DCC, device, user
@@ -147,7 +148,7 @@ async def test_a_pause_goes_along_until_somebody_resumes(tmp_path: Path) -> None
     old, new = Recipient(), Recipient()
     operator = Operator("ann", Running.now)
     async with relaying(tmp_path, old) as running:
-        with closing(open_database(f"sqlite:///{tmp_path}/ledger.db", Use.CHANGE)) as beside:
+        with closing(open_database(ledgers.url(tmp_path), Use.CHANGE)) as beside:
             pause_lanes(beside, S1, None, operator)
             running.relay.refresh()
             await running.until(lambda: running.lane().closed is ClosedReason.OPERATOR)
@@ -168,7 +169,7 @@ async def test_a_running_router_takes_up_what_an_operator_moves(tmp_path: Path) 
         await put(running, {"one": one, "two": two})
         await running.quiet()
         assert (one.got, two.got) == ([], [])
-        with closing(open_database(f"sqlite:///{tmp_path}/ledger.db", Use.CHANGE)) as beside:
+        with closing(open_database(ledgers.url(tmp_path), Use.CHANGE)) as beside:
             ann = Operator("ann", running.now)
             done = await asyncio.to_thread(move_lane, beside, (S1, "main"), (S1, "two"), ann)
             assert (done.moved, done.under_way) == (3, 1)

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import time
@@ -15,7 +16,7 @@ import tomllib
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,16 +68,16 @@ class Composed:
         return {each["metric"]["job"]: float(each["value"][1]) for each in found}
 
 
-def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=30) as response:
+def _get(url: str, ca: Path | None = None) -> str:
+    context = ssl.create_default_context(cafile=ca) if ca else None
+    with urllib.request.urlopen(url, timeout=30, context=context) as response:
         return str(response.read().decode())
 
 
-def _answers(url: str) -> bool:
-    try:
-        return bool(_get(url))
-    except OSError:
-        return False
+def _answers(url: str, ca: Path | None = None) -> bool:
+    with suppress(OSError):
+        return bool(_get(url, ca))
+    return False
 
 
 def until(done: Callable[[], object], log: Path) -> None:
@@ -134,7 +135,8 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
             f"--web.listen-address=127.0.0.1:{prometheus}",
         ]
         stack.enter_context(containers.started(watch, folder / "prometheus.log"))
-        until(lambda: _answers(f"http://127.0.0.1:{router}/-/ready"), log)
+        ca = containers.path("/keys/prometheus/ca.pem")
+        until(lambda: _answers(f"https://127.0.0.1:{router}/-/ready", ca), log)
         url = f"http://127.0.0.1:{prometheus}"
         until(lambda: _answers(f"{url}/-/ready"), folder / "prometheus.log")
         yield Composed(containers, broker, url, log)
@@ -202,7 +204,7 @@ def test_what_is_ill_fails_it(composed: Composed) -> None:
 def test_keys_are_private_stay_and_let_nobody_else_in(composed: Composed) -> None:
     folder = composed.containers.path("/keys")
     files = [file for file in folder.rglob("*") if file.is_file()]
-    assert len(files) == 8
+    assert len(files) == 11
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o400}
     before = {file: hashlib.sha256(file.read_bytes()).digest() for file in files}
     _make_keys(composed.containers)

@@ -15,6 +15,8 @@ from router.intake.inventory_import import HUB_COLUMNS, Imported
 from router.ledger.database import Use, open_database
 from router.ledger.queries.homes import find_home
 
+pytestmark = pytest.mark.sqlite
+
 BROKEN = f"{device(1)},Commissionned,SMETS2,,,,,"
 OTHER_HUB = f"{device(2)},Commissioned,SMETS2,,,,,"
 

@@ -29,6 +29,8 @@ from router.intake.inventory_import import HUB_COLUMNS, Imported, import_invento
 from router.ledger.database import Use, open_database
 from router.ledger.queries.homes import find_home
 
+pytestmark = pytest.mark.sqlite
+
 BROKEN = f"{device(1)},Commissionned,SMETS2,,,,,"
 
 

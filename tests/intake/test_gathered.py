@@ -65,6 +65,22 @@ async def test_a_batch_is_what_has_come_and_never_more_than_its_most() -> None:
     assert [len(await hand.batch()) for _ in range(2)] == [GATHER, 5]
 
 
+async def test_who_keeps_up_waits_for_nothing_and_who_does_not_rests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "REST", 60.0)
+    hand = Gathered()
+    hand.rest(60.0, 1)
+    await hand.put(Cursor("feed", 1))
+    assert len(await hand.batch()) == 1
+    hand.rest(60.0, 2)
+    await hand.put(Cursor("feed", 2))
+    later = asyncio.create_task(hand.batch())
+    await asyncio.sleep(0.01)
+    assert not later.done()
+    later.cancel()
+
+
 async def test_large_bodies_that_begin_alike_are_each_in_quarantine(running: Running) -> None:
     start = b"{" * (MAX_BODY + 1)
     bodies = [start + b"%d" % number for number in range(40)]

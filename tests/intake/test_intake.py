@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support import ledgers
+from support.beside import Beside
 from support.intaking import USERS, Running, Watched, fact
 from support.ledgers import made
 from support.samples import NOW, activation, device, hub, registration, user
@@ -18,6 +18,7 @@ from router.intake import intake
 from router.language.rules import Rules
 from router.ledger.actions import Operator, release_reason
 from router.ledger.database import LedgerUnavailable, Use, open_database
+from router.ledger.driver import change
 from router.ledger.intake import read_cursors
 from router.ledger.inventory import write_registrations
 from router.ledger.thread import LedgerThread
@@ -116,7 +117,8 @@ async def test_an_unknown_hub_is_waited_for_with_its_registrations(running: Runn
 async def test_a_hub_that_an_import_brought_releases_too(running: Running) -> None:
     await running.take([V1])
     with running.database.transaction() as connection:
-        connection.exec_driver_sql(
+        change(
+            connection,
             'INSERT INTO hubs (device_id, status, smets_version, "groups", updated_at)'
             " VALUES (?, 'Commissioned', 'SMETS2', '[]', 0)",
             (device(1),),
@@ -178,7 +180,7 @@ async def test_a_stop_finishes_and_acknowledges_what_is_in_hand_then_leaves_the_
 @pytest.fixture
 def impatient(tmp_path: Path, shipped_rules: Rules, shipped_engine: Engine) -> Iterator[Running]:
     made(tmp_path).close()
-    url = f"sqlite:///{tmp_path}/ledger.db"
+    url = ledgers.url(tmp_path)
     with LedgerThread(open_database(url, Use.ROUTE, busy_seconds=0.01)) as ledger:
         yield Running(ledger, shipped_rules, shipped_engine)
 
@@ -188,7 +190,7 @@ async def test_while_the_ledger_is_locked_nothing_is_acknowledged_or_lost(
 ) -> None:
     gate = asyncio.Event()
     source = await impatient.take([*HOME, V1], wait=False, gate=gate)
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+    with Beside(ledgers.url(tmp_path)) as other:
         other.execute("BEGIN IMMEDIATE")
         gate.set()
         await impatient.until(lambda: impatient.metric("ledger_up") == 0.0)
@@ -208,7 +210,7 @@ async def test_a_stop_while_the_ledger_is_locked_leaves_all_with_the_source(
     gate = asyncio.Event()
     moved = Cursor("moved", 7)
     source = await impatient.take([*HOME, V1, moved], wait=False, gate=gate)
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+    with Beside(ledgers.url(tmp_path)) as other:
         other.execute("BEGIN IMMEDIATE")
         gate.set()
         await impatient.until(lambda: impatient.metric("ledger_up") == 0.0)
@@ -238,7 +240,7 @@ async def test_nobody_comes_between_while_facts_wait_for_the_ledger(
     monkeypatch.setattr(intake, "BETWEEN", 0.05)
     gate = asyncio.Event()
     source = await impatient.take([*HOME, V1], wait=False, gate=gate)
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+    with Beside(ledgers.url(tmp_path)) as other:
         other.execute("BEGIN IMMEDIATE")
         gate.set()
         await impatient.until(lambda: impatient.metric("ledger_up") == 0.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from support import ledgers
 from support.intaking import USERS, Running, Watched, fact
 from support.ledgers import made
 from support.samples import HUB, NOW, activation, hub, registration, user
@@ -56,7 +57,7 @@ def running(tmp_path: Path, shipped_rules: Rules, shipped_engine: Engine) -> Ite
 def beside(tmp_path: Path, running: Running) -> Iterator[Database]:
     """The connection of another process."""
     assert running
-    with closing(open_database(f"sqlite:///{tmp_path}/ledger.db", Use.CHANGE)) as opened:
+    with closing(open_database(ledgers.url(tmp_path), Use.CHANGE)) as opened:
         yield opened
 
 

@@ -6,13 +6,13 @@ import asyncio
 import base64
 import gzip
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from support import ledgers
+from support.beside import Beside
 from support.intaking import USERS, Running, Watched, fact
 from support.ledgers import made
 from support.samples import activation, event, hub, registration
@@ -133,7 +133,7 @@ async def test_the_rest_of_what_was_noted_is_noted_again(running: Running, tmp_p
     assert isinstance(judgement, Watched)
 
     def look(_found: Sequence[Found], _waiting: Sequence[Found]) -> None:
-        with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
+        with Beside(ledgers.url(tmp_path)) as other:
             noted.extend(other.execute("SELECT count(*) FROM suspects"))
 
     judgement.look = look

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from support import ledgers
+from support.beside import Beside
 from support.intaking import USERS, Fed, Running, Watched, fact
 from support.ledgers import made
 from support.samples import NOW, activation, hub, registration, user
@@ -29,7 +29,7 @@ NOTES = "SELECT digest, taken FROM suspects ORDER BY taken"
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[LedgerThread]:
     made(tmp_path).close()
-    url = f"sqlite:///{tmp_path}/ledger.db"
+    url = ledgers.url(tmp_path)
     with LedgerThread(open_database(url, Use.ROUTE, busy_seconds=0.01)) as opened:
         yield opened
 
@@ -49,13 +49,13 @@ def running(ledger: LedgerThread, shipped_rules: Rules, judgement: Watched) -> R
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def other(tmp_path: Path) -> Iterator[Beside]:
     """Another program at the same ledger."""
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
+    with Beside(ledgers.url(tmp_path)) as connection:
         yield connection
 
 
-def note(other: sqlite3.Connection, body: bytes, taken: int) -> None:
+def note(other: Beside, body: bytes, taken: int) -> None:
     """As routers left it that died over this body."""
     row = ("drop", sha256(body).hexdigest(), taken)
     other.execute("INSERT INTO suspects VALUES (?, ?, ?, 0)", row)
@@ -77,7 +77,7 @@ async def test_suspects_are_decided_alone_between_their_neighbours(running: Runn
 
 
 async def test_a_suspect_is_noted_while_it_is_decided_and_nobody_else(
-    running: Running, judgement: Watched, other: sqlite3.Connection
+    running: Running, judgement: Watched, other: Beside
 ) -> None:
     seen: dict[bytes, list[tuple[str, int]]] = {}
 
@@ -93,7 +93,7 @@ async def test_a_suspect_is_noted_while_it_is_decided_and_nobody_else(
 
 @pytest.mark.parametrize(("taken", "given_out"), [(0, 1), (0, 20), (1, 20), (2, 2)])
 async def test_ordinary_kills_and_lost_connections_condemn_nobody(
-    running: Running, other: sqlite3.Connection, taken: int, given_out: int
+    running: Running, other: Beside, taken: int, given_out: int
 ) -> None:
     if taken:
         note(other, V1, taken)
@@ -105,7 +105,7 @@ async def test_ordinary_kills_and_lost_connections_condemn_nobody(
 
 @pytest.mark.parametrize("body", [V1, b"{not even JSON"])
 async def test_after_its_third_note_it_is_not_read_again(
-    running: Running, judgement: Watched, other: sqlite3.Connection, body: bytes
+    running: Running, judgement: Watched, other: Beside, body: bytes
 ) -> None:
     def look(found: Sequence[Found], _waiting: Sequence[Found]) -> None:
         assert body not in {arrival.message.body for arrival, _ in found}
@@ -124,7 +124,7 @@ async def test_after_its_third_note_it_is_not_read_again(
 
 
 async def test_the_same_again_behind_what_was_given_up_is_as_any_other(
-    running: Running, other: sqlite3.Connection
+    running: Running, other: Beside
 ) -> None:
     note(other, V1, 3)
     await running.take([*HOME, V1, V2], deliveries={V1: 3, V2: 1})
@@ -134,7 +134,7 @@ async def test_the_same_again_behind_what_was_given_up_is_as_any_other(
     assert running.metric("facts_duplicate_total", source="drop") == 1
 
 
-async def held_after_its_note(running: Running, other: sqlite3.Connection) -> Fed:
+async def held_after_its_note(running: Running, other: Beside) -> Fed:
     """A suspect was noted and can't be recorded, as another program locks the ledger."""
     await running.take(HOME)
 
@@ -152,7 +152,7 @@ async def held_after_its_note(running: Running, other: sqlite3.Connection) -> Fe
 
 @pytest.mark.parametrize("cancelled", [False, True])
 async def test_who_stops_the_router_does_not_accuse_what_it_had_in_hand(
-    running: Running, other: sqlite3.Connection, cancelled: bool
+    running: Running, other: Beside, cancelled: bool
 ) -> None:
     note(other, V1, 1)
     source = await held_after_its_note(running, other)
@@ -211,7 +211,7 @@ async def test_what_waits_for_the_hub_of_a_suspect_is_decided_behind_it(
 
 
 async def test_what_is_released_is_noted_and_alone_once_it_was_noted_before(
-    running: Running, judgement: Watched, other: sqlite3.Connection
+    running: Running, judgement: Watched, other: Beside
 ) -> None:
     judged: list[tuple[set[bytes], int]] = []
 
@@ -241,7 +241,7 @@ async def test_what_is_released_is_noted_and_alone_once_it_was_noted_before(
 
 
 async def test_after_a_death_nothing_is_taken_up_alone_before_the_router_has_lived_a_moment(
-    running: Running, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    running: Running, other: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever ends each router soon after its start accuses nobody."""
     monkeypatch.setattr("router.intake.intake.SETTLED", 3600.0)
@@ -258,7 +258,7 @@ async def test_after_a_death_nothing_is_taken_up_alone_before_the_router_has_liv
 
 
 async def test_what_left_quarantine_waits_for_that_moment_too(
-    running: Running, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    running: Running, other: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await running.take([b"{1"])
     release_reason(running.database, "malformed", Operator("someone", NOW))
@@ -274,7 +274,7 @@ async def test_what_left_quarantine_waits_for_that_moment_too(
 
 
 async def test_a_router_that_has_lived_a_moment_takes_up_what_was_noted(
-    running: Running, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    running: Running, other: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("router.intake.intake.SETTLED", 0.01)
     note(other, V1, 1)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from support import ledgers
+from support.beside import Beside
 from support.intaking import USERS, Running, Watched, fact
 from support.ledgers import made
 from support.samples import activation, device, hub, registration, user
@@ -29,7 +30,7 @@ NOTES = "SELECT digest, taken FROM suspects ORDER BY taken"
 @pytest.fixture
 def running(tmp_path: Path, shipped_rules: Rules, shipped_engine: Engine) -> Iterator[Running]:
     made(tmp_path).close()
-    url = f"sqlite:///{tmp_path}/ledger.db"
+    url = ledgers.url(tmp_path)
     with LedgerThread(open_database(url, Use.ROUTE, busy_seconds=0.01)) as ledger:
         running = Running(ledger, shipped_rules, shipped_engine)
         judgement = Watched(shipped_rules, USERS, shipped_engine)
@@ -39,9 +40,9 @@ def running(tmp_path: Path, shipped_rules: Rules, shipped_engine: Engine) -> Ite
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def other(tmp_path: Path) -> Iterator[Beside]:
     """Another program at the same ledger."""
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
+    with Beside(ledgers.url(tmp_path)) as connection:
         yield connection
 
 
@@ -98,9 +99,7 @@ async def test_hubs_that_come_again_cost_no_more(running: Running) -> None:
     assert running.ask(NOTES) == []
 
 
-async def test_one_at_a_time_is_noted_while_it_is_decided(
-    running: Running, other: sqlite3.Connection
-) -> None:
+async def test_one_at_a_time_is_noted_while_it_is_decided(running: Running, other: Beside) -> None:
     seen = []
 
     def look(found: Sequence[Found], _waiting: Sequence[Found]) -> None:
@@ -115,9 +114,7 @@ async def test_one_at_a_time_is_noted_while_it_is_decided(
     assert seen == SUSPECTS
 
 
-async def test_the_same_body_behind_itself_is_noted_again(
-    running: Running, other: sqlite3.Connection
-) -> None:
+async def test_the_same_body_behind_itself_is_noted_again(running: Running, other: Beside) -> None:
     seen = []
     await running.take(HOME)
     watching(running).look = lambda _found, _waiting: seen.append(other.execute(NOTES).fetchall())
@@ -139,7 +136,7 @@ async def test_what_ends_the_router_accuses_the_one_that_was_at_work(running: Ru
 
 
 async def test_a_reload_comes_between_two_of_them_and_finds_no_note(
-    running: Running, other: sqlite3.Connection
+    running: Running, other: Beside
 ) -> None:
     notes: list[object] = []
     tasks: list[asyncio.Task[None]] = []
@@ -189,7 +186,7 @@ async def test_who_stops_the_router_accuses_nobody(running: Running, cancelled: 
 
 
 async def test_behind_what_waits_for_a_hub_the_next_is_noted_later(
-    running: Running, other: sqlite3.Connection
+    running: Running, other: Beside
 ) -> None:
     """What is released meanwhile must not accuse it."""
     notes: dict[bytes, list[tuple[str, int]]] = {}

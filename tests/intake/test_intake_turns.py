@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
 
 import pytest
+from support.beside import Beside
 from support.intaking import USERS, Running, Watched, fact
 from support.ledgers import made
 from support.samples import (
@@ -31,6 +30,7 @@ from router.domain.acceptance import Acceptance, CheckDigits
 from router.domain.words import Point
 from router.language.rules import Rules
 from router.ledger.actions import Operator, release_reason
+from router.ledger.driver import change
 from router.ledger.quarantine import PORTION
 from router.ledger.thread import LedgerThread
 
@@ -81,8 +81,8 @@ def running(
 
 def hubs_come(running: Running) -> None:
     """As by an import: nobody tells the intake."""
-    path = str(running.database.engine.url.database)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    path = running.database.url
+    with Beside(path) as other:
         other.execute(
             "INSERT INTO hubs SELECT DISTINCT device_id, 'Commissioned', 'SMETS2', NULL, NULL,"
             " NULL, NULL, '[]', 0 FROM holding"
@@ -216,7 +216,7 @@ async def test_a_suspect_that_leaves_quarantine_is_decided_all_the_same(
     with running.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE holding SET reason = 'engine', released = 1")
         note = ("drop", sha256(A).hexdigest())
-        connection.exec_driver_sql("INSERT INTO suspects VALUES (?, ?, 1, 0)", note)
+        change(connection, "INSERT INTO suspects VALUES (?, ?, 1, 0)", note)
     await running.take([H, A], [R, AGAIN])
     assert running.verdicts() == [("v1", user(1), "alerted"), ("v1-again", None, "same_activation")]
     assert alone == [2, 2, 1, 1]

@@ -9,6 +9,7 @@ from itertools import pairwise, permutations
 from pathlib import Path
 
 import pytest
+from support import ledgers
 from support.intaking import Running, fact
 from support.ledgers import made
 from support.samples import GAS, HUB, NOW, activation, device, hub, registration, user
@@ -49,7 +50,7 @@ def imported(folder: Path, *, hubs: str = "", registrations: str = "") -> list[s
         files[name] = folder / f"{name}.csv"
         files[name].write_text(f"{head}\n{rows}\n")
     told: list[str] = []
-    with closing(open_database(f"sqlite:///{folder}/ledger.db", Use.CHANGE)) as database:
+    with closing(open_database(ledgers.url(folder), Use.CHANGE)) as database:
         import_inventory(
             database,
             hubs=files["hubs"] if hubs else None,

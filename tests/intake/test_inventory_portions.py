@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from support import ledgers
+from support.beside import Beside
 from support.estate import IMPORT, S1
 from support.ledgers import ask
 from support.loader import GOOD_HUB, HUBS, NOW, REGISTRATIONS, device, lines
@@ -25,16 +26,15 @@ FIRST, LAST = device(0), device(HOMES - 1)
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path}/hubherald.db"
-    with closing(open_database(url, Use.CHANGE, busy_seconds=0)) as opened:
+    with closing(open_database(ledgers.url(tmp_path), Use.CHANGE, busy_seconds=0)) as opened:
         yield opened
 
 
 class Other:
     """Another process that wants to write now, and will not wait."""
 
-    def __init__(self, file: Path) -> None:
-        self._connection = sqlite3.connect(file, timeout=0, isolation_level=None)
+    def __init__(self, url: str) -> None:
+        self._connection = Beside(url, timeout=0)
 
     def writes(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -56,7 +56,7 @@ class Other:
 @pytest.fixture
 def other(tmp_path: Path, database: Database) -> Iterator[Other]:
     assert database
-    found = Other(tmp_path / "hubherald.db")
+    found = Other(ledgers.url(tmp_path))
     yield found
     found._connection.close()
 

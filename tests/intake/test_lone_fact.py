@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import pytest
 from support.intaking import Fed, fact
 from support.ledgers import standing
 from support.relaying import Recipient, relaying
@@ -21,6 +22,8 @@ from router.domain.facts import Point
 from router.domain.users import Role, ServiceUser
 from router.intake.intake import Intake
 from router.language.rules import Rules
+
+pytestmark = pytest.mark.sqlite
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,7 +68,7 @@ async def spent(folder: Path, rules: Rules, engine: Engine, count: int) -> tuple
     homes = [each for number in range(1, count + 1) for each in home(number)]
     activations = [fact(activation(device(n)), f"a {n}") for n in range(1, count + 1)]
     async with relaying(folder, *[Recipient(batch=1000) for _ in USERS]) as running:
-        await taken(running, rules, engine, Fed([homes], folder / "ledger.db"))
+        await taken(running, rules, engine, Fed([homes], f"sqlite:///{folder}/ledger.db"))
         found: Counter[str] = Counter()
         driver: Any = running.ledger.database.connection.connection.driver_connection
 
@@ -73,7 +76,7 @@ async def spent(folder: Path, rules: Rules, engine: Engine, count: int) -> tuple
             threads.hops = 0
             driver.set_trace_callback(lambda text: found.update([text.split(None, 1)[0]]))
 
-        source = Fed([homes, activations], folder / "ledger.db")
+        source = Fed([homes, activations], f"sqlite:///{folder}/ledger.db")
         await taken(running, rules, engine, source, begin)
         assert source.acknowledged == activations
         driver.set_trace_callback(None)

@@ -8,16 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 from support.estate import HUB, ROOT, S1, S2, S3, S4, SUPPLIER, Estate
 from support.listener import Listener
 from support.liverouter import WRONG, Live, running
+from support.nginx import proxied
 from support.servers import PAGE, npm_package, program
 
 pytestmark = pytest.mark.once
 
+README = (ROOT / "README.md").read_text()
 PICTURES = ROOT / ".cache" / "screenshots"
 FLAGS = [
     "--no-sandbox",  # tests run as root in containers
@@ -37,7 +40,12 @@ VIEWS = {
     "several": "/?q=energy",
     "nothing": "/?q=nobody",
 }
-SCREENS = {"wide": (1280, "light"), "dark": (1280, "dark"), "narrow": (320, "light")}
+SCREENS = {
+    "wide": (1280, "light"),
+    "dark": (1280, "dark"),
+    "phone": (360, "light"),
+    "narrow": (320, "light"),
+}
 """Pixels across (320 is what WCAG 1.4.10 asks for), and the colours that the reader prefers."""
 
 
@@ -121,6 +129,19 @@ def test_the_front_page_says_what_is_wrong(page: Page) -> None:
         re.compile("Dapple Energy.*closed, credentials: answered 401")
     )
     expect(lanes.filter(has_text="Cinder Gas")).to_contain_text("422")
+    expect(lanes.filter(has_text="Bramble Power")).to_contain_text(
+        re.compile(r"open, failing: \d+ in a row, next try 20")
+    )
+    expect(lanes.filter(has_text="Bramble Power").locator(".good")).to_have_count(0)
+    needed = page.get_by_text("Needs a person").locator("xpath=ancestor::div[1]")
+    for said in ("quarantine: 1 fact", f"Dapple Energy {S4} webhook closed, credentials"):
+        expect(needed).to_contain_text(said)
+    for alarm in ("QuarantineGrowing", "LaneClosed", "AlertsParked"):
+        expect(needed).to_contain_text(f"(alarm Hubherald{alarm})")
+    versions = page.get_by_role("table", name="Firmware versions").get_by_role("row")
+    expect(versions.nth(1)).to_have_text(re.compile(r"^\s*(01020304\s*4|9002\s*0\s*4)"))
+    facts = page.get_by_role("table", name="Facts that wait").get_by_role("row")
+    expect(facts.nth(1)).to_contain_text("malformed")
     rules = page.get_by_role("table", name="Rules").get_by_role("rowheader")
     expect(rules.filter(has_text="alert-import-supplier")).to_have_count(1)
 
@@ -173,6 +194,35 @@ def test_the_browser_keeps_everything_else_out(browser: Browser, live: Live) -> 
             assert [line for line in said if word in line], said
 
 
+def test_it_is_whole_below_a_path_of_a_proxy(browser: Browser, live: Live, tmp_path: Path) -> None:
+    """nginx with the two lines that the README gives, and what it adds by itself."""
+    (lines,) = re.findall(
+        r"^ {4}location /hubherald/ \{\n(.*?)^ {4}\}", README, re.MULTILINE | re.DOTALL
+    )
+    inside = lines.replace("http://127.0.0.1:9464/", f"{live.url}/")
+    with (
+        proxied(tmp_path / "nginx", "/hubherald/", inside) as url,
+        browser.new_context(java_script_enabled=False) as context,
+    ):
+        page = context.new_page()
+        page.goto(url.removesuffix("/"))  # as people type it
+        expect(page).to_have_title("Status · Hubherald")
+        page.get_by_role("searchbox").fill("bramble")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"Bramble Power {S2}")
+        assert page.url == f"{url}?q=bramble"
+        page.get_by_role("table", name="Newest Alerts").get_by_role("link").first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"Hub {HUBS[S2]}")
+        page.get_by_role("link", name="Metrics").click()
+        assert page.url == f"{url}metrics"
+        expect(page.get_by_text("hubherald_build_info")).to_be_visible()
+        page.go_back()
+        page.get_by_role("link", name="Hubherald").click()
+        assert page.url == url
+        style = page.evaluate("getComputedStyle(document.querySelector('header a')).fontWeight")
+        assert style == "700"
+
+
 def test_nothing_on_it_changes_anything(page: Page, live: Live) -> None:
     actions = live.estate.ask("SELECT count(*) FROM actions")
     for path in VIEWS.values():
@@ -181,5 +231,5 @@ def test_nothing_on_it_changes_anything(page: Page, live: Live) -> None:
         expect(forms).to_have_count(1)
         expect(forms).to_have_attribute("method", "get")
         targets = {link.get_attribute("href") for link in page.get_by_role("link").all()}
-        assert all(re.fullmatch(r"/(\?q=[^&]+|metrics)?", target or "") for target in targets)
+        assert all(re.fullmatch(r"\.|\?q=[^&]+|metrics", target or "") for target in targets)
     assert live.estate.ask("SELECT count(*) FROM actions") == actions

@@ -13,6 +13,9 @@ import pytest
 from router.errors import LedgerError
 from router.files.newfiles import Access
 from router.ledger.database import Use, open_database
+from router.ledger.sqlitefile import SqliteFile
+
+pytestmark = pytest.mark.sqlite
 
 NAMES = ("ledger.db", "ledger.db-wal", "ledger.db-shm")
 MODES = {Access.OWNER: 0o600, Access.GROUP: 0o660}
@@ -50,8 +53,9 @@ def test_a_router_closes_what_stood_open(tmp_path: Path, access: Access) -> None
             (tmp_path / name).chmod(0o644)
         with closing(open_database(url, Use.ROUTE, access=access)) as database:
             assert set(modes(tmp_path).values()) == {MODES[access]}
-            assert database.lock is not None
-            assert not database.lock.exposed()
+            assert isinstance(database.store, SqliteFile)
+            assert database.store.lock is not None
+            assert not database.store.lock.exposed()
 
 
 def test_a_link_in_the_place_of_the_lock_file_is_not_followed(tmp_path: Path) -> None:

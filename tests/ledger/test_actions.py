@@ -152,7 +152,7 @@ def test_quarantine_is_listed_shown_and_released(estate: Estate) -> None:
     estate.activation(device_id=OTHER_HUB)
     estate.run(now=NOW)
     with ledger(estate, Use.CHANGE) as database:
-        rows = list_quarantine(database, limit=10)
+        rows = list_quarantine(database, limit=10, oldest=True)
         assert [row.reason for row in rows] == ["invalid", "malformed", "unknown_hub"]
         assert rows[0].type == "hubherald.firmware.activated.v1"
         assert rows[1].origin == "drop facts.jsonl:5"
@@ -169,10 +169,14 @@ def test_quarantine_is_listed_shown_and_released(estate: Estate) -> None:
         assert release_numbers(database, [2, 2], ANN) == 1
         assert release_reason(database, "invalid", ANN) == 1
         assert release_reason(database, "engine", ANN) == 0
-        assert [row.released for row in list_quarantine(database, limit=10)] == [True, True, False]
+        assert [row.released for row in list_quarantine(database, limit=10, oldest=True)] == [
+            True,
+            True,
+            False,
+        ]
     estate.run(now=NOW)
     with ledger(estate) as database:  # they are still what they were
-        rows = list_quarantine(database, limit=10)
+        rows = list_quarantine(database, limit=10, oldest=True)
     assert [(row.id, row.released) for row in rows] == [(1, False), (2, False), (3, False)]
     assert actions(estate) == [
         ("ann", "quarantine release", {"ids": [2], "facts": 1}),

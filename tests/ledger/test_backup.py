@@ -25,13 +25,15 @@ from router.ledger.proof.heads import Ends, ends_of
 from router.ledger.proof.verification import verify
 from router.ledger.restored import MARGIN, set_ahead
 
+pytestmark = pytest.mark.sqlite
+
 LATER = NOW + timedelta(hours=3)
 S1, S2 = user(1), user(2)
 
 
 def saved(router: Database, file: Path, **more: Callable[[int], None]) -> Path:
     """A backup by a command beside the router."""
-    with closing(open_database(str(router.engine.url), Use.READ)) as beside:
+    with closing(open_database(router.url, Use.READ)) as beside:
         back_up(beside, file, LATER, access=Access.OWNER, **more)
     return file
 

@@ -28,6 +28,8 @@ from router.ledger.recorder import changes
 from router.ledger.tables import metadata
 from router.ports import Cursor
 
+pytestmark = pytest.mark.sqlite
+
 HOLDER = """
 import sys, time
 from router.ledger.database import Use, open_database
@@ -213,7 +215,7 @@ def test_an_older_ledger_gets_one_spelling_of_each_mprn(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("wrong", ["", "ledger.db", "postgresql://host/db", "sqlite://"])
+@pytest.mark.parametrize("wrong", ["", "ledger.db", "sqlite://"])
 def test_a_url_that_is_none_is_explained(wrong: str) -> None:
     with pytest.raises(LedgerError, match=r"sqlite:///FILE"):
         open_database(wrong, Use.READ)

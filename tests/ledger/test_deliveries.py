@@ -371,7 +371,7 @@ def test_a_ledger_that_another_program_holds_is_unavailable_and_nothing_is_lost(
     database: Database, lane: int
 ) -> None:
     fill(database, [device(1)], {S1: [lane]})
-    impatient = open_database(str(database.engine.url), Use.CHANGE, busy_seconds=0.01)
+    impatient = open_database(database.url, Use.CHANGE, busy_seconds=0.01)
     try:
         with database.transaction(), pytest.raises(LedgerUnavailable, match="locked"):
             swap(impatient, wish(lane))

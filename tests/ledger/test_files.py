@@ -15,9 +15,11 @@ from support.ledgers import ask, fill, lane_of, made, states
 from support.samples import device, user
 
 from router.ledger.database import Database, Use, open_database
-from router.ledger.files import LedgerGone
 from router.ledger.recorder import changes
+from router.ledger.store import LedgerGone
 from router.ledger.thread import LedgerThread
+
+pytestmark = pytest.mark.sqlite
 
 STRANGER = """
 import sqlite3, sys, time

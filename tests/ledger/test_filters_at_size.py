@@ -25,6 +25,8 @@ from router.ledger.documents import Text, go_live
 from router.ledger.queries.lists import unknown_alerts
 from router.ledger.queries.wanted import Filter
 
+pytestmark = pytest.mark.sqlite
+
 ANN = Operator("ann", NOW)
 NUMBERS = range(1, 9)
 

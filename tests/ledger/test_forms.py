@@ -18,6 +18,8 @@ from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import lost_attempts
 from router.ledger.reader import MIGRATIONS
 
+pytestmark = pytest.mark.sqlite
+
 S1 = user(1)
 
 

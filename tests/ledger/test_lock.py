@@ -19,6 +19,8 @@ from support.samples import user
 from router.errors import LedgerError
 from router.ledger.database import Use, open_database
 
+pytestmark = pytest.mark.sqlite
+
 HOLDER = """
 import sys, time
 from router.ledger.database import Use, open_database

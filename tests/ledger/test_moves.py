@@ -381,7 +381,7 @@ def test_what_can_not_be_moved_is_said_in_words(
 def test_a_router_sees_that_an_operator_moved_something(database: Database) -> None:
     left_behind(database)
     before = changes(database)
-    with closing(open_database(str(database.engine.url), Use.CHANGE)) as beside:
+    with closing(open_database(database.url, Use.CHANGE)) as beside:
         move_lane(beside, A, B, ANN)
     assert changes(database) != before
 

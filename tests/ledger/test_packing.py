@@ -30,6 +30,8 @@ from router.ledger.abbreviations import short_body
 from router.ledger.database import Database, Use, open_database
 from router.ports import Alert, Cursor
 
+pytestmark = pytest.mark.sqlite
+
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=9)
 PHRASES = st.sampled_from(
     ["%s", "100%", "%%d", '","model":"', '"},', '"groups":[]}', "1.0", "source", DCC, device(3)]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 from support.ledgers import (
     TEXTS,
@@ -45,6 +46,8 @@ from router.ledger.queries.overview import overview
 from router.ledger.queries.rollout import users, versions
 from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import why
+
+pytestmark = pytest.mark.sqlite
 
 GROWING = (
     *("stored_facts", "stored_evaluations", "stored_decisions", "stored_alerts"),

@@ -26,7 +26,7 @@ from support.plans import enlarge, grows, plans
 from support.receivers import receiving
 from support.recorded import UNSEEN, Statement, read
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.sqlite]
 
 RECORDED = Path(__file__).parents[1] / "support" / "recorded.py"
 LAST = "last"

@@ -13,6 +13,8 @@ from router.ledger.database import Use, open_database
 from router.ledger.queries.lanes import list_lanes
 from router.ledger.reader import open_reader
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:

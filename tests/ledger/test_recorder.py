@@ -69,6 +69,7 @@ def test_a_transaction_is_one_link_and_every_record_has_one(full: Database) -> N
     )
 
 
+@pytest.mark.sqlite  # whose columns take any value
 def test_a_changed_value_is_seen_wherever_it_stands(full: Database) -> None:
     tried = 0
     unread = {"stored_alerts.device_id"}  # old rows have it, and their facts as well

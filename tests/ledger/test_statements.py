@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from support.ledgers import answer, fill, lane_of, swap, wish
 from support.samples import activation, body, device, user
 
@@ -13,6 +14,8 @@ from router.domain.facts import Fact, parse
 from router.lanes.values import Offer
 from router.ledger.database import Database
 from router.ledger.intake import look_up
+
+pytestmark = pytest.mark.sqlite
 
 
 @contextmanager

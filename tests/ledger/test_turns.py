@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from alembic.command import upgrade
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine
@@ -16,6 +17,8 @@ from router.domain.words import FactType
 from router.ledger.database import Use, open_database
 from router.ledger.reader import MIGRATIONS
 from router.ledger.steps import resume
+
+pytestmark = pytest.mark.sqlite
 
 TYPE = FactType.REGISTRATION.value
 

@@ -23,6 +23,8 @@ from router.ledger.proof.verification import Verified, verify
 from router.ledger.recorder import STORED
 from router.ledger.tables import RECORDS
 
+pytestmark = pytest.mark.sqlite
+
 NUMBERED = [table.name for table in RECORDS if "id" in table.c]
 Tampered = Callable[..., Verified]
 
@@ -358,7 +360,7 @@ def test_it_is_read_in_slices_while_the_router_writes(tmp_path: Path) -> None:
             fill(router, [device(50 + len(done))], {user(1): [lane]}, first=500 + len(done))
 
         totals: list[int] = []
-        with closing(open_database(str(router.engine.url), Use.READ)) as beside:
+        with closing(open_database(router.url, Use.READ)) as beside:
             found = verify(beside, begin=totals.append, advance=goes_on)
             assert found.flaw is None
             assert len(done) > 3

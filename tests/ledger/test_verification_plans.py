@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from support.fullledger import fill_full, fill_rendered
 
 from router.ledger.database import Database
@@ -12,6 +13,8 @@ from router.ledger.proof.heads import ends
 from router.ledger.proof.verification import verify
 from router.ledger.recorder import STORED
 from router.ledger.tables import RECORDS
+
+pytestmark = pytest.mark.sqlite
 
 
 def planned(database: Database, statements: dict[str, Any]) -> dict[str, list[str]]:

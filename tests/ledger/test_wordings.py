@@ -25,6 +25,8 @@ from router.ledger.queries.wanted import Filter
 from router.ledger.queries.why import alert_story, why
 from router.ledger.reader import MIGRATIONS
 
+pytestmark = pytest.mark.sqlite
+
 RECORDED = ("documents", "facts", "evaluations", "decisions", "alerts", "attempts", "outcomes")
 TABLES = ("links", *RECORDED[:5], "lanes", "deliveries", *RECORDED[5:], "sequences")
 MIGRATING = """

@@ -10,7 +10,7 @@ from router.metrics.metrics import Metrics
 
 # from configured or enumerated values, all of them: never a Device ID or a meter point
 BOUNDED = {"source", "type", "recipient", "adapter", "channel", "role", "rule", "outcome", "reason"}
-BOUNDED |= {"effect", "part", "digest", "use", "trigger", "since", "place"}
+BOUNDED |= {"effect", "part", "digest", "use", "trigger", "since", "place", "name"}
 
 
 def own(metrics: Metrics) -> list[MetricWrapperBase]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from support.samples import activation
 
 from router.domain.words import ActivationOutcome
-from router.metrics.rollouts import BUSIEST, Rollouts
+from router.metrics.rollouts import BUSIEST, RolloutCounts, Rollouts, RolloutSeen
 
 
 def values(rollouts: Rollouts) -> dict[tuple[str, ...], float]:
@@ -23,6 +25,31 @@ def values(rollouts: Rollouts) -> dict[tuple[str, ...], float]:
     }
 
 
+def test_what_the_ledger_had_is_told_once_it_is_counted() -> None:
+    rollouts = Rollouts()
+    rollouts.decided(activation(version="9001"), 3)
+    assert not [name for name in values(rollouts) if name[0].startswith("ledger_")]
+    assert rollouts.seen() == ()
+    rollouts.before = RolloutCounts(
+        Counter({("9001", "success"): 4, ("8000", "failure"): 1}),
+        Counter({"9001": 5}),
+        Counter({"9001": 2}),
+    )
+    rollouts.delivered("9001")
+    rollouts.outstanding = {"9001": 5}
+    assert {name: value for name, value in values(rollouts).items() if "ledger" in name[0]} == {
+        ("ledger_activations", "9001", "success"): 5,
+        ("ledger_activations", "9001", "failure"): 0,
+        ("ledger_activations", "8000", "failure"): 1,
+        ("ledger_alerts", "9001"): 8,
+        ("ledger_alerts_delivered", "9001"): 3,
+    }
+    assert rollouts.seen() == [
+        RolloutSeen("9001", 5, 0, 8, 3, 5),
+        RolloutSeen("8000", 0, 1, 0, 0, 0),
+    ]
+
+
 def test_a_version_is_counted_from_activation_to_delivery() -> None:
     rollouts = Rollouts()
     rollouts.decided(activation(version="9001"), 3)
@@ -33,7 +60,6 @@ def test_a_version_is_counted_from_activation_to_delivery() -> None:
     assert values(rollouts) == {
         ("activations_total", "9001", "success"): 1,
         ("activations_total", "9001", "failure"): 1,
-        ("alerts_total", "9001"): 3,
         ("alerts_delivered_total", "9001"): 1,
         ("alerts_outstanding", "9001"): 2,
         ("alerts_outstanding", "8000"): 7,
@@ -49,10 +75,11 @@ def test_what_is_no_longer_outstanding_is_0_and_not_gone() -> None:
 @given(st.lists(st.integers(1, 60), max_size=300))
 def test_the_busiest_have_names_and_all_are_counted(versions: list[int]) -> None:
     rollouts = Rollouts()
+    rollouts.before = RolloutCounts()
     for version in versions:
         rollouts.decided(activation(version=f"V{version}"), 2)
     found = values(rollouts)
-    alerts = {key[1]: count for key, count in found.items() if key[0] == "alerts_total"}
+    alerts = {key[1]: count for key, count in found.items() if key[0] == "ledger_alerts"}
     assert sum(alerts.values()) == 2 * len(versions)
     assert len(alerts) <= BUSIEST + 1
     counted = {f"V{version}": versions.count(version) for version in versions}

@@ -34,7 +34,7 @@ async def test_a_head_is_kept_of_each_day_and_one_beside_the_ledger(tmp_path: Pa
         await running.quiet()
         await keeping.keep()
         ends = await running.ledger.call(ends_of)
-        file = beside(Path(str(running.ledger.database.engine.url.database)))
+        file = beside(Path(running.ledger.database.name))
         (of_day,) = folder.iterdir()
         assert of_day.name == f"head-{machine.wall:%Y-%m-%d}.json"
         assert read_head(file) == read_head(of_day) == ends
@@ -67,7 +67,7 @@ async def test_a_head_that_cant_be_written_is_told_once_and_written_later(tmp_pa
 @pytest.mark.parametrize("left", ["", "half"])
 async def test_what_a_killed_router_has_left_is_in_nobodys_way(tmp_path: Path, left: str) -> None:
     async with relaying(tmp_path, Recipient()) as running:
-        file = beside(Path(str(running.ledger.database.engine.url.database)))
+        file = beside(Path(running.ledger.database.name))
         (file.parent / f".{file.name}.unfinished").write_text(left)
         await keeper(running).keep()
         assert read_head(file) == await running.ledger.call(ends_of)

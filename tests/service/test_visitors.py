@@ -119,13 +119,13 @@ async def test_who_reloads_is_known_as_well_as_can_be() -> None:
         ("{listen: 0.0.0.0:0}", True),
         ("{listen: '[::]:0'}", True),
         ("{listen: 'alerts.example.com:0'}", True),
-        (f"{{listen: 0.0.0.0:0, token: {TOKEN}}}", False),
+        (f"{{listen: 0.0.0.0:0, token: {TOKEN}}}", True),  # it would go in the clear
         ("{listen: 127.0.0.1:0}", False),
         ("{listen: '[::1]:0'}", False),
         ("{listen: localhost:0}", False),
     ],
 )
-def test_an_open_port_without_a_token_is_a_finding(
+def test_an_open_port_without_a_token_and_tls_is_refused(
     tmp_path: Path, options: str, found: bool
 ) -> None:
     estate = Estate(tmp_path)

@@ -34,8 +34,15 @@ def rows(*words: str | Path, folder: Path | None = None) -> list[dict[str, Any]]
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert isinstance(found, list)
-    for row in found:  # flat: a program reads it as a table
-        assert all(not isinstance(value, dict) for value in row.values())
+    return found
+
+
+def row(*words: str | Path, folder: Path | None = None) -> dict[str, Any]:
+    """The one thing that a command tells of as JSON; it must be fine."""
+    result = call(*words, "-o", "json", folder=folder)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert isinstance(found, dict)
     return found
 
 

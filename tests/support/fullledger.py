@@ -43,7 +43,7 @@ def fill_full(database: Database) -> None:
     swap(database, wish(lane), settled=settled)
     lost_attempts(database, NOW + LATER)
     swap(database, settled=[answer(fourth)])
-    with closing(open_database(str(database.engine.url), Use.CHANGE)) as beside:
+    with closing(open_database(database.url, Use.CHANGE)) as beside:
         pause_lanes(beside, user(1), None, Operator("someone", NOW))
     batch = Batch(NOW + LATER)
     batch.accepted = [decided("f-6", device(6))]
@@ -56,7 +56,7 @@ def fill_rendered(database: Database) -> None:
     """Messages that adapters have rendered: some went by one, then by another."""
     lane = lane_of(database, user(2))
     fill(database, [device(n) for n in range(1, 6)], {user(2): [lane]}, first=101)
-    with closing(open_database(str(database.engine.url), Use.CHANGE)) as beside:
+    with closing(open_database(database.url, Use.CHANGE)) as beside:
         pause_lanes(beside, user(2), None, Operator("another", NOW))
     for adapter, sends in (("duis", 3), ("fax", 2), ("webhook", 1), ("duis", 1)):
         render = None if adapter == "webhook" else _press(adapter)

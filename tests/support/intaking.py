@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -23,7 +21,7 @@ from router.language.rules import Rules
 from router.ledger.thread import LedgerThread
 from router.metrics.metrics import Metrics
 from router.ports import Cursor, Message, Options
-from support.ledgers import ask, lane_of, standing
+from support.ledgers import ask, asked_beside, lane_of, standing
 from support.samples import NOW, body, user
 
 SHIPPED = Path(__file__).parents[2] / "rules"
@@ -36,7 +34,7 @@ class Fed:
 
     Config: ClassVar[type[Options]] = Options
 
-    def __init__(self, groups: Sequence[Sequence[bytes | Cursor]], ledger: Path) -> None:
+    def __init__(self, groups: Sequence[Sequence[bytes | Cursor]], ledger: str) -> None:
         self.groups = groups
         self.ledger = ledger
         self.acknowledged: list[bytes] = []
@@ -87,8 +85,8 @@ class Fed:
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """Only what another process can read in the ledger by now may be acknowledged."""
-        with closing(sqlite3.connect(self.ledger)) as connection:
-            ((offset,),) = connection.execute("SELECT offset FROM cursors WHERE key = 'feed'")
+        question = "SELECT \"offset\" FROM cursors WHERE key = 'feed'"
+        ((offset,),) = asked_beside(self.ledger, question)
         last = messages[-1].cursor
         assert last is not None
         assert last.offset <= offset
@@ -182,7 +180,7 @@ class Running:
             metrics=self.metrics,
             clock=lambda: self.now,
         )
-        source = Fed(groups, Path(str(self.database.engine.url.database)))
+        source = Fed(groups, self.database.url)
         source.gate = gate
         source.deliveries = deliveries or {}
         self.metrics.ledger_up.set(1)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import psycopg
 from sqlalchemy import Connection
 
 from router.deciding.batch import Accepted, Arrival, Batch, Effect, LaneOfUser, Standing
@@ -30,8 +35,10 @@ from router.lanes.values import (
 from router.ledger.database import Database, Use, open_database
 from router.ledger.deliveries import exchange
 from router.ledger.documents import Text, go_live
+from router.ledger.driver import run, spelt
 from router.ledger.intake import record
 from router.ports import Message
+from support.postgres import Postgres
 from support.samples import DCC, NOW, activation, body, hub, registration, user
 
 RULES, USERS = "a" * 64, "b" * 64
@@ -39,9 +46,44 @@ TEXTS = [Text("rules", RULES, "rules: []"), Text("users", USERS, "service_users:
 HOLD = timedelta(hours=48)
 
 
+@dataclass
+class OnServer:
+    """Where the ledgers of a test are, where they are not in files."""
+
+    server: Postgres
+    template: str
+    made: dict[Path, str] = field(default_factory=dict)
+    """By the folder that a file would be in."""
+
+    def url(self, folder: Path) -> str:
+        """Of the ledger that stands for the one in this folder; there, and empty."""
+        if folder not in self.made:
+            self.made[folder] = f"ledger_{secrets.token_hex(4)}"
+            self.server.ask(f"CREATE DATABASE {self.made[folder]} TEMPLATE {self.template}")
+        return self.server.url(self.made[folder])
+
+    def drop(self) -> None:
+        """All of them."""
+        for name in self.made.values():
+            self.server.ask(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class Places:
+    """Where ledgers are that tests make: on this server, or in files."""
+
+    server: ClassVar[OnServer | None] = None
+
+
+def url(folder: Path) -> str:
+    """Of the ledger of this folder."""
+    if Places.server is not None:
+        return Places.server.url(folder)
+    return f"sqlite:///{folder}/ledger.db"
+
+
 def made(folder: Path) -> Database:
     """A new ledger, held as the router does, that knows one set of rules and users."""
-    database = open_database(f"sqlite:///{folder}/ledger.db", Use.ROUTE)
+    database = open_database(url(folder), Use.ROUTE)
     go_live(database, TEXTS, [], NOW)
     return database
 
@@ -156,7 +198,17 @@ def sequences(requests: Iterable[Sequence[Claimed]]) -> list[list[int]]:
 def ask(database: Database, question: str) -> list[tuple[Any, ...]]:
     """What the ledger says, in SQL."""
     with database.transaction() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(question)]
+        cursor = run(connection, spelt(connection, question), ())
+        return [tuple(row) for row in cursor] if cursor.description else []
+
+
+def asked_beside(of: str, question: str) -> list[tuple[Any, ...]]:
+    """What another program reads in the ledger of this URL."""
+    if of.startswith("sqlite:///"):
+        with closing(sqlite3.connect(of.removeprefix("sqlite:///"))) as connection:
+            return connection.execute(question).fetchall()
+    with psycopg.connect(of) as other:
+        return other.execute(question.encode()).fetchall()
 
 
 def answer(

@@ -8,7 +8,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
@@ -106,14 +106,18 @@ def write(estate: Estate, name: str, text: str = RULE) -> None:
     draft.replace(folder / "rules.yaml")
 
 
-def configure(estate: Estate, **more: Any) -> int:
-    """Write hubherald.yaml with a port that is free; gives the port."""
+def configure(estate: Estate, *, beside: Mapping[str, Any] | None = None, **more: Any) -> int:
+    """Write hubherald.yaml with a port that is free; gives the port.
+
+    `beside` stands beside the port under `operations`.
+    """
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = int(found.getsockname()[1])
     file = estate.folder / "hubherald.yaml"
     written = json.loads(file.read_text())
     written |= {"rules": "rules", "operations": {"listen": f"127.0.0.1:{port}"}, **more}
+    written["operations"] |= beside or {}
     file.write_text(json.dumps(written, indent=1))
     return port
 

@@ -14,9 +14,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 CACHE = Path(__file__).parents[2] / ".cache" / "debian"
+POSTGRESQL = "usr/lib/postgresql/15/bin"
 # program -> the Debian packages that it needs
 PACKAGES = {
     "docker-compose": ["docker-compose"],  # not run: it has the Compose specification's schema
+    "nginx": ["nginx"],
+    "pgbouncer": ["libc-ares2", "libevent-2.1-7", "pgbouncer"],
+    "postgres": [
+        "libgssapi-krb5-2",
+        "libicu72",
+        "libk5crypto3",
+        "libkeyutils1",
+        "libkrb5-3",
+        "libkrb5support0",
+        "libldap-2.5-0",
+        "libpq5",
+        "libsasl2-2",
+        "libssl3",
+        "libxml2",
+        "postgresql-15",
+    ],
     "promtool": ["prometheus"],
     "prometheus": ["prometheus"],
     "rabbitmq-server": [
@@ -36,6 +53,7 @@ PACKAGES = {
         "erlang-xmerl",
         "rabbitmq-server",
     ],
+    "tinyproxy": ["tinyproxy-bin"],
     "systemd-analyze": [
         "libapparmor1",
         "libip4tc2",
@@ -58,13 +76,16 @@ EDITOR = Path(__file__).parent / "editortools"
 """Names the language server of VS Code's YAML extension in the same way."""
 PAGE = Path(__file__).parent / "pagetools"
 """And what judges whether everybody can read a page."""
+HOOKS = Path(__file__).parent / "hooktools"
+"""And how a receiver of webhooks verifies what it gets."""
 NPM = {
     TOOLS: CACHE.parent / "npm",
     EDITOR: CACHE.parent / "npm-editor",
     PAGE: CACHE.parent / "npm-page",
+    HOOKS: CACHE.parent / "npm-hooks",
 }
 """Where the packages of each are put."""
-FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin")
+FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/rabbitmq/bin", POSTGRESQL)
 
 
 class MissingServerError(Exception):
@@ -103,7 +124,7 @@ def program(name: str) -> Path:
     unpacked = os.pathsep.join(str(CACHE / folder) for folder in FOLDERS)
     found = shutil.which(name, path=unpacked)
     if found is None and not name.startswith("rabbitmq"):  # Debian's, installed, is its service's
-        found = shutil.which(name)
+        found = shutil.which(name) or shutil.which(name, path=f"/{POSTGRESQL}")
     if found is None:
         packages = INSTALLED.get(name) or " ".join(PACKAGES[name])
         raise MissingServerError(

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from support.commandline import call, rows
+from support.commandline import call, row
 from support.estate import D1, EXPORT, HUB, ROOT, S1, S2, S3, SUPPLIER, Estate, mpan
 
 from router.domain.timestamps import moment as shown
@@ -56,7 +56,7 @@ def edit(estate: Estate, old: str, new: str, file: str = "alerts.yaml") -> None:
 
 def diff(estate: Estate, since: str = "7d") -> list[tuple[str, str, str, str, int]]:
     """(change, user, rule, instead, Alerts) of each row."""
-    found = rows("diff", estate.folder / "edited", "--since", since, folder=estate.folder)
+    found = row("diff", estate.folder / "edited", "--since", since, folder=estate.folder)["changes"]
     assert {each["alert_code"] for each in found} <= {"N64", "N99"}
     return [
         (each["change"], each["service_user_id"], each["rule"], each["instead"], each["alerts"])
@@ -98,7 +98,7 @@ def test_a_rule_that_is_taken_out_loses_what_it_alone_had_caused(estate: Estate)
 def test_each_alert_can_be_listed_with_its_hub_and_version(estate: Estate) -> None:
     edit(estate, GAS, '      - recipient.role == "gas_transporter"\n')
     words = ("diff", estate.folder / "edited", "--each")
-    listed = rows(*words, "9", folder=estate.folder)
+    listed = row(*words, "9", folder=estate.folder)["changes"]
     told = estate.ask(
         "SELECT party_id, json_extract(body, '$.data.device_id'),"
         " json_extract(body, '$.data.firmware_version'), decided_at FROM decisions"
@@ -107,15 +107,15 @@ def test_each_alert_can_be_listed_with_its_hub_and_version(estate: Estate) -> No
         " ORDER BY fact_id DESC"
     )
     assert len(listed) == len(told) == 2
-    for row, (user, hub, version, moment) in zip(listed, told, strict=True):
-        assert (row["change"], row["service_user_id"]) == ("loses", user)
-        assert (row["device_id"], row["firmware_version"]) == (hub, version)
-        assert datetime.fromisoformat(row["decided_at"]) == shown(moment)
+    for each, (user, hub, version, moment) in zip(listed, told, strict=True):
+        assert (each["change"], each["service_user_id"]) == ("loses", user)
+        assert (each["device_id"], each["firmware_version"]) == (hub, version)
+        assert datetime.fromisoformat(each["decided_at"]) == shown(moment)
     short = call(*words, "1", folder=estate.folder)
     assert short.stdout.count("V2") == 1
     assert "V1" not in short.stdout
     assert "6 activations decided again: 0 Alerts more, 2 fewer" in short.stdout
-    assert short.stderr == "there are more than 1; see --each\n"
+    assert short.stderr == "1 more: see --each\n"
 
 
 def test_a_rule_that_is_put_in_gains_and_says_what_was_there_instead(estate: Estate) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commandline import rows
+from support.commandline import row, rows
 from support.madeup import market, route
 
 pytestmark = pytest.mark.once
@@ -48,7 +48,7 @@ def told(folder: Path) -> Sent:
 
 def moved(folder: Path, rules: Path) -> tuple[Sent, Sent]:
     """The Alerts that `diff` says would be gained, and those lost."""
-    found = rows("diff", rules, "--each", "100000", folder=folder)
+    found = row("diff", rules, "--each", "100000", folder=folder)["changes"]
     gained, lost = (which(row for row in found if row["change"] == it) for it in ("gains", "loses"))
     return gained, lost
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, exists, func, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Table, exists, or_, select, union
 
 from router.compact import compact
 from router.ledger import chain
 from router.ledger.actions import JUMP
 from router.ledger.database import Database
+from router.ledger.dialects import holds
 from router.ledger.proof.flaws import ChainLink
 from router.ledger.recorder import STORED
 from router.ledger.tables import (
@@ -116,7 +117,7 @@ def _concerns(alert: Any) -> ColumnElement[bool]:
     known = union(select(sequences.c.service_user_id), select(lanes.c.service_user_id)).subquery()
     user = known.c.service_user_id
     own = ["", alert.service_user_id]  # nobody's: whoever comes
-    others = exists().where(user.not_in(own), func.instr(actions.c.detail, user) > 0)
+    others = exists().where(user.not_in(own), holds(actions.c.detail, user))
     return or_(*named) & (actions.c.action != JUMP) & ~others
 
 

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, bindparam, func, select
 from router.domain.timestamps import moment, rfc3339
 from router.errors import UsageError
 from router.ledger.database import Database
-from router.ledger.driver import read
 from router.ledger.prepared import Prepared
 from router.ledger.proof.flaws import Flaw, written_at
+from router.ledger.store import store_of
 from router.ledger.tables import links
 
 LARGEST = 1_000_000
@@ -56,7 +56,7 @@ _LAST = Prepared(
 
 def ends(connection: Connection) -> list[ChainEnd]:
     """The end of every chain, in order of the writers' names."""
-    ((ledger,),) = read(connection, "PRAGMA user_version")
+    ledger = store_of(connection).number(connection)
     found, writer = [], ""
     # from writer to writer by the index, which holds every link
     while (following := _FOLLOWING.ask(connection, writer)[0][0]) is not None:

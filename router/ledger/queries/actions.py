@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import Connection, Select, exists, func, or_, select
 
 from router.domain.timestamps import moment, stamp
 from router.lanes.values import LaneKey
 from router.ledger.database import Database
-from router.ledger.queries.wanted import values
+from router.ledger.dialects import as_number, each_in, holds, member
+from router.ledger.dialects import numbers as as_list
+from router.ledger.queries.lists import count
 from router.ledger.tables import actions, holding
 
 _ABOUT = ("user", "hub", "device_id")
@@ -63,7 +65,9 @@ class ActionRow:
     """How many deliveries or facts it changed."""
     reason: str | None
     detail: str
-    """All else that is on record of it."""
+    """All else that is on record of it, in words."""
+    record: Mapping[str, Any]
+    """All that is on record of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +83,46 @@ class ActionFilter:
     """Its name, or how it begins: `lanes`."""
 
 
-def list_actions(database: Database, wanted: ActionFilter, *, limit: int) -> list[ActionRow]:
-    """The newest that match, newest first."""
-    statement = select(actions).order_by(actions.c.id.desc()).limit(limit)
+def list_actions(
+    database: Database, wanted: ActionFilter, *, limit: int, oldest: bool = False
+) -> list[ActionRow]:
+    """The newest that match, newest first; or the oldest, oldest first."""
+    order = actions.c.id if oldest else actions.c.id.desc()
+    with database.transaction() as connection:
+        return [
+            _row(row) for row in connection.execute(_wanted(wanted).order_by(order).limit(limit))
+        ]
+
+
+def count_actions(database: Database, wanted: ActionFilter, most: int) -> int:
+    """How many rows `list_actions` would have; no more than `most` are counted."""
+    with database.transaction() as connection:
+        return count(connection, _wanted(wanted), most)
+
+
+def _wanted(wanted: ActionFilter) -> Select[Any]:
+    statement = select(actions).select_from(actions)
     if wanted.since is not None:
         statement = statement.where(actions.c.at >= stamp(wanted.since))
     if wanted.by is not None:
-        asked = func.instr(func.json_extract(actions.c.detail, "$.by"), f"user {wanted.by} (") > 0
+        asked = holds(member(actions.c.detail, "by"), f"user {wanted.by} (")
         statement = statement.where(or_(actions.c.operator == wanted.by, asked))
     if wanted.on is not None:
-        statement = statement.where(func.instr(actions.c.detail, json.dumps(wanted.on)[1:-1]) > 0)
+        statement = statement.where(holds(actions.c.detail, json.dumps(wanted.on)[1:-1]))
     if wanted.action is not None:
         begins = func.substr(actions.c.action, 1, len(wanted.action))
         statement = statement.where(begins == wanted.action)
-    with database.transaction() as connection:
-        return [_row(row) for row in connection.execute(statement)]
+    return statement
 
 
 def end_of_fact(database: Database, number: int) -> ActionRow | None:
     """What settled a fact in quarantine, by its number: closed, or repaired; None: it waits."""
-    named = func.json_each(actions.c.detail, "$.ids").table_valued("value")
+    named = each_in(actions.c.detail, "ids")
     statement = (
         select(actions)
         .where(
             actions.c.action.in_(_SETTLES),
-            exists().where(named.c.value == number),
+            exists().where(as_number(named.c.value) == number),
             ~exists().where(holding.c.quarantined_id == number),  # closed, and it came again
         )
         .order_by(actions.c.id.desc())
@@ -118,8 +137,8 @@ def closings(connection: Connection, numbers: Collection[int]) -> dict[int, Acti
     """What closed facts in quarantine, by their numbers, the last time; of others nothing."""
     if not numbers:
         return {}
-    named = func.json_each(actions.c.detail, "$.ids").table_valued("value")
-    which = exists().where(named.c.value.in_(values(numbers)))
+    named = each_in(actions.c.detail, "ids")
+    which = exists().where(as_number(named.c.value).in_(as_list(numbers)))
     statement = select(actions).where(actions.c.action == _CLOSES, which).order_by(actions.c.id)
     rows = connection.execute(statement).all()
     ids = {number: row for row in rows for number in json.loads(row.detail)["ids"]}
@@ -127,7 +146,8 @@ def closings(connection: Connection, numbers: Collection[int]) -> dict[int, Acti
 
 
 def _row(row: Any) -> ActionRow:
-    told = {name: value for name, value in json.loads(row.detail).items() if value is not None}
+    record = json.loads(row.detail)
+    told = {name: value for name, value in record.items() if value is not None}
     about = next((str(told.pop(name)) for name in _ABOUT if name in told), None)
     channels = told.pop("channels", None)
     if about and channels:
@@ -144,6 +164,7 @@ def _row(row: Any) -> ActionRow:
         count,
         reason,
         "; ".join(_words(told)),
+        record,
     )
 
 

@@ -12,11 +12,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from router.domain.timestamps import moment, stamp
 from router.ledger.database import Database
-from router.ledger.queries.wanted import SETTLED, SHOWN_STATE, Filter, values
+from router.ledger.dialects import holds, texts
+from router.ledger.dialects import numbers as as_list
+from router.ledger.queries.wanted import SETTLED, SHOWN_STATE, Filter
 from router.ledger.tables import alerts, deliveries, facts, holding, lanes, quarantined
 
 
@@ -70,18 +81,34 @@ _ALERTS = (
 )
 
 
-def list_alerts(database: Database, wanted: Filter, *, limit: int) -> list[AlertRow]:
-    """The newest that match, newest first."""
+def list_alerts(
+    database: Database, wanted: Filter, *, limit: int, oldest: bool = False
+) -> list[AlertRow]:
+    """The newest that match, newest first; or the oldest, oldest first."""
     # the same order either way; a user's own number is in the index that finds the user's
-    newest = alerts.c.id.desc() if wanted.user is None else alerts.c.sequence.desc()
+    number = alerts.c.id if wanted.user is None else alerts.c.sequence
+    order = (number, deliveries.c.id) if oldest else (number.desc(), deliveries.c.id)
     with database.transaction() as connection:
-        statement = _ALERTS.where(*wanted.clauses(connection)).order_by(newest, deliveries.c.id)
+        statement = _ALERTS.where(*wanted.clauses(connection)).order_by(*order)
         return [_alert_row(row) for row in connection.execute(statement.limit(limit))]
+
+
+def count_alerts(database: Database, wanted: Filter, most: int) -> int:
+    """How many rows `list_alerts` would have; no more than `most` are counted."""
+    with database.transaction() as connection:
+        return count(connection, _ALERTS.where(*wanted.clauses(connection)), most)
+
+
+def count(connection: Connection, statement: Select[Any], most: int) -> int:
+    """How many rows a query has that says `select_from`; no more than `most` are counted."""
+    one: ColumnElement[int] = literal_column("1").label("one")
+    found = statement.with_only_columns(one).limit(most).subquery()
+    return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
 
 
 def alerts_of(database: Database, numbers: Sequence[int]) -> list[AlertRow]:
     """Those of these deliveries, the newest first."""
-    statement = _ALERTS.where(deliveries.c.id.in_(values(numbers)))
+    statement = _ALERTS.where(deliveries.c.id.in_(as_list(numbers)))
     with database.transaction() as connection:
         rows = connection.execute(statement.order_by(deliveries.c.id.desc()))
         return [_alert_row(row) for row in rows]
@@ -90,7 +117,7 @@ def alerts_of(database: Database, numbers: Sequence[int]) -> list[AlertRow]:
 def unknown_alerts(database: Database, ids: Collection[str]) -> list[str]:
     """Those of these ids that no Alert has."""
     with database.transaction() as connection:
-        known = select(alerts.c.alert_id).where(alerts.c.alert_id.in_(values(ids)))
+        known = select(alerts.c.alert_id).where(alerts.c.alert_id.in_(texts(ids)))
         return sorted(set(ids).difference(connection.execute(known).scalars()))
 
 
@@ -114,11 +141,12 @@ def _alert_row(row: Any) -> AlertRow:
     )
 
 
-_QUARANTINE = (
+_WAITING = (
     select(quarantined, holding.c.released)
+    .select_from(quarantined)
     .join(holding, holding.c.quarantined_id == quarantined.c.id)
-    .order_by(quarantined.c.id)
 )
+_QUARANTINE = _WAITING.order_by(quarantined.c.id)
 _EVER = select(quarantined, func.coalesce(holding.c.released, 1).label("released")).outerjoin(
     holding, holding.c.quarantined_id == quarantined.c.id
 )
@@ -149,8 +177,8 @@ class QuarantineFilter:
             of = quarantined.c
             found.append(or_(of.source == self.source, of.intake == self.source))
         if self.text is not None:
-            body = func.instr(quarantined.c.body, self.text.encode()) > 0
-            found.append(or_(body, func.instr(quarantined.c.detail, self.text) > 0))
+            body = holds(quarantined.c.body, self.text.encode())
+            found.append(or_(body, holds(quarantined.c.detail, self.text)))
         if self.since is not None:
             found.append(quarantined.c.received_at >= stamp(self.since))
         return found
@@ -160,12 +188,23 @@ EVERYTHING = QuarantineFilter()
 
 
 def list_quarantine(
-    database: Database, wanted: QuarantineFilter = EVERYTHING, *, limit: int
+    database: Database,
+    wanted: QuarantineFilter = EVERYTHING,
+    *,
+    limit: int,
+    oldest: bool = False,
 ) -> list[QuarantineRow]:
-    """What waits in quarantine, oldest first."""
-    statement = _QUARANTINE.where(*wanted.clauses()).limit(limit)
+    """What waits in quarantine, newest first; or the oldest, oldest first."""
+    order = quarantined.c.id if oldest else quarantined.c.id.desc()
+    statement = _WAITING.where(*wanted.clauses()).order_by(order).limit(limit)
     with database.transaction() as connection:
         return quarantine_rows(connection, statement)
+
+
+def count_quarantine(database: Database, wanted: QuarantineFilter, most: int) -> int:
+    """How many rows `list_quarantine` would have; no more than `most` are counted."""
+    with database.transaction() as connection:
+        return count(connection, _WAITING.where(*wanted.clauses()), most)
 
 
 def quarantine_rows(connection: Connection, statement: Select[Any]) -> list[QuarantineRow]:

@@ -13,10 +13,13 @@ from router.ledger.database import Database
 from router.ledger.lanes import PARKED
 from router.ledger.queries.actions import ActionFilter, ActionRow, list_actions
 from router.ledger.queries.lanes import LaneState, list_lanes
+from router.ledger.queries.lists import QuarantineRow, list_quarantine
 from router.ledger.tables import deliveries, facts, holding, lanes
 
 ACTIONS = 10
 """How many actions are read."""
+FACTS = 10
+"""And facts in quarantine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Overview:
     """How many Alerts, by user and channel; lanes without any are left out."""
     quarantined: Mapping[str, int]
     """How many facts wait in quarantine, by reason."""
+    waiting_facts: Sequence[QuarantineRow]
+    """The newest in quarantine."""
     last_fact: datetime | None
     """When the newest was received."""
     actions: Sequence[ActionRow]
@@ -37,6 +42,7 @@ class Overview:
 def overview(database: Database) -> Overview:
     """Read it. LedgerUnavailable when that can't be done now."""
     waiting = list_lanes(database)
+    facts_waiting = list_quarantine(database, limit=FACTS)
     done = list_actions(database, ActionFilter(), limit=ACTIONS)
     parked = (
         select(deliveries.c.lane_id, func.count().label("parked"))
@@ -56,6 +62,7 @@ def overview(database: Database) -> Overview:
             lanes=waiting,
             parked={(row[0], row[1]): row[2] for row in connection.execute(of_lane)},
             quarantined={row[0]: row[1] for row in connection.execute(reasons)},
+            waiting_facts=facts_waiting,
             last_fact=None if last is None else moment(last),
             actions=done,
         )

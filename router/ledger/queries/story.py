@@ -7,6 +7,7 @@ in quarantine. Text and JSON are made of the same rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -82,7 +83,7 @@ class AlertTold:
     fact: int
     id: str
     service_user_id: str
-    roles: str
+    roles: Sequence[str]
     sequence: int
     alert_code: str
     decided_at: datetime

@@ -16,13 +16,10 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
-    Select,
-    Text,
     TextClause,
     and_,
     bindparam,
     case,
-    cast,
     exists,
     func,
     or_,
@@ -34,6 +31,7 @@ from sqlalchemy import (
 from router.domain.timestamps import moment, rfc3339, stamp
 from router.lanes.values import DeliveryState
 from router.ledger.abbreviations import PLACES
+from router.ledger.dialects import holds, member, numbers, text_of, texts, values_in
 from router.ledger.lanes import PARKED, PENDING
 from router.ledger.stored import stored_alerts, wordings
 from router.ledger.tables import alerts, deliveries, documents, facts, lanes, outcomes
@@ -100,7 +98,7 @@ class Filter:
             of_version = select(facts.c.id).where(facts.c.firmware_version == self.version)
             found.append(alerts.c.fact_id.in_(of_version))
         if self.ids is not None:
-            found.append(alerts.c.alert_id.in_(values(self.ids)))
+            found.append(alerts.c.alert_id.in_(texts(self.ids)))
         if self.answer is not None:
             found.append(_answered(self.answer))
         return found + list(self._times(connection)) + list(self._rules(connection))
@@ -148,9 +146,9 @@ class Filter:
             return
         of = stored_alerts.c
         worded = [number for number, data in _wordings(connection) if self._made(data)]
-        whole = [of.wording_id.is_(None), *self._told_whole(cast(of.event, Text))]
+        whole = [of.wording_id.is_(None), *self._told_whole(text_of(of.event))]
         yield exists().where(
-            of.id == alerts.c.id, or_(of.wording_id.in_(values(worded)), and_(*whole))
+            of.id == alerts.c.id, or_(of.wording_id.in_(numbers(worded)), and_(*whole))
         )
 
     def _made(self, data: Mapping[str, Any]) -> bool:
@@ -161,10 +159,10 @@ class Filter:
     def _told_whole(self, event: ColumnElement[str]) -> Iterator[Clause]:
         """The same, of one whose JSON stands by itself."""
         if self.rule is not None:
-            named = func.json_each(event, "$.data.rules").table_valued("value")
+            named = values_in(event, "data", "rules")
             yield exists().where(named.c.value == self.rule)
         if self.rules_digest is not None:
-            digest = func.json_extract(event, "$.data.rules_digest")
+            digest = member(event, "data", "rules_digest")
             yield func.substr(digest, 1, len(self.rules_digest)) == self.rules_digest
 
 
@@ -209,11 +207,6 @@ def _answered(reason: str) -> ColumnElement[bool]:
     )
 
 
-def values(found: Iterable[int | str]) -> Select[Any]:
-    """As many as there may be, in one bound value."""
-    return select(func.json_each(json.dumps(list(found))).table_valued("value").c.value)
-
-
 def _number_at(connection: Connection, at: datetime) -> int:
     """The first Alert that was decided then or later; where there is none, the next number."""
     newest = select(func.max(stored_alerts.c.id))
@@ -232,7 +225,7 @@ def _first_used(connection: Connection, rule: str | None, digest: str | None) ->
     """When rules went live that have this name or digest; None: never."""
     first = select(func.min(documents.c.first_used_at)).where(documents.c.kind == "rules")
     if rule is not None:
-        first = first.where(func.instr(documents.c.content, rule) > 0)
+        first = first.where(holds(documents.c.content, rule))
     if digest is not None:
         first = first.where(func.substr(documents.c.digest, 1, len(digest)) == digest)
     found = connection.execute(first).scalar_one()

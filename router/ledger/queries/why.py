@@ -179,7 +179,7 @@ def _alerts(connection: Connection, which: ColumnElement[bool]) -> dict[int, lis
                 row.fact_id,
                 row.alert_id,
                 row.service_user_id,
-                " ".join(alert.roles),
+                tuple(alert.roles),
                 row.sequence,
                 alert.alert_code,
                 alert.decided_at,

@@ -1,4 +1,7 @@
-"""What all views share: the document around them, tables, moments, links."""
+"""What all views share: the document around them, tables, moments, links.
+
+Links are relative: a proxy may have the page below any path that ends in a slash.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,8 @@ def document(title: str, *, asked: str, version: str, now: datetime, main: h.Nod
             ],
             h.body[
                 h.header[
-                    h.a(".name", href="/")["Hubherald"],
-                    h.form(action="/", method="get", role="search")[
+                    h.a(".name", href=".")["Hubherald"],
+                    h.form(action=".", method="get", role="search")[
                         h.label(for_="q")["Device ID, or Service User by id or name"],
                         h.input(
                             id="q",
@@ -60,7 +63,7 @@ def document(title: str, *, asked: str, version: str, now: datetime, main: h.Nod
                     ". Times are UTC. This page changes nothing: operators work with ",
                     h.code["hubherald --help"],
                     ". ",
-                    h.a(href="/metrics")["Metrics"],
+                    h.a(href="metrics")["Metrics"],
                 ],
             ],
         ]
@@ -122,7 +125,7 @@ def clean(text: str | None) -> str:
 
 def search(words: str, shown: h.Node = None) -> h.Renderable:
     """A link to what these words find."""
-    return h.a(".id", href=f"/?{urlencode({'q': words})}")[shown or words]
+    return h.a(".id", href=f"?{urlencode({'q': words})}")[shown or words]
 
 
 def who(service_user_id: str, names: Mapping[str, str]) -> h.Node:

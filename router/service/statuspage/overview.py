@@ -11,7 +11,16 @@ from router.files.counts import plural
 from router.language.rules import Rule
 from router.ledger.queries.lanes import LaneState
 from router.ledger.queries.overview import Overview
+from router.service.attention import (
+    FAILING,
+    Attention,
+    StatusLine,
+    of_alerts,
+    of_intake,
+    of_lanes,
+)
 from router.service.statuspage.actions import latest
+from router.service.statuspage.campaigns import rollouts, waiting_facts
 from router.service.statuspage.layout import ago, banner, clean, facts, table, to_the_second, who
 from router.service.statuspage.state import RouterState, SourceState
 
@@ -29,10 +38,13 @@ def front_page(state: RouterState, seen: Overview | None, trouble: str | None) -
         h.h1["Status"],
         _ready(state),
         banner("bad", "The ledger could not be read", h.p[clean(trouble)]) if trouble else None,
+        _attention(state, seen) if seen else None,
         _intake(state, seen),
         _lanes(state, seen) if seen else None,
+        waiting_facts(seen) if seen else None,
+        rollouts(state.rollouts),
         _rules(state),
-        latest(seen.actions) if seen else None,
+        latest(seen.actions, state.names) if seen else None,
     ]
 
 
@@ -41,6 +53,24 @@ def _ready(state: RouterState) -> h.Node:
         return banner("good", "Ready: facts are taken")
     reasons = h.ul[(h.li[clean(line)] for line in state.not_ready.splitlines())]
     return banner("bad", "Not ready: facts, or some of them, can't come", reasons)
+
+
+def _attention(state: RouterState, seen: Overview) -> h.Node:
+    """What needs a person, with the alarm that rings for it."""
+    lines = [
+        *of_intake(seen, state.now),
+        *of_lanes(seen, state.names, state.now),
+        *of_alerts(seen, state.now),
+    ]
+    acts = [each for each in lines if each.state is Attention.ACT]
+    if not acts:
+        return None
+    return banner("bad", "Needs a person", h.ul[(h.li[_line(each, state.names)] for each in acts)])
+
+
+def _line(each: StatusLine, names: Mapping[str, str]) -> h.Node:
+    alarm = ["  (alarm ", h.code[each.alarm], ")"] if each.alarm else None
+    return [f"{each.part}: {clean(each.detail)}", alarm]
 
 
 # --- intake ---------------------------------------------------------------------------------
@@ -99,6 +129,7 @@ def _lanes(state: RouterState, seen: Overview) -> h.Node:
     lanes = sorted(seen.lanes, key=_urgency)
     more = len(lanes) - MOST
     closed = sum(lane.state == "closed" for lane in lanes)
+    failing = sum(lane.state == "open" and lane.failures > 0 for lane in lanes)
     held = sum(lane.waiting for lane in lanes if lane.state == "closed")
     waiting = sum(lane.waiting for lane in lanes) - held
     parked = sum(seen.parked.values())
@@ -106,7 +137,14 @@ def _lanes(state: RouterState, seen: Overview) -> h.Node:
         h.h2(id="lanes")["Lanes"],
         facts(
             [
-                ("Lanes", [f"{len(lanes) - closed:,} open, ", _some(closed, "closed")]),
+                (
+                    "Lanes",
+                    [
+                        f"{len(lanes) - closed:,} open, ",
+                        [_some(failing, "of them failing", "wait"), ", "] if failing else None,
+                        _some(closed, "closed"),
+                    ],
+                ),
                 ("Waiting Alerts", f"{waiting:,}"),
                 ("Held Alerts", _some(held, "on closed lanes", "wait")),
                 ("Parked Alerts", [_some(parked), *_PARKED] if parked else "0"),
@@ -127,10 +165,11 @@ def lane_table(
     return table(caption, LANE_HEADS, (_lane(lane, state, parked) for lane in lanes))
 
 
-def _urgency(lane: LaneState) -> tuple[bool, float, str, str]:
-    """Closed ones first, then where somebody has waited longest."""
+def _urgency(lane: LaneState) -> tuple[int, float, str, str]:
+    """Closed ones first, then those that fail, then where somebody has waited longest."""
     oldest = lane.oldest.timestamp() if lane.oldest else float("inf")
-    return (lane.state == "open", oldest, lane.service_user_id, lane.channel)
+    calm = 2 if not lane.failures else 1
+    return (calm if lane.state == "open" else 0, oldest, lane.service_user_id, lane.channel)
 
 
 def _lane(
@@ -148,6 +187,10 @@ def _lane(
 
 
 def _standing(lane: LaneState) -> h.Node:
+    if lane.state == "open" and lane.failures:
+        kind = "bad" if lane.failures >= FAILING else "wait"
+        again = [", next try ", to_the_second(lane.next_try)] if lane.next_try else None
+        return [h.span(class_=kind)["open, failing"], f": {lane.failures:,} in a row", again]
     if lane.state == "open":
         return h.span(".good")["open"]
     reason = (lane.reason or "").replace("_", " ")

@@ -8,6 +8,7 @@ from datetime import datetime
 from importlib.metadata import version
 
 from router.config.loading import Config
+from router.metrics.rollouts import RolloutSeen
 from router.ports import Linked, Options, Source
 from router.service.readiness import Readiness
 from router.service.reloading import Reloader, ReloadRefused
@@ -44,6 +45,8 @@ class RouterState:
     """When they went live."""
     refused: ReloadRefused | None
     """The last reload, when it was refused."""
+    rollouts: Sequence[RolloutSeen] = ()
+    """The busiest versions; none until the ledger is counted."""
     lost: str | None = None
     """Why the ledger at its path is not the router's: what stands there says nothing of it."""
 
@@ -54,7 +57,10 @@ class RouterState:
 
 
 def gather(
-    live: Runtime, reloader: Reloader, readiness: Readiness, sources: Mapping[str, Source[Options]]
+    live: Runtime,
+    reloader: Reloader,
+    readiness: Readiness,
+    sources: Mapping[str, Source[Options]],
 ) -> RouterState:
     """Ask all of them."""
     down = readiness.down()
@@ -69,6 +75,7 @@ def gather(
         config=live.config,
         since=live.since,
         refused=reloader.refused,
+        rollouts=live.metrics.rollouts.seen(),
         lost=readiness.lost(),
     )
 

@@ -381,7 +381,7 @@ def test_a_secret_that_cannot_sign_is_a_mistake_that_shows_nothing_of_it(secret:
         ({"url": f"https://{'a' * 64}.example/"}, "url"),
         ({"url": "https://acme.example/", "batch": 0}, "batch"),
         ({"url": "https://acme.example/", "batch": 1001}, "batch"),
-        ({"url": "https://acme.example/", "proxy": "http://127.0.0.1/"}, "proxy"),
+        ({"url": "https://acme.example/", "proxies": "http://127.0.0.1/"}, "proxies"),
         ({}, "url"),
     ],
 )

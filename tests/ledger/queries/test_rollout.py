@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commandline import call, rows
+from support.commandline import call, row, rows
 from support.estate import HUB, S1, S2, SUPPLIER, Estate
 from support.ledgers import ask
 from support.madeup import market, route
@@ -36,13 +36,13 @@ def estate(tmp_path: Path) -> Estate:
     return estate
 
 
-def rollout(estate: Estate, *words: str) -> list[dict[str, Any]]:
-    return rows("rollout", *words, folder=estate.folder)
+def rollout(estate: Estate) -> list[dict[str, Any]]:
+    return rows("rollout", folder=estate.folder)
 
 
-def told(row: dict[str, Any]) -> tuple[int, ...]:
+def told(found: dict[str, Any]) -> tuple[int, ...]:
     names = ("due", "delivered", "outstanding", "parked", "withdrawn")
-    return tuple(row[f"alerts_{name}"] for name in names)
+    return tuple(found[f"alerts_{name}"] for name in names)
 
 
 def test_each_version_has_its_hubs_and_alerts_the_newest_first(estate: Estate) -> None:
@@ -68,24 +68,25 @@ def test_what_one_channel_delivered_and_another_was_spared_is_delivered(tmp_path
     estate.users[0]["channels"] = channels[1:]
     estate.write_users()
     estate.run()
-    moved = rows("lanes", "move", f"{S1}/a", f"{S1}/b", "-o", "json", folder=tmp_path)
-    assert [each["withdrawn"] for each in moved] == [1]
+    assert row("lanes", "move", f"{S1}/a", f"{S1}/b", folder=tmp_path)["withdrawn"] == 1
     (one,) = rollout(estate)
     assert told(one) == (1, 1, 0, 0, 0)
 
 
 def test_a_version_has_its_users(estate: Estate) -> None:
-    first, second = rollout(estate, "V1")
+    one = row("rollout", "V1", folder=estate.folder)
+    assert (one["hubs_activated"], told(one)) == (2, (4, 2, 2, 0, 0))
+    first, second = one["service_users"]
     assert (first["service_user_id"], told(first)) == (S1, (2, 2, 0, 0, 0))
     assert first["oldest_outstanding"] is None
     assert (second["service_user_id"], told(second)) == (S2, (2, 0, 2, 0, 0))
     assert second["oldest_outstanding"] is not None
     said = call("rollout", "V2", folder=estate.folder).stdout.splitlines()
-    assert said[0] == (
-        "V2: 1 hub activated it, 1 failed, 1 run it now; "
-        "from 2026-06-02T12:00:00Z to 2026-06-03T12:00:00Z"
-    )
-    assert said[1] == "2 Alerts: 1 delivered, 1 outstanding, 0 parked, 0 withdrawn"
+    assert said[:2] == [
+        "V2: 1 hub activated it, 1 failed, 1 run it now",
+        "from 2026-06-02T12:00:00Z to 2026-06-03T12:00:00Z",
+    ]
+    assert said[2] == "2 Alerts: 1 delivered, 1 outstanding, 0 parked, 0 withdrawn"
 
 
 def test_an_alert_on_two_channels_counts_once_and_as_what_is_left_to_do(tmp_path: Path) -> None:
@@ -101,10 +102,10 @@ def test_an_alert_on_two_channels_counts_once_and_as_what_is_left_to_do(tmp_path
     assert call("lanes", "pause", S1, "two", folder=tmp_path).exit_code == 0
     estate.activation("V1")
     estate.run()
-    assert [told(row) for row in rollout(estate)] == [(1, 0, 1, 0, 0)]
+    assert [told(each) for each in rollout(estate)] == [(1, 0, 1, 0, 0)]
     assert call("lanes", "resume", S1, folder=tmp_path).exit_code == 0
     estate.run()
-    assert [told(row) for row in rollout(estate)] == [(1, 1, 0, 0, 0)]
+    assert [told(each) for each in rollout(estate)] == [(1, 1, 0, 0, 0)]
 
 
 def test_an_unknown_version_is_said_with_those_there_are(estate: Estate) -> None:
@@ -139,15 +140,15 @@ def test_a_whole_market_adds_up(tmp_path: Path) -> None:
             json.loads(event)["data"]["firmware_version"]
             for (event,) in ask(database, "SELECT event FROM alerts")
         )
-        newest = Counter(row[0] for row in ask(database, "SELECT version FROM firmware"))
+        newest = Counter(name for (name,) in ask(database, "SELECT version FROM firmware"))
     hubs = {(version, outcome, hub) for version, outcome, hub, _ in facts}
-    for row in found:
-        version = row["firmware_version"]
+    for each in found:
+        version = each["firmware_version"]
         ours = [key for key in hubs if key[0] == version]
-        assert row["hubs_activated"] == sum(outcome == "success" for _, outcome, _ in ours)
-        assert row["hubs_failed"] == sum(outcome == "failure" for _, outcome, _ in ours)
-        assert row["hubs_running"] == newest[version]
-        assert told(row) == (alerts[version], 0, alerts[version], 0, 0)  # all are suspended
-        users = rows("rollout", version, folder=folder)
-        assert sum(user["alerts_due"] for user in users) == row["alerts_due"]
+        assert each["hubs_activated"] == sum(outcome == "success" for _, outcome, _ in ours)
+        assert each["hubs_failed"] == sum(outcome == "failure" for _, outcome, _ in ours)
+        assert each["hubs_running"] == newest[version]
+        assert told(each) == (alerts[version], 0, alerts[version], 0, 0)  # all are suspended
+        users = row("rollout", version, folder=folder)["service_users"]
+        assert sum(user["alerts_due"] for user in users) == each["alerts_due"]
     assert len(found) == len({version for version, *_ in facts}) > 2

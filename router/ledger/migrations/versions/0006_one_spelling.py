@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.sqlite import insert
+
+from router.ledger.dialects import upsert as insert
 
 revision = "0006"
 down_revision = "0005"

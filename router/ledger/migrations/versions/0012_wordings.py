@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from router.errors import LedgerError
+from router.ledger.migrations import wordings_on_postgresql
 
 revision = "0012"
 down_revision = "0011"
@@ -126,6 +127,9 @@ FROM stored_alerts LEFT JOIN stored_facts ON stored_facts.id = stored_alerts.fac
 def upgrade() -> None:
     """Make room for both forms, and tell each record whole by a view of its old name."""
     connection = op.get_bind()
+    if connection.dialect.name == "postgresql":
+        wordings_on_postgresql.upgrade(connection)
+        return
     for statement in _TABLES.split(";"):
         connection.exec_driver_sql(statement)
     _make_optional(connection)

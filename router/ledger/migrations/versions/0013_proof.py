@@ -15,6 +15,8 @@ down_revision = "0012"
 def upgrade() -> None:
     """Add the columns; no row is written anew."""
     op.add_column("links", sa.Column("marks", sa.LargeBinary()))
-    op.add_column("attempts", sa.Column("alert", sa.Integer()))
+    op.add_column(
+        "attempts", sa.Column("alert", sa.BigInteger().with_variant(sa.Integer(), "sqlite"))
+    )
     op.add_column("attempts", sa.Column("sent", sa.LargeBinary()))
     op.add_column("lives", sa.Column("copied_at", sa.BigInteger()))

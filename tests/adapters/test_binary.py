@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.steps import counted
 
-from adapters.rabbitmq.binary import LARGE, PREFIXES, structured
+from adapters.binary import LARGE, PREFIXES, structured
 from router.domain.facts import Defect, parse_all
 from router.ports import MAX_BODY
 

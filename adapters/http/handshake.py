@@ -1,4 +1,4 @@
-"""What it means that a receiver and we could not agree on TLS. Pure.
+"""What it means that a receiver and we could not agree on TLS.
 
 With mutual TLS either side can refuse the other. Somebody has to mend that, so the lane closes; a
 network that fails mends by itself.
@@ -10,13 +10,42 @@ import re
 import ssl
 from pathlib import Path
 
-from adapters.http.answer import causes_of
-from router.ports import ChannelFault, Closed
+from adapters.http.answer import causes_of, outcome_of_failure
+from adapters.http.session import NO_ANSWER, HttpSession, HungUpError
+from adapters.tls import TlsFilesError
+from router.ports import ChannelFault, Closed, Reason, Retry
 
 _OURS = re.compile(r"ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
 """What a server says that does not want our certificate, or has no way to use its key."""
 _OLD = re.compile(r"PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW")
 """What comes of a server that knows nothing newer than TLS 1.1."""
+
+
+async def failure_of(
+    error: Exception, session: HttpSession, certificate_file: Path, trust: str
+) -> Retry | Closed:
+    """What it means that a receiver that is shown our certificate gave no answer."""
+
+    def meaning(error: Exception) -> Retry | Closed:
+        closed = refusal(error, session.where, certificate_file)
+        return closed or outcome_of_failure(error, session.where, trust)
+
+    found = meaning(error)
+    if not (isinstance(found, Retry) and found.reason is Reason.NETWORK):
+        return found
+    # What a server says against our certificate can get lost behind what we were writing, and
+    # some hang up without a word. A handshake alone tells them from a network that fails.
+    try:
+        await session.shake_hands()
+    except TlsFilesError:
+        return found
+    except HungUpError:
+        said = "it hangs up as soon as it has seen it"
+        return unwanted(session.where, certificate_file, said)
+    except NO_ANSWER as again:
+        closed = meaning(again)
+        return closed if isinstance(closed, Closed) else found
+    return found
 
 
 def refusal(error: Exception, where: str, certificate_file: Path) -> Closed | None:

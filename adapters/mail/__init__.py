@@ -1,0 +1,1 @@
+"""Alerts by mail, for people and for mailboxes that programs read."""

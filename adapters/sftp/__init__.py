@@ -1,0 +1,1 @@
+"""Alerts as files on somebody else's SFTP server."""
