@@ -37,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--only", default="", help="rows whose name has these words")
+    parser.add_argument("--on", default="", help="sqlite or postgresql; else both")
     parser.add_argument("--brief", action="store_true", help="the cut that `make test` runs")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="hubherald-faults-"))
@@ -46,7 +47,7 @@ def main() -> None:
             print(heading(), flush=True)
             runs.append([])
             place = folder / f"run-{number}"
-            for line in run(place, broker, brief=given.brief, only=given.only):
+            for line in run(place, broker, brief=given.brief, only=given.only, on=given.on):
                 print(line, flush=True)
                 runs[-1].append(line)
     bad = sum(bool(line.problems) for each in runs for line in each)
@@ -54,7 +55,7 @@ def main() -> None:
     own = resource.getrusage(resource.RUSAGE_SELF)
     seconds = spent.ru_utime + spent.ru_stime + own.ru_utime + own.ru_stime
     print(f"{seconds:.0f} s of processor time, without the broker's own")
-    if not given.only and not given.brief:
+    if not (given.only or given.on or given.brief):
         TABLE.write_text(f"{ABOUT}\n{table(runs)}")
     if bad:
         raise SystemExit(f"{bad} rows did not hold; their files are in {folder}")

@@ -1,4 +1,4 @@
-"""The ledgers that every row is run on: how each is named, copied, asked and locked by somebody."""
+"""The ledgers that every row is run on: how each is named, copied, asked and locked by others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self
+
+from support.beside import Beside
+from support.postgres import Postgres
 
 FILE = "hubherald.db"
 
@@ -37,6 +40,9 @@ class LedgerKind(Protocol):
 
     def move(self, estate: Path, disk: Path) -> None:
         """Put it onto another disk, where nobody has it open."""
+
+    def restart(self) -> None:
+        """Its server stops and starts, where it has one."""
 
     def locked(self, estate: Path) -> AbstractContextManager[None]:
         """A context in which another program keeps it for itself."""
@@ -74,6 +80,9 @@ class Sqlite:
         with closing(sqlite3.connect(place, uri=True)) as ledger:
             return ledger.execute(question).fetchall()
 
+    def restart(self) -> None:
+        raise NotImplementedError("a file has no server")
+
     @contextmanager
     def locked(self, estate: Path) -> Iterator[None]:
         with closing(sqlite3.connect(self._file(estate), isolation_level=None)) as other:
@@ -83,3 +92,51 @@ class Sqlite:
 
     def _file(self, estate: Path) -> Path:
         return self.places.get(estate, estate / FILE)
+
+
+class Postgresql:
+    """A database of its own for each estate, on a private server."""
+
+    name = "PostgreSQL"
+    shared = False
+
+    def __init__(self) -> None:
+        self.server = Postgres()
+        self._names: dict[Path, str] = {}
+
+    def __enter__(self) -> Self:
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.server.__exit__(None, None, None)
+
+    def url(self, estate: Path) -> str:
+        if estate not in self._names:
+            self._make(estate, "template0")
+        return self.server.url(self._names[estate])
+
+    def copy(self, estate: Path, to: Path) -> None:
+        self._make(to, self._names[estate])
+
+    def ask(self, estate: Path, question: str) -> list[tuple[Any, ...]]:
+        return self.server.ask(question, self._names[estate])
+
+    @contextmanager
+    def locked(self, estate: Path) -> Iterator[None]:
+        with Beside(self.url(estate)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+
+    def move(self, estate: Path, disk: Path) -> None:
+        raise NotImplementedError(f"{estate} can't be moved to {disk}: a server's disk is its own")
+
+    def restart(self) -> None:
+        """The server stops and starts, as when it is upgraded."""
+        self.server.stop()
+        self.server.start()
+
+    def _make(self, estate: Path, template: str) -> None:
+        self._names[estate] = name = f"estate_{len(self._names)}"
+        self.server.ask(f"CREATE DATABASE {name} TEMPLATE {template}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -66,11 +65,9 @@ class Scene:
     ) -> None:
         """Write the configuration: channels that differ, the source's URL, further keys."""
         usual = {user: self.webhook(user) for user in USERS}
-        market.describe(self.estate, {**usual, **(channels or {})}, self.facts.source(source))
-        file = self.estate / "hubherald.yaml"
-        written = json.loads(file.read_text())
-        written |= {"ledger": {"url": self.kind.url(self.estate)}, **more}
-        file.write_text(json.dumps(written))
+        facts = self.facts.source(source)
+        url = self.kind.url(self.estate)
+        market.describe(self.estate, {**usual, **(channels or {})}, facts, ledger=url, **more)
 
     def webhook(self, user: str, url: str = "", **more: Any) -> dict[str, Any]:
         """The channel of a user to our recipients."""
@@ -196,5 +193,6 @@ def template(folder: Path, kind: LedgerKind) -> Path:
     folder.mkdir(parents=True)
     os.environ.setdefault("COLUMNS", "80")
     usual = {user: {"adapter": "log"} for user in USERS}
-    market.found(folder, usual, {"adapter": "folder", "path": "inbox/"}, HUBS)
+    inbox = {"adapter": "folder", "path": "inbox/"}
+    market.found(folder, usual, inbox, HUBS, ledger=kind.url(folder))
     return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.broker import Broker
 
-from faults.ledgers import LedgerKind, Sqlite
+from faults.ledgers import LedgerKind, Postgresql, Sqlite
 from faults.life import Broken
 from faults.line import Line, failed
 from faults.row import Row
@@ -26,7 +26,7 @@ ROWS: Sequence[Row] = (
     *folders.ROWS,
     *clocks.ROWS,
 )
-LEDGERS: Sequence[type[LedgerKind]] = (Sqlite,)
+LEDGERS: Sequence[type[LedgerKind]] = (Sqlite, Postgresql)
 
 
 def run(
@@ -35,10 +35,13 @@ def run(
     *,
     brief: bool = False,
     only: str = "",
+    on: str = "",
     ledgers: Sequence[type[LedgerKind]] = LEDGERS,
 ) -> Iterator[Line]:
     """Each row's lines as they come; what failed leaves its files in the folder."""
     for make in ledgers:
+        if on.lower() not in make.name.lower():
+            continue
         with make() as kind:
             ground = template(folder / kind.name / "template", kind)
             for number, row in enumerate(ROWS):

@@ -85,7 +85,8 @@ NPM = {
     HOOKS: CACHE.parent / "npm-hooks",
 }
 """Where the packages of each are put."""
-FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/rabbitmq/bin", POSTGRESQL)
+FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin", "usr/sbin", POSTGRESQL)
+"""Where programs are looked for, in this order: what usr/sbin has of RabbitMQ is for its service."""
 
 
 class MissingServerError(Exception):

@@ -119,6 +119,20 @@ def locked(scene: Scene) -> Iterator[Line]:
     yield scene.line("database locked for a minute")
 
 
+def restarted(scene: Scene) -> Iterator[Line]:
+    """The server stops while we decide and send, and comes back."""
+    scene.send(0, HALF)
+    life = scene.start()
+    have = scene.recipients.have
+    life.until("some Alerts have come", lambda: have() > 0)
+    scene.kind.restart()
+    scene.send(HALF, HALF)
+    life.until("all has come", lambda: have() >= 3 * FACTS)
+    life.until("all is settled", lambda: not _count(scene, _PENDING))
+    life.stop()
+    yield scene.line("PostgreSQL restarted")
+
+
 def alone(scene: Scene) -> Iterator[Line]:
     """A second router on the same ledger is refused; once the first is killed it takes over."""
     first = scene.start()
@@ -164,6 +178,13 @@ ROWS = [
     Row("our disk full (a small tmpfs)", "no acks while full, then all", full, on=_is_sqlite),
     Row("our disk full, then room again", "goes on by itself", resumes, brief=True, on=_is_sqlite),
     Row("database locked for a minute", "nothing quarantined, all arrives", locked, brief=True),
+    Row(
+        "PostgreSQL restarted",
+        "nothing quarantined, all arrives",
+        restarted,
+        brief=True,
+        on=lambda name, _shared: name == "PostgreSQL",
+    ),
     Row(_ALONE, "refused, then takes over", alone, on=lambda _name, shared: not shared),
     Row(_TOGETHER, "lanes taken over", together, on=lambda _name, shared: shared),
 ]
