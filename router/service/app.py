@@ -86,7 +86,7 @@ def run(
 
     Gives what was left to do then; nothing, where it was not to end when idle.
 
-    Of what is given, the metrics tell what `log` drops, `last` ends the process when a thread hangs,
+    Of what is given, metrics tell what `log` drops, `last` ends the process when a thread hangs,
     `names` are those of the users that are live, `discretion` learns of secrets.
 
     Raises EngineError when the rules can't be trusted, LedgerError when the ledger can't be
