@@ -85,9 +85,9 @@ class Postgres:
         """Its folder of data."""
         return str(self.folder / "data")
 
-    def start(self) -> None:
+    def start(self, **more: str) -> None:
         """Start it with what it had, and wait until it takes connections."""
-        settings = [f"-c{name}={value}" for name, value in self._config.items()]
+        settings = [f"-c{name}={value}" for name, value in {**self._config, **more}.items()]
         words = ["-D", self.data, "-p", str(self.port), "-k", str(self.folder), *settings]
         log = (self.folder / "log").open("ab")
         with log:
