@@ -85,7 +85,7 @@ NPM = {
     HOOKS: CACHE.parent / "npm-hooks",
 }
 """Where the packages of each are put."""
-FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/rabbitmq/bin", POSTGRESQL)
+FOLDERS = ("usr/lib/rabbitmq/bin", "usr/bin", "usr/sbin", POSTGRESQL)
 
 
 class MissingServerError(Exception):
