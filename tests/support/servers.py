@@ -85,7 +85,8 @@ NPM = {
     HOOKS: CACHE.parent / "npm-hooks",
 }
 """Where the packages of each are put."""
-FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/rabbitmq/bin", POSTGRESQL)
+FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin", POSTGRESQL, "usr/sbin")
+"""In this order: what Debian has of RabbitMQ in usr/sbin wants a user of its own."""
 
 
 class MissingServerError(Exception):
