@@ -39,7 +39,7 @@ def written(folder: Path, name: str = "tape") -> Path:
 def test_its_tests_pass_and_its_code_is_right_for_type_checkers(tmp_path: Path) -> None:
     project = written(tmp_path, "my-queue")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    assert "32 passed, 35 declared" in done("env", f"PYTHONPATH={project}", *command, cwd=project)
+    assert "33 passed, 35 declared" in done("env", f"PYTHONPATH={project}", *command, cwd=project)
     mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "."]
     assert "no issues" in done(*mypy, cwd=project)
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length=100", "."]
