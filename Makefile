@@ -29,7 +29,7 @@ OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/work
 OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test $(PARTS) check format guide dashboards golden bench bench-growth wheel install lock clean
+.PHONY: help demo test $(PARTS) check format guide dashboards golden faults bench bench-growth fuzz wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -82,12 +82,19 @@ dashboards: $(READY) ## renew dashboards/grafana/*.json from the code beside it
 golden: $(READY) ## take what lists show on a terminal for right: tests/cli/golden/
 	@GOLDEN=renew $(BIN)/python -m pytest -q tests/cli/test_lists_shown.py
 
+faults: $(READY) ## break what can break, three times over, against real processes (half an hour)
+	@$(BIN)/python tests/support/servers.py
+	@PYTHONPATH=benchmarks:tests $(BIN)/python -m faults $(or $(ARGS),--runs 3)
+
 bench: $(READY) ## measure beside raw clients, FastStream and Alertmanager (10 minutes)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 bench-growth: $(READY) ## measure from small to millions of hubs and Alerts, draw curves
 	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@$(BIN)/python benchmarks/growth.py $(ARGS)
+
+fuzz: $(READY) ## facts, files and rows made wrong a hundred thousand times (ARGS="--seed 7")
+	@$(BIN)/python benchmarks/fuzz.py $(ARGS)
 
 wheel: $(READY) ## build the wheel and try it outside of the checkout
 	@.ci/try-wheel $(BIN)/python

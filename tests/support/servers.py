@@ -85,7 +85,8 @@ NPM = {
     HOOKS: CACHE.parent / "npm-hooks",
 }
 """Where the packages of each are put."""
-FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/rabbitmq/bin", POSTGRESQL)
+FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin", "usr/sbin", POSTGRESQL)
+"""Those of RabbitMQ before what Debian puts in front of them, which wants a user of its own."""
 
 
 class MissingServerError(Exception):
