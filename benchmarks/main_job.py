@@ -27,7 +27,6 @@ from typing import Any
 import psycopg
 from lives import Counted, Lives, Run, hubherald
 from proof import Proof, prove
-from support.postgres import Postgres
 
 from router.config.ledgerplace import ledger_place
 
@@ -96,6 +95,7 @@ def serving(kind: str) -> Iterator[str | None]:
         yield None
         return
     sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    from support.postgres import Postgres  # noqa: PLC0415 - its needs are only for this option
 
     with Postgres(durable=True) as server:
         server.ask("CREATE DATABASE benchmark")

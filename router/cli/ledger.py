@@ -10,6 +10,7 @@ import click
 from router.cli.context import ledger, now, plain_file
 from router.cli.printing import as_object, flat, line, output, raw
 from router.domain.timestamps import rfc3339
+from router.errors import LedgerError
 from router.files.counts import plural
 
 if TYPE_CHECKING:
@@ -131,3 +132,68 @@ def backup(config_file: Path, *, file: Path, output: str) -> None:
         as_object({"file": file, "bytes": size})
     else:
         line(f"the ledger is in {file}: {plural(size, 'byte')}")
+
+
+@command.command("copy")
+@click.argument("url", metavar="URL")
+@click.option(
+    "--password-file", type=plain_file, metavar="FILE", help="Has the password of the URL's user."
+)
+@output
+@click.pass_obj
+def copy(config_file: Path, *, url: str, password_file: Path | None, output: str) -> None:
+    """Copy the ledger into an empty database of a PostgreSQL server, and prove the copy.
+
+    Stop the router before. All of it is there in the end, or nothing. No router runs on the old one
+    any more: set ledger.url to URL, or, to stay, `hubherald ledger reopen`.
+
+    \b
+    Example:
+      hubherald ledger copy postgresql://hubherald@db.example/hubherald --password-file secret
+    """
+    from contextlib import closing
+
+    from router.cli.bar import Bar
+    from router.config.ledgerurl import ledger_url
+    from router.ledger.copying import copy as copy_ledger
+    from router.ledger.database import Use, open_database
+
+    try:
+        place = ledger_url(url, config_file.parent)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="URL") from None
+    secret = password_file.read_text().strip("\r\n") if password_file is not None else None
+    with (
+        ledger(config_file, Use.ROUTE) as old,
+        closing(open_database(place, Use.CHANGE, password=secret)) as new,
+        Bar("rows of the ledger", 0) as bar,
+    ):
+        found = copy_ledger(old, new, begin=bar.begin, advance=bar.advance)
+        named = new.name
+    if found.flaw is not None:
+        raise LedgerError(
+            f"the copy is not what it should be: {found.flaw}; drop the "
+            f"database there, look with `hubherald ledger verify` here, and try again"
+        )
+    if output == "json":
+        as_object({"ledger": named, "records": found.records, "links": found.links})
+    else:
+        counted = f"{plural(found.records, 'record')} in {plural(found.links, 'link')}"
+        line(f"the ledger is in {named}, as it was written: {counted}; set ledger.url to it")
+
+
+@command.command("reopen")
+@click.pass_obj
+def reopen(config_file: Path) -> None:
+    """Let routers run again on a ledger that was copied to a server: the copy is given up.
+
+    \b
+    Example:
+      hubherald ledger reopen
+    """
+    from router.ledger import lives
+    from router.ledger.database import Use
+
+    with ledger(config_file, Use.CHANGE) as database:
+        lives.reopen(database)
+    line("routers run on this ledger again; what one has written into the copy is not here")

@@ -34,3 +34,16 @@ def end(database: Database, now: datetime) -> None:
     """It ends by itself: what it was at is no suspect."""
     with database.transaction() as connection:
         connection.execute(lives.update().values(running=0, deaths=0, seen_at=stamp(now)))
+
+
+def moved_to(database: Database) -> str | None:
+    """Where this ledger was copied to; None where it was not."""
+    with database.transaction() as connection:
+        found: str | None = connection.execute(select(lives.c.moved_to)).scalar_one_or_none()
+        return found
+
+
+def reopen(database: Database) -> None:
+    """Let routers run on it again: the copy is given up."""
+    with database.transaction() as connection:
+        connection.execute(lives.update().values(moved_to=None))

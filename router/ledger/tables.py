@@ -373,4 +373,5 @@ lives = Table(
     Column("deaths", Integer, nullable=False),  # how many in a row did not, before this one
     Column("seen_at", BigInteger),  # when it was last known to run, but for what it wrote since
     Column("copied_at", BigInteger),  # of a backup that no router ran on yet: when it was made
+    Column("moved_to", Text),  # the server that it was copied to, where routers go on
 )

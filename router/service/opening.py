@@ -5,6 +5,8 @@ from __future__ import annotations
 import structlog
 
 from router.config.loading import Config
+from router.errors import LedgerError
+from router.ledger import lives
 from router.ledger.database import Database, Use, open_database
 from router.ledger.sqlitefile import SqliteFile
 
@@ -14,7 +16,15 @@ _log = structlog.get_logger(__name__)
 def opened(config: Config) -> Database:
     """Opened to route. LedgerError when it can't be used."""
     own = config.ledger
-    return open_database(own.url, Use.ROUTE, access=own.access, password=own.secret)
+    database = open_database(own.url, Use.ROUTE, access=own.access, password=own.secret)
+    moved = lives.moved_to(database)
+    if moved is not None:
+        database.close()
+        raise LedgerError(
+            f"{database.name}: this ledger was copied to {moved}, where routers go on: set "
+            f"ledger.url; to give that copy up and go on here: `hubherald ledger reopen`"
+        )
+    return database
 
 
 def tell_of(database: Database) -> None:

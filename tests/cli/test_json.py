@@ -16,8 +16,8 @@ from router.cli import COMMANDS, main
 pytestmark = pytest.mark.once
 
 README = (ROOT / "router" / "cli" / "README.md").read_text()
-WITHOUT = {"demo", "schema", "ledger head"}
-"""A show for people; and what prints JSON whatever is asked."""
+WITHOUT = {"demo", "schema", "ledger head", "ledger reopen"}
+"""A show for people; what prints JSON whatever is asked; what has nothing to tell."""
 
 
 def every() -> Iterator[tuple[str, click.Command]]:

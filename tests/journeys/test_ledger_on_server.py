@@ -97,3 +97,20 @@ def test_check_says_what_the_server_says(estate: Estate, ledger: dict[str, str])
     assert "url: " in found.stderr
     assert "the password is wrong" in found.stderr
     assert "wrong-horse" not in found.stderr
+
+
+def test_a_ledger_moves_house(estate: Estate, ledger: dict[str, str]) -> None:
+    estate.activation("V1")
+    estate.run()
+    words = ("ledger", "copy", ledger["url"], "--password-file", ledger["password_file"])
+    moved = call(*words, folder=estate.folder)
+    assert moved.exit_code == 0, moved.output
+    assert "as it was written: " in moved.output
+    refused = call("run", "--until-idle", folder=estate.folder)
+    assert refused.exit_code == 1
+    assert "this ledger was copied to postgresql://127.0.0.1" in refused.stderr
+    with running(estate, ledger=ledger) as live:
+        estate.activation("V2")
+        live.until(lambda: told(estate) == 2)
+    assert [each["data"]["sequence"] for each in estate.sent(S1)] in ([1, 2], ["1", "2"])
+    assert call("ledger", "reopen", folder=estate.folder).exit_code == 0

@@ -45,13 +45,19 @@ class Estate:
         (self.folder / "inbox").mkdir(parents=True, exist_ok=True)
         self.configure()
 
+    @property
+    def ledger(self) -> str:
+        """What its configuration says of the ledger; a copy of the folder has its own file."""
+        on_server = ledgers.Places.server is not None
+        return ledgers.url(self.folder) if on_server else "sqlite:///hubherald.db"
+
     def configure(self, rules: Path = ROOT / "rules", **signing: str) -> None:
         """Write hubherald.yaml; `signing` are more keys of `dcc:`."""
         written = {
             "sources": {"drop": {"adapter": "folder", "path": "inbox/"}},
             "rules": str(rules),
             "service_users": "service_users.yaml",
-            "ledger": {"url": ledgers.url(self.folder, "hubherald.db")},
+            "ledger": {"url": self.ledger},
             "dcc": {"id": DCC, **signing},
             "operations": {"listen": "127.0.0.1:0"},
         }

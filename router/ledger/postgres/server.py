@@ -145,6 +145,7 @@ class PostgresServer:
         self.direct = process == driver.info.backend_pid
         if self.direct:
             driver.prepare_threshold = PREPARED_AFTER
+        self.turns.connected_anew()
         written = self.memory.get(WRITTEN)
         if written is not None:  # after a failover it may be another state: it is compared
             self.memory[WRITTEN] = replace(written, version=-1)

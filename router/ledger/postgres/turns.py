@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from router.errors import LedgerError
@@ -23,7 +23,7 @@ LEASE = 15.0
 """Seconds for which a router that is not seen still holds the ledger."""
 RENEWED = 5.0
 """Seconds after which it shows itself again."""
-ABANDONED = "30s"
+ABANDONED = "2min"
 """A turn in which nothing is asked for as long ends: its program hangs, or is cut off."""
 _LOCK = 0x48756268
 _BEGIN = (
@@ -33,23 +33,24 @@ _BEGIN = (
 )
 _SEEN = "SELECT version, router FROM turns"
 _CHANGED = "UPDATE turns SET version = version + 1 RETURNING version, router"
-_HOLDER = """
+_SESSION = "pid || ' ' || extract(epoch FROM backend_start)"
+_OWN = f"SELECT {_SESSION} FROM pg_stat_activity WHERE pid = pg_backend_pid()"  # noqa: S608
+_HOLDER = f"""
 SELECT router, place, seen_at, extract(epoch FROM clock_timestamp() - seen_at)::float8,
     session IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM pg_stat_activity WHERE pid || ' ' || backend_start = session)
+        SELECT 1 FROM pg_stat_activity WHERE pid::text = split_part(session, ' ', 1)
+            AND (backend_start IS NULL OR {_SESSION} = session))
 FROM turns
-"""
-_TAKE = """
+"""  # noqa: S608 - our own words; of other roles' sessions no more than the number is told
+_TAKE = f"""
 UPDATE turns SET router = %s, place = %s, seen_at = clock_timestamp(), version = version + 1,
-    session = CASE WHEN %s THEN (
-        SELECT pid || ' ' || backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()) END
-"""
-_SHOW = """
+    session = CASE WHEN %s THEN ({_OWN}) END
+"""  # noqa: S608
+_SHOW = f"""
 UPDATE turns SET seen_at = clock_timestamp(),
-    session = CASE WHEN %s THEN (
-        SELECT pid || ' ' || backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()) END
+    session = CASE WHEN %s THEN ({_OWN}) END
 WHERE router = %s
-"""
+"""  # noqa: S608
 
 
 @dataclass
@@ -62,7 +63,7 @@ class WriteTurns:
     """The router's; None for others."""
     version: int = 0
     """As it was when the last transaction began."""
-    _shown: float = field(default=0.0)
+    _shown: float = -RENEWED
 
     @property
     def _wait(self) -> int:
@@ -83,12 +84,16 @@ class WriteTurns:
 
     def look(self, driver: Any, *, direct: bool) -> None:
         """Begin a transaction that only looks; the router shows that it is there."""
-        late = self.token is not None and time.monotonic() - self._shown > RENEWED
+        late = self.token is not None and time.monotonic() > self._shown + RENEWED
         driver.execute(f"BEGIN; SET LOCAL lock_timeout = {self._wait}")
         if late:
             driver.execute(_SHOW, (direct, self.token))
             self._shown = time.monotonic()
         self._is(driver.execute(_SEEN).fetchone())
+
+    def connected_anew(self) -> None:
+        """The session that is on record is no more: the next look says which one is."""
+        self._shown = -RENEWED
 
     def hold(self, driver: Any, *, direct: bool) -> None:
         """Be the router of this ledger. LedgerError when another one is.
