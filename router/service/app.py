@@ -209,6 +209,7 @@ class _Router:
                     page=StatusPage(
                         self.config.ledger.url,
                         partial(gather, self.live, self.reloader, readiness, sources),
+                        password=self.config.ledger.secret,
                     ).answer,
                 )
                 await stack.enter_async_context(operations)

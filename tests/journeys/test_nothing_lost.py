@@ -19,7 +19,7 @@ CASES = [
     pytest.param(make, row, id=f"{make.name}-{row.name}")
     for make in LEDGERS
     for row in ROWS
-    if row.brief and row.on(make.name, make.shared)
+    if make.name in row.brief and row.on(make.name, make.shared)
 ]
 
 

@@ -29,6 +29,7 @@ class Proxy:
         """Of the next block only the first half is passed on, then all connections are reset."""
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
+        self._deaf = False
         self._accepting = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self) -> Self:
@@ -60,6 +61,17 @@ class Proxy:
                 each.close()
         return len(pairs)
 
+    def deafen(self) -> None:
+        """Cut all when PostgreSQL answers the next COMMIT, which nobody hears."""
+        self._deaf = True
+
+    def _heard(self, block: bytes) -> bool:
+        if self._deaf and b"C\0\0\0\x0bCOMMIT" in block:
+            self._deaf = False
+            self.cut()
+            return False
+        return True
+
     def _accept(self) -> None:
         while True:
             try:
@@ -85,6 +97,8 @@ class Proxy:
                     self.halving = False
                     other.sendall(block[: len(block) // 2])
                     self.cut()
+                    return
+                if not self._heard(block):
                     return
                 if not self.dropping:
                     other.sendall(block)

@@ -86,7 +86,7 @@ NPM = {
 }
 """Where the packages of each are put."""
 FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin", "usr/sbin", POSTGRESQL)
-"""Where programs are looked for, in this order: what usr/sbin has of RabbitMQ is for its service."""
+"""In this order: what usr/sbin has of RabbitMQ is made for its service."""
 
 
 class MissingServerError(Exception):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import ledgers
+from support.beside import Beside
 from support.commandline import call, row, rows
 from support.estate import HUB, S1, S2, SUPPLIER, Estate
 from support.ledgers import ask
@@ -63,7 +63,7 @@ def test_what_one_channel_delivered_and_another_was_spared_is_delivered(tmp_path
     estate.registration("import_mpan", S1)
     estate.activation("V1")
     estate.run()
-    with closing(sqlite3.connect(tmp_path / "hubherald.db", isolation_level=None)) as connection:
+    with Beside(ledgers.url(tmp_path, "hubherald.db")) as connection:
         connection.execute("UPDATE deliveries SET state = 'waiting' WHERE lane_id = 1")
     estate.users[0]["channels"] = channels[1:]
     estate.write_users()
@@ -124,6 +124,7 @@ def test_nothing_was_activated_yet(tmp_path: Path) -> None:
     assert rollout(estate) == []
 
 
+@pytest.mark.sqlite  # as `simulate` writes it
 def test_a_whole_market_adds_up(tmp_path: Path) -> None:
     folder = market(tmp_path / "market", seed=9)
     route(folder)
