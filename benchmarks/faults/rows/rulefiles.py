@@ -11,7 +11,7 @@ from faults.facts import body, marked
 from faults.life import PATIENCE_S
 from faults.line import Line
 from faults.points import MARK, NO_VERDICT
-from faults.row import ONE, Row
+from faults.row import Row
 from faults.scene import FACTS, UNTIL_IDLE, Scene
 
 WRONG = "rules:\n  - name: tell\n    when:\n      - activation.outcom exists\n    alert: 64\n"
@@ -94,7 +94,7 @@ def undecided(scene: Scene) -> Iterator[Line]:
 
 
 ROWS = [
-    Row("broken rule file on reload", "old rules serve", reloaded, brief=ONE),
+    Row("broken rule file on reload", "old rules serve", reloaded),
     Row("broken rule file on start", "refuses to start, nothing acknowledged", refused),
     Row("a rule evaluation fails", "that fact quarantined whole, no partial Alerts", undecided),
 ]
