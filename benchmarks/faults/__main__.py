@@ -50,13 +50,13 @@ def main() -> None:
             for line in run(place, broker, brief=given.brief, only=given.only, on=given.on):
                 print(line, flush=True)
                 runs[-1].append(line)
+            if not (given.only or given.on or given.brief):
+                TABLE.write_text(f"{ABOUT}\n{table(runs)}")
     bad = sum(bool(line.problems) for each in runs for line in each)
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     own = resource.getrusage(resource.RUSAGE_SELF)
     seconds = spent.ru_utime + spent.ru_stime + own.ru_utime + own.ru_stime
     print(f"{seconds:.0f} s of processor time, without the broker's own")
-    if not (given.only or given.on or given.brief):
-        TABLE.write_text(f"{ABOUT}\n{table(runs)}")
     if bad:
         raise SystemExit(f"{bad} rows did not hold; their files are in {folder}")
     shutil.rmtree(folder)

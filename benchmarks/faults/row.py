@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from faults.line import Line
 from faults.scene import Scene
 
+BOTH = ("SQLite", "PostgreSQL")
+ONE = ("SQLite",)
 Play = Callable[[Scene], Iterable[Line]]
 
 
@@ -18,7 +20,7 @@ class Row:
     name: str
     promised: str
     play: Play
-    brief: bool = False
-    """It is in the cut that `make test` runs."""
+    brief: Sequence[str] = ()
+    """The ledgers on which it is in the cut that `make test` runs."""
     on: Callable[[str, bool], bool] = lambda _name, _shared: True
     """Whether it is about this kind of ledger: asked with its name and whether it is shared."""

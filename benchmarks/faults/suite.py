@@ -45,7 +45,7 @@ def run(
         with make() as kind:
             ground = template(folder / kind.name / "template", kind)
             for number, row in enumerate(ROWS):
-                if (brief and not row.brief) or only not in row.name:
+                if (brief and kind.name not in row.brief) or only not in row.name:
                     continue
                 if row.on(kind.name, kind.shared):
                     place = folder / kind.name / f"{number:02}"

@@ -10,7 +10,7 @@ import market
 
 from faults.facts import HUBS, body
 from faults.line import Line
-from faults.row import Row
+from faults.row import ONE, Row
 from faults.scene import FACTS, Scene
 
 AGAIN = 100
@@ -70,6 +70,6 @@ def again(scene: Scene) -> Iterator[Line]:
 
 
 ROWS = [
-    Row("bad bodies of every kind", "one quarantine row each, no crash", bad, brief=True),
-    Row("the same fact a hundred times", "one row, D = 0", again, brief=True),
+    Row("bad bodies of every kind", "one quarantine row each, no crash", bad, brief=ONE),
+    Row("the same fact a hundred times", "one row, D = 0", again),
 ]

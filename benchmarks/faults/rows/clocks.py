@@ -14,7 +14,7 @@ from pathlib import Path
 from faults.life import Broken, Life
 from faults.line import Line
 from faults.recipients import WELL, Answer, refusing
-from faults.row import Row
+from faults.row import ONE, Row
 from faults.scene import FACTS, USERS, Scene
 
 STEPS = ("+2d", "-2d", "+0")
@@ -89,5 +89,5 @@ def _noticed(life: Life, count: int) -> None:
 
 
 ROWS = [
-    Row("clock set forward and back by two days", "no burst, no stall", stepped, brief=True),
+    Row("clock set forward and back by two days", "no burst, no stall", stepped, brief=ONE),
 ]

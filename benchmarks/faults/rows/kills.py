@@ -9,7 +9,7 @@ from faults.facts import body, marked
 from faults.life import Broken
 from faults.line import Line
 from faults.points import INTAKE, POISON, RELAY
-from faults.row import Row
+from faults.row import BOTH, ONE, Row
 from faults.scene import FACTS, IN_FLIGHT, UNTIL_IDLE, Scene
 
 MOST_KILLS = 25
@@ -54,7 +54,7 @@ def in_turn(scene: Scene, names: Sequence[str]) -> Iterator[Line]:
     # what a life sent twice shows in the next: the last of them is in the whole
     later = [*counted[2:], whole.duplicates]
     for name, before, after in zip(names, counted[1:], later, strict=True):
-        line = scene.line(f"kill -9: {name}", duplicates=IN_FLIGHT)
+        line = scene.line(f"in turn, kill -9: {name}", duplicates=IN_FLIGHT)
         line.duplicates = after - before
         if line.duplicates > _most(name):
             line.problems.append(f"{line.duplicates} duplicates, at most {_most(name)} may be")
@@ -114,8 +114,13 @@ ROWS = [
         Row(f"kill -9: {name}", SOME if _most(name) else NONE, partial(killed, name=name))
         for name in (*INTAKE, *RELAY)
     ),
-    Row("kill -9: four points in turn", "see each", partial(in_turn, names=CUT), brief=True),
+    Row(
+        "kill -9: four points in turn",
+        "D = 0 but for the last: ≤ in flight",
+        partial(in_turn, names=CUT),
+        BOTH,
+    ),
     Row("kill -9: sent, not answered", SOME, sent_unanswered),
     Row(POISON_ROW, "that one quarantined, neighbours complete", poison),
-    Row("SIGTERM under load", "D = 0, exit 0 within 35 s", terminated, brief=True),
+    Row("SIGTERM under load", "D = 0, exit 0 within 35 s", terminated, brief=ONE),
 ]

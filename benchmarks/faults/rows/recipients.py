@@ -15,7 +15,7 @@ import trustme
 
 from faults.line import Line
 from faults.recipients import WELL, Answer, Then, refusing
-from faults.row import Row
+from faults.row import ONE, Row
 from faults.scene import FACTS, USERS, Scene
 
 TIMEOUT_S = 2.0
@@ -170,4 +170,4 @@ def _wrong(scene: Scene, user: str, fault: Fault, early: int, mending: Mending) 
             yield f"asked again {rested:.1f} s after the last 429, not {REST_S} s"
 
 
-ROWS = [Row("receiver: eight that misbehave at once", "as under Relay", misbehaving, brief=True)]
+ROWS = [Row("receiver: eight that misbehave at once", "as under Relay", misbehaving, brief=ONE)]

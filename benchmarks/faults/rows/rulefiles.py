@@ -94,7 +94,7 @@ def undecided(scene: Scene) -> Iterator[Line]:
 
 
 ROWS = [
-    Row("broken rule file on reload", "old rules serve", reloaded, brief=True),
+    Row("broken rule file on reload", "old rules serve", reloaded),
     Row("broken rule file on start", "refuses to start, nothing acknowledged", refused),
     Row("a rule evaluation fails", "that fact quarantined whole, no partial Alerts", undecided),
 ]

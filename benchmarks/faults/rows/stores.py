@@ -11,7 +11,7 @@ from pathlib import Path
 
 from faults.life import Broken
 from faults.line import Line
-from faults.row import Row
+from faults.row import BOTH, ONE, Row
 from faults.scene import FACTS, IN_FLIGHT, Scene
 
 HALF = FACTS // 2
@@ -176,13 +176,13 @@ def _is_sqlite(name: str, _shared: bool) -> bool:
 
 ROWS = [
     Row("our disk full (a small tmpfs)", "no acks while full, then all", full, on=_is_sqlite),
-    Row("our disk full, then room again", "goes on by itself", resumes, brief=True, on=_is_sqlite),
-    Row("database locked for a minute", "nothing quarantined, all arrives", locked, brief=True),
+    Row("our disk full, then room again", "goes on by itself", resumes, brief=ONE, on=_is_sqlite),
+    Row("database locked for a minute", "nothing quarantined, all arrives", locked, BOTH),
     Row(
         "PostgreSQL restarted",
         "nothing quarantined, all arrives",
         restarted,
-        brief=True,
+        brief=BOTH,
         on=lambda name, _shared: name == "PostgreSQL",
     ),
     Row(_ALONE, "refused, then takes over", alone, on=lambda _name, shared: not shared),
