@@ -29,7 +29,7 @@ OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/work
 OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test $(PARTS) check format guide dashboards golden bench bench-growth fuzz wheel install lock clean
+.PHONY: help demo test $(PARTS) check format guide dashboards golden faults bench bench-growth fuzz wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -81,6 +81,10 @@ dashboards: $(READY) ## renew dashboards/grafana/*.json from the code beside it
 
 golden: $(READY) ## take what lists show on a terminal for right: tests/cli/golden/
 	@GOLDEN=renew $(BIN)/python -m pytest -q tests/cli/test_lists_shown.py
+
+faults: $(READY) ## break what can break, three times over, against real processes (half an hour)
+	@$(BIN)/python tests/support/servers.py
+	@PYTHONPATH=benchmarks:tests $(BIN)/python -m faults $(or $(ARGS),--runs 3)
 
 bench: $(READY) ## measure beside raw clients, FastStream and Alertmanager (10 minutes)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)

@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/main_job.py                 # the acceptance run
     .venv/bin/python benchmarks/main_job.py --kill 20       # the same with twenty kill -9
+    .venv/bin/python benchmarks/main_job.py --ledger postgresql   # on a server of its own
 
 Exit 0 when exactly the Alerts of expected.json came, 1 when not (the folder is kept then).
 """
@@ -23,8 +24,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from lives import Counted, Lives, Run, hubherald
 from proof import Proof, prove
+from support.postgres import Postgres
+
+from router.config.ledgerplace import ledger_place
 
 RECEIVER = Path(__file__).with_name("receiver.py")
 SIMULATED_CHANNEL = r"\{adapter: folder, path: outbox/(\S+), window: 16\}"
@@ -72,10 +77,35 @@ def import_inventory(estate: Path) -> tuple[int, float]:
     return sum((estate / name).read_bytes().count(b"\n") - 1 for name in tables), seconds
 
 
+@contextmanager
+def reading(estate: Path) -> Iterator[Any]:
+    """The ledger that its configuration names; both drivers answer `execute` alike."""
+    url = ledger_place(estate / "hubherald.yaml").url
+    if url.startswith("sqlite:///"):
+        opened: Any = sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True)
+    else:
+        opened = psycopg.connect(url)
+    with closing(opened):
+        yield opened
+
+
+@contextmanager
+def serving(kind: str) -> Iterator[str | None]:
+    """The URL of an empty database where the ledger is to be on a server."""
+    if kind == "sqlite":
+        yield None
+        return
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+    with Postgres(durable=True) as server:
+        server.ask("CREATE DATABASE benchmark")
+        yield server.url("benchmark")
+
+
 def first_look(estate: Path) -> float:
     """When the first line was taken up, seconds since 1970: the start of the process before it is
     not the work's."""
-    with closing(sqlite3.connect(f"file:{estate / 'hubherald.db'}?mode=ro", uri=True)) as ledger:
+    with reading(estate) as ledger:
         tables = ("facts", "quarantined")
         found = [ledger.execute(f"SELECT min(received_at) FROM {name}") for name in tables]
         return min(float(each) for row in found for each in row.fetchone() if each) / 1e6
@@ -83,7 +113,7 @@ def first_look(estate: Path) -> float:
 
 def check_books(estate: Path, expected: dict[str, Any]) -> list[str]:
     """What the ledger says, against what the oracle counted."""
-    with closing(sqlite3.connect(f"file:{estate / 'hubherald.db'}?mode=ro", uri=True)) as ledger:
+    with reading(estate) as ledger:
 
         def counted(query: str) -> dict[str, int]:
             return dict(ledger.execute(query).fetchall())
@@ -158,15 +188,24 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--window", type=int, default=16, help="sends under way in one lane")
     parser.add_argument("--delay", type=float, default=0.0, help="the receiver's, in seconds")
     parser.add_argument("--failures", type=float, default=0.0, help="share answered with 503")
+    parser.add_argument("--ledger", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--folder", type=Path, help="work here, and keep it")
     return parser.parse_args(words)
 
 
 def work(folder: Path, given: argparse.Namespace) -> list[str]:
     """All of it; the problems that were found."""
+    with serving(given.ledger) as server:
+        return work_on(server, folder, given)
+
+
+def work_on(server: str | None, folder: Path, given: argparse.Namespace) -> list[str]:
+    """The same, with the ledger on a server if there is one."""
     estate, log = folder / "estate", folder / "received.tsv"
     with receiving(log, given) as receiver:
         prepare(estate, given, receiver)
+        if server is not None:
+            replace(estate / "hubherald.yaml", r"sqlite:///hubherald\.db", server)
         expected = json.loads((estate / "expected.json").read_text())
         imported = import_inventory(estate)
         alerts = expected["counts"]["alerts"]

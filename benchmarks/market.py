@@ -18,6 +18,7 @@ POINTS = ("import_mpan", "export_mpan", "mprn")
 ROLES = ("import_supplier", "export_supplier", "gas_supplier")
 SOURCE = "urn:bench"
 HUBS = 5_000
+LEDGER = "sqlite:///hubherald.db"
 
 
 def users(count: int) -> list[str]:
@@ -28,12 +29,17 @@ def users(count: int) -> list[str]:
 
 
 def found(
-    folder: Path, channels: Mapping[str, dict[str, Any]], source: dict[str, Any], hubs: int = HUBS
+    folder: Path,
+    channels: Mapping[str, dict[str, Any]],
+    source: dict[str, Any],
+    hubs: int = HUBS,
+    *,
+    ledger: str = LEDGER,
 ) -> None:
     """Write the estate's files into an empty folder, and load its inventory."""
     shutil.copytree(RULES, folder / "rules", ignore=shutil.ignore_patterns("*.test.yaml", "*.md"))
     (folder / "inbox").mkdir()
-    describe(folder, channels, source)
+    describe(folder, channels, source, ledger=ledger)
     write_hubs(folder / "hubs.csv", hubs)
     write_registrations(folder / "registrations.csv", list(channels), hubs)
     hubherald(
@@ -41,8 +47,16 @@ def found(
     )
 
 
-def describe(folder: Path, channels: Mapping[str, dict[str, Any]], source: dict[str, Any]) -> None:
-    """Write the configuration: the one channel of each user, and where the facts come from."""
+def describe(
+    folder: Path,
+    channels: Mapping[str, dict[str, Any]],
+    source: dict[str, Any],
+    *,
+    ledger: str = LEDGER,
+    **more: Any,
+) -> None:
+    """Write the configuration: the one channel of each user, where the facts come from and go to;
+    and further keys."""
     listed = [
         {"id": user, "name": user, "roles": list(ROLES), "channels": [channel]}
         for user, channel in channels.items()
@@ -52,9 +66,10 @@ def describe(folder: Path, channels: Mapping[str, dict[str, Any]], source: dict[
         "sources": {"facts": source},
         "rules": "rules/",
         "service_users": "service_users.yaml",
-        "ledger": {"url": "sqlite:///hubherald.db"},
+        "ledger": {"url": ledger},
         "dcc": {"id": "90-B3-D5-1F-30-00-00-02"},
         "operations": {"listen": "127.0.0.1:0"},
+        **more,
     }
     (folder / "hubherald.yaml").write_text(json.dumps(config))
 
@@ -114,14 +129,14 @@ def activations(count: int) -> Iterator[bytes]:
         yield json.dumps(activation(number), separators=(",", ":")).encode()
 
 
-def expected(numbers: Iterable[int], ids: Sequence[str]) -> dict[str, Any]:
+def expected(numbers: Iterable[int], ids: Sequence[str], *, hubs: int = HUBS) -> dict[str, Any]:
     """What has to come of these facts, in the form of the simulation's expected.json."""
     facts = []
     for number in numbers:
-        fact = activation(number)
+        fact = activation(number, hubs=hubs)
         alerts = [
             {"service_user_id": user, "roles": [role], "alert_code": "N64"}
-            for user, role in zip(told(ids, number % HUBS), ROLES, strict=True)
+            for user, role in zip(told(ids, number % hubs), ROLES, strict=True)
         ]
         facts.append({"source": SOURCE, "id": fact["id"], **fact["data"], "alerts": alerts})
     return {"facts": facts, "suspended": []}

@@ -12,6 +12,7 @@ import json
 import sys
 import uuid
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,8 @@ class Proof:
     expected: int = 0
     received: int = 0
     """Alerts that came, each counted once."""
+    lost: int = 0
+    foreign: int = 0
     requests: int = 0
     refused: int = 0
     """Requests that the receiver did not accept, on purpose."""
@@ -91,7 +94,7 @@ def prove(expected: dict[str, Any], log: Path) -> Proof:
     events: dict[str, dict[str, Any]] = {}
     receipts: Counter[str] = Counter()
     sequences: dict[str, list[int]] = defaultdict(list)
-    for line in log.open(encoding="utf-8"):
+    for line in _lines(log):
         at, path, message, status, digest, body = line.split("\t", 5)
         proof.requests += 1
         if bodies.setdefault(message, digest) != digest:
@@ -118,6 +121,11 @@ def prove(expected: dict[str, Any], log: Path) -> Proof:
     return proof
 
 
+def _lines(log: Path) -> Iterator[str]:
+    with log.open(encoding="utf-8") as lines:
+        yield from lines
+
+
 def _first_receipt(proof: Proof, event: dict[str, Any], at: float, path: str) -> None:
     decided = datetime.fromisoformat(event["time"]).timestamp()
     proof.latencies.append(at - decided)
@@ -130,6 +138,7 @@ def _first_receipt(proof: Proof, event: dict[str, Any], at: float, path: str) ->
 
 def _compare(proof: Proof, wanted: dict[str, _Due], events: dict[str, dict[str, Any]]) -> None:
     lost, foreign = wanted.keys() - events.keys(), events.keys() - wanted.keys()
+    proof.lost, proof.foreign = len(lost), len(foreign)
     if lost:
         proof.problems.append(f"{len(lost)} lost, such as {min(lost)}: {wanted[min(lost)]}")
     if foreign:

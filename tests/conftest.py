@@ -64,16 +64,21 @@ def empty_ledger(postgres: Postgres) -> str:
     return "empty_ledger"
 
 
+@pytest.fixture(scope="session")
+def on_server(postgres: Postgres, empty_ledger: str) -> ledgers.OnServer:
+    """Where ledgers are that are not in files."""
+    return ledgers.OnServer(postgres, empty_ledger)
+
+
 @pytest.fixture(autouse=True)
 def kept_on(request: pytest.FixtureRequest) -> Iterator[str]:
     """Which of both databases a test runs on."""
     kind: str = getattr(request, "param", "sqlite")
     if kind == "postgresql":
-        server = request.getfixturevalue("postgres")
-        ledgers.Places.server = ledgers.OnServer(server, request.getfixturevalue("empty_ledger"))
+        ledgers.Places.server = request.getfixturevalue("on_server")
     yield kind
-    if ledgers.Places.server is not None:
-        ledgers.Places.server.drop()
+    if kind == "postgresql" and ledgers.Places.server is not None:
+        ledgers.Places.server.empty()
         ledgers.Places.server = None
 
 

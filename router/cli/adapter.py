@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import now
-from router.cli.naming import service_user, with_names
+from router.cli.naming import named, service_user, with_names
 from router.cli.printing import as_object, line, output
 from router.errors import UsageError
 
@@ -35,7 +35,10 @@ def command() -> None:
 )
 @output
 def new(*, name: str, folder: Path | None, output: str) -> None:
-    """Write a little project that is an adapter: it works as it is, with tests.
+    """Write a little project that is an adapter: it works as it is, and passes all its tests.
+
+    Among these is the conformance suite, which says whether an adapter keeps the contract. The
+    guide that leads on from there is adapters/WRITING.md.
 
     \b
     Example:
@@ -55,7 +58,7 @@ def new(*, name: str, folder: Path | None, output: str) -> None:
     line("")
     line("next:")
     line(f"  cd {shlex.quote(str(folder or files[0].parent))}")
-    line("  pip install -e . && pytest")
+    line("  pip install -e . && pytest   # pytest comes with: pip install 'hubherald[conformance]'")
     line("  hubherald adapters")
 
 
@@ -108,7 +111,7 @@ def attempt(config_file: Path, *, name: str, user: str, channel: str | None, out
     if output == "json":
         as_object(with_names([row])[0])
     else:
-        line(f"{user} {found.name}: {row.answer}")
+        line(named(f"{user} {found.name}: {row.answer}"))
         if row.certificate_expires_at is not None:
             ends, left = row.certificate_expires_at, row.certificate_days_left
             line(f"the certificate of the other side ends on {ends:%Y-%m-%d}, in {left} days")

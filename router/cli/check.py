@@ -36,7 +36,7 @@ def command(ctx: click.Context, output: str) -> None:
 
     with Trial() as trial:  # it gets ready while the files are read
         from router.config.settings import refused
-        from router.workbench.checking import check, left_waiting
+        from router.workbench.checking import check, ledger_trouble, left_waiting
 
         found = check(ctx.obj)
         for warning in found.warnings:
@@ -44,7 +44,12 @@ def command(ctx: click.Context, output: str) -> None:
         if found.config is not None:
             for waiting in left_waiting(found.config):
                 line(f"{Location(found.config.users_file)}: warning: {waiting}", err=True)
-        problems = found.problems or (_tried(trial, found.config) if found.config else [])
+        problems = found.problems
+        if found.config is not None and not problems:
+            wrong, doubtful = ledger_trouble(found.config)
+            for warning in doubtful:
+                line(f"{warning.location}: warning: {warning.message}", err=True)
+            problems = wrong or _tried(trial, found.config)
     if problems or found.config is None:
         raise refused(ctx.obj, problems)
     if output == "json":

@@ -160,7 +160,9 @@ def ledger(config_file: Path, use: Use | None = None, *, make: bool = False) -> 
     from router.ledger.database import Use, open_database
 
     place = ledger_place(config_file)
-    opened = open_database(place.url, use or Use.READ, access=place.access, make=make)
+    opened = open_database(
+        place.url, use or Use.READ, access=place.access, password=place.password, make=make
+    )
     with closing(opened) as database:
         if database.made:
             line(f"a new, empty ledger: {database.name}", err=True)

@@ -66,12 +66,25 @@ class LedgerOptions(Options):
     url: Annotated[
         str,
         AfterValidator(_ledger_url),
-        WithJsonSchema({"type": "string", "pattern": "^sqlite:///."}),
-        Field(description="sqlite:///FILE; a relative FILE lies beside this file"),
+        WithJsonSchema(
+            {"type": "string", "pattern": "^(sqlite:///.|postgresql://([^:@/]*@)?[^@/]*/[^/]+$)"}
+        ),
+        Field(
+            description="sqlite:///FILE, where a relative FILE lies beside this file; or"
+            " postgresql://USER@HOST/DATABASE"
+        ),
     ] = USUAL
+    password: Annotated[Secret | None, Field(description="of the user on a PostgreSQL server")] = (
+        None
+    )
     access: Annotated[
         Access, Field(description="who may open its files: owner, or its group too")
     ] = Access.OWNER
+
+    @property
+    def secret(self) -> str | None:
+        """The password as a server is told it."""
+        return self.password.get_secret_value() if self.password is not None else None
 
 
 class DccOptions(Options):

@@ -6,7 +6,7 @@ than such a command has. Anything else is read in full, which says what is wrong
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from router.config.ledgerurl import USUAL, ledger_url
@@ -22,9 +22,11 @@ class LedgerPlace:
     """The ledger of a router."""
 
     url: str
-    """sqlite:/// and the path of its file."""
+    """sqlite:/// and the path of its file, or postgresql:// and where the server is."""
     access: Access = Access.OWNER
     """Who may open its files."""
+    password: str | None = field(default=None, repr=False)
+    """Of a server."""
 
 
 def ledger_place(file: Path) -> LedgerPlace:
@@ -38,7 +40,7 @@ def ledger_place(file: Path) -> LedgerPlace:
     from router.config.settings import own_settings  # noqa: PLC0415 - see above
 
     ledger = own_settings(file).ledger
-    return LedgerPlace(ledger.url, ledger.access)
+    return LedgerPlace(ledger.url, ledger.access, ledger.secret)
 
 
 def _plain(file: Path) -> LedgerPlace | None:

@@ -16,6 +16,7 @@ from router.config import usersfile
 from router.config.configfile import ConfigFile
 from router.config.filewatch import Look, look
 from router.config.installed import SILENT, InstalledKinds
+from router.config.ledgerurl import ledger_file
 from router.config.operations import check_operations
 from router.config.settings import Settings, open_config, read_own, refused
 from router.domain.users import ServiceUsers
@@ -216,7 +217,13 @@ def _settings(
 
 def _check_ledger(document: Document, found: Settings, inquiry: Inquiry) -> None:
     """Whether there is a place for it; what is in it, the start says."""
-    file = Path(found.ledger.url.removeprefix("sqlite:///"))
+    file = ledger_file(found.ledger.url)
+    if file is None:
+        if found.operations.heads is None:
+            document.papers.add(
+                Problem(document.at("ledger", "url"), _NO_HEADS, Code.CONFLICT), warning=True
+            )
+        return  # what a server says, `check` asks, and the start
     try:
         said = inquiry.ask(file.parent, partial(_why_no_place, file))
     except TimeoutError:
@@ -224,6 +231,12 @@ def _check_ledger(document: Document, found: Settings, inquiry: Inquiry) -> None
     if said:
         problem = Problem(document.at("ledger", "url"), f"url: {said}", Code.FILE)
         document.papers.add(problem, warning=False)
+
+
+_NO_HEADS = (
+    "url: a ledger on a server needs `operations.heads`, a folder elsewhere: nothing else tells a "
+    "dump that was restored from the newest state, and numbers would be given again"
+)
 
 
 def _why_no_place(file: Path) -> str:

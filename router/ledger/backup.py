@@ -20,6 +20,7 @@ from router.errors import UsageError
 from router.files.newfiles import Access, make_file, sync_folder
 from router.ledger.database import Database
 from router.ledger.driver import read
+from router.ledger.sqlitefile import SqliteFile
 
 PAGES = 5_000
 """That are copied between two looks at how far it is: 20 MB."""
@@ -43,6 +44,12 @@ def back_up(
     `begin` is told how many pages there are, `advance` how many more are copied. The file is there
     as a whole or not at all.
     """
+    if not isinstance(database.store, SqliteFile):
+        raise UsageError(
+            f"{database.name} is on a server, which has means of its own: pg_dump, or an archive of"
+            f" its log; before a router starts on what was restored, it needs a head that knows"
+            f" more (operations.heads)"
+        )
     unfinished = file.with_name(f".{file.name}.unfinished")
     try:
         if file.exists() or file.is_symlink():

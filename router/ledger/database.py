@@ -28,6 +28,7 @@ from router.ledger.store import (
     WRITTEN,
     LedgerGone,
     LedgerUnavailable,
+    LedgerUnreachable,
     Store,
     Use,
 )
@@ -69,25 +70,28 @@ class Database:
         """
         self._be_there()
         memory = self.store.memory
-        written = memory.get(WRITTEN)
+        before = tried = None
         try:
             with self.connection.begin():
+                before = tried = memory.get(WRITTEN)
                 try:
                     yield self.connection
                 except BaseException as error:
-                    memory[WRITTEN] = written
+                    memory[WRITTEN] = before
                     self.store.failed(self.connection, error)
                     raise
+                tried, memory[WRITTEN] = memory.get(WRITTEN), before
         except BaseException as error:
-            cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
-            self.store.uncommitted(self.connection, cause)
-            memory[WRITTEN] = written
             for name in (NUMBERS, WORDED):  # some may not have been committed
                 memory.pop(name, None)
+            if tried is not None and tried is not before:
+                self.store.uncommitted(self.connection, tried.last)
+            cause = error.orig if isinstance(error, DatabaseError) and error.orig else error
             explained = self.store.explained(cause)
             if explained is not None:
                 raise explained from cause
             raise
+        memory[WRITTEN] = tried
         self._be_there()
 
     @contextmanager
@@ -140,6 +144,27 @@ class Database:
         self.store.close(self.connection)
 
 
+@dataclass(frozen=True, slots=True)
+class ServerTrouble:
+    """Why a server gives a router no ledger."""
+
+    message: str
+    answered: bool
+    """The server said so; else it could not be asked."""
+
+
+def server_trouble(url: str, password: str | None) -> ServerTrouble | None:
+    """Why a router would get no ledger from the server at an URL; None where it would."""
+    opening = _opening(url, Use.READ, Access.OWNER, password, BUSY_SECONDS)
+    try:
+        opening.try_out()
+    except LedgerError as error:
+        return ServerTrouble(str(error), not isinstance(error, LedgerUnreachable))
+    finally:
+        opening.undo()
+    return None
+
+
 class _Opening(Protocol):
     """A ledger that is being opened: `connect`, migrate, `finish`; `undo` when that fails."""
 
@@ -149,6 +174,7 @@ class _Opening(Protocol):
     def has_tables(self, connection: Connection) -> bool: ...
     def finish(self, connection: Connection) -> Store: ...
     def undo(self) -> None: ...
+    def try_out(self) -> None: ...
     def explained(self, error: BaseException) -> LedgerError | None: ...
 
 
@@ -157,17 +183,17 @@ def open_database(
     use: Use,
     *,
     access: Access = Access.OWNER,
-    password_file: Path | None = None,
+    password: str | None = None,
     busy_seconds: float = BUSY_SECONDS,
     make: bool = True,
 ) -> Database:
     """Open the ledger at an URL. LedgerError, in one line, when it can't be used.
 
     `access` is who may open its files: kept to by the router, and by whoever makes them.
-    `password_file` has what a server is told. `busy_seconds` is how long a transaction waits for
+    `password` is what a server is told. `busy_seconds` is how long a transaction waits for
     another program's. `make`: one that is not there yet is made, but by who only reads.
     """
-    opening = _opening(url, use, access, password_file, busy_seconds)
+    opening = _opening(url, use, access, password, busy_seconds)
     try:
         connection = opening.connect(make=make)
         made = _migrate(opening, connection, use)
@@ -183,7 +209,7 @@ def open_database(
 
 
 def _opening(
-    url: str, use: Use, access: Access, password_file: Path | None, busy_seconds: float
+    url: str, use: Use, access: Access, password: str | None, busy_seconds: float
 ) -> _Opening:
     try:
         parsed = make_url(url)
@@ -195,8 +221,15 @@ def _opening(
         path = Path(parsed.database).absolute()
         return sqlitefile.OpeningFile(path, use, access, busy_seconds)
     if parsed.get_backend_name() == "postgresql":
-        postgres = import_module("router.ledger.postgres.opening")
-        opening: _Opening = postgres.OpeningServer(url, use, password_file, busy_seconds)
+        try:
+            postgres = import_module("router.ledger.postgres.opening")
+        except ModuleNotFoundError as error:
+            if error.name != "psycopg":
+                raise
+            raise LedgerError(
+                "a ledger on PostgreSQL needs psycopg: `pip install 'hubherald[postgresql]'`"
+            ) from None
+        opening: _Opening = postgres.OpeningServer(url, use, password, busy_seconds)
         return opening
     raise LedgerError(
         f"ledger.url must be sqlite:///FILE or postgresql://HOST/NAME, not "

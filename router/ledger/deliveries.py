@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     Connection,
+    Select,
     and_,
     bindparam,
     case,
@@ -41,8 +43,9 @@ from router.ledger.driver import Parameters
 from router.ledger.inventory import read_inventory
 from router.ledger.lanes import PENDING, TOGETHER, change_lanes
 from router.ledger.prepared import Prepared
-from router.ledger.recorder import ROUTER, Recorder
-from router.ledger.tables import alerts, deliveries, facts, forms, outcomes
+from router.ledger.recorder import ROUTER, Chained, Recorder
+from router.ledger.store import DOUBT, store_of
+from router.ledger.tables import alerts, attempts, deliveries, facts, forms, links, outcomes
 
 ENDING = 100
 """How much a lane that fails looks at, at least: their time may be up, all together."""
@@ -118,6 +121,13 @@ _SETTLED = Prepared(
     ),
     ("key", "to", "due", "refused", "together", "aside"),
 )
+_SENDING = select(
+    deliveries.c.id,
+    deliveries.c.attempts,
+    deliveries.c.refusals,
+    deliveries.c.batch,
+    deliveries.c.aside,
+).where(PENDING, deliveries.c.state == DeliveryState.SENDING.value)
 _ENDED = Prepared(
     update(deliveries).where(deliveries.c.id == bindparam("key")).values(state=bindparam("to")),
     ("key", "to"),
@@ -158,6 +168,7 @@ def exchange(
     """Settle and claim in one transaction."""
     with database.transaction() as connection:
         recorder = Recorder(connection, ROUTER, stamp(now))
+        _settle_doubt(connection, recorder, now)
         take_in(connection, recorder, news, now)
         sends: dict[int, list[list[Claimed]]] = {}
         next_due: dict[int, datetime | None] = {}
@@ -175,7 +186,8 @@ def exchange(
                 idle.append(wish.lane_id)
         recorder.write()
         idle_at = dict.fromkeys(idle, recorder.version)
-        return Exchanged(sends, next_due, ended, idle_at)
+    database.store.memory.pop(DOUBT, None)
+    return Exchanged(sends, next_due, ended, idle_at)
 
 
 def _picked(
@@ -227,35 +239,48 @@ def _waiting(
 def lost_attempts(database: Database, now: datetime) -> int:
     """After a crash: what was being sent is `unknown`, and due at once. Gives how many."""
     with database.transaction() as connection:
-        rows = connection.execute(
-            select(
-                deliveries.c.id,
-                deliveries.c.attempts,
-                deliveries.c.refusals,
-                deliveries.c.batch,
-                deliveries.c.aside,
-            ).where(PENDING, deliveries.c.state == DeliveryState.SENDING.value)
-        ).all()
         recorder = Recorder(connection, ROUTER, stamp(now))
-        settle(
-            connection,
-            recorder,
-            [
-                Settlement(
-                    row.id,
-                    "unknown",
-                    DeliveryState.UNKNOWN,
-                    now,
-                    row.attempts,
-                    "crash",
-                    "the router stopped before the answer came",
-                    due_at=now,
-                    refusals=row.refusals,
-                    batch=row.batch,
-                    aside=bool(row.aside),
-                )
-                for row in rows
-            ],
-        )
+        count = _lose(connection, recorder, _SENDING, "the router stopped", now)
         recorder.write()
-        return len(rows)
+        return count
+
+
+def _lose(
+    connection: Connection, recorder: Recorder, which: Select[Any], why: str, now: datetime
+) -> int:
+    rows = connection.execute(which).all()
+    settle(
+        connection,
+        recorder,
+        [
+            Settlement(
+                row.id,
+                "unknown",
+                DeliveryState.UNKNOWN,
+                now,
+                row.attempts,
+                "crash",
+                f"{why} before the answer came",
+                due_at=now,
+                refusals=row.refusals,
+                batch=row.batch,
+                aside=bool(row.aside),
+            )
+            for row in rows
+        ],
+    )
+    return len(rows)
+
+
+def _settle_doubt(connection: Connection, recorder: Recorder, now: datetime) -> None:
+    """What was claimed in a transaction whose commit got no answer, and was one, was not sent."""
+    end: Chained | None = store_of(connection).memory.get(DOUBT)
+    if end is None:
+        return
+    committed = select(links.c.id).where(
+        links.c.writer == ROUTER, links.c.number == end[0], links.c.hash == end[1]
+    )
+    which = _SENDING.join(attempts, attempts.c.delivery_id == deliveries.c.id).where(
+        attempts.c.link.in_(committed), attempts.c.number == deliveries.c.attempts
+    )
+    _lose(connection, recorder, which, "the ledger's server was lost", now)

@@ -86,7 +86,7 @@ class SqliteFile:
     def failed(self, connection: Connection, error: BaseException) -> None:
         """The connection is as good as before."""
 
-    def uncommitted(self, connection: Connection, error: BaseException) -> None:
+    def uncommitted(self, connection: Connection, end: tuple[int, str] | None) -> None:
         """It is plain what was committed, and what was not."""
 
     def give_up_after(self, connection: Connection, seconds: float) -> None:
@@ -172,6 +172,9 @@ class OpeningFile:
             self._lock.keep_open()
         self._undo.pop_all()
         return self.store
+
+    def try_out(self) -> None:
+        """A file is tried by `check` of the configuration."""
 
     def undo(self) -> None:
         """It was not to be."""

@@ -41,6 +41,10 @@ class LedgerUnavailable(LedgerError):
     """The database did not take it now (locked, disk full); the same may work later."""
 
 
+class LedgerUnreachable(LedgerError):
+    """The server of the ledger could not be asked."""
+
+
 class LedgerGone(LedgerError):
     """The ledger at its path is not the one that was opened: trying again helps nobody."""
 
@@ -84,8 +88,8 @@ class Store(Protocol):
         """A transaction has failed, and is not rolled back yet."""
         ...
 
-    def uncommitted(self, connection: Connection, error: BaseException) -> None:
-        """One was not begun, or its commit has failed; what is remembered is as it was in it."""
+    def uncommitted(self, connection: Connection, end: tuple[int, str] | None) -> None:
+        """The commit of one that wrote records has failed: up to this end of the router's chain."""
         ...
 
     def give_up_after(self, connection: Connection, seconds: float) -> None:

@@ -86,9 +86,8 @@ def run(
 
     Gives what was left to do then; nothing, where it was not to end when idle.
 
-    Where they are given, the metrics tell what `log` drops, `last` ends the process when a thread
-    hangs, and `names` are those of the users that are live. `discretion` learns of secrets as they
-    become known.
+    Of what is given, metrics tell what `log` drops, `last` ends the process when a thread hangs,
+    `names` are those of the users that are live, `discretion` learns of secrets.
 
     Raises EngineError when the rules can't be trusted, LedgerError when the ledger can't be
     used, UsageError when a port or folder is not to be had; nothing is acknowledged then. Also
@@ -215,6 +214,7 @@ class _Router:
                     page=StatusPage(
                         self.config.ledger.url,
                         partial(gather, self.live, self.reloader, readiness, sources),
+                        password=self.config.ledger.secret,
                     ).answer,
                 )
                 await stack.enter_async_context(operations)

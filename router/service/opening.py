@@ -13,7 +13,8 @@ _log = structlog.get_logger(__name__)
 
 def opened(config: Config) -> Database:
     """Opened to route. LedgerError when it can't be used."""
-    return open_database(config.ledger.url, Use.ROUTE, access=config.ledger.access)
+    own = config.ledger
+    return open_database(own.url, Use.ROUTE, access=own.access, password=own.secret)
 
 
 def tell_of(database: Database) -> None:

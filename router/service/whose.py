@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from router.config.ledgerurl import ledger_file
+
 CONFIG, LEDGER = "Hubherald-Config", "Hubherald-Ledger"
 """Headers: absolute paths, as in a URL."""
 
@@ -21,21 +23,22 @@ class Whose:
     """The configuration of a router, and its ledger."""
 
     config: Path
-    ledger: Path
+    ledger: str
 
     @classmethod
     def of(cls, config: Path, ledger_url: str) -> Whose:
-        """From the file as it was named, and sqlite:///FILE."""
-        return cls(config.absolute(), Path(ledger_url.removeprefix("sqlite:///")).absolute())
+        """From the file as it was named, and what names the ledger."""
+        file = ledger_file(ledger_url)
+        return cls(config.absolute(), ledger_url if file is None else str(file.absolute()))
 
     def headers(self) -> dict[str, str]:
         """What says so in a request or an answer."""
-        return {CONFIG: quote(str(self.config)), LEDGER: quote(str(self.ledger))}
+        return {CONFIG: quote(str(self.config)), LEDGER: quote(self.ledger)}
 
     def refusal(self, headers: Mapping[str, str]) -> str | None:
         """Why who asks with these headers means another router; None where this one is meant."""
-        theirs = [Path(unquote(headers.get(name, ""))) for name in (CONFIG, LEDGER)]
-        ours = [self.config, self.ledger]
+        theirs = [unquote(headers.get(name, "")) for name in (CONFIG, LEDGER)]
+        ours = [str(self.config), self.ledger]
         if all(
             name not in headers or _same(*pair)
             for name, pair in zip((CONFIG, LEDGER), zip(ours, theirs, strict=True), strict=True)
@@ -48,8 +51,8 @@ class Whose:
         )
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(one: str, other: str) -> bool:
     try:
-        return os.path.realpath(one) == os.path.realpath(other) or one.samefile(other)
+        return os.path.realpath(one) == os.path.realpath(other) or Path(one).samefile(other)
     except (OSError, ValueError):  # a header holds anything
         return False

@@ -8,9 +8,12 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from router.config.ledgerurl import ledger_file
 from router.config.loading import Config, survey
 from router.errors import LedgerError
+from router.files.codes import Code
 from router.files.problems import Problem, in_order
+from router.files.yamlfile import read
 from router.lanes.succession import Stranded
 from router.language.folder import TESTS, find
 from router.workbench.ruletests.file import load as load_tests
@@ -30,8 +33,9 @@ class Checked:
 
 def left_waiting(config: Config) -> Sequence[Stranded]:
     """What waits in the ledger and would go nowhere under these files; nothing without a ledger."""
+    own = ledger_file(config.ledger.url)
     try:
-        there = Path(config.ledger.url.removeprefix("sqlite:///")).exists()
+        there = own is not None and own.exists()
     except OSError:  # which is a mistake of the configuration, and told as one
         there = False
     if not there:
@@ -45,6 +49,23 @@ def left_waiting(config: Config) -> Sequence[Stranded]:
     with closing(opened), suppress(LedgerError):
         return left_behind(opened, config.users.channels)
     return []
+
+
+def ledger_trouble(config: Config) -> tuple[list[Problem], list[Problem]]:
+    """Why a router would not get a ledger from its server; mistakes, and what to warn of.
+
+    From here it may be out of reach, and not from where the router is going to run.
+    """
+    if ledger_file(config.ledger.url) is not None:
+        return [], []
+    from router.ledger.database import server_trouble  # noqa: PLC0415 - see above
+
+    found = server_trouble(config.ledger.url, config.ledger.secret)
+    if found is None:
+        return [], []
+    where = read(config.file).at("ledger", "url")
+    problem = [Problem(where, f"url: {found.message}", Code.CONFLICT)]
+    return (problem, []) if found.answered else ([], problem)
 
 
 def check(file: Path, environment: Mapping[str, str] = os.environ) -> Checked:

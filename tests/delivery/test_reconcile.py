@@ -98,14 +98,15 @@ async def test_a_user_that_is_taken_out_keeps_what_waits_and_gets_it_when_it_is_
         await running.idle()
         assert (first.got, second.got) == ([1], [])
         assert await running.states(2) == ["waiting"]
-        assert await running.ask("SELECT closed FROM lanes WHERE id = 2") == [("user_removed",)]
+        closed = f"SELECT closed FROM lanes WHERE service_user_id = '{user(2)}'"
+        assert await running.ask(closed) == [("user_removed",)]
         labels = {"recipient": user(2), "channel": "main"}
         name = "hubherald_lane_open"
         assert running.metrics.registry.get_sample_value(name, labels) is None
         await put(running, [told(1), told(2)], {1: first, 2: second})
         await running.until(lambda: second.got == [1])
         await running.idle()
-        assert await running.ask("SELECT closed FROM lanes WHERE id = 2") == [(None,)]
+        assert await running.ask(closed) == [(None,)]
 
 
 async def test_a_suspended_user_is_held_until_it_is_active_again(tmp_path: Path) -> None:

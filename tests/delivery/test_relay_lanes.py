@@ -290,6 +290,7 @@ async def test_a_router_stops_though_its_ledger_is_locked(tmp_path: Path) -> Non
         assert ask(reader, "SELECT state FROM deliveries") == [("sending",)]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("looks", [True, False])
 async def test_a_relay_whose_ledger_is_gone_sends_no_more_and_hears_out_what_it_sent(
     tmp_path: Path, looks: bool
@@ -322,6 +323,7 @@ async def test_a_relay_whose_ledger_is_gone_sends_no_more_and_hears_out_what_it_
         ]
 
 
+@pytest.mark.sqlite
 async def test_a_relay_whose_ledger_is_gone_does_not_wait_for_answers_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

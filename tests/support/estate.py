@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 from router.clock import Clock
 from router.config.loading import load as load_config
 from router.service import app
+from support import ledgers
 
 ROOT = Path(__file__).parents[2]
 DCC = "90-B3-D5-1F-30-00-00-02"
@@ -52,7 +51,7 @@ class Estate:
             "sources": {"drop": {"adapter": "folder", "path": "inbox/"}},
             "rules": str(rules),
             "service_users": "service_users.yaml",
-            "ledger": {"url": "sqlite:///hubherald.db"},
+            "ledger": {"url": ledgers.url(self.folder, "hubherald.db")},
             "dcc": {"id": DCC, **signing},
             "operations": {"listen": "127.0.0.1:0"},
         }
@@ -147,8 +146,7 @@ class Estate:
 
     def ask(self, question: str) -> list[tuple[Any, ...]]:
         """What the ledger says, in SQL."""
-        with closing(sqlite3.connect(self.folder / "hubherald.db")) as connection:
-            return connection.execute(question).fetchall()
+        return ledgers.asked_beside(ledgers.url(self.folder, "hubherald.db"), question)
 
     def verdicts(self) -> list[tuple[str | None, str | None, str]]:
         """(party, role, verdict) of every decision, in order."""

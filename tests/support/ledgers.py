@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -46,6 +47,29 @@ TEXTS = [Text("rules", RULES, "rules: []"), Text("users", USERS, "service_users:
 HOLD = timedelta(hours=48)
 
 
+MOST_USED = 50
+"""How often a database on a server is emptied and used again."""
+_EMPTY = """
+DO $$ DECLARE found record; BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    PERFORM set_config('session_replication_role', 'replica', true);
+    FOR found IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        IF found.tablename LIKE 'import%' THEN
+            EXECUTE format('DROP TABLE %I', found.tablename);
+        ELSIF found.tablename NOT IN ('turns', 'alembic_version') THEN
+            EXECUTE format('DELETE FROM %I', found.tablename);
+        END IF;
+    END LOOP;
+    FOR found IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' LOOP
+        PERFORM setval(found.sequencename::regclass, 1, false);
+    END LOOP;
+    UPDATE turns SET version = 1, router = NULL, session = NULL, seen_at = NULL,
+        ledger = 1 + (random() * 2000000000)::bigint;
+END $$
+"""
+
+
 @dataclass
 class OnServer:
     """Where the ledgers of a test are, where they are not in files."""
@@ -55,12 +79,32 @@ class OnServer:
     made: dict[Path, str] = field(default_factory=dict)
     """By the folder that a file would be in."""
 
+    spare: Counter[str] = field(default_factory=Counter)
+    """Those that are empty again, and how often they were used: to make one takes longer."""
+    _used: dict[str, int] = field(default_factory=dict)
+
     def url(self, folder: Path) -> str:
         """Of the ledger that stands for the one in this folder; there, and empty."""
         if folder not in self.made:
-            self.made[folder] = f"ledger_{secrets.token_hex(4)}"
-            self.server.ask(f"CREATE DATABASE {self.made[folder]} TEMPLATE {self.template}")
+            if self.spare:
+                name = next(iter(self.spare))
+                self._used[name] = self.spare.pop(name)
+            else:
+                name = f"ledger_{secrets.token_hex(4)}"
+                self.server.ask(f"CREATE DATABASE {name} TEMPLATE {self.template}")
+            self.made[folder] = name
         return self.server.url(self.made[folder])
+
+    def empty(self) -> None:
+        """All of them, to be used again; but not for ever, as nothing is vacuumed."""
+        for name in self.made.values():
+            used = self._used.get(name, 0) + 1
+            if used < MOST_USED:
+                self.server.ask(_EMPTY, name)
+                self.spare[name] = used
+            else:
+                self.server.ask(f"DROP DATABASE {name} WITH (FORCE)")
+        self.made.clear()
 
     def drop(self) -> None:
         """All of them."""
@@ -74,11 +118,11 @@ class Places:
     server: ClassVar[OnServer | None] = None
 
 
-def url(folder: Path) -> str:
+def url(folder: Path, name: str = "ledger.db") -> str:
     """Of the ledger of this folder."""
     if Places.server is not None:
         return Places.server.url(folder)
-    return f"sqlite:///{folder}/ledger.db"
+    return f"sqlite:///{folder}/{name}"
 
 
 def made(folder: Path) -> Database:

@@ -45,7 +45,7 @@ class Router:
             not_ready=lambda: self.reason,
             before_scrape=self.scraped,
             reload=self.reload,
-            whose=Whose(Path("/etc/hubherald.yaml"), Path("/var/hubherald.db")),
+            whose=Whose(Path("/etc/hubherald.yaml"), "/var/hubherald.db"),
             page=self.page,
         )
 

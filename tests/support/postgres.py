@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +23,8 @@ from support.servers import CACHE, program
 CLUSTERS = CACHE.parent / "postgresql"
 START_S = 60.0
 SUPERUSER = "hubherald"
+LOCKED, PASSWORD = "locked", "correct-horse"
+"""A user that needs a password."""
 _QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _CONFIG = {
     "listen_addresses": "127.0.0.1",
@@ -38,17 +41,15 @@ _CONFIG = {
 class Postgres:
     """One cluster; ends with the process that made it, whatever ends that.
 
-    It trusts everybody on this machine, as the user SUPERUSER.
+    It trusts everybody on this machine, but for the user LOCKED.
     """
 
     def __init__(self, *, durable: bool = False, config: Mapping[str, str] | None = None) -> None:
         """`durable`: what is committed is on disk, as with any cluster that is not a test's."""
-        self.port = _free_port()
+        self.port = free_port()
         self.folder = CLUSTERS / secrets.token_hex(4)
         self._config = {**_CONFIG, **({} if durable else _QUICK), **(config or {})}
         self._server: subprocess.Popen[bytes] | None = None
-        # the server runs as anybody but root
-        self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
     def url(self, database: str, user: str = SUPERUSER) -> str:
         """Of one of its databases."""
@@ -56,14 +57,18 @@ class Postgres:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
-        if self._user is not None:
-            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "nobody")
         made = self._initdb(
             "-D", self.data, "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "-A", "trust"
         )
         if made.returncode != 0:
             raise RuntimeError(f"initdb failed:\n{made.stderr.decode(errors='replace')}")
+        trusted = (self.folder / "data" / "pg_hba.conf").read_text()
+        rule = f"host all {LOCKED} 127.0.0.1/32 scram-sha-256\n"
+        (self.folder / "data" / "pg_hba.conf").write_text(rule + trusted)
         self.start()
+        self.ask(f"CREATE ROLE {LOCKED} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
         return self
 
     def __exit__(
@@ -80,20 +85,20 @@ class Postgres:
         """Its folder of data."""
         return str(self.folder / "data")
 
-    def start(self) -> None:
+    def start(self, **more: str) -> None:
         """Start it with what it had, and wait until it takes connections."""
-        settings = [f"-c{name}={value}" for name, value in self._config.items()]
+        settings = [f"-c{name}={value}" for name, value in {**self._config, **more}.items()]
         words = ["-D", self.data, "-p", str(self.port), "-k", str(self.folder), *settings]
         log = (self.folder / "log").open("ab")
         with log:
             self._server = subprocess.Popen(
                 [str(program("postgres")), *words],
-                **self._as_somebody(),
+                **as_somebody(self.folder),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the tests
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no other thread runs yet
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - no other thread runs yet
             )
         give_up = time.monotonic() + START_S
         while True:
@@ -128,24 +133,25 @@ class Postgres:
 
     def _initdb(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         command: Sequence[str] = [str(program("postgres").resolve().with_name("initdb")), *words]
-        return subprocess.run(command, **self._as_somebody(), capture_output=True, check=False)
-
-    def _as_somebody(self) -> dict[str, Any]:
-        libraries = CACHE / "usr/lib/x86_64-linux-gnu"
-        environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
-        own: dict[str, Any] = {"env": environment, "cwd": self.folder}
-        if self._user is not None:
-            ids = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": ()}
-            own |= ids
-        return own
+        return subprocess.run(command, **as_somebody(self.folder), capture_output=True, check=False)
 
 
-def _end_with_parent() -> None:
+def as_somebody(folder: Path) -> dict[str, Any]:
+    """For `Popen`: here, with Debian's libraries, and as anybody but root, whom servers refuse."""
+    libraries = CACHE / "usr/lib/x86_64-linux-gnu"
+    own: dict[str, Any] = {"cwd": folder, "env": {**os.environ, "LD_LIBRARY_PATH": str(libraries)}}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        own |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
+    return own
+
+
+def end_with_parent() -> None:
     """The kernel has it ended when the tests end without a word."""
     ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # PR_SET_PDEATHSIG
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

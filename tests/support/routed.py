@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from router.ledger.database import Database, Use, open_database
 from router.ledger.queries.story import StoryPart
+from support import ledgers
 from support.commandline import start
 from support.estate import D1, S1, S2, SUPPLIER, Estate
 from support.listener import Listener
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 @contextmanager
 def ledger(estate: Estate, use: Use = Use.READ) -> Iterator[Database]:
-    with closing(open_database(f"sqlite:///{estate.folder}/hubherald.db", use)) as database:
+    with closing(open_database(ledgers.url(estate.folder, "hubherald.db"), use)) as database:
         yield database
 
 

@@ -85,7 +85,8 @@ NPM = {
     HOOKS: CACHE.parent / "npm-hooks",
 }
 """Where the packages of each are put."""
-FOLDERS = ("usr/lib/rabbitmq/bin", "usr/bin", "usr/sbin", POSTGRESQL)
+FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin", "usr/sbin", POSTGRESQL)
+"""Those of RabbitMQ before what Debian puts in front of them, which wants a user of its own."""
 
 
 class MissingServerError(Exception):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
-
-from router.errors import LedgerError
 
 CONNECT_SECONDS = 5
 LOST_MILLISECONDS = 10_000
@@ -23,7 +21,7 @@ class Address:
     """Of the database at an URL of libpq: postgresql://USER@HOST:PORT/DATABASE."""
 
     url: str
-    password_file: Path | None = None
+    password: str | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -42,7 +40,7 @@ class Address:
         return dict(parse_qsl(urlsplit(self.url).query))
 
     def parameters(self) -> dict[str, Any]:
-        """What psycopg is told beside the URL. LedgerError when the password can't be read."""
+        """What psycopg is told beside the URL."""
         found: dict[str, Any] = {
             "application_name": "hubherald",
             "client_encoding": "utf8",
@@ -50,8 +48,8 @@ class Address:
             "tcp_user_timeout": LOST_MILLISECONDS,
             **_KEPT_ALIVE,
         }
-        if self.password_file is not None:
-            found["password"] = _password(self.password_file)
+        if self.password is not None:
+            found["password"] = self.password
         if not self.is_local():
             found["sslmode"] = "verify-full"
             if "sslrootcert" not in self.options:
@@ -76,17 +74,6 @@ def _is_local(host: str) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _password(file: Path) -> str:
-    try:
-        found = file.read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not text"
-        raise LedgerError(f"ledger.password_file: {file} can't be read: {why}") from None
-    if not found or "\0" in found:
-        raise LedgerError(f"ledger.password_file: {file} has no password in it")
-    return found
 
 
 def _trusted() -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from router.errors import LedgerError
 from router.ledger.postgres import said
@@ -16,6 +16,18 @@ from router.ledger.postgres.server import PostgresServer
 from router.ledger.postgres.turns import WriteTurns
 from router.ledger.store import Use
 
+_RIGHTS = """
+SELECT pg_is_in_recovery(),
+    current_schema() IS NOT NULL AND has_schema_privilege(current_schema(), 'CREATE'),
+    current_user, current_schema()
+"""
+_DENIED = """
+SELECT tablename, tableowner FROM pg_tables WHERE schemaname = current_schema()
+    AND NOT has_table_privilege(quote_ident(schemaname) || '.' || quote_ident(tablename),
+        'SELECT, INSERT, UPDATE, DELETE')
+LIMIT 1
+"""
+
 
 @dataclass
 class OpeningServer:
@@ -23,11 +35,11 @@ class OpeningServer:
 
     url: str
     use: Use
-    password_file: Path | None
+    password: str | None
     busy_seconds: float
 
     def __post_init__(self) -> None:
-        address = Address(self.url, self.password_file)
+        address = Address(self.url, self.password)
         self.name = address.name
         self.store = PostgresServer(address, self.use, WriteTurns(address.name, self.busy_seconds))
         self._connection: Connection | None = None
@@ -59,6 +71,31 @@ class OpeningServer:
             self.store.turns.hold(driver, direct=self.store.direct)
         self.store.open = True
         return self.store
+
+    def try_out(self) -> None:
+        """Ask for all that a router needs; LedgerError says what is missing."""
+        try:
+            with self.store.engine.connect() as connection:
+                self._connection = connection
+                driver: Any = connection.connection.driver_connection
+                recovers, may_make, user, schema = driver.execute(_RIGHTS).fetchone()
+                if recovers:
+                    raise self.store.in_recovery()
+                made = driver.execute("SELECT to_regclass('alembic_version')").fetchone()[0]
+                if not made and not may_make:
+                    raise LedgerError(
+                        f"{self.name}: {user} may make no tables there: `GRANT CREATE, USAGE ON"
+                        f" SCHEMA {schema or 'public'} TO {user}`, or make it the owner"
+                    )
+                missing = driver.execute(_DENIED).fetchone() if made else None
+                if missing is not None:
+                    raise LedgerError(
+                        f"{self.name}: {user} may not write table {missing[0]}, which {missing[1]}"
+                        f" owns: `ALTER TABLE ... OWNER TO {user}`, or use {missing[1]}"
+                    )
+        except (psycopg.Error, DBAPIError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+            raise self.explained(cause) or LedgerError(str(cause)) from error
 
     def undo(self) -> None:
         """It was not to be."""

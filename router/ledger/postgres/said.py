@@ -8,7 +8,7 @@ import psycopg
 from psycopg import errors
 
 from router.errors import LedgerError
-from router.ledger.store import LedgerUnavailable
+from router.ledger.store import LedgerUnavailable, LedgerUnreachable
 
 _TRIED = re.compile(r"^(- |connection failed: )*(connection to server .*? failed: )?(FATAL: +)?")
 _NO_WORD = re.compile(r"(Is the server running|Multiple connection attempts failed)")
@@ -55,11 +55,13 @@ def why_closed(name: str, user: str, error: BaseException) -> LedgerError:
     for part, advice in _ADVICE.items():
         if part in said:
             return LedgerError(f"{name}: {advice} ({said})")
+    if "FATAL" not in str(error) and isinstance(error, psycopg.OperationalError):
+        return LedgerUnreachable(f"{name}: the server can't be reached: {said}")
     return LedgerError(f"{name}: the ledger can't be opened: {said}")
 
 
 _ADVICE = {
-    "password authentication failed": "the password is wrong: mend ledger.password_file or the "
+    "password authentication failed": "the password is wrong: mend ledger.password_file, or the "
     "user in ledger.url",
     "no password supplied": "the server wants a password: set ledger.password_file",
     "no pg_hba.conf entry": "the server lets nobody in from here: mend its pg_hba.conf",

@@ -36,6 +36,8 @@ _ABOUT = (
     "SELECT pg_backend_pid(), current_setting('server_version_num')::int, pg_is_in_recovery(),"
     " current_setting('server_version')"
 )
+_ANOTHER = 1 << 48
+"""A version that no turns come to: what is remembered of what stands there is no more."""
 _MARK = (
     "INSERT INTO lives (id, running, deaths, copied_at)"
     " VALUES (1, 0, 0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
@@ -59,6 +61,7 @@ class PostgresServer:
     """No pooler stands between: what a session keeps is there in the next transaction."""
     engine: Engine = field(init=False)
     _late: float | None = None
+    _doubts: int = 0
 
     def __post_init__(self) -> None:
         self.engine = create_engine(
@@ -78,7 +81,7 @@ class PostgresServer:
 
     def version(self, _connection: Connection) -> int:
         """As it was when this transaction began."""
-        return self.turns.version
+        return self.turns.version + self._doubts * _ANOTHER
 
     def number(self, _connection: Connection) -> int:
         """As its migration gave it."""
@@ -102,12 +105,11 @@ class PostgresServer:
             self._mark(connection)
         self._drop_broken(connection)
 
-    def uncommitted(self, connection: Connection, error: BaseException) -> None:
+    def uncommitted(self, connection: Connection, end: tuple[int, str] | None) -> None:
         """A commit that got no answer may have been one: then its end of the chain may be there."""
-        tried = self.memory.get(WRITTEN)
-        if isinstance(error, psycopg.Error) and tried is not None and tried.last is not None:
-            self.memory[DOUBT] = tried.last
-        self._drop_broken(connection)
+        if connection.invalidated:
+            self.memory[DOUBT] = end
+            self._doubts += 1
 
     def give_up_after(self, _connection: Connection, seconds: float) -> None:
         """Each transaction begins with what is left of that."""
@@ -121,7 +123,7 @@ class PostgresServer:
     def close(self, connection: Connection) -> None:
         """Let go of the ledger, then close the connection."""
         with suppress(psycopg.Error):
-            if self.open and not connection.invalidated:
+            if self.open and not connection.closed and not connection.invalidated:
                 self.turns.let_go(_driver(connection))
         connection.close()
         self.engine.dispose()
@@ -143,6 +145,9 @@ class PostgresServer:
         self.direct = process == driver.info.backend_pid
         if self.direct:
             driver.prepare_threshold = PREPARED_AFTER
+        written = self.memory.get(WRITTEN)
+        if written is not None:  # after a failover it may be another state: it is compared
+            self.memory[WRITTEN] = replace(written, version=-1)
         return driver
 
     def _may_be_used(self, version: int, called: str, *, recovering: bool) -> None:
@@ -151,10 +156,14 @@ class PostgresServer:
                 f"{self.name}: this is PostgreSQL {called}; a ledger needs {OLDEST} or later"
             )
         if recovering and self.use is not Use.READ:
-            raise LedgerUnavailable(
-                f"{self.name}: the server is in recovery, or a standby, and takes no writes: name "
-                f"the primary (also `postgresql://A,B/NAME?target_session_attrs=read-write`)"
-            )
+            raise self.in_recovery()
+
+    def in_recovery(self) -> LedgerUnavailable:
+        """It is a standby, or not back yet."""
+        return LedgerUnavailable(
+            f"{self.name}: the server is in recovery, or a standby, and takes no writes: name the "
+            f"primary (also `postgresql://A,B/NAME?target_session_attrs=read-write`)"
+        )
 
     def _begin(self, connection: Connection) -> None:
         driver = _driver(connection)
@@ -189,9 +198,6 @@ class PostgresServer:
     def _drop_broken(self, connection: Connection) -> None:
         if not connection.invalidated and _driver(connection).closed:
             connection.invalidate()
-        written = self.memory.get(WRITTEN)
-        if connection.invalidated and written is not None:
-            self.memory[WRITTEN] = replace(written, version=-1)  # it is read again, and compared
 
     def _mark(self, connection: Connection) -> None:
         """An older state that a router has found says so: the next one gives no number again."""

@@ -122,11 +122,15 @@ def _counts(told: AlertTotals) -> tuple[int, int, int, int, int]:
     return told.due, told.delivered, told.outstanding, told.parked, told.withdrawn
 
 
-def _states(version: str | None, *columns: Any) -> Select[Any]:
+def _states(version: str | None, **columns: Any) -> Select[Any]:
     """Each Alert with what is left to do for it."""
     left = case({state.value: rank for state, rank in _LEFT.items()}, value=deliveries.c.state)
     statement = (
-        select(*columns, func.max(func.coalesce(left, _OUTSTANDING)).label("left"))
+        # of one Alert the columns are all the same
+        select(
+            *(func.min(column).label(name) for name, column in columns.items()),
+            func.max(func.coalesce(left, _OUTSTANDING)).label("left"),
+        )
         .select_from(facts)
         .join(stored_alerts, stored_alerts.c.fact_id == facts.c.id)
         .join(deliveries, deliveries.c.alert == stored_alerts.c.id)
@@ -138,7 +142,7 @@ def _states(version: str | None, *columns: Any) -> Select[Any]:
 
 
 def _told(connection: Connection, by: Any, version: str | None) -> dict[str, AlertTotals]:
-    states = _states(version, by.label("name")).subquery()
+    states = _states(version, name=by).subquery()
     statement = select(states.c.name, states.c.left, func.count()).group_by(
         states.c.name, states.c.left
     )
@@ -158,8 +162,9 @@ def _told(connection: Connection, by: Any, version: str | None) -> dict[str, Ale
 
 
 def _oldest(connection: Connection, version: str) -> dict[str, datetime]:
+    of = stored_alerts.c
     states = _states(
-        version, stored_alerts.c.service_user_id, stored_alerts.c.decided_at
+        version, service_user_id=of.service_user_id, decided_at=of.decided_at
     ).subquery()
     statement = (
         select(states.c.service_user_id, func.min(states.c.decided_at))

@@ -94,11 +94,11 @@ def ledger_totals(database: Database) -> LedgerTotals:
             told=_pairs(connection, _count(of.party_id, of.role).where(of.verdict == alerted)),
             deliveries=_singles(
                 connection,
-                select(SHOWN_STATE, func.count())
+                select(SHOWN_STATE.label("shown"), func.count())
                 .select_from(deliveries)
                 .join(lanes, lanes.c.id == deliveries.c.lane_id)
-                .group_by(SHOWN_STATE)
-                .order_by(SHOWN_STATE),
+                .group_by("shown")
+                .order_by("shown"),
             ),
             suppressed=_pairs(
                 connection, _count(of.rule, of.reason).where(of.verdict == suppressed)

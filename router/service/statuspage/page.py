@@ -31,8 +31,11 @@ MOST_WAITING = 5
 class StatusPage:
     """Answers what browsers ask, one after the other, with a connection of its own."""
 
-    def __init__(self, ledger_url: str, state: Callable[[], RouterState]) -> None:
+    def __init__(
+        self, ledger_url: str, state: Callable[[], RouterState], *, password: str | None = None
+    ) -> None:
         self._ledger_url = ledger_url
+        self._password = password
         self._state = state
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
@@ -53,7 +56,7 @@ class StatusPage:
         try:
             if state.lost is not None:
                 raise LedgerError(state.lost)  # whoever opens what stands there may spoil it
-            database = open_database(self._ledger_url, Use.READ)
+            database = open_database(self._ledger_url, Use.READ, password=self._password)
             try:
                 database.give_up_after(LONGEST_READ)
                 status, title, main = _view(database, asked, state)

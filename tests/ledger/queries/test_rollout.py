@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import ledgers
+from support.beside import Beside
 from support.commandline import call, row, rows
 from support.estate import HUB, S1, S2, SUPPLIER, Estate
 from support.ledgers import ask
 from support.madeup import market, route
 from support.routed import ledger
+
+from router.ledger.queries import rollout_totals
 
 OTHER = f"{HUB[:-1]}2"
 
@@ -63,7 +65,7 @@ def test_what_one_channel_delivered_and_another_was_spared_is_delivered(tmp_path
     estate.registration("import_mpan", S1)
     estate.activation("V1")
     estate.run()
-    with closing(sqlite3.connect(tmp_path / "hubherald.db", isolation_level=None)) as connection:
+    with Beside(ledgers.url(tmp_path, "hubherald.db")) as connection:
         connection.execute("UPDATE deliveries SET state = 'waiting' WHERE lane_id = 1")
     estate.users[0]["channels"] = channels[1:]
     estate.write_users()
@@ -124,6 +126,7 @@ def test_nothing_was_activated_yet(tmp_path: Path) -> None:
     assert rollout(estate) == []
 
 
+@pytest.mark.sqlite  # as `simulate` writes it
 def test_a_whole_market_adds_up(tmp_path: Path) -> None:
     folder = market(tmp_path / "market", seed=9)
     route(folder)
@@ -152,3 +155,20 @@ def test_a_whole_market_adds_up(tmp_path: Path) -> None:
         users = row("rollout", version, folder=folder)["service_users"]
         assert sum(user["alerts_due"] for user in users) == each["alerts_due"]
     assert len(found) == len({version for version, *_ in facts}) > 2
+
+
+def test_all_of_it_is_counted_up_to_a_moment(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For gauges: what comes later the router counts itself."""
+    monkeypatch.setattr(rollout_totals, "PORTION", 3)
+    with ledger(estate) as database:
+        upto = rollout_totals.newest_records(database)
+        found = rollout_totals.rollout_totals(database, upto)
+        assert rollout_totals.rollout_totals(database, upto, lambda: False) is None
+    assert found is not None
+    assert found.activations == {("V1", "success"): 2, ("V2", "success"): 1, ("V2", "failure"): 1}
+    assert (found.alerts, found.delivered) == ({"V1": 4, "V2": 2}, {"V1": 2, "V2": 1})
+    with ledger(estate) as database:
+        none = rollout_totals.rollout_totals(database, rollout_totals.Upto(0, 0, 0))
+    assert none == rollout_totals.RolloutTotals()
