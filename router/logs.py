@@ -85,13 +85,10 @@ class _Libraries(logging.Handler):
             said = record.getMessage()
         except Exception:  # theirs: its arguments do not fit
             said = str(record.msg)
-        structlog.get_logger().log(
-            record.levelno,
-            "library.said",
-            library=record.name,
-            detail=said,
-            **({"exc_info": record.exc_info} if record.exc_info else {}),
-        )
+        log = structlog.get_logger()
+        tell = log.error if record.levelno >= logging.ERROR else log.warning
+        more = {"exc_info": record.exc_info} if record.exc_info else {}
+        tell("library.said", library=record.name, detail=said, **more)
 
 
 def _chain(*, on_terminal: bool, hide: Hide = str) -> list[Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import structlog
@@ -79,3 +82,37 @@ def test_a_line_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
     line = capsys.readouterr().err
     assert len(line) < 100_000
     assert json.loads(line)["b"][-1] == "and 99,800 more"
+
+
+@contextmanager
+def heard() -> Iterator[logging.Logger]:
+    """A library whose lines nobody hears but we."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, root.handlers[:] = [*root.handlers], []
+    logs.configure(hide=lambda text: text.replace("hunter2", "***"))
+    logs.hear_libraries()
+    try:
+        yield logging.getLogger("theirs")
+    finally:
+        structlog.configure(**before)
+        root.handlers[:] = handlers
+
+
+def test_what_a_library_logs_is_a_line_of_ours_without_secrets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with heard() as theirs:
+        theirs.log(35, "I hold %s", "hunter2")
+        theirs.warning("%d", "no number")
+        try:
+            raise ValueError("hunter2")
+        except ValueError:
+            theirs.exception("failed")
+        structlog.get_logger().info("said", known={"a": ["hunter2", 7]}, of=b"hunter2")
+    said = capsys.readouterr().err
+    events = [json.loads(line) for line in said.splitlines()]
+    assert [event["event"] for event in events] == [*["library.said"] * 3, "said"]
+    assert (events[0]["library"], events[0]["detail"]) == ("theirs", "I hold ***")
+    assert events[2]["exception"].endswith("ValueError: ***")
+    assert events[3]["known"] == {"a": ["***", 7]}
+    assert "hunter2" not in said

@@ -240,9 +240,12 @@ _NO_HEADS = (
 
 
 def _why_no_place(file: Path) -> str:
-    if not file.parent.is_dir():
-        return f"the folder {file.parent} does not exist; make it, or mend the path"
-    return "" if file.is_file() or not file.exists() else "not a plain file; mend the path"
+    try:
+        if not file.parent.is_dir():
+            return f"the folder {file.parent} does not exist; make it, or mend the path"
+        return "" if file.is_file() or not file.exists() else "not a plain file; mend the path"
+    except OSError as error:  # such as a name that is too long
+        return f"no file can be there ({error.strerror}); mend the path"
 
 
 def _sources(document: Document, inquiry: Inquiry) -> dict[str, ConfiguredSource]:

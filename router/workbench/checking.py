@@ -34,7 +34,11 @@ class Checked:
 def left_waiting(config: Config) -> Sequence[Stranded]:
     """What waits in the ledger and would go nowhere under these files; nothing without a ledger."""
     own = ledger_file(config.ledger.url)
-    if own is None or not own.exists():
+    try:
+        there = own is not None and own.exists()
+    except OSError:  # which is a mistake of the configuration, and told as one
+        there = False
+    if not there:
         return []  # and no database is imported where files are checked before they are deployed
     from router.ledger.backlog import left_behind  # noqa: PLC0415
     from router.ledger.reader import open_reader  # noqa: PLC0415

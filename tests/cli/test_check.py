@@ -66,6 +66,7 @@ def test_check_tells_all_problems_of_all_files_at_once(estate: Estate) -> None:
         ({"sources": {"drop": {"adapter": "folder", "path": "missing/"}}}, "create the folder"),
         ({"ledger": {"url": "sqlite:///missing/hubherald.db"}}, "missing does not exist; make it"),
         ({"ledger": {"url": "sqlite:///inbox"}}, "not a plain file; mend the path"),
+        ({"ledger": {"url": f"sqlite:///{'l' * 400}"}}, "(File name too long); mend the path"),
     ],
 )
 def test_what_a_run_would_refuse_is_found(

@@ -268,6 +268,9 @@ def test_what_was_looked_through_is_all_there(told: Told) -> None:
 
 MISTAKEN: dict[str, dict[str, Any]] = {
     "password of a ledger": {"ledger": {"url": "postgresql://us:MARKER@db.example/ledger"}},
+    "password beside a ledger": {
+        "ledger": {"url": "postgresql://us@127.0.0.1:9/ledger", "password": "MARKER"}
+    },
     "query of a ledger": {"ledger": {"url": "sqlite:///x.db?password=MARKER"}},
     "token under a wrong key": {"operations": {"tokn": "MARKER"}},
     "token of a wrong type": {"operations": {"token": ["MARKER"]}},
