@@ -29,7 +29,7 @@ OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/work
 OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test $(PARTS) check format guide dashboards golden faults bench bench-growth wheel install lock clean
+.PHONY: help demo test $(PARTS) check format guide dashboards golden faults bench bench-growth fuzz wheel install lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -92,6 +92,9 @@ bench: $(READY) ## measure beside raw clients, FastStream and Alertmanager (10 m
 bench-growth: $(READY) ## measure from small to millions of hubs and Alerts, draw curves
 	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@$(BIN)/python benchmarks/growth.py $(ARGS)
+
+fuzz: $(READY) ## facts, files and rows made wrong a hundred thousand times (ARGS="--seed 7")
+	@$(BIN)/python benchmarks/fuzz.py $(ARGS)
 
 wheel: $(READY) ## build the wheel and try it outside of the checkout
 	@.ci/try-wheel $(BIN)/python

@@ -20,7 +20,15 @@ from pydantic import Field
 
 from adapters.lastwords import LastWords
 from adapters.revocation import RevocationError, valid_until
-from router.ports import Aside, exposure, open_plain, require_private, silent, unreadable
+from router.ports import (
+    Aside,
+    Certificate,
+    exposure,
+    open_plain,
+    require_private,
+    silent,
+    unreadable,
+)
 
 MOST_BYTES = 4_000_000
 """The system's bundle of all CAs has 200,000."""
@@ -36,6 +44,15 @@ READ_S = 5.0
 """Seconds that files have to be read; a mount that is away may take for ever."""
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def peer_of(transport: asyncio.BaseTransport) -> Certificate | None:
+    """The certificate that the other side has shown, where it was looked at."""
+    shown = transport.get_extra_info("peercert")
+    if not shown:
+        return None
+    ends = ssl.cert_time_to_seconds(shown["notAfter"])
+    return Certificate("peer", datetime.fromtimestamp(ends, UTC))
 
 
 class TlsFilesError(Exception):

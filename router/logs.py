@@ -1,4 +1,7 @@
-"""Structured logs on standard error: for people on a terminal, JSON lines otherwise."""
+"""Structured logs on standard error: for people on a terminal, JSON lines otherwise.
+
+What libraries log comes in lines of ours, too, and no line holds a secret that we know.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,11 @@ _WHO = ("recipient", "user")
 """Where lines have the id of a Service User."""
 MOST = 200
 """Entries of a list or mapping in one."""
+
+
+_OURS = frozenset({"level", "timestamp"})
+Hide = Callable[[str], str]
+"""Takes secrets out of a text."""
 
 
 class UserNames:
@@ -52,17 +60,41 @@ def stand_aside() -> LogStream | None:
     return stream
 
 
-def configure(names: UserNames | None = None) -> None:
-    """Set up structlog for this process; `names` put names beside ids."""
+def configure(names: UserNames | None = None, hide: Hide = str) -> None:
+    """Set up structlog for this process; `names` put names beside ids, every line goes through
+    `hide`."""
+    chain = _chain(on_terminal=sys.stderr.isatty(), hide=hide)
     structlog.configure(
-        processors=[*filter(None, [names]), *_chain(on_terminal=sys.stderr.isatty())],
+        processors=[*filter(None, [names]), *chain],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
 
 
-def _chain(*, on_terminal: bool) -> list[Any]:
+def hear_libraries() -> None:
+    """Have what they log as lines of ours, where it is a warning or worse."""
+    root = logging.getLogger()
+    if not any(isinstance(each, _Libraries) for each in root.handlers):
+        root.addHandler(_Libraries(logging.WARNING))
+
+
+class _Libraries(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            said = record.getMessage()
+        except Exception:  # theirs: its arguments do not fit
+            said = str(record.msg)
+        structlog.get_logger().log(
+            record.levelno,
+            "library.said",
+            library=record.name,
+            detail=said,
+            **({"exc_info": record.exc_info} if record.exc_info else {}),
+        )
+
+
+def _chain(*, on_terminal: bool, hide: Hide = str) -> list[Any]:
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -70,11 +102,14 @@ def _chain(*, on_terminal: bool) -> list[Any]:
     ]
     if on_terminal:
         renderer = structlog.dev.ConsoleRenderer(
-            sort_keys=False, exception_formatter=_write_traceback
+            sort_keys=False, exception_formatter=partial(_write_traceback, hide)
         )
-        return [*shared, _bound, _escape, renderer]
+        return [*shared, _bound, partial(_hidden, hide), _escape, renderer]
     processors = structlog.processors
-    return [*shared, processors.format_exc_info, _bound, processors.JSONRenderer()]
+    return [
+        *(*shared, processors.format_exc_info, _bound, partial(_hidden, hide)),
+        processors.JSONRenderer(),
+    ]
 
 
 def _dropped(chain: Sequence[Any], lines: int) -> str:
@@ -101,6 +136,25 @@ def _bound(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     return event
 
 
+def _hidden(hide: Hide, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Whoever logs may have a secret in hand, and a library has no notion of ours."""
+    said = {key: value for key, value in event.items() if key not in _OURS}
+    whole = "\n".join(map(str, said.values()))
+    if hide(whole) == whole:  # as nearly always, and looked at once
+        return event
+    return {**event, **{key: _without(hide, value) for key, value in said.items()}}
+
+
+def _without(hide: Hide, value: Any) -> Any:
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, list | tuple):
+        return [_without(hide, each) for each in value]
+    if isinstance(value, dict):
+        return {key: _without(hide, each) for key, each in value.items()}
+    return value if isinstance(value, int | float) or value is None else hide(str(value))
+
+
 def _escape(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Nobody's data may move the operator's cursor or colour the screen."""
     for key, value in event.items():
@@ -109,8 +163,8 @@ def _escape(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     return event
 
 
-def _write_traceback(target: TextIO, error: ExcInfo) -> None:
+def _write_traceback(hide: Hide, target: TextIO, error: ExcInfo) -> None:
     """Lines alone: what is drawn with rich shows local variables, secrets among them."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, error)
-    target.write(escaped_lines(text.getvalue()))
+    target.write(escaped_lines(hide(text.getvalue())))

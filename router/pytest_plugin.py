@@ -19,7 +19,7 @@ _BEGINS = f"Skipped: {DECLARED}"
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
     """What a harness declares is no test that somebody skips: it has a name of its own."""
     said = report.longrepr if report.outcome == "skipped" else None
-    if isinstance(said, tuple) and str(said[-1]).startswith(_BEGINS):
+    if isinstance(said, tuple | list) and str(said[-1]).startswith(_BEGINS):
         return "declared", "d", "DECLARED"
     return None
 

@@ -17,8 +17,8 @@ from adapters.dialling import reachable
 from adapters.duis import rendering
 from adapters.duis.rendering import RENEWAL, Renderer
 from adapters.http.answer import Answer, outcome_of
-from adapters.http.handshake import failure_of
-from adapters.http.session import NO_ANSWER, HttpSession
+from adapters.http.handshake import HUNG_UP, failure_of, meaning_of, unwanted
+from adapters.http.session import NO_ANSWER, HttpSession, HungUpError
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError, expiry
 from router.ports import (
     Adapter,
@@ -26,6 +26,7 @@ from router.ports import (
     Certificate,
     ChannelFault,
     Closed,
+    Delivered,
     Delivery,
     HttpUrl,
     Options,
@@ -126,6 +127,24 @@ class DuisAdapter(Adapter[DuisOptions]):
         except TlsFilesError:
             return found
 
+    def peer(self) -> Certificate | None:
+        """The receiver's."""
+        return self._session.peer
+
+    async def probe(self) -> Outcome:
+        """A handshake, and nothing after it: no DUIS document says that it is a test."""
+        try:
+            await self._session.shake_hands()
+        except TlsFilesError as error:
+            return Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
+        except HungUpError:
+            return unwanted(self._session.where, self._options.certificate_file, HUNG_UP)
+        except NO_ANSWER as error:
+            file = self._options.certificate_file
+            return meaning_of(error, self._session, file, self._trust)
+        where = self._session.where
+        return Delivered(f"by TLS handshake alone: {where} took our certificate; nothing was sent")
+
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         (delivery,) = deliveries
         return [await self._post(delivery.body)]
@@ -136,10 +155,13 @@ class DuisAdapter(Adapter[DuisOptions]):
         except TlsFilesError as error:
             return Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
         except NO_ANSWER as error:
-            files = self._options
-            trust = f"have the certificate put right, or correct `ca_file` ({files.ca_file})"
-            return await failure_of(error, self._session, files.certificate_file, trust)
+            file = self._options.certificate_file
+            return await failure_of(error, self._session, file, self._trust)
         return self._meaning(answer)
+
+    @property
+    def _trust(self) -> str:
+        return f"have the certificate put right, or correct `ca_file` ({self._options.ca_file})"
 
     def _meaning(self, answer: Answer) -> Outcome:
         advice = f"ask the receiver whether it lets in {self._options.certificate_file}"

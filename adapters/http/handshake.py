@@ -19,18 +19,14 @@ _OURS = re.compile(r"ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAI
 """What a server says that does not want our certificate, or has no way to use its key."""
 _OLD = re.compile(r"PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW")
 """What comes of a server that knows nothing newer than TLS 1.1."""
+HUNG_UP = "it hangs up as soon as it has seen it"
 
 
 async def failure_of(
     error: Exception, session: HttpSession, certificate_file: Path, trust: str
 ) -> Retry | Closed:
     """What it means that a receiver that is shown our certificate gave no answer."""
-
-    def meaning(error: Exception) -> Retry | Closed:
-        closed = refusal(error, session.where, certificate_file)
-        return closed or outcome_of_failure(error, session.where, trust)
-
-    found = meaning(error)
+    found = meaning_of(error, session, certificate_file, trust)
     if not (isinstance(found, Retry) and found.reason is Reason.NETWORK):
         return found
     # What a server says against our certificate can get lost behind what we were writing, and
@@ -40,12 +36,19 @@ async def failure_of(
     except TlsFilesError:
         return found
     except HungUpError:
-        said = "it hangs up as soon as it has seen it"
-        return unwanted(session.where, certificate_file, said)
+        return unwanted(session.where, certificate_file, HUNG_UP)
     except NO_ANSWER as again:
-        closed = meaning(again)
+        closed = meaning_of(again, session, certificate_file, trust)
         return closed if isinstance(closed, Closed) else found
     return found
+
+
+def meaning_of(
+    error: Exception, session: HttpSession, certificate_file: Path, trust: str
+) -> Retry | Closed:
+    """The same, as far as this error alone says."""
+    closed = refusal(error, session.where, certificate_file)
+    return closed or outcome_of_failure(error, session.where, trust)
 
 
 def refusal(error: Exception, where: str, certificate_file: Path) -> Closed | None:

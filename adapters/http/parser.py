@@ -30,7 +30,7 @@ _TOO_LONG = f"more than {MOST_HEAD // 1024} kB of headers came"
 BODILESS = frozenset({101, 204, 304})
 """Behind these no body comes, whatever the headers say."""
 _PLAIN = re.compile(rb"HTTP/1\.1 (2\d\d) [^\r\n]*\r\n((?:[\w-]+:[^\r\n]*\r\n)*)\r\n")
-_LENGTH = re.compile(rb"(?i)content-length: *(\d{1,4})\r")
+_LENGTH = re.compile(rb"(?im)^content-length: *(\d{1,4})\r")
 _OTHER = re.compile(rb"(?i)transfer-encoding|connection:(?! *keep-alive\r)|retry-after|location")
 """Of headers: what makes an answer more than plain."""
 _Steps = Generator[None, None, None]

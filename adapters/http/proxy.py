@@ -19,7 +19,7 @@ from adapters.http.answer import (
 from adapters.http.parser import MOST_HEAD, AnswerParser
 from adapters.http.target import Target
 from adapters.http.wire import Wire
-from adapters.tls import TlsFiles, Trust
+from adapters.tls import TlsFiles, TlsFilesError, Trust
 from router.ports import ChannelFault, Closed, Reason, Retry
 
 _TRUST = "have the certificate put right, or set `ca_file`"
@@ -47,11 +47,14 @@ class Proxy:
             raise
 
     async def _reach(self) -> Wire:
-        to_proxy = await self._trust.context() if self._target.tls else None
         try:
+            to_proxy = await self._trust.context() if self._target.tls else None
             _, wire = await dial(
                 lambda: Wire(to_proxy), self._target.host, self._target.port, to_proxy
             )
+        except TlsFilesError as error:
+            found = Closed(ChannelFault.CREDENTIALS, f"{error}; nothing was sent")
+            raise UnderwayError(found) from None
         except OSError as error:
             self._fail(error)
         return wire

@@ -18,6 +18,7 @@ from adapters.http.proxy import Proxy
 from adapters.http.target import Target
 from adapters.http.wire import Wire
 from adapters.tls import TlsFiles, TlsFilesError, Trust
+from router.ports import Certificate
 
 REST_S = 2.0
 """Seconds that the rest of an answer has after its status, which alone decides."""
@@ -59,6 +60,8 @@ class HttpSession:
         self._parser = partial(AnswerParser, most_body=most_body)
         self._idle: dict[Wire, asyncio.TimerHandle] = {}
         self._first: asyncio.Task[None] | None = None
+        self.peer: Certificate | None = None
+        """The certificate that the server has shown last."""
 
     @property
     def where(self) -> str:
@@ -139,8 +142,10 @@ class HttpSession:
     async def _connect(self, tls: ssl.SSLContext | None) -> Wire:
         host, port = self._target.host, self._target.port
         if self._proxy is not None and tls is not None:
-            return await self._proxy.tunnel(host, port, tls)
-        _, wire = await dial(lambda: Wire(tls), host, port, tls)
+            wire = await self._proxy.tunnel(host, port, tls)
+        else:
+            _, wire = await dial(lambda: Wire(tls), host, port, tls)
+        self.peer = wire.peer
         return wire
 
     async def _ask_anew(self, request: bytes, tls: ssl.SSLContext | None) -> Answer:

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from errno import ECONNRESET
 from typing import cast
 
+from adapters.tls import peer_of
+from router.ports import Certificate
+
 MOST_AHEAD = 65_536
 """Bytes that may wait to be read."""
 
@@ -116,6 +119,11 @@ class Wire(asyncio.Protocol):
             raise ConnectionResetError(ECONNRESET, "the connection ended in the handshake")
         inner.connection_made(transport)
         return inner
+
+    @property
+    def peer(self) -> Certificate | None:
+        """The certificate that the other side has shown."""
+        return peer_of(self._transport) if self._transport is not None else None
 
     def cut(self) -> None:
         """End it now."""

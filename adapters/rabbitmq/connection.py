@@ -24,7 +24,7 @@ from adapters.rabbitmq.content import Assembly
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind, trouble
 from adapters.rabbitmq.wire import BoundedTransports
 from adapters.tls import CrlFile, TlsFiles, TlsFilesError, read_in_time
-from router.ports import AmqpUrl, Aside, Options, Secret, Unfit, in_one_line, redactor
+from router.ports import AmqpUrl, Aside, Certificate, Options, Secret, Unfit, in_one_line, redactor
 
 DIAL_S = 10.0
 """Seconds in which a connection stands or has failed."""
@@ -255,6 +255,13 @@ def alive(connection: AbstractConnection | None) -> bool:
         and connection.transport is not None
         and not connection.transport.connection.is_closed
     )
+
+
+def peer(connection: AbstractConnection) -> Certificate | None:
+    """What the broker has shown of itself; None without TLS."""
+    transports = connection.kwargs["transport_factory"]
+    assert isinstance(transports, BoundedTransports)
+    return transports.peer
 
 
 def introduced(connection: AbstractConnection, options: BrokerOptions) -> tuple[str, str]:

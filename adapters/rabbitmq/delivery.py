@@ -28,6 +28,7 @@ from adapters.rabbitmq.connection import (
     hang_up,
     in_words,
     introduced,
+    peer,
     told,
 )
 from adapters.rabbitmq.message import written
@@ -36,6 +37,7 @@ from adapters.rabbitmq.trouble import BrokerError, TroubleKind, said
 from router.ports import (
     Adapter,
     Answering,
+    Certificate,
     ChannelFault,
     Closed,
     Delivered,
@@ -121,6 +123,10 @@ class RabbitAdapter(Adapter[RabbitOptions]):
     def link(self) -> Link:
         """How the connection stands; it is made with the first Alert."""
         return Link(alive(self._connection), self._made, self._peer)
+
+    def peer(self) -> Certificate | None:
+        """The broker's, as it stands."""
+        return None if self._connection is None else peer(self._connection)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """A message for each routing key; the same outcome for all that were in it."""

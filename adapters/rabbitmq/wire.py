@@ -28,6 +28,8 @@ from adapters.rabbitmq.confirms import Confirms, Fate
 from adapters.rabbitmq.content import DELIVER, Assembly
 from adapters.rabbitmq.properties import thinned
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
+from adapters.tls import peer_of
+from router.ports import Certificate
 
 FRAME = 131_072
 """Bytes of the largest frame that we agree to; RabbitMQ's own default."""
@@ -77,6 +79,8 @@ class BoundedTransports(TransportFactory):
         self._context = context
         self._contents = contents
         self._confirms = confirms
+        self.peer: Certificate | None = None
+        """The certificate that the broker has shown."""
 
     async def create(
         self, url: URL, **kwargs: Any
@@ -93,6 +97,7 @@ class BoundedTransports(TransportFactory):
             )
         except OSError as error:
             raise AMQPConnectionError(*error.args) from error
+        self.peer = peer_of(transport)
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 

@@ -22,6 +22,7 @@ from router.ports import (
     CONTENT_TYPE,
     Adapter,
     Answering,
+    Certificate,
     ChannelFault,
     Closed,
     Delivered,
@@ -63,6 +64,10 @@ class WebhookAdapter(Adapter[WebhookOptions]):
 
     async def __aexit__(self, *exc: object) -> None:
         await self._entered.aclose()
+
+    def peer(self) -> Certificate | None:
+        """The receiver's."""
+        return self._session.peer
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         found: list[Outcome] = []

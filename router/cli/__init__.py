@@ -39,6 +39,7 @@ COMMANDS = {
     "actions": "List who changed what, when and why.",
     "quarantine": "List facts that could not be used; release, repair, close them.",
     "ledger": "Prove that nothing in the ledger was changed; copy it.",
+    "drill": "Try all channels of a Service User, without an Alert.",
     "evidence": "Write an archive that proves an Alert; check one.",
     "publish": "Put a file of facts on the broker, confirmed; goes on where it was ended.",
     "simulate": "Make up an estate with its files and facts.",

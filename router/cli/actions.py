@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from router.cli.context import ledger, moment_of
 from router.cli.listed import COUNTED, Portion, portioned, show
-from router.cli.naming import whom_or_what
+from router.cli.naming import named, whom_or_what
+from router.cli.printing import flat
+
+if TYPE_CHECKING:
+    from router.ledger.queries.actions import ActionRow
 
 COLUMNS = ("at", "operator", "action", "about", "count", "reason", "detail")
 
@@ -58,8 +64,11 @@ def list_(
     with ledger(config_file) as database:
         rows = list_actions(database, wanted, limit=limit + 1, oldest=portion.reverse)
         more = count_actions(database, wanted, limit + COUNTED + 1) if rows[limit:] else 0
+    shown: Sequence[ActionRow | dict[str, object]] = rows[:limit]
+    if output != "json":
+        shown = [{**flat(each), "about": each.about and named(each.about)} for each in rows[:limit]]
     show(
-        rows[:limit],
+        shown,
         COLUMNS,
         output=output,
         nothing="nobody has changed anything",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.cli.context import now
-from router.cli.naming import service_user, with_names
+from router.cli.naming import named, service_user, with_names
 from router.cli.printing import as_object, line, output
 from router.errors import UsageError
 
@@ -35,7 +35,10 @@ def command() -> None:
 )
 @output
 def new(*, name: str, folder: Path | None, output: str) -> None:
-    """Write a little project that is an adapter: it works as it is, with tests.
+    """Write a little project that is an adapter: it works as it is, and passes all its tests.
+
+    Among these is the conformance suite, which says whether an adapter keeps the contract. The
+    guide that leads on from there is adapters/WRITING.md.
 
     \b
     Example:
@@ -55,7 +58,7 @@ def new(*, name: str, folder: Path | None, output: str) -> None:
     line("")
     line("next:")
     line(f"  cd {shlex.quote(str(folder or files[0].parent))}")
-    line("  pip install -e . && pytest")
+    line("  pip install -e . && pytest   # pytest comes with: pip install 'hubherald[conformance]'")
     line("  hubherald adapters")
 
 
@@ -75,7 +78,8 @@ def attempt(config_file: Path, *, name: str, user: str, channel: str | None, out
     """Send one drill through a user's channel of this adapter, and tell what came back.
 
     A drill is marked as one (`hubherald.drill.v1`): it is no Alert, has no sequence number, and the
-    ledger knows nothing of it. A router may run meanwhile. Exit 1 when it was not delivered.
+    ledger knows nothing of it; `hubherald drill` is the same for all channels, and recorded. A
+    router may run meanwhile. Exit 1 when it was not delivered.
 
     \b
     Example:
@@ -84,10 +88,9 @@ def attempt(config_file: Path, *, name: str, user: str, channel: str | None, out
     import asyncio
 
     from router import logs
+    from router.config.discretion import discretion_of
     from router.config.loading import load
-    from router.delivery.drill import drill
-    from router.delivery.sending import words
-    from router.ports import Delivered, Outcome
+    from router.delivery.drilling import DrillRow, drill_all
     from router.service.leftovers import let_go
 
     config = load(config_file)
@@ -96,21 +99,23 @@ def attempt(config_file: Path, *, name: str, user: str, channel: str | None, out
     whom = config.users.by_id[user]
     found = _channel(whom, name, channel)
 
-    async def once() -> Outcome:
+    async def once() -> list[DrillRow]:
         try:
-            return await drill(whom, found, config.dcc.originator, now())
+            return await drill_all(whom, [found], config.dcc.originator, now())
         finally:
             await let_go()
 
-    logs.configure()
-    outcome = asyncio.run(once())
-    delivered = isinstance(outcome, Delivered)
+    logs.configure(hide=discretion_of(config))
+    logs.hear_libraries()
+    (row,) = asyncio.run(once())
     if output == "json":
-        where = {"service_user_id": user, "channel": found.name}
-        as_object({**with_names([where])[0], "delivered": delivered, "answer": words(outcome)})
+        as_object(with_names([row])[0])
     else:
-        line(f"{user} {found.name}: {words(outcome)}")
-    if not delivered:
+        line(named(f"{user} {found.name}: {row.answer}"))
+        if row.certificate_expires_at is not None:
+            ends, left = row.certificate_expires_at, row.certificate_days_left
+            line(f"the certificate of the other side ends on {ends:%Y-%m-%d}, in {left} days")
+    if not row.delivered:
         raise click.exceptions.Exit(1)
 
 

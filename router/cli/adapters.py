@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from router.cli.printing import as_json, line, output, shown
+from router.cli.printing import as_json, folded, output, shown
 from router.entrypoints import ADAPTERS, SOURCES, installed
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def command(output: str) -> None:
     for (role, adapter), options in groupby(rows, key=lambda row: (row.role, row.adapter)):
         first, *more = options
         of = f"{first.distribution} {first.version}".strip()
-        line(f"{role} {adapter}: {first.about} ({of})".replace("  ", " "))
+        folded(f"{role} {adapter}: {first.about} ({of})".replace("  ", " "))
         for row in (first, *more):
-            line(f"  {_words(row)}")
+            folded(f"  {_words(row)}")
 
 
 def _rows(role: str, group: str) -> Iterator[OptionRow]:

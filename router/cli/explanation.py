@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from router.cli.naming import beside_ids
 from router.cli.printing import line, shown
 from router.deciding.decisions import Decision, Verdict
 from router.domain.facts import Registration
@@ -44,12 +45,14 @@ def _head(found: Explanation) -> None:
     )
     line(f"  hub: {hub.status}, {hub.smets_version}{_replaced(hub.replaced_by)}")
     line(f"  decided at {shown(found.at)}")
+    names = {each.user.id: each.user.name for each in found.decisions if each.user}
     for each in found.registrations:
-        line(f"  registered: {_registration(each)}")
+        line(beside_ids(f"  registered: {_registration(each)}", names))
     due = found.due
     line(f"{plural(len(due), 'Alert')}{':' if due else ''}")
     for alert in due:
-        line(f"  {alert.alert_code} to {alert.service_user_id} as {', '.join(alert.rules)}")
+        text = f"  {alert.alert_code} to {alert.service_user_id} as {', '.join(alert.rules)}"
+        line(beside_ids(text, names))
 
 
 def _replaced(other: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router.cli.context import eui64, ledger, moment_of, now, operator, plain_file
-from router.cli.naming import NAME, with_names
+from router.cli.naming import NAME, named, with_names
 from router.cli.printing import as_object, flat, line, output, shown
 from router.errors import UsageError
 from router.files.counts import plural
@@ -216,7 +216,7 @@ def _whole(home: Home, running: Running | None, at: datetime) -> dict[str, Any]:
 def _tell_home(whole: Mapping[str, Any]) -> None:
     line(_hub(whole))
     for each in whole["registrations"]:
-        line(_registration(each))
+        line(named(_registration(each)))
     for each in whole["responsible"]:
         who = each["service_user_id"] + (f" ({each[NAME]})" if each[NAME] else "")
         line(f"  responsible at {shown(whole['at'])}: {who} as {each['role']}")

@@ -13,7 +13,7 @@ from router.cli.asking import because
 from router.cli.context import ledger, moment_to_come, operator, reading, span_of
 from router.cli.ending import InWords
 from router.cli.listed import Portion, portioned, show
-from router.cli.naming import NAME, service_user, with_names
+from router.cli.naming import NAME, named, service_user, with_names
 from router.cli.printing import as_json, as_object, flat, line, lines, output, shown
 from router.files.counts import plural
 from router.lanes.values import LaneKey
@@ -219,9 +219,11 @@ def _say(changed: list[LaneChanged], done: str, output: str) -> None:
     for each in changed if output == "text" else ():
         if each.refused is None:
             end = f" until {shown(each.until)}" if each.until else ""
-            line(f"{done}: {each.service_user_id} {each.channel}{end}")
+            line(named(f"{done}: {each.service_user_id} {each.channel}{end}"))
     refused = [each for each in changed if each.refused is not None]
-    text = "\n".join(f"{each.service_user_id} {each.channel} {each.refused}" for each in refused)
+    text = named(
+        "\n".join(f"{each.service_user_id} {each.channel} {each.refused}" for each in refused)
+    )
     if refused and len(refused) == len(changed):
         raise InWords(f"error: {text}")
     if refused:

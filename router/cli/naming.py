@@ -154,6 +154,13 @@ def with_names(rows: Iterable[Any]) -> list[Mapping[str, Any]]:
     ]
 
 
+def named(text: str) -> str:
+    """The text with names beside ids, as service_users.yaml has them."""
+    from router.config.usernames import user_names
+
+    return beside_ids(text, user_names(click.get_current_context().obj))
+
+
 def beside_ids(text: str, names: Mapping[str, str]) -> str:
     """The text with the name behind each id that has one."""
 

@@ -22,6 +22,8 @@ from router.files.codes import Code
 from router.files.problems import Problem
 from router.files.redaction import escaped, escaped_lines
 
+FOLDED = 4
+"""Blanks before what goes on in the next line."""
 _WIDE = "hubherald.wide"
 _output = click.option(
     "-o",
@@ -152,6 +154,21 @@ def shown(value: object) -> str:
 def line(text: str, *, style: str | None = None, err: bool = False) -> None:
     """A line that is never wrapped."""
     click.echo(click.style(shown(text), fg=style) if style else shown(text), err=err)
+
+
+def folded(text: str) -> None:
+    """A line that is folded between words on a terminal; what follows is indented by four more."""
+    from router.cli.tables import fold
+
+    width = _width()
+    indent = " " * (len(text) - len(text.lstrip()))
+    if width is None:
+        line(text)
+        return
+    first, *more = fold(shown(text.strip()), width - len(indent) - FOLDED)
+    click.echo(indent + first)
+    for each in more:
+        click.echo(indent + " " * FOLDED + each)
 
 
 def lines(text: str, *, err: bool = False) -> None:

@@ -50,6 +50,7 @@ def command(ctx: click.Context, *, until_idle: bool, within: float | None, outpu
     import structlog
 
     from router import logs
+    from router.config.discretion import discretion_of
     from router.config.loading import load
     from router.ledger.queries.totals import ledger_totals
     from router.service import app
@@ -62,14 +63,21 @@ def command(ctx: click.Context, *, until_idle: bool, within: float | None, outpu
     config = load(config_file)
     log = logs.stand_aside()
     last = LastResort(log) if log is not None else None  # else the process is not ours to end
-    names = logs.UserNames()
-    logs.configure(names)
+    discretion, names = discretion_of(config), logs.UserNames()
+    logs.configure(names, discretion)
     if last is not None:
+        logs.hear_libraries()
         gc.freeze()  # what was imported stays
         gc.set_threshold(*COLLECT)
     try:
         left = app.run(
-            config, until_idle=until_idle, within=within, log=log, last=last, names=names
+            config,
+            until_idle=until_idle,
+            within=within,
+            discretion=discretion,
+            log=log,
+            last=last,
+            names=names,
         )
     except (RouterError, OSError):
         raise

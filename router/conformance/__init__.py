@@ -3,8 +3,8 @@
 For the tests of whoever writes an adapter (`pip install 'hubherald[conformance]'`): a class of your
 own made from `AdapterConformance`, with a fixture `harness` that gives a Harness. The harness says
 what the other side is, and has it misbehave as `Situation` names it; what there is not is declared
-in its `cannot`, with a reason, and the run says so at its end. A `Gate` makes all that a network
-and TLS can do wrong, in front of any server.
+in its `cannot`, with a reason, and the run says so at its end. A `GatedPeer` has a `Gate`, which
+makes all that a network and TLS can do wrong, in front of any server.
 
 Nothing of the router imports this; it is of no use to one that runs.
 """
@@ -12,6 +12,7 @@ Nothing of the router imports this; it is of no use to one that runs.
 from router.conformance.alerts import DCC, MARKED, USER, alert, longest, marked, spelled_out
 from router.conformance.certificates import CertificateAuthority
 from router.conformance.gate import Gate, serving
+from router.conformance.gated import GatedPeer
 from router.conformance.harness import Arrived, Connections, Harness, Peer
 from router.conformance.situations import NETWORK, REST, SECURE, Ability, Situation, because
 from router.conformance.suite import AdapterConformance
@@ -29,6 +30,7 @@ __all__ = [
     "CertificateAuthority",
     "Connections",
     "Gate",
+    "GatedPeer",
     "Harness",
     "Peer",
     "Situation",

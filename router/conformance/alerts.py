@@ -61,11 +61,11 @@ def spelled_out(number: int = 1) -> Alert:
 
 
 def longest(number: int = 1) -> Alert:
-    """One whose every part is as long as it can be."""
+    """One whose every part is as long as it can be: some 60 kB, most of it names of rules."""
     return alert(
         number,
         firmware_version="FFFFFFFF",
         previous_firmware_version="FFFFFFFE",
         roles=_ROLES,
-        rules=dict.fromkeys(_ROLES, "瓦" * 200),
+        rules=dict.fromkeys(_ROLES, "\U0001d11e" * 1_000),
     )

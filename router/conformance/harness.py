@@ -41,7 +41,7 @@ class Peer(ABC):
     def options(self) -> Mapping[str, object]:
         """The channel's, as service_users.yaml would have them: text, numbers, lists. Read after
         each `turn`, when an adapter is made: a wrong password, or a URL with TLS, stands here.
-        Each secret that the adapter knows should be given."""
+        Of secrets as many should be given as go together."""
 
     @property
     def secrets(self) -> Sequence[str]:
@@ -71,7 +71,7 @@ class Harness(ABC):
 
     adapter: ClassVar[type[Adapter[Any]]]
     """The class that the entry point names."""
-    wrong: ClassVar[Mapping[str, object]] = {}
+    wrong: Mapping[str, object] = {}
     """By option: a value that it can't have. One or more, if the adapter has any options."""
     cannot: Mapping[Situation | Ability, str] = {}
     """What there is not, with the reason: see `because`. Tests about it are no part of the run, and

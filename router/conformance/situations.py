@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
@@ -107,6 +106,6 @@ SECURE = (
 """What a `Gate` does to TLS."""
 
 
-def because(reason: str, *needs: Situation | Ability) -> Mapping[Situation | Ability, str]:
-    """What a harness can't, and why, for its `cannot`."""
+def because(reason: str, *needs: Situation | Ability) -> dict[Situation | Ability, str]:
+    """What a harness can't, and why, for its `cannot`; several are joined by `|`."""
     return dict.fromkeys(needs, reason)

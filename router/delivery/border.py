@@ -21,6 +21,8 @@ from router.ports import (
     Linked,
     Options,
     Outcome,
+    Peered,
+    Probes,
     Renders,
 )
 from router.ports.asking import Questions
@@ -64,7 +66,9 @@ class _WithCertificates(Border):
         found = (
             self._questions.ask("certificates", lambda: list(adapter.certificates()), list) or []
         )
-        return [each for each in found if isinstance(each, Certificate)]
+        told = (each for each in found if isinstance(each, Certificate))
+        taken = (self._questions.taken("certificates", each) for each in told)
+        return [each for each in taken if each is not None]
 
 
 class _WithRender(Border):
@@ -81,10 +85,25 @@ class _WithEach(Border):
         return cast(DeliversEach, self.adapter).deliver_each(requests, answer)
 
 
+class _WithProbe(Border):
+    def probe(self) -> Coroutine[Any, Any, Outcome]:
+        """Whatever it gives; whoever calls it looks at the answer."""
+        return cast(Probes, self.adapter).probe()
+
+
+class _WithPeer(Border):
+    def peer(self) -> Certificate | None:
+        """As it says."""
+        adapter = cast(Peered, self.adapter)
+        return self._questions.ask("peer", adapter.peer, (Certificate, type(None)))
+
+
 _ABLE: dict[type, type[Border]] = {
     Linked: _WithLink,
     Certified: _WithCertificates,
     Renders: _WithRender,
+    Probes: _WithProbe,
+    Peered: _WithPeer,
     DeliversEach: _WithEach,
 }
 

@@ -1,9 +1,15 @@
-"""One drill through one channel: whether it works, without an Alert and without the ledger."""
+"""One drill through one channel: whether it works, without an Alert and without the ledger.
+
+Both `hubherald drill` and `adapter try` send it; where messages can't be marked as a test, the
+adapter goes as far as it can without one (`Probes`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from router.compact import compact
@@ -15,7 +21,18 @@ from router.domain.users import Channel, ServiceUser
 from router.errors import UsageError
 from router.lanes.lane import Lane
 from router.lanes.values import Claimed
-from router.ports import Alert, Delivery, Originator, Outcome, Renders
+from router.ports import (
+    Adapter,
+    Alert,
+    Certificate,
+    Delivery,
+    Options,
+    Originator,
+    Outcome,
+    Peered,
+    Probes,
+    Renders,
+)
 from router.ports.discretion import Discretion
 
 DRILL_TYPE = "hubherald.drill.v1"
@@ -24,9 +41,18 @@ DEVICE = "00-00-00-00-00-00-00-00"
 _NO_RULES = "0" * 64
 
 
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """What came of it."""
+
+    outcome: Outcome
+    peer: Certificate | None = None
+    """What the other side has shown; None without TLS, or where nobody answered."""
+
+
 async def drill(
     user: ServiceUser, channel: Channel, originator: Originator, now: datetime
-) -> Outcome:
+) -> Drilled:
     """What the other side answered. UsageError when the adapter can't send, or can't mark a test.
 
     Entered, sent and left as the router does it, under the channel's own deadline.
@@ -41,7 +67,9 @@ async def drill(
     if stay is None or running.entered is None:
         raise UsageError(running.fault)
     try:
-        return await _send(user, channel, running, now)
+        outcome = await _send(user, channel, running, now)
+        entered = running.entered
+        return Drilled(outcome, entered.peer() if isinstance(entered, Peered) else None)
     finally:
         await running.left(stay)
 
@@ -50,7 +78,9 @@ async def _send(
     user: ServiceUser, channel: Channel, running: RunningAdapter, now: datetime
 ) -> Outcome:
     adapter = running.entered
-    if isinstance(adapter, Renders):
+    if isinstance(adapter, Probes):
+        adapter = _Probing(adapter)
+    elif isinstance(adapter, Renders):
         raise UsageError(
             f"{running.origin} makes documents of its own, which can't be marked as a test;"
             " nothing was sent"
@@ -67,6 +97,18 @@ async def _send(
         raise UsageError(running.origin.blamed("went on when it was cancelled at its deadline"))
     sending.result()
     return found[0]
+
+
+class _Probing(Adapter[Options]):
+    """In the place of an adapter that probes: a message goes no further than the door."""
+
+    Config = Options
+
+    def __init__(self, probes: Probes) -> None:
+        self._probes = probes
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        return [await self._probes.probe() for _ in deliveries]
 
 
 def _delivery(user: ServiceUser, originator: Originator, now: datetime) -> Delivery:

@@ -141,11 +141,6 @@ FIELDS = _catalogue(
 """Everything that rules can ask, by name."""
 
 
-def fields_of(activation: Activation, hub: Hub, role: Role, user: ServiceUser) -> dict[str, Value]:
-    """One candidate, flat, as rules see it. What is not known is left out."""
-    return activation_fields(activation, hub) | recipient_fields(role, user)
-
-
 def activation_fields(activation: Activation, hub: Hub) -> dict[str, Value]:
     """What rules see of an activation and its hub, whoever may be told."""
     previous = activation.previous_firmware_version

@@ -54,6 +54,7 @@ from router.ports.delivery import (
     DeliversEach,
     Delivery,
     Outcome,
+    Probes,
     Reason,
     Refused,
     RenderError,
@@ -63,7 +64,14 @@ from router.ports.delivery import (
 from router.ports.discretion import redactor
 from router.ports.links import Link, Linked
 from router.ports.options import RESERVED, AmqpUrl, HttpUrl, Options, Secret, Unfit, is_loopback
-from router.ports.parties import Certificate, Certified, Introduced, Originator, Recipient
+from router.ports.parties import (
+    Certificate,
+    Certified,
+    Introduced,
+    Originator,
+    Peered,
+    Recipient,
+)
 from router.ports.sources import (
     MAX_BODY,
     Aimed,
@@ -119,6 +127,8 @@ __all__ = [
     "Originator",
     "Outcome",
     "Outgoing",
+    "Peered",
+    "Probes",
     "PublishError",
     "Publisher",
     "Publishes",

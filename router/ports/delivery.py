@@ -121,7 +121,12 @@ class Adapter(Protocol[OptionsT]):
     answer an Outcome for all that can be foreseen. Secrets of its options, and what may be one in a
     URL of theirs, are taken out of whatever it says.
 
-    **Beside it** it may meet `Renders`, `Introduced`, `Certified` and `Linked`.
+    **Drills** (`hubherald drill`, `adapter try`) come by `deliver`, one alone: an event of the type
+    `hubherald.drill.v1` without a sequence number, of no hub. Never taken for an Alert, it goes the
+    way of one, so nothing of it is done otherwise here; where messages can't be marked so, see
+    `Probes`.
+
+    **Beside it** it may meet `Renders`, `Probes`, `Introduced`, `Certified`, `Peered` and `Linked`.
     """
 
     Config: type[OptionsT]
@@ -205,3 +210,16 @@ class RenderError(Exception):
     def __init__(self, outcome: Refused | Closed) -> None:
         super().__init__(outcome.detail)
         self.outcome = outcome
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """An adapter whose messages can't be marked as a test, such as one that `Renders`."""
+
+    async def probe(self) -> Outcome:
+        """Go as far as one can without a message, such as a TLS handshake: for drills.
+
+        `Delivered` with what was found in its words where an Alert would be let in; else what an
+        Alert would have come to. Under the channel's deadline; must send nothing that counts.
+        """
+        ...

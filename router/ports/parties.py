@@ -70,3 +70,12 @@ class Certified(Protocol):
     def certificates(self) -> Sequence[Certificate]:
         """Those that are loaded now."""
         ...
+
+
+@runtime_checkable
+class Peered(Protocol):
+    """An adapter whose other side shows a certificate."""
+
+    def peer(self) -> Certificate | None:
+        """That which it showed last, its use `peer`; None without TLS, or before. Quick, no I/O."""
+        ...

@@ -12,6 +12,7 @@ import structlog
 import uvloop
 
 from router.clock import Clock, SteadyClock
+from router.config.discretion import discretion_of
 from router.config.loading import Config, ConfiguredSource
 from router.config.unready import UnreadyOptions
 from router.deciding.engine import Engine
@@ -76,6 +77,7 @@ def run(
     until_idle: bool = False,
     within: float | None = None,
     clock: Clock | None = None,
+    discretion: Discretion | None = None,
     log: LogStream | None = None,
     last: LastResort | None = None,
     names: UserNames | None = None,
@@ -84,8 +86,8 @@ def run(
 
     Gives what was left to do then; nothing, where it was not to end when idle.
 
-    Where they are given, the metrics tell what `log` drops, `last` ends the process when a thread
-    hangs, and `names` are those of the users that are live.
+    Of what is given, metrics tell what `log` drops, `last` ends the process when a thread hangs,
+    `names` are those of the users that are live, `discretion` learns of secrets.
 
     Raises EngineError when the rules can't be trusted, LedgerError when the ledger can't be
     used, UsageError when a port or folder is not to be had; nothing is acknowledged then. Also
@@ -99,7 +101,9 @@ def run(
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             tell_of(ledger.database)
-            router = _Router(config, Engine(config.rules), ledger, clock, last)
+            engine = Engine(config.rules)
+            discretion = discretion or discretion_of(config)
+            router = _Router(config, engine, ledger, clock, last=last, discretion=discretion)
             if log is not None:
                 router.metrics.log_dropped.set_function(lambda: log.dropped)
             if names is not None:
@@ -147,14 +151,15 @@ class _Router:
         engine: Engine,
         ledger: LedgerThread,
         clock: Clock,
+        *,
         last: LastResort | None,
+        discretion: Discretion,
     ) -> None:
         self.last = last
         self.config = config
         self.ledger = ledger
         self.metrics = Metrics()
-        own = (config.sources, config.operations, config.ledger, config.dcc)
-        self.discretion = Discretion(config.users, *own)
+        self.discretion = discretion
         self.pool = AdapterPool(config.dcc.originator, self.discretion)
         self.live = Runtime(
             config, engine, ledger=ledger, pool=self.pool, metrics=self.metrics, clock=clock

@@ -43,17 +43,17 @@ class LogHarness(Harness):
     """The log's."""
 
     adapter = LogAdapter
-    cannot = {  # noqa: RUF012
-        **because(
+    cannot = (
+        because(
             "the log takes everything, and nobody answers there",
             *(set(Situation) - {Situation.TAKES, *NETWORK, *SECURE}),
             *NETWORK,
             *SECURE,
             Ability.CONNECTIONS,
-        ),
-        **because("it has no options", Ability.SECRETS),
-        **because("a line tells what an Alert is about, not its bytes", Ability.BODIES),
-    }
+        )
+        | because("it has no options", Ability.SECRETS)
+        | because("a line tells what an Alert is about, not its bytes", Ability.BODIES)
+    )
 
     @asynccontextmanager
     async def peer(self) -> AsyncIterator[Peer]:

@@ -30,7 +30,7 @@ def test_a_running_router_takes_up_a_pause_and_ends_it_by_itself(tmp_path: Path)
     with running(estate) as live:
         paused = call("lanes", "pause", S1, "--for", "3s", "--reason", "trial", folder=tmp_path)
         assert paused.exit_code == 0
-        assert paused.stdout.startswith(f"paused: {S1} folder until 20")
+        assert paused.stdout.startswith(f"paused: {S1} (User 01) folder until 20")
         live.until(lambda: live.log("lane.closed"))
         estate.activation()
         live.until(lambda: live.log("lane.pause_over"))

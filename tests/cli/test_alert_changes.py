@@ -169,6 +169,18 @@ def test_diff_takes_back_what_edited_rules_would_not_have_sent(folder: Path) -> 
     assert "--yes and --reason go with" in call("diff", folder, "--yes", folder=folder).stderr
 
 
+def test_what_is_sent_again_has_not_failed(folder: Path) -> None:
+    assert call("lanes", "resume", S1, folder=folder).exit_code == 0
+    route(folder)
+    assert call("lanes", "pause", S1, folder=folder).exit_code == 0
+    again = call("alerts", "resend", "--user", S1, "--yes", folder=folder)
+    assert again.exit_code == 0, again.output
+    (lane,) = [each for each in rows("lanes", "list", folder=folder) if each["waiting"]]
+    assert (lane["failures"], lane["next_try"]) == (0, None)
+    (first,) = rows(*["alerts", "list", "--oldest", "--limit", "1", "--user"], S1, folder=folder)
+    assert lane["oldest_alert"] == first["id"]
+
+
 def test_nothing_is_meant_by_saying_nothing(folder: Path) -> None:
     for command in ("withdraw", "resend"):
         refused = call("alerts", command, "--yes", folder=folder)

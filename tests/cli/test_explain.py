@@ -60,7 +60,7 @@ def test_explain_says_which_rule_and_which_condition_failed(estate: Estate) -> N
     result = call("explain", "-", folder=estate.folder, given=fact)
     assert result.exit_code == 0
     text = result.stdout
-    assert "\n1 Alert:\n" + f"  N64 to {S1} as import_supplier\n" in text
+    assert "\n1 Alert:\n" + f"  N64 to {S1} (User 01) as import_supplier\n" in text
     who = f"{S1} (User 01) as import_supplier"
     assert f"\n{who}: alerted by rule alert-import-supplier, Alert N64\n" in text
     mine = text.partition(who)[2]

@@ -173,11 +173,11 @@ def test_lanes_are_listed_paused_and_resumed(folder: Path) -> None:
     assert listed[S1]["last_answer"].startswith("delivered")
     assert (listed[SUSPENDED]["reason"], listed[SUSPENDED]["waiting"]) == ("suspended", 1)
     paused = call("lanes", "pause", S1, folder=folder)
-    assert (paused.exit_code, paused.stdout) == (0, f"paused: {S1} folder\n")
+    assert (paused.exit_code, paused.stdout) == (0, f"paused: {S1} (User 01) folder\n")
     listed = {row["service_user_id"]: row for row in rows("lanes", "list", folder=folder)}
     assert (listed[S1]["state"], listed[S1]["reason"]) == ("closed", "operator")
     resumed = call("lanes", "resume", S1, "folder", folder=folder)
-    assert (resumed.exit_code, resumed.stdout) == (0, f"resumed: {S1} folder\n")
+    assert (resumed.exit_code, resumed.stdout) == (0, f"resumed: {S1} (User 01) folder\n")
     assert "open" in call("lanes", "list", folder=folder).stdout
 
 

@@ -36,6 +36,7 @@ NAMES = {
     S4: "Dapple",
 }
 COMMANDS = {
+    "adapters": "adapters",
     "actions-list": "actions list",
     "alerts-list": "alerts list",
     "alerts-list-limited": "alerts list --oldest --limit 2",
@@ -50,8 +51,8 @@ COMMANDS = {
     "rules-list": "rules list",
     "status": "status",
 }
-RELATIVE = {"status"}
-"""What says how long ago things were."""
+RELATIVE = {"adapters", "status"}
+"""What is installed, and what says how long ago things were: these have to fit, no more."""
 NARROW = RULE.replace("    alert", f'      - hub.device_id != "{HUBS[S1]}"\n    alert')
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from support.fieldvalues import fields_of
 from support.samples import ELECTRICITY, EXPORT, GAS, NOW, activation, device, hub, registration
 from support.samples import user as user_id
 
@@ -18,7 +19,6 @@ from router.domain.users import ServiceUser
 from router.domain.words import Point, Role
 from router.files.problems import Location
 from router.language.conditions import AllOf
-from router.language.fields import fields_of
 from router.language.rules import Rule, Rules
 
 IMPORT, GAS_ROLE, EXPORT_ROLE = Role.IMPORT_SUPPLIER, Role.GAS_SUPPLIER, Role.EXPORT_SUPPLIER

@@ -12,6 +12,7 @@ import pytest
 from durable.engine import Ruleset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fieldvalues import fields_of
 from support.rulemaking import candidates, conditions, drawn, matching, read, rule, shipped
 from support.samples import activation, hub, user
 
@@ -20,7 +21,7 @@ from router.domain.users import ServiceUser
 from router.domain.words import Role
 from router.errors import EngineError
 from router.language.alternatives import LONGEST, MOST
-from router.language.fields import Value, fields_of
+from router.language.fields import Value
 from router.language.rules import Rules
 
 SUPPLIER: dict[str, Value] = {"recipient.role": "gas_supplier", "activation.outcome": "success"}

@@ -61,6 +61,7 @@ async def test_one_that_fails_slowly_holds_nobody_up(tmp_path: Path, window: int
         )
         (lane,) = await running.ledger.call(list_lanes)
         assert (lane.waiting, lane.set_aside, lane.rests_until) == (1, 1, None)
+        assert (lane.oldest_alert, lane.failures, lane.next_try) == (None, 0, None)
 
 
 @pytest.mark.parametrize(

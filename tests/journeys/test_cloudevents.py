@@ -110,7 +110,7 @@ def test_every_form_is_decided_and_what_can_not_be_read_shows_its_headers(
     estate.run()
     versions = [each["data"]["firmware_version"] for each in estate.sent(S1)]
     assert versions == ["1", "2", "4", "5", "6", "7", "8"]
-    waiting = rows("quarantine", "list", folder=estate.folder)
+    waiting = rows("quarantine", "list", "--reverse", folder=estate.folder)
     assert [row["reason"] for row in waiting] == [
         *["invalid", "conflicting_id", "malformed", "invalid"]
     ]

@@ -7,12 +7,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fieldvalues import fields_of
 from support.samples import activation, device, hub, user
 
 from router.domain.users import ServiceUser
 from router.domain.versions import compare_versions
 from router.domain.words import Role
-from router.language.fields import FIELDS, FieldKind, fields_of, recipient_fields
+from router.language.fields import FIELDS, FieldKind, recipient_fields
 
 BARE = ServiceUser(user(1), "Acme", frozenset({Role.GAS_SUPPLIER}))
 VERSIONS = st.text("0129ABFabcfrx._-", min_size=1, max_size=8) | st.text(

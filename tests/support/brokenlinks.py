@@ -39,6 +39,12 @@ class DialsTwice(PagerAdapter):
             self.under_way -= 1
 
 
+class Insists(PagerAdapter):
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        tries = 4 if sequence(deliveries) == 442 else 1
+        return [await super(Insists, self).deliver(deliveries) for _ in range(tries)][-1]
+
+
 class StaysOnTheLine(PagerAdapter):
     last = 0
 
@@ -162,6 +168,7 @@ class ShowsItself(PagerAdapter):
 BROKEN: Mapping[str, type[PagerAdapter]] = {
     "one_connection_serves_many_alerts": HangsUpEachTime,
     "connections_are_bounded_by_what_is_under_way": DialsTwice,
+    "what_fails_is_not_tried_again_by_itself": Insists,
     "who_leaves_closes_its_connections": StaysOnTheLine,
     "a_connection_that_ended_while_it_waited_costs_one_try": TrustsADeadLine,
     "who_is_trusted_gets_alerts": TrustsTheSystemAlone,

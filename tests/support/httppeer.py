@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Self
 
-from router.conformance import (
-    REST,
-    SECURE,
-    Arrived,
-    CertificateAuthority,
-    Connections,
-    Gate,
-    Peer,
-    Situation,
-    serving,
-)
+from router.conformance import REST, Arrived, GatedPeer, Situation
 
 STATUS = {
     Situation.BUSY: "503 Service Unavailable",
@@ -30,41 +19,27 @@ STATUS = {
 }
 
 
-class HttpPeer(Peer):
+class HttpPeer(GatedPeer):
     """Answers as a situation wants it; what it took, its own kind reads."""
 
-    def __init__(self, gate: Gate, authority: CertificateAuthority) -> None:
-        self.gate, self.authority = gate, authority
-        self.situation = Situation.TAKES
-        self.bodies: list[tuple[bytes, bytes]] = []
-        """Heads and bodies of the requests that were taken."""
+    bodies: list[tuple[bytes, bytes]]
+    """Heads and bodies of the requests that were taken."""
 
-    @property
-    def secure(self) -> bool:
-        """Whether the gate speaks TLS, or should."""
-        return self.situation in SECURE
+    async def __aenter__(self) -> Self:
+        self.bodies = []
+        return await super().__aenter__()
 
     @property
     def url(self) -> str:
         """Where to POST."""
-        return f"{'https' if self.secure else 'http'}://127.0.0.1:{self.gate.port}/receive"
+        return f"{'https' if self.secure else 'http'}://127.0.0.1:{self.port}/receive"
 
     @abstractmethod
     def read(self, head: bytes, body: bytes) -> Sequence[Arrived]:
         """The Alerts of a request."""
 
-    async def turn(self, situation: Situation) -> None:
-        self.situation = situation
-        await self.gate.turn(situation)
-
     async def taken(self) -> Sequence[Arrived]:
         return [each for request in self.bodies for each in self.read(*request)]
-
-    async def reached(self) -> None:
-        await self.gate.reached()
-
-    def connections(self) -> Connections:
-        return self.gate.connections()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, which is kept."""
@@ -79,25 +54,3 @@ class HttpPeer(Peer):
             length = f"Content-Length: {len(page)}\r\n" if page or status[:3] != "204" else ""
             writer.write(f"HTTP/1.1 {status}\r\n{length}\r\n".encode() + page)
             await writer.drain()
-
-
-@asynccontextmanager
-async def http_peer(
-    kind: Callable[[Gate, CertificateAuthority], HttpPeer],
-    authority: CertificateAuthority,
-    *,
-    always: bool = False,
-    clients: Path | None = None,
-) -> AsyncIterator[Peer]:
-    """A peer with its gate and its server; `always` with TLS."""
-    held: list[HttpPeer] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await held[0].serve(reader, writer)
-
-    async with (
-        serving(serve) as port,
-        Gate("127.0.0.1", port, authority, always=always, clients=clients) as gate,
-    ):
-        held.append(kind(gate, authority))
-        yield held[0]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -19,16 +19,13 @@ from pydantic import Field
 
 from router.conformance import (
     REST,
-    SECURE,
     Arrived,
     CertificateAuthority,
-    Connections,
-    Gate,
+    GatedPeer,
     Harness,
     Peer,
     Situation,
     marked,
-    serving,
 )
 from router.ports import (
     Adapter,
@@ -178,40 +175,27 @@ class PagerAdapter(Adapter[PagerOptions]):
         raise ValueError(answer)
 
 
-class PagerPeer(Peer):
+class PagerPeer(GatedPeer):
     """A pager behind a gate."""
 
-    def __init__(self, gate: Gate, ca_file: Path) -> None:
-        self.gate, self.ca_file = gate, ca_file
-        self.situation = Situation.TAKES
+    def __init__(self, authority: CertificateAuthority) -> None:
+        super().__init__(authority)
         self.came: list[Arrived] = []
         self.secret = "hunter2-of-the-pager"
 
     @property
     def options(self) -> Mapping[str, object]:
-        found = {"host": "127.0.0.1", "port": self.gate.port, "password": self.secret}
-        secure = self.situation in SECURE
-        return {**found, "ca_file": str(self.ca_file)} if secure else found
+        found = {"host": "127.0.0.1", "port": self.port, "password": self.secret}
+        return {**found, "ca_file": self.ca_file} if self.secure else found
 
     @property
     def secrets(self) -> Sequence[str]:
         return [self.secret]
 
-    async def turn(self, situation: Situation) -> None:
-        self.situation = situation
-        await self.gate.turn(situation)
-
     async def taken(self) -> Sequence[Arrived]:
         return self.came
 
-    async def reached(self) -> None:
-        await self.gate.reached()
-
-    def connections(self) -> Connections:
-        return self.gate.connections()
-
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
         told = await reader.readuntil(b"\n")
         if self.situation is Situation.FORBIDS:
             writer.write(b"forbidden\n")
@@ -242,16 +226,5 @@ class PagerHarness(Harness):
     def __init__(self, folder: Path) -> None:
         self.authority = CertificateAuthority(folder)
 
-    @asynccontextmanager
-    async def peer(self) -> AsyncIterator[Peer]:
-        held: list[PagerPeer] = []
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await held[0].serve(reader, writer)
-
-        async with (
-            serving(serve) as port,
-            Gate("127.0.0.1", port, self.authority) as gate,
-        ):
-            held.append(PagerPeer(gate, self.authority.file))
-            yield held[0]
+    def peer(self) -> AbstractAsyncContextManager[Peer]:
+        return PagerPeer(self.authority)

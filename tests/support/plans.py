@@ -24,7 +24,7 @@ SMALL = [
     "sequences",
     "suspects",
     "holding",
-    "alembic_version",
+    *("alembic_version", "sqlite_master"),
     *("standings", "verdicts", "wordings"),  # what repeats, once
 ]
 DISTINCT = {

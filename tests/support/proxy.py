@@ -90,7 +90,7 @@ class Proxy:
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
-            while block := one.recv(65_536):
+            while (block := one.recv(65_536)) and self._heard(block):
                 if self.delay:
                     time.sleep(self.delay)
                 if self.halving:

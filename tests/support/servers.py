@@ -86,7 +86,7 @@ NPM = {
 }
 """Where the packages of each are put."""
 FOLDERS = ("usr/bin", "usr/lib/rabbitmq/bin", "usr/sbin", POSTGRESQL)
-"""In this order: what usr/sbin has of RabbitMQ is made for its service."""
+"""Those of RabbitMQ before what Debian puts in front of them, which wants a user of its own."""
 
 
 class MissingServerError(Exception):

@@ -11,12 +11,13 @@ import pytest
 from ruamel.yaml import YAML
 from support.commandline import call, rows
 from support.estate import HUB, IMPORT, ROOT, S1, S2, SUPPLIER, Estate, mpan
+from support.fieldvalues import fields_of
 from support.madeup import market, route
 
 from router.domain.facts import Activation, Hub, Registration
 from router.domain.users import ServiceUser
 from router.domain.words import ActivationOutcome, HubStatus, Point, Role, SmetsVersion, UserStatus
-from router.language.fields import FIELDS, fields_of
+from router.language.fields import FIELDS
 from router.ledger.queries.history import Past
 from router.workbench.capturing import test_of as text_of
 from router.workbench.ruletests.given import Given, filled

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.fieldvalues import fields_of
 from support.rulemaking import SHIPPED, shipped
 
 from router.deciding.decisions import Verdict
@@ -15,7 +16,6 @@ from router.domain.inventory import Home
 from router.domain.users import ServiceUser
 from router.domain.words import Role
 from router.language.conditions import holds
-from router.language.fields import fields_of
 from router.language.folder import load
 from router.language.rules import Rules
 from router.workbench.explaining import blamed, explain

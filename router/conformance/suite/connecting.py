@@ -43,6 +43,18 @@ class ConnectionTests:
             closed = await until(lambda: peer.connections().open == 0, harness.patience)
             assert closed, f"{peer.connections().open} connections are open after it was left"
 
+    @scenario(Ability.CONNECTIONS, Situation.HANGS_UP)
+    async def test_what_fails_is_not_tried_again_by_itself(self, harness: Harness) -> None:
+        """The router does that, and knows when; client libraries that would are told not to. One
+        more for a connection that may have ended while it waited, and one to see why, is fine."""
+        async with meeting(harness) as (peer, trial):
+            delivered(await trial.number(441))
+            await peer.turn(Situation.HANGS_UP)
+            before = peer.connections().made
+            await trial.number(442)
+            more = peer.connections().made - before
+            assert more <= 2, f"{more} new connections in one send that failed"
+
     @scenario(Situation.DROPS)
     async def test_a_connection_that_ended_while_it_waited_costs_one_try(
         self, harness: Harness

@@ -10,7 +10,7 @@ from router.conformance.harness import Harness, Peer
 from router.conformance.scenario import forget, scenario, traces, until
 from router.conformance.situations import Situation
 from router.conformance.trial import entered, meeting
-from router.ports import Certificate, Certified, Delivered, Link, Linked
+from router.ports import Certificate, Certified, Delivered, Link, Linked, Peered, Probes
 
 _ROUNDS = 8
 
@@ -76,8 +76,16 @@ class StayTests:
             assert isinstance(await old.number(3), Delivered), "the second disturbs the first"
 
     @scenario()
+    async def test_a_probe_is_an_outcome_and_no_message(self, harness: Harness) -> None:
+        """Where it `Probes`: drills go no further than the door."""
+        async with meeting(harness) as (peer, trial):
+            if isinstance(trial.plain, Probes):
+                assert isinstance(await trial.plain.probe(), Delivered)
+                assert not await peer.taken(), "`probe` sent something"
+
+    @scenario()
     async def test_it_can_be_asked_about_itself(self, harness: Harness) -> None:
-        """`link` and `certificates`, where it has them, for the metrics."""
+        """`link`, `certificates` and `peer`, where it has them, for metrics and drills."""
         async with meeting(harness) as (_, trial):
             for _ in range(2):
                 if isinstance(trial.plain, Linked):
@@ -86,6 +94,9 @@ class StayTests:
                     found = [*trial.plain.certificates()]
                     right = all(isinstance(each, Certificate) for each in found)
                     assert right, "`certificates` gave others than Certificate"
+                if isinstance(trial.plain, Peered):
+                    shown = trial.plain.peer()
+                    assert isinstance(shown, Certificate | None), "`peer` gave no Certificate"
                 await trial.number(1)
 
     @scenario()

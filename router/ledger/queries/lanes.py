@@ -56,8 +56,8 @@ _VAIN = """(
     SELECT count(*) FROM outcomes
     WHERE outcomes.delivery_id = deliveries.id AND outcome IN ('retry', 'refused')
     AND outcomes.id > coalesce((
-        SELECT max(id) FROM outcomes AS of WHERE of.delivery_id = deliveries.id
-        AND of.outcome = 'delivered'
+        SELECT max(past.id) FROM outcomes AS past WHERE past.delivery_id = deliveries.id
+        AND past.outcome = 'delivered'
     ), 0)
 )"""
 _ALERT = f"alerts.alert_id, {_VAIN}, deliveries.due_at"

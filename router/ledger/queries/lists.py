@@ -195,7 +195,8 @@ def list_quarantine(
     oldest: bool = False,
 ) -> list[QuarantineRow]:
     """What waits in quarantine, newest first; or the oldest, oldest first."""
-    order = quarantined.c.id if oldest else quarantined.c.id.desc()
+    number = holding.c.quarantined_id  # of what waits alone, however much ever did
+    order = number if oldest else number.desc()
     statement = _WAITING.where(*wanted.clauses()).order_by(order).limit(limit)
     with database.transaction() as connection:
         return quarantine_rows(connection, statement)

@@ -65,11 +65,11 @@ def _attention(state: RouterState, seen: Overview) -> h.Node:
     acts = [each for each in lines if each.state is Attention.ACT]
     if not acts:
         return None
-    return banner("bad", "Needs a person", h.ul[(h.li[_line(each, state.names)] for each in acts)])
+    return banner("bad", "Needs a person", h.ul[(h.li[_line(each)] for each in acts)])
 
 
-def _line(each: StatusLine, names: Mapping[str, str]) -> h.Node:
-    alarm = ["  (alarm ", h.code[each.alarm], ")"] if each.alarm else None
+def _line(each: StatusLine) -> h.Node:
+    alarm = [" (alarm ", h.code[each.alarm], ")"] if each.alarm else None
     return [f"{each.part}: {clean(each.detail)}", alarm]
 
 

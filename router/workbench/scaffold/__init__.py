@@ -20,6 +20,7 @@ _PLACES = {
     "init.py.txt": "@module@/__init__.py",
     "adapter.py.txt": "@module@/adapter.py",
     "test_adapter.py.txt": "tests/test_adapter.py",
+    "test_conformance.py.txt": "tests/test_conformance.py",
 }
 
 

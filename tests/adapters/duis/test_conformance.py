@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-from support.httppeer import HttpPeer, http_peer
+from support.httppeer import HttpPeer
 from support.keypair import KeyPair
 from support.mutual import Mutual
 
@@ -18,7 +18,6 @@ from router.conformance import (
     AdapterConformance,
     Arrived,
     CertificateAuthority,
-    Gate,
     Harness,
     Peer,
     Situation,
@@ -32,17 +31,15 @@ _RESPONSE = re.compile(rb"ResponseID>[^<]*:(\d+)<")
 class DuisPeer(HttpPeer):
     """A Receive Response Service: always TLS, and it knows our certificate."""
 
-    def __init__(self, gate: Gate, authority: CertificateAuthority, mutual: Mutual) -> None:
-        super().__init__(gate, authority)
+    def __init__(self, authority: CertificateAuthority, mutual: Mutual) -> None:
+        ours = mutual.folder / "our-ca.pem"
+        ours.write_bytes(mutual.ours.cert_pem.bytes())
+        super().__init__(authority, always=True, clients=ours)
         self.mutual = mutual
 
     @property
-    def secure(self) -> bool:
-        return True
-
-    @property
     def options(self) -> Mapping[str, object]:
-        return {**self.mutual.options(self.url), "ca_file": str(self.authority.file)}
+        return {**self.mutual.options(self.url), "ca_file": self.ca_file}
 
     def read(self, head: bytes, body: bytes) -> Sequence[Arrived]:
         found = _RESPONSE.search(body)
@@ -55,24 +52,16 @@ class DuisHarness(Harness):
 
     adapter = DuisAdapter
     wrong: Mapping[str, object] = {"url": "http://127.0.0.1/"}
-    cannot = {  # noqa: RUF012
-        **because("one document goes in a request", Ability.BATCHES, Situation.REFUSES_MARKED),
-        **because("its options hold files of keys, no secrets", Ability.SECRETS, Situation.ECHOES),
-    }
+    cannot = because(
+        "one document goes in a request", Ability.BATCHES, Situation.REFUSES_MARKED
+    ) | because("its options hold files of keys, no secrets", Ability.SECRETS, Situation.ECHOES)
 
     def __init__(self, folder: Path) -> None:
         self.authority, self.mutual = CertificateAuthority(folder), Mutual(folder / "ours")
         self.originator = KeyPair(folder).originator
 
     def peer(self) -> AbstractAsyncContextManager[Peer]:
-        ours = self.mutual.folder / "our-ca.pem"
-        ours.write_bytes(self.mutual.ours.cert_pem.bytes())
-        return http_peer(
-            lambda gate, authority: DuisPeer(gate, authority, self.mutual),
-            self.authority,
-            always=True,
-            clients=ours,
-        )
+        return DuisPeer(self.authority, self.mutual)
 
 
 class TestConformance(AdapterConformance):

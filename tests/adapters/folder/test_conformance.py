@@ -70,18 +70,18 @@ class FolderHarness(Harness):
 
     adapter = FolderAdapter
     wrong: Mapping[str, object] = {"access": "everybody", "path": "a\nb"}
-    cannot = {  # noqa: RUF012
-        **because(
+    cannot = (
+        because(
             "a folder is on this machine, and nobody answers there",
             *(each for each in NETWORK if each is not Situation.AWAY),
             *SECURE,
             Situation.RESTS,
             Situation.FORBIDS,
             Ability.CONNECTIONS,
-        ),
-        **because("it has no secrets", Ability.SECRETS, Situation.ECHOES),
-        **because("a folder that is missing is made", Situation.MISSING),
-    }
+        )
+        | because("it has no secrets", Ability.SECRETS, Situation.ECHOES)
+        | because("a folder that is missing is made", Situation.MISSING)
+    )
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,7 +1,7 @@
 """Reading answers: tidy and untidy ones, whole or byte by byte, and how much of them at most."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.http.answer import NoStatusError
@@ -287,6 +287,7 @@ HEADERS += ["Transfer-Encoding: chunked", "Retry-After: 3", "Content-Length : {}
 HEADERS += ["Location: /", "X-Content-Length: 1", "Content-Length:{},{}", "connection:keep-alive,x"]
 
 
+@example("200", ["X-Content-Length: 1"], b"x", 0, "\r\n")
 @given(
     status=st.sampled_from(["200", "204", "202", "304", "500", "2000", "101"]),
     headers=st.lists(st.sampled_from(HEADERS), max_size=4),

@@ -14,12 +14,10 @@ from support.broker import Broker
 
 from adapters.rabbitmq.delivery import RabbitAdapter
 from router.conformance import (
-    SECURE,
     AdapterConformance,
     Arrived,
     CertificateAuthority,
-    Connections,
-    Gate,
+    GatedPeer,
     Harness,
     Peer,
     Situation,
@@ -32,27 +30,27 @@ USER, PASSWORD = "conformance", "hunter2-of-the-broker"
 pytestmark = pytest.mark.once
 
 
-class RabbitPeer(Peer):
+class RabbitPeer(GatedPeer):
     """An exchange with a queue of its own, behind a gate."""
 
-    def __init__(self, gate: Gate, authority: CertificateAuthority, broker: Broker) -> None:
-        self.gate, self.authority, self.broker = gate, authority, broker
-        self.situation = Situation.TAKES
+    def __init__(self, authority: CertificateAuthority, broker: Broker) -> None:
+        super().__init__(authority, server=("127.0.0.1", broker.port))
+        self.broker = broker
         self.name = f"conformance.{secrets.token_hex(4)}"
         self.came: list[Arrived] = []
 
     @property
     def options(self) -> Mapping[str, object]:
-        secure, situation = self.situation in SECURE, self.situation
+        secure, situation = self.secure, self.situation
         found: dict[str, object] = {
-            "url": f"{'amqps' if secure else 'amqp'}://localhost:{self.gate.port}/",
+            "url": f"{'amqps' if secure else 'amqp'}://localhost:{self.port}/",
             "exchange": self.name,
             "user": USER,
             "password": "no-such-word" if situation is Situation.FORBIDS else PASSWORD,
             "batch": 50,
         }
         if secure:
-            found["ca_file"] = str(self.authority.file)
+            found["ca_file"] = self.ca_file
         if situation is Situation.REFUSES_MARKED:
             found["routing_key"] = "{firmware_version}"
         if situation is Situation.MISSING:
@@ -77,8 +75,8 @@ class RabbitPeer(Peer):
                 await queue.bind(exchange, key)
 
     async def turn(self, situation: Situation) -> None:
-        was, self.situation = self.situation, situation
-        await self.gate.turn(situation)
+        was = self.situation
+        await super().turn(situation)
         if Situation.BUSY in {was, situation}:
             async with await aio_pika.connect(self.broker.url) as dialled:
                 await (await dialled.channel()).queue_delete(self.name)
@@ -95,12 +93,6 @@ class RabbitPeer(Peer):
                     self.came.append(Arrived(found["id"], message.body))
         return self.came
 
-    async def reached(self) -> None:
-        await self.gate.reached()
-
-    def connections(self) -> Connections:
-        return self.gate.connections()
-
 
 class RabbitHarness(Harness):
     """A RabbitMQ channel's."""
@@ -111,19 +103,18 @@ class RabbitHarness(Harness):
         "routing_key": "{nothing}",
         "batch": 0,
     }
-    cannot = {  # noqa: RUF012
-        **because("a broker has no word for when to come again", Situation.RESTS),
-        **because("a broker refuses messages for their size alone", Situation.REFUSES),
-        **because("a broker repeats nothing of what it was told", Situation.ECHOES),
-    }
+    cannot = (
+        because("a broker has no word for when to come again", Situation.RESTS)
+        | because("a broker refuses messages for their size alone", Situation.REFUSES)
+        | because("a broker repeats nothing of what it was told", Situation.ECHOES)
+    )
 
     def __init__(self, folder: Path, broker: Broker) -> None:
         self.authority, self.broker = CertificateAuthority(folder), broker
 
     @asynccontextmanager
     async def peer(self) -> AsyncIterator[Peer]:
-        async with Gate("127.0.0.1", self.broker.port, self.authority) as gate:
-            made = RabbitPeer(gate, self.authority, self.broker)
+        async with RabbitPeer(self.authority, self.broker) as made:
             await made.make()
             yield made
 

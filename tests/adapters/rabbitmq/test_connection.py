@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from support.broker import Broker
 from support.factqueue import reading, until
 
 from adapters.rabbitmq import source as module
-from adapters.rabbitmq.connection import BrokerOptions, dial, hang_up
+from adapters.rabbitmq.connection import BrokerOptions, dial, hang_up, peer
 from adapters.rabbitmq.delivery import RabbitAdapter
 from adapters.rabbitmq.source import RabbitSource, RabbitSourceOptions
 from adapters.rabbitmq.trouble import BrokerError, TroubleKind
@@ -170,6 +171,9 @@ def papers(broker: Broker, folder: Path, name: str) -> dict[str, Any]:
 async def test_by_certificate_where_the_broker_offers_it(strict: Broker, tmp_path: Path) -> None:
     given = papers(strict, tmp_path, "hubherald")
     connection = await dial(options(strict.tls_url, **given), "test")
+    shown = peer(connection)
+    assert shown is not None
+    assert shown.expires_at > datetime.now(UTC)
     await hang_up(connection)
     assert "hubherald" in strict.control("list_users")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from support.httppeer import HttpPeer, http_peer
+from support.httppeer import HttpPeer
 
 from adapters.webhook import WebhookAdapter
 from router.conformance import (
@@ -22,6 +22,8 @@ from router.conformance import (
     because,
 )
 
+PASSWORD, KEY = "hunter2-of-the-webhook", "a-key-of-the-webhook"
+
 
 class WebhookPeer(HttpPeer):
     """Takes CloudEvents, one or a batch in a request."""
@@ -30,11 +32,12 @@ class WebhookPeer(HttpPeer):
     def options(self) -> Mapping[str, object]:
         given = {"url": self.url, "batch": 100, "secret": f"whsec_{_key(b'1')}"}
         given["previous_secret"] = f"whsec_{_key(b'2')}"
-        return {**given, "ca_file": str(self.authority.file)} if self.secure else given
+        given |= {"user": "acme", "password": PASSWORD, "headers": {"X-Key": KEY}}
+        return {**given, "ca_file": self.ca_file} if self.secure else given
 
     @property
     def secrets(self) -> Sequence[str]:
-        return [_key(b"1"), _key(b"2")]
+        return [_key(b"1"), _key(b"2"), PASSWORD, KEY]
 
     def read(self, head: bytes, body: bytes) -> Sequence[Arrived]:
         if b"cloudevents-batch+json" not in head:
@@ -61,7 +64,7 @@ class WebhookHarness(Harness):
         self.authority = CertificateAuthority(folder)
 
     def peer(self) -> AbstractAsyncContextManager[Peer]:
-        return http_peer(WebhookPeer, self.authority)
+        return WebhookPeer(self.authority)
 
 
 class TestConformance(AdapterConformance):

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
+from cloudevents.core.bindings import http as sdk
+from cloudevents.core.formats.json import JSONFormat
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ValidationError
@@ -76,6 +78,15 @@ async def test_the_library_of_npm_takes_it(delivery: Make) -> None:
     told, _ = await node.communicate(given.encode())
     said = [str(delivery(1).alert.id), "No matching signature found"]
     assert told.decode().splitlines() == said
+
+
+async def test_the_sdk_of_cloudevents_takes_it(delivery: Make) -> None:
+    ours = delivery(1)
+    request = await sent(ours)
+    event = sdk.from_http_event(sdk.HTTPMessage(request.headers, request.body), JSONFormat())
+    assert event.get_id() == str(ours.alert.id)
+    assert event.get_type() == "hubherald.alert.v1"
+    assert event.get_data() == json.loads(ours.body)["data"]
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ def test_what_waits_on_a_closed_lane_is_held_with_its_reason(estate: Estate) -> 
         (lane,) = list_lanes(database)
         found = alert_story(database, held.id)
     assert (lane.state, lane.reason, lane.waiting, lane.oldest) == ("closed", "suspended", 1, NOW)
+    assert (lane.oldest_alert, lane.failures, lane.next_try) == (held.id, 0, None)
     assert found is not None
     (delivery,) = of_kind(found[1], DeliveryTold)
     assert delivery.state == "held"
@@ -158,6 +159,9 @@ def test_a_failed_attempt_says_when_the_next_one_is(estate: Estate) -> None:
     assert delivery.next_step == f"next attempt at {due}"
     assert (attempt.outcome, attempt.reason) == ("retry", "server")
     assert (lane.state, lane.waiting, lane.oldest) == ("open", 1, row.decided_at)
+    assert (lane.oldest_alert, lane.failures) == (row.id, 1)
+    assert lane.next_try is not None
+    assert lane.next_try >= row.due_at
     assert lane.last_answer is not None
     assert lane.last_answer.startswith("retry: server")
 

@@ -16,6 +16,8 @@ from support.ledgers import ask
 from support.madeup import market, route
 from support.routed import ledger
 
+from router.ledger.queries import rollout_totals
+
 OTHER = f"{HUB[:-1]}2"
 
 
@@ -153,3 +155,20 @@ def test_a_whole_market_adds_up(tmp_path: Path) -> None:
         users = row("rollout", version, folder=folder)["service_users"]
         assert sum(user["alerts_due"] for user in users) == each["alerts_due"]
     assert len(found) == len({version for version, *_ in facts}) > 2
+
+
+def test_all_of_it_is_counted_up_to_a_moment(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For gauges: what comes later the router counts itself."""
+    monkeypatch.setattr(rollout_totals, "PORTION", 3)
+    with ledger(estate) as database:
+        upto = rollout_totals.newest_records(database)
+        found = rollout_totals.rollout_totals(database, upto)
+        assert rollout_totals.rollout_totals(database, upto, lambda: False) is None
+    assert found is not None
+    assert found.activations == {("V1", "success"): 2, ("V2", "success"): 1, ("V2", "failure"): 1}
+    assert (found.alerts, found.delivered) == ({"V1": 4, "V2": 2}, {"V1": 2, "V2": 1})
+    with ledger(estate) as database:
+        none = rollout_totals.rollout_totals(database, rollout_totals.Upto(0, 0, 0))
+    assert none == rollout_totals.RolloutTotals()
