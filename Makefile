@@ -24,7 +24,7 @@ LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --gener
 export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
 
 # The tests in parts at the same time: some work, others mostly wait for servers.
-PARTS     := test-inside test-adapters test-outside test-journeys-a-to-l test-journeys-m-to-z
+PARTS     := test-inside test-adapters test-outside test-journeys-a-to-l test-journeys-m-to-q test-journeys-r-to-z
 OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/workbench
 OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
 
@@ -41,7 +41,7 @@ demo: $(READY) ## route a small made-up estate and tell what happened
 test: $(READY) ## run every test; fetches the servers that they need
 	@$(BIN)/python tests/support/servers.py
 ifeq ($(ARGS),)
-	@$(MAKE) --no-print-directory --jobs=5 --output-sync=target $(PARTS)
+	@$(MAKE) --no-print-directory --jobs=6 --output-sync=target $(PARTS)
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
@@ -49,8 +49,11 @@ endif
 test-journeys-a-to-l: $(READY)
 	@$(BIN)/python -m pytest $(wildcard tests/journeys/test_[a-l]*.py)
 
-test-journeys-m-to-z: $(READY)
-	@$(BIN)/python -m pytest $(wildcard tests/journeys/test_[m-z]*.py)
+test-journeys-m-to-q: $(READY)
+	@$(BIN)/python -m pytest $(wildcard tests/journeys/test_[m-q]*.py)
+
+test-journeys-r-to-z: $(READY)
+	@$(BIN)/python -m pytest $(wildcard tests/journeys/test_[r-z]*.py)
 
 test-outside: $(READY)
 	@$(BIN)/python -m pytest $(OUTSIDE)

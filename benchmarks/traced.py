@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ class Tracing:
             if self._file.exists() != counting:
                 counting = not counting
                 for each in self._connections:
-                    each.set_trace_callback(self._add if counting else None)
+                    with suppress(sqlite3.ProgrammingError):  # it is closed by now
+                        each.set_trace_callback(self._add if counting else None)
                 if not counting:
                     self._file.with_suffix(".count").write_text(str(self._count))
                     self._count = 0

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import re
+import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -205,3 +206,9 @@ def test_lock_files_name_no_registry() -> None:
     locks = sorted(ROOT.glob("requirements*.lock"))
     assert locks
     assert [named(file) for file in locks if "://" in file.read_text()] == []
+
+
+def test_no_helper_hides_a_module_of_python() -> None:
+    """A program that lies beside it would import it in its place."""
+    beside = [*(ROOT / "tests" / "support").iterdir(), *(ROOT / "benchmarks").rglob("*.py")]
+    assert [each.name for each in beside if each.stem in sys.stdlib_module_names] == []

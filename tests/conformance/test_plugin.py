@@ -53,7 +53,7 @@ def test_what_is_declared_is_told_once_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -ra\n")
     code, said = run(tmp_path, SUITE)
     assert code == 0, said
-    assert "58 passed, 7 declared" in said
+    assert "59 passed, 7 declared" in said
     assert "TellsNothing: no rests (1 test): it has: no word\n" in said
     names = "expired, misnamed, outdated, plain, tls, untrusted"
     assert f"TellsNothing: no {names} (6 tests): the wire is mine\n" in said

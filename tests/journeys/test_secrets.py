@@ -26,9 +26,9 @@ from support.echo import echoing
 from support.estate import HUB, S1, S2, S3, SUPPLIER, Estate
 from support.keypair import KeyPair
 from support.liverouter import Live, running, write
+from support.markers import Markers, files_below
 from support.mutual import Mutual
 from support.outsiders import install
-from support.secrets import Markers, files_below
 
 pytestmark = pytest.mark.once
 HOLDERS = [f"90-B3-D5-1F-30-01-00-{number:02X}" for number in range(1, 12)]

@@ -135,6 +135,11 @@ class KnowsNoLink(PagerAdapter):
         return None
 
 
+class ProbesByWord(PagerAdapter):
+    async def probe(self) -> Any:
+        return "well"
+
+
 class LeavesATask(PagerAdapter):
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         self.task = asyncio.create_task(asyncio.sleep(3600))
@@ -298,6 +303,7 @@ BROKEN: Mapping[str, type[PagerAdapter]] = {
     "it_leaves_while_its_peer_is_silent": WaitsForTheLast,
     "two_stand_side_by_side": ThereIsOne,
     "it_can_be_asked_about_itself": KnowsNoLink,
+    "a_probe_is_an_outcome_and_no_message": ProbesByWord,
     "no_task_is_left_behind": LeavesATask,
     "no_error_is_left_that_nobody_hears_of": LeavesAnError,
     "no_descriptor_is_left_open": LeavesAFile,
