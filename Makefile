@@ -24,9 +24,10 @@ LOCK  := $(BIN)/uv --quiet pip compile --universal --python-version 3.11 --gener
 export CPPFLAGS := -O2 -DPyEval_CallObject=PyObject_CallObject
 
 # The tests in parts at the same time: some work, others mostly wait for servers.
-PARTS     := test-inside test-adapters test-outside test-journeys-a-to-l test-journeys-m-to-q test-journeys-r-to-z
+PARTS     := test-inside test-kept test-adapters test-outside test-journeys-a-to-l test-journeys-m-to-q test-journeys-r-to-z
 OUTSIDE   := tests/dashboards tests/deploy tests/cli tests/benchmarks tests/workbench
-OF_OTHERS := $(OUTSIDE) tests/adapters tests/journeys
+KEPT      := tests/ledger tests/intake tests/delivery
+OF_OTHERS := $(OUTSIDE) $(KEPT) tests/adapters tests/journeys
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test $(PARTS) check format guide dashboards golden faults bench bench-growth fuzz wheel install lock clean
@@ -41,7 +42,7 @@ demo: $(READY) ## route a small made-up estate and tell what happened
 test: $(READY) ## run every test; fetches the servers that they need
 	@$(BIN)/python tests/support/servers.py
 ifeq ($(ARGS),)
-	@$(MAKE) --no-print-directory --jobs=6 --output-sync=target $(PARTS)
+	@$(MAKE) --no-print-directory --jobs=7 --output-sync=target $(PARTS)
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
@@ -57,6 +58,9 @@ test-journeys-r-to-z: $(READY)
 
 test-outside: $(READY)
 	@$(BIN)/python -m pytest $(OUTSIDE)
+
+test-kept: $(READY)
+	@$(BIN)/python -m pytest $(KEPT)
 
 test-adapters: $(READY)
 	@$(BIN)/python -m pytest tests/adapters
