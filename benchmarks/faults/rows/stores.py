@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults.life import Broken
+from faults.life import Broken, Life
 from faults.line import Line
 from faults.row import BOTH, ONE, Row
 from faults.scene import FACTS, IN_FLIGHT, Scene
@@ -48,15 +48,21 @@ def _fill(file: Path) -> None:
                     raise
 
 
-def full(scene: Scene) -> Iterator[Line]:
-    """Nothing is acknowledged while the ledger's disk is full; then all goes on."""
+def _on_small_disk(scene: Scene) -> tuple[Path, Life]:
+    """A router whose ledger lies on one, when the first half of the Alerts has come."""
     disk = scene.undo.enter_context(small_disk(scene.folder / "disk"))
     scene.kind.move(scene.estate, disk)
     scene.configure()
     scene.send(0, HALF)
     life = scene.start()
+    life.until("the first half has come", lambda: scene.recipients.have() >= 3 * HALF)
+    return disk, life
+
+
+def full(scene: Scene) -> Iterator[Line]:
+    """Nothing is acknowledged while the ledger's disk is full; then all goes on."""
+    disk, life = _on_small_disk(scene)
     have = scene.recipients.have
-    life.until("the first half has come", lambda: have() >= 3 * HALF)
     life.until("all of it is settled", lambda: not _count(scene, _PENDING))
     life.until("the queue is empty", lambda: not scene.facts.waiting())
     _fill(disk / "other")
@@ -80,13 +86,8 @@ def full(scene: Scene) -> Iterator[Line]:
 
 def resumes(scene: Scene) -> Iterator[Line]:
     """The same, and the router lives on: it goes on by itself once there is room."""
-    disk = scene.undo.enter_context(small_disk(scene.folder / "disk"))
-    scene.kind.move(scene.estate, disk)
-    scene.configure()
-    scene.send(0, HALF)
-    life = scene.start()
+    disk, life = _on_small_disk(scene)
     have = scene.recipients.have
-    life.until("the first half has come", lambda: have() >= 3 * HALF)
     _fill(disk / "other")
     scene.send(HALF, HALF)
     life.until("the ledger refuses", lambda: life.said("ledger.unavailable"))
